@@ -1,0 +1,55 @@
+"""The values that the log takes and gives."""
+
+from typing import NamedTuple
+
+
+class Number(NamedTuple):
+    """Identifies one event for ever."""
+
+    session: int
+    """Random, 63 bits: with 100,000 sessions remembered, a new one hits one of them once in 10^14."""
+    seq: int
+    """Grows with every append of the session, from 0."""
+
+
+class Entry(NamedTuple):
+    """One event as it stands in the log."""
+
+    id: bytes
+    """Redis' id of the entry, `b"1763683200123-0"`."""
+    number: Number | None
+    """None for an entry that no writer of this log has made."""
+    at: int
+    """When the event happened, by its writer's clock: milliseconds since 1970."""
+    ordinal: int
+    """How many entries the partition had been given up to this one; 0 where unknown."""
+    body: bytes
+
+
+class Position(NamedTuple):
+    """The last entry that a reader has dealt with: a hint that saves reading, never a proof."""
+
+    id: bytes
+    number: Number | None
+    ordinal: int
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Position":
+        return cls(entry.id, entry.number, entry.ordinal)
+
+
+class Appended(NamedTuple):
+    """The answer to an append."""
+
+    id: bytes
+    number: Number
+    values: list[bytes | None]
+    """The values of the keys that were asked for, None where there is none."""
+
+
+class Slice(NamedTuple):
+    """The answer to a read."""
+
+    entries: list[Entry]
+    reaches_end: bool
+    """Whether nothing stood behind the last entry at the moment of reading."""

@@ -1,0 +1,23 @@
+"""What can go wrong with an append, by what the caller may conclude from it."""
+
+from eventlog.entries import Number
+
+
+class LogError(Exception):
+    """The log did not answer, or not with what was asked."""
+
+
+class Refused(LogError):
+    """The event is not in the log and never will be: nothing was sent, or Redis said no."""
+
+
+class Full(Refused):
+    """The partition has reached its cap on memory."""
+
+
+class Ambiguous(LogError):
+    """The event was sent and no answer came: it may be in the log, or land there later."""
+
+    def __init__(self, number: Number) -> None:
+        super().__init__(f"no answer to the append of {number}")
+        self.number = number

@@ -1,0 +1,118 @@
+"""Appending: writers, each one connection and one session, and the pool that lends them out."""
+
+import os
+import secrets
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+from weakref import WeakSet
+
+import redis
+from redis.connection import AbstractConnection, ConnectionPool
+
+from eventlog.entries import Appended, Number
+from eventlog.errors import Ambiguous, Full, Refused
+from eventlog.failpoints import failpoint
+from eventlog.scripts import APPEND
+
+
+class Writer:
+    """One connection to Redis and one session: never two appends in flight."""
+
+    def __init__(self, connections: ConnectionPool) -> None:
+        self._connection: AbstractConnection = connections.make_connection()
+        self.session = secrets.randbits(63)
+        self._seq = 0
+
+    def append(self, keys: Sequence[str], max_bytes: int, at: int, body: bytes) -> Appended:
+        """Send one append and wait for its answer; see `eventlog` for what is raised when.
+
+        After Ambiguous, or anything but Refused, the writer must not be used again.
+        """
+        self._connect()
+        number = Number(self.session, self._seq)
+        arguments = (len(keys), *keys, max_bytes, number.session, number.seq, at, body)
+        try:
+            entry_id, values = self._evaluate(arguments)
+        except redis.ResponseError as error:
+            kind = Full if str(error).startswith("FULL") else Refused
+            raise kind(str(error)) from error
+        except redis.RedisError as error:
+            raise Ambiguous(number) from error
+        self._seq += 1
+        failpoint("after_append")
+        return Appended(entry_id, number, values)
+
+    def close(self) -> None:
+        self._connection.disconnect()
+
+    def _connect(self) -> None:
+        """Connect if need be. A failure here comes before anything was sent: Refused."""
+        try:
+            self._connection.connect()
+        except redis.RedisError as error:
+            raise Refused(str(error)) from error
+
+    def _evaluate(self, arguments: tuple[Any, ...]) -> Any:
+        try:
+            return self._call("EVALSHA", APPEND.sha, *arguments)
+        except redis.exceptions.NoScriptError:  # Redis has restarted; nothing was run
+            return self._call("EVAL", APPEND.source, *arguments)
+
+    def _call(self, *command: Any) -> Any:
+        self._connection.send_command(*command)
+        return self._connection.read_response(disable_decoding=True)
+
+
+class WriterPool:
+    """Lends each writer to one caller at a time, the last used first.
+
+    So a process has as many sessions as it ever had appends at once, however its threads come
+    and go: each session costs the database one mark per partition.
+    """
+
+    def __init__(self, connections: ConnectionPool) -> None:
+        self._connections = connections
+        self._idle: deque[Writer] = deque()
+        _pools.add(self)
+
+    def append(self, keys: Sequence[str], max_bytes: int, at: int, body: bytes) -> Appended:
+        """As `Writer.append`. A writer whose append did not end well is not used again."""
+        try:
+            writer = self._idle.pop()
+        except IndexError:
+            writer = Writer(self._connections)
+        try:
+            appended = writer.append(keys, max_bytes, at, body)
+        except Full:
+            self._idle.append(writer)
+            raise
+        except BaseException:
+            # Whatever happened to this connection (an interrupt in mid-reply too), the idle ones
+            # were made to the same server: without this, each would have its own ambiguous append.
+            writer.close()
+            self.close()
+            raise
+        self._idle.append(writer)
+        return appended
+
+    def close(self) -> None:
+        """Close the idle writers and end their sessions."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def forget(self) -> None:
+        """Drop the idle writers without a word to the server: they are the parent process'."""
+        self._idle = deque()
+
+
+_pools: WeakSet[WriterPool] = WeakSet()
+
+
+def _forget_sessions_of_the_parent() -> None:
+    for pool in _pools:
+        pool.forget()
+
+
+# Two processes with one session would give two events one number, and one of them would be dropped.
+os.register_at_fork(after_in_child=_forget_sessions_of_the_parent)

@@ -1,0 +1,152 @@
+"""Appends through a proxy that swallows, delays and cuts: what the caller is told is true."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+import pytest
+
+from eventlog import Ambiguous, RedisLog, Refused
+from eventlog.breaker import CircuitBreaker
+from tests.eventlog.contract import AT, bodies, read
+from tests.eventlog.proxy import Fault, Proxy
+
+TIMEOUT = 0.2  # seconds
+
+
+@pytest.fixture
+def proxied(open_log: Callable[..., RedisLog], proxy: Proxy) -> RedisLog:
+    return open_log(proxy.url, timeout=TIMEOUT, breaker=CircuitBreaker(reset_after=0))
+
+
+@pytest.mark.parametrize(
+    ("fault", "landed"),
+    [(Fault.SWALLOW, 1), (Fault.CUT_AFTER, 1), (Fault.CUT_BEFORE, 0), (Fault.HOLD, 0)],
+)
+def test_an_append_without_an_answer_is_ambiguous_and_sent_once(
+    proxied: RedisLog, log: RedisLog, proxy: Proxy, fault: Fault, landed: int
+) -> None:
+    proxied.append(0, b"first", AT)
+    proxy.fault = fault
+
+    with pytest.raises(Ambiguous) as caught:
+        proxied.append(0, b"second", AT)
+
+    assert wait_for(lambda: log.length(0) == 1 + landed)
+    entries = read(log)[1:]
+    assert bodies(entries) == [b"second"] * landed
+    assert [entry.number for entry in entries] == [caught.value.number] * landed
+
+
+def test_an_append_that_lands_late_has_the_number_that_was_told(
+    proxied: RedisLog, log: RedisLog, proxy: Proxy
+) -> None:
+    proxied.append(0, b"first", AT)
+    proxy.fault = Fault.HOLD
+    with pytest.raises(Ambiguous) as caught:
+        proxied.append(0, b"second", AT)
+    log.append(0, b"third", AT)
+
+    proxy.release()
+
+    assert wait_for(lambda: log.length(0) == 3)
+    assert bodies(read(log)) == [b"first", b"third", b"second"]
+    assert read(log)[-1].number == caught.value.number
+
+
+def test_an_ambiguous_append_ends_its_session(proxied: RedisLog, proxy: Proxy) -> None:
+    before = proxied.append(0, b"a", AT).number
+    proxy.fault = Fault.SWALLOW
+    with pytest.raises(Ambiguous) as caught:
+        proxied.append(0, b"b", AT)
+    proxy.fault = Fault.NONE
+
+    after = proxied.append(0, b"c", AT).number
+
+    assert caught.value.number == before._replace(seq=before.seq + 1)
+    assert after.session != before.session
+
+
+def test_a_server_that_is_not_there_refuses(open_log: Callable[..., RedisLog]) -> None:
+    with Proxy("redis://127.0.0.1:1") as proxy:
+        url = proxy.url
+    log = open_log(url)
+
+    with pytest.raises(Refused):
+        log.append(0, b"a", AT)
+    assert log.breaker.is_open
+
+
+def test_after_the_circuit_opened_nothing_is_sent(
+    open_log: Callable[..., RedisLog], log: RedisLog, proxy: Proxy
+) -> None:
+    now = [0.0]
+    breaker = CircuitBreaker(reset_after=1, clock=lambda: now[0])
+    proxied = open_log(proxy.url, timeout=TIMEOUT, breaker=breaker)
+    proxy.fault = Fault.SWALLOW
+    with pytest.raises((Ambiguous, Refused)):
+        proxied.append(0, b"a", AT)
+    proxy.fault = Fault.NONE
+    landed = log.length(0)
+
+    with pytest.raises(Refused, match="circuit breaker"):
+        proxied.append(0, b"b", AT)
+    assert log.length(0) == landed
+
+    now[0] = 1.5
+    proxied.append(0, b"c", AT)
+    assert not breaker.is_open
+    assert log.length(0) == landed + 1
+
+
+def test_an_interrupt_in_mid_reply_ends_the_session(
+    log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply is still on its way: the connection must not be used for the next append."""
+    first = log.append(0, b"a", AT).number
+    writer = log._writers._idle[-1]
+
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(writer._connection, "read_response", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        log.append(0, b"b", AT)
+
+    assert log.append(0, b"c", AT).number.session != first.session
+
+
+FORK = """
+import os, sys
+from eventlog import RedisLog
+log = RedisLog(sys.argv[1], prefix=sys.argv[2])
+print(log.append(0, b"parent", 1).number.session, flush=True)
+if os.fork() == 0:
+    print(log.append(0, b"child", 1).number.session, flush=True)
+    os._exit(0)
+os.wait()
+print(log.append(0, b"parent", 1).number.session, flush=True)
+"""
+
+
+def test_a_forked_process_has_sessions_of_its_own(log: RedisLog, url: str, prefix: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, url, prefix],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.getcwd()},
+    )
+
+    before, child, after = done.stdout.split()
+    assert before == after != child
+    assert bodies(read(log)) == [b"parent", b"child", b"parent"]
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 3) -> bool:
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.01)
+    return condition()
