@@ -1,0 +1,103 @@
+"""The audit: are the invariants true, while views keep coming?
+
+* counter == sum(rollups) + sum(adjustments), for every target;
+* nothing was trimmed above a position, and the mark of a position's session is not below it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, models, transaction
+from django.db.models import Sum
+
+from counters.log import get_log
+from counters.models import Adjustment, Mark, Partition, Rollup
+from counters.registry import countable_models, counter_column
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A target whose counter is not what its rollups and adjustments add up to."""
+
+    label: str
+    target: int
+    counter: int
+    expected: int
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
+
+
+def differences() -> Iterator[Difference]:
+    """Yield every target that differs, model by model.
+
+    One statement per model sees one moment: a flush commits before it or after it.
+    """
+    for label, model in sorted(countable_models().items()):
+        with connection.cursor() as cursor:
+            content_type = content_type_of(model)
+            cursor.execute(_comparison(model), [content_type.pk, content_type.pk])
+            while rows := cursor.fetchmany(1000):
+                for row in rows:
+                    yield Difference(label, *map(int, row))
+
+
+def _comparison(model: type[models.Model]) -> str:
+    quote = connection.ops.quote_name
+    key = quote(model._meta.pk.column)  # type: ignore[union-attr,arg-type]
+    counter, table = quote(counter_column(model)), quote(model._meta.db_table)
+    rollup, adjustment = quote(Rollup._meta.db_table), quote(Adjustment._meta.db_table)
+    return f"""
+        SELECT target.{key}, target.{counter},
+            COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
+        FROM {table} target
+        LEFT JOIN (
+            SELECT target_id, SUM(views) AS views FROM {rollup}
+            WHERE content_type_id = %s GROUP BY target_id
+        ) rolled ON rolled.target_id = target.{key}
+        LEFT JOIN (
+            SELECT target_id, SUM(amount) AS amount FROM {adjustment}
+            WHERE content_type_id = %s GROUP BY target_id
+        ) adjusted ON adjusted.target_id = target.{key}
+        WHERE target.{counter} <> COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
+        ORDER BY target.{key}
+    """  # noqa: S608
+
+
+def repair(difference: Difference) -> int | None:
+    """Set the counter to what rollups and adjustments say now; return it, None if it is gone.
+
+    The row is locked first, so no flush can come between the sum and the counter.
+    """
+    model = countable_models()[difference.label]
+    of_target = {"content_type": content_type_of(model), "target_id": difference.target}
+    with transaction.atomic():
+        row = model._default_manager.select_for_update(of=("self",)).filter(pk=difference.target)
+        if not list(row.values_list("pk")):
+            return None
+        views = Rollup.objects.filter(**of_target).aggregate(n=Sum("views"))["n"] or 0
+        amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
+        expected: int = views + amount
+        model._default_manager.filter(pk=difference.target).update(
+            **{counter_column(model): expected}
+        )
+        return expected
+
+
+def broken_positions() -> Iterator[str]:
+    """Yield what is wrong with a partition's position. Raises LogError if the log is away."""
+    log = get_log()
+    for partition in Partition.objects.exclude(position="").order_by("number"):
+        position = partition.read_up_to
+        mark = Mark.objects.filter(session=partition.session, partition=partition.number).first()
+        if mark and partition.seq is not None and mark.seq < partition.seq:
+            yield f"partition {partition}: its mark went down, to {mark.seq} from {partition.seq}"
+        first = log.read(partition.number, None, count=1, max_bytes=1).entries
+        if position and first and first[0].ordinal > position.ordinal > 0:
+            yield f"partition {partition}: trimmed above its position {partition.position}"
+
+
+def content_type_of(model: type[models.Model]) -> ContentType:
+    """Return the content type under which targets of `model` are rolled up."""
+    return ContentType.objects.get_for_model(model, for_concrete_model=False)

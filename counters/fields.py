@@ -1,0 +1,49 @@
+"""The counter's column, which only the flush writes."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.core import checks
+from django.db import models
+from django.db.models.expressions import Combinable
+
+
+if TYPE_CHECKING:
+    BaseField = models.PositiveBigIntegerField[int | Combinable, int]
+else:
+    BaseField = models.PositiveBigIntegerField
+
+
+class CounterField(BaseField):
+    """Views counted so far: 0 or more.
+
+    `save()` leaves the column as it is: an instance holds the value of the moment when it was read,
+    and writing that back would undo what was counted since. A new row starts at 0, a copy too.
+    `QuerySet.update()` does write it: the flush, the repair and nobody else.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("default", 0)
+        kwargs.setdefault("editable", False)
+        super().__init__(*args, **kwargs)
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> int | Combinable:
+        if not add:
+            return models.F(self.attname)
+        setattr(model_instance, self.attname, 0)
+        return 0
+
+    def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
+        return [*super().check(**kwargs), *self._check_primary_key()]
+
+    def _check_primary_key(self) -> list[checks.CheckMessage]:
+        key = self.model._meta.pk
+        if isinstance(key, (models.IntegerField, models.OneToOneField)):
+            return []
+        return [
+            checks.Error(
+                "A countable model needs an integer primary key.",
+                hint="Events name what was viewed by model and integer id.",
+                obj=self,
+                id="counters.E001",
+            )
+        ]

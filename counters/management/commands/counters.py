@@ -1,0 +1,73 @@
+"""`manage.py counters flush | status | audit [--repair]`."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from counters.audit import broken_positions, differences, repair
+from counters.flush import flush_all
+from counters.status import status
+from eventlog import LogError
+
+
+class Command(BaseCommand):
+    help = "Flush the log, show how the counting stands, or audit the counters."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True)
+        commands.add_parser("flush", help="count everything that is in the log now, then exit")
+        commands.add_parser("status", help="show each partition: undelivered, age, position, rate")
+        audit = commands.add_parser(
+            "audit", help="check that counters are what their rollups say; exit 1 if one is not"
+        )
+        audit.add_argument(
+            "--repair", action="store_true", help="set wrong counters to what their rollups say"
+        )
+
+    def handle(self, *args: Any, command: str, **options: Any) -> None:
+        try:
+            getattr(self, command)(**options)
+        except LogError as error:
+            raise CommandError(f"The log is away: {error}") from error
+
+    def flush(self, **options: Any) -> None:
+        self.stdout.write(f"{flush_all()} events counted")
+
+    def status(self, **options: Any) -> None:
+        row = "{:>9}  {:>11}  {:>9}  {:<22}  {:<20}  {:>10}  {:>8}"
+        names = ("partition", "undelivered", "oldest", "position", "last batch", "events", "rate/s")
+        now = status()
+        self.stdout.write(row.format(*names))
+        for one in now.partitions:
+            flushed_at = one.partition.flushed_at
+            self.stdout.write(
+                row.format(
+                    one.partition.number,
+                    "?" if one.undelivered is None else one.undelivered,
+                    "-" if one.oldest_seconds is None else f"{one.oldest_seconds:.1f} s",
+                    one.partition.position or "-",
+                    f"{flushed_at:%Y-%m-%d %H:%M:%S}" if flushed_at else "-",
+                    one.partition.flushed_events,
+                    f"{one.rate:.1f}",
+                )
+            )
+        self.stdout.write(f"spilled: {now.spilled}   set aside: {now.set_aside}")
+        if now.log_error:
+            raise CommandError(f"The log is away: {now.log_error}")
+
+    def audit(self, repair: bool, **options: Any) -> None:
+        wrong = 0
+        for difference in differences():
+            wrong += 1
+            self.stdout.write(f"{difference}{self._repaired(difference) if repair else ''}")
+        broken = list(broken_positions())
+        for line in broken:
+            self.stdout.write(line)
+        if wrong + len(broken) == 0:
+            self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
+        elif broken or not repair:
+            raise CommandError(f"{wrong} counters differ, {len(broken)} positions are broken")
+
+    def _repaired(self, difference: Any) -> str:
+        expected = repair(difference)
+        return "; deleted meanwhile" if expected is None else f"; set to {expected}"

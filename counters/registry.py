@@ -1,0 +1,36 @@
+"""Which models are countable: those with a `CounterField`."""
+
+from functools import cache
+
+from django.apps import apps
+from django.db import models
+
+from counters.fields import CounterField
+
+
+@cache
+def countable_models() -> dict[str, type[models.Model]]:
+    """Return every countable model by its label: {"pages.content": Content}."""
+    return {
+        model._meta.label_lower: model
+        for model in apps.get_models()
+        if any(isinstance(field, CounterField) for field in model._meta.local_fields)
+    }
+
+
+@cache
+def counted_as(model: type[models.Model]) -> str:
+    """Return the label under which `model` is counted: that of the table with the counter.
+
+    Raises TypeError if the model is not countable.
+    """
+    for field in model._meta.concrete_fields:
+        if isinstance(field, CounterField):
+            return field.model._meta.label_lower
+    raise TypeError(f"{model._meta.label} is not countable: it has no CounterField.")
+
+
+def counter_column(model: type[models.Model]) -> str:
+    """Return the name of the column that holds the counter of a countable model."""
+    (field,) = (f for f in model._meta.local_fields if isinstance(f, CounterField))
+    return field.column

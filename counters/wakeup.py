@@ -1,0 +1,74 @@
+"""Wakes the flush: at a tick of Celery beat, and by itself when no tick came for a while.
+
+A tick that is lost, doubled or late changes nothing, and while the broker is away, or beat, the
+views are still flushed.
+"""
+
+import logging
+import threading
+import time
+from typing import Any
+
+from celery import bootsteps
+from django.db import close_old_connections
+
+from counters.flush import flush_for
+
+logger = logging.getLogger(__name__)
+
+QUEUE = "counters"
+PATIENCE = 3.0  # seconds without a tick
+SLICE = 5.0  # seconds that a backlog is drained before the next tick gets its turn
+
+_flushing = threading.Lock()
+_last_start = time.monotonic()
+
+
+def wake() -> bool:
+    """Flush in this thread; return False at once if another thread of this process does."""
+    global _last_start
+    if not _flushing.acquire(blocking=False):
+        return False
+    try:
+        _last_start = time.monotonic()
+        flush_for(SLICE)
+    finally:
+        _flushing.release()
+    return True
+
+
+class FlushWakeup(bootsteps.StartStopStep):
+    """Runs beside the consumer of a worker that serves the queue `counters`, broker or no broker."""
+
+    def __init__(self, worker: Any, **kwargs: Any) -> None:
+        super().__init__(worker, **kwargs)
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="flush-wakeup", daemon=True)
+
+    def include_if(self, worker: Any) -> bool:
+        return QUEUE in worker.app.amqp.queues.consume_from
+
+    def start(self, worker: Any) -> None:
+        self._thread.start()
+
+    def stop(self, worker: Any) -> None:
+        """Let a flush that runs finish, a few seconds at most: being killed loses nothing."""
+        self._stopped.set()
+        self._thread.join(timeout=SLICE)
+
+    terminate = stop
+
+    def _run(self) -> None:
+        while not self._stopped.wait(PATIENCE / 6):
+            if time.monotonic() - _last_start > PATIENCE:
+                close_old_connections()
+                wake_calmly()
+                close_old_connections()
+
+
+def wake_calmly() -> None:
+    """Wake the flush; an error is one line in the log, since the next try comes in seconds."""
+    try:
+        wake()
+    except Exception as error:  # whatever it is, this thread must live
+        logger.error("the flush failed: %s: %s", type(error).__name__, str(error).strip())

@@ -1,0 +1,14 @@
+"""The Celery application; its settings are the `CELERY_*` ones of `project.settings`."""
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+
+app = Celery("footfall")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+# By name: it can be imported only once the apps are loaded.
+app.steps["worker"].add("counters.wakeup:FlushWakeup")

@@ -1,0 +1,27 @@
+"""What the API answers while a store is away."""
+
+import logging
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from rest_framework import status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as rest_exception_handler
+
+from counters.record import Unacknowledged
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = "1"  # seconds
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """Answer 503 with Retry-After for a store that is away, else what DRF answers."""
+    if not isinstance(error, Unacknowledged | OperationalError | InterfaceError):
+        return rest_exception_handler(error, context)
+    logger.warning("answered 503: %s", str(error).strip().partition("\n")[0])
+    return Response(
+        {"detail": "A store is away. Try again in a moment."},
+        status=status.HTTP_503_SERVICE_UNAVAILABLE,
+        headers={"Retry-After": RETRY_AFTER},
+    )

@@ -1,0 +1,217 @@
+"""Every setting of Footfall, read from the environment.
+
+A missing or unreadable variable ends the start with an error that names it. `DATABASE_URL`,
+`REDIS_URL` and `DJANGO_SECRET_KEY` may be left out beside a `make run`: then they are those of its
+embedded stores in `DATA_DIR`.
+"""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from environs import Env, validate
+from kombu import Queue
+
+from standalone import addresses
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+
+
+DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+
+for name, embedded in (
+    ("DJANGO_SECRET_KEY", addresses.secret_key),
+    ("DATABASE_URL", addresses.database_url),
+    ("REDIS_URL", addresses.redis_url),
+):
+    if name not in os.environ and (value := embedded(DATA_DIR)):
+        os.environ[name] = value
+
+# --- Security -------------------------------------------------------------------------------------
+
+DEBUG = env.bool("DJANGO_DEBUG", False)
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", validate=validate.Length(min=32))
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+
+# Off where the service speaks plain HTTP to its clients: on one's own machine.
+HTTPS = env.bool("DJANGO_HTTPS", not DEBUG)
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
+SECURE_HSTS_PRELOAD = HTTPS
+SESSION_COOKIE_SECURE = HTTPS
+CSRF_COOKIE_SECURE = HTTPS
+X_FRAME_OPTIONS = "DENY"
+
+# --- Application ----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "nested_admin",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_celery_beat",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "counters",
+    "catalog.pages",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "project.urls"
+WSGI_APPLICATION = "project.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+AUTH_USER_MODEL = "accounts.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en")
+TIME_ZONE = env.str("TIME_ZONE", "UTC")
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True  # no collectstatic needed to serve the admin
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "project.errors.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Footfall",
+    "DESCRIPTION": "Event-sourced view counting for Django, with batched flushes.",
+    "VERSION": "0.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- Stores ---------------------------------------------------------------------------------------
+
+
+def database() -> dict[str, Any]:
+    """Return the default database: `DATABASE_URL`, or the `POSTGRES_*` that Compose has."""
+    if host := env.str("POSTGRES_HOST", ""):
+        config: dict[str, Any] = {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": host,
+            "PORT": env.str("POSTGRES_PORT", "5432"),
+            "NAME": env.str("POSTGRES_DB"),
+            "USER": env.str("POSTGRES_USER"),
+            "PASSWORD": env.str("POSTGRES_PASSWORD"),
+        }
+    else:
+        config = dict(env.dj_db_url("DATABASE_URL"))
+    config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    if config["ENGINE"] == "django.db.backends.postgresql":
+        # A worker that is stopped while it holds its claim must not hold it for ever.
+        config["OPTIONS"] = {
+            "connect_timeout": 3,
+            "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s",
+        }
+    elif config["ENGINE"] == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+    return config
+
+
+DATABASES = {"default": database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.str("REDIS_URL")
+
+# --- Counting -------------------------------------------------------------------------------------
+
+positive = validate.Range(min=1)
+
+# The README says what each of these is for.
+EVENTLOG_URL = REDIS_URL
+EVENTLOG_PREFIX = env.str("EVENTLOG_PREFIX", "footfall")
+EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", 8, validate=positive)
+EVENTLOG_MAX_BYTES = env.int("EVENTLOG_MAX_BYTES", 512 * 1024**2, validate=positive)
+EVENTLOG_RETENTION_SECONDS = env.int("EVENTLOG_RETENTION_SECONDS", 600, validate=positive)
+EVENTLOG_RETENTION_BYTES = env.int("EVENTLOG_RETENTION_BYTES", 128 * 1024**2, validate=positive)
+EVENTLOG_TIMEOUT_SECONDS = env.float("EVENTLOG_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.01))
+COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", 64 * 1024**2, validate=positive)
+COUNTERS_BATCH_EVENTS = env.int("COUNTERS_BATCH_EVENTS", 50_000, validate=positive)
+
+# --- Celery ---------------------------------------------------------------------------------------
+
+
+def broker_url() -> str:
+    """Return `CELERY_BROKER_URL`, by default the same server as `REDIS_URL`."""
+    url: str = env.str("CELERY_BROKER_URL", "") or REDIS_URL
+    if url.startswith("unix://"):  # Celery's name for a Redis behind a unix socket
+        path, _, query = url.removeprefix("unix://").partition("?")
+        return f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or 0}"
+    return url
+
+
+CELERY_BROKER_URL = broker_url()
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 3}
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("counters")]
+CELERY_TASK_DEFAULT_QUEUE = "celery"
+CELERY_TIMEZONE = TIME_ZONE
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until an edited schedule or a jumped clock is noticed
+CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which tells that beat lives
+
+# --- Logs -----------------------------------------------------------------------------------------
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
+    "loggers": {
+        "celery": {"level": "WARNING"},
+        "django_celery_beat": {"level": "WARNING"},
+    },
+}

@@ -1,0 +1,89 @@
+import os
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+import redis
+from django.db import connection
+from pytest_django import Settings
+
+from catalog.pages.models import Content, Page, PageContent, Text
+from counters.log import get_log
+from eventlog import Log
+from tests.eventlog.proxy import Proxy
+
+AT = 1_763_683_200_000  # 2025-11-21 00:00 UTC, in ms
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def server() -> Iterator["redis.Redis[bytes]"]:
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client
+
+
+@pytest.fixture
+def prefix(server: "redis.Redis[bytes]") -> Iterator[str]:
+    prefix = f"test-{uuid4().hex}"
+    yield prefix
+    for key in server.scan_iter(f"{prefix}:*"):
+        server.delete(key)
+
+
+@pytest.fixture(autouse=True)
+def log(settings: Settings, prefix: str) -> Log:
+    """The service's log, under a name of the test's own, with two partitions."""
+    settings.EVENTLOG_PREFIX = prefix
+    settings.EVENTLOG_PARTITIONS = 2
+    settings.EVENTLOG_RETENTION_SECONDS = 600
+    return get_log()
+
+
+@pytest.fixture
+def proxy(settings: Settings, log: Log) -> Iterator[Proxy]:
+    """Stands between this process and Redis from now on."""
+    with Proxy(os.environ["REDIS_URL"]) as proxy:
+        settings.EVENTLOG_TIMEOUT_SECONDS = 0.2
+        settings.EVENTLOG_URL = proxy.url
+        yield proxy
+
+
+@pytest.fixture
+def page(db: None) -> Page:
+    """A page of three texts."""
+    page = Page.objects.create(title="A page")
+    for position in range(3):
+        text = Text.objects.create(title=f"Text {position}", text="...")
+        PageContent.objects.create(page=page, content=text, position=position)
+    return page
+
+
+@pytest.fixture
+def contents(page: Page) -> list[Content]:
+    return list(Content.objects.filter(places__page=page).order_by("places__position"))
+
+
+@pytest.fixture
+def counts(contents: list[Content]) -> Callable[[], list[int]]:
+    """Returns the counters of the page's contents that still exist, in their order."""
+    keys = [content.pk for content in contents]
+    ours = Content.objects.filter(pk__in=keys).order_by("pk")
+    return lambda: list(ours.values_list("counter", flat=True))
+
+
+@pytest.fixture
+def environment(prefix: str) -> dict[str, str]:
+    """The environment of a process that works on the test's database and log."""
+    name = str(connection.settings_dict["NAME"])
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "EVENTLOG_PREFIX": prefix,
+        "EVENTLOG_PARTITIONS": "2",
+        "POSTGRES_DB": name,
+    }
+    if "DATABASE_URL" in environment:
+        parts = urlsplit(environment["DATABASE_URL"])
+        environment["DATABASE_URL"] = parts._replace(path=f"/{name}").geturl()
+    return environment
