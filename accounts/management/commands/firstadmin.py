@@ -1,0 +1,42 @@
+"""`manage.py firstadmin`: nobody has to make the first administrator by hand."""
+
+import os
+import secrets
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import IntegrityError, transaction
+
+from accounts.models import User
+
+
+class Command(BaseCommand):
+    help = (
+        "Makes the first administrator, if there is none, from DJANGO_SUPERUSER_USERNAME, "
+        "DJANGO_SUPERUSER_EMAIL and DJANGO_SUPERUSER_PASSWORD. Without a password a random one "
+        "is made and printed once. An existing user is never changed."
+    )
+
+    def handle(self, **options: Any) -> None:
+        if User.objects.filter(is_superuser=True).exists():
+            self.stdout.write("There is an administrator already.")
+            return
+        username = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
+        email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or f"{username}@localhost"
+        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        try:
+            self.create(username, email, password or secrets.token_urlsafe(12), not password)
+        except IntegrityError as error:
+            # Of two commands that run at once, the names' uniqueness lets one through.
+            if not User.objects.filter(is_superuser=True).exists():
+                raise CommandError(
+                    f"The name {username!r} or the address {email!r} belongs to an ordinary user: "
+                    "set DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_EMAIL to others."
+                ) from error
+            self.stdout.write("There is an administrator already.")
+
+    def create(self, username: str, email: str, password: str, is_random: bool) -> None:
+        with transaction.atomic():
+            User.objects.create_superuser(username, email, password)
+        secret = f"password {password} (shown once)" if is_random else "password as configured"
+        self.stdout.write(f"Administrator {username}, {secret}")

@@ -1,0 +1,1 @@
+"""Pages and the content on them: videos, audios, texts, and the types that come later."""

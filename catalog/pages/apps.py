@@ -1,0 +1,11 @@
+from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
+
+
+class PagesConfig(AppConfig):
+    name = "catalog.pages"
+    label = "pages"
+
+    def ready(self) -> None:
+        # A type of content may live in any app; its serializer registers itself when imported.
+        autodiscover_modules("serializers")

@@ -1,0 +1,97 @@
+"""A page, the content that can stand on it, and the places where it does.
+
+A new type of content is a model here (or in an app of its own) that inherits from `Content`, a
+`ContentSerializer` in that app's `serializers` module and a `ContentTypeAdmin` in its `admin`.
+"""
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from model_utils.managers import InheritanceManager
+
+from counters.models import Countable
+
+
+class Page(Countable):
+    """What a reader opens. Its own views are counted, too."""
+
+    title = models.CharField(_("title"), max_length=200)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("page")
+        verbose_name_plural = _("pages")
+        indexes = [models.Index(fields=["title"], name="pages_page_title")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Content(Countable):
+    """What every type of content has; stands on any number of pages, and is never one by itself."""
+
+    title = models.CharField(_("title"), max_length=200)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    objects = InheritanceManager()
+
+    class Meta:
+        verbose_name = _("content")
+        verbose_name_plural = _("contents")
+        indexes = [models.Index(fields=["title"], name="pages_content_title")]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Video(Content):
+    video_url = models.URLField(_("video"), max_length=500)
+    subtitles_url = models.URLField(_("subtitles"), max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("video")
+        verbose_name_plural = _("videos")
+
+
+class Audio(Content):
+    bitrate = models.PositiveIntegerField(
+        _("bit rate"), help_text=_("Bits per second."), validators=[MinValueValidator(1)]
+    )
+
+    class Meta:
+        verbose_name = _("audio")
+        verbose_name_plural = _("audios")
+
+
+class Text(Content):
+    # Content reaches its child by the child's name, and every child inherits that attribute;
+    # under its default name it would hide the field `text` (models.E006).
+    content_ptr = models.OneToOneField(
+        Content, models.CASCADE, parent_link=True, primary_key=True, related_name="as_text"
+    )
+    text = models.TextField(_("text"))
+
+    class Meta:
+        verbose_name = _("text")
+        verbose_name_plural = _("texts")
+
+
+class PageContent(models.Model):
+    """One place on a page. The same content may stand on a page twice."""
+
+    page = models.ForeignKey(Page, models.CASCADE, related_name="places", verbose_name=_("page"))
+    content = models.ForeignKey(
+        Content, models.CASCADE, related_name="places", verbose_name=_("content")
+    )
+    position = models.PositiveIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("content on the page")
+        verbose_name_plural = _("contents on the page")
+        # Positions are not unique: the admin saves a new order row by row.
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.position}. {self.content}"

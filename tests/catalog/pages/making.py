@@ -1,0 +1,34 @@
+"""Pages and contents for the tests, each in one line."""
+
+from itertools import count
+
+from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
+
+numbers = count(1)
+
+
+def make_page(*contents: Content, title: str = "A page") -> Page:
+    page = Page.objects.create(title=title)
+    for position, content in enumerate(contents):
+        PageContent.objects.create(page=page, content=content, position=position)
+    return page
+
+
+def make_video(title: str = "A video") -> Video:
+    address = f"http://example.com/{next(numbers)}"
+    return Video.objects.create(
+        title=title, video_url=f"{address}.mp4", subtitles_url=f"{address}.vtt"
+    )
+
+
+def make_audio(title: str = "An audio") -> Audio:
+    return Audio.objects.create(title=title, bitrate=128_000)
+
+
+def make_text(title: str = "A text") -> Text:
+    return Text.objects.create(title=title, text=f"Words, {next(numbers)} of them.")
+
+
+def make_contents(number: int) -> list[Content]:
+    makers = (make_video, make_audio, make_text)
+    return [makers[i % 3](f"Content {i}") for i in range(number)]

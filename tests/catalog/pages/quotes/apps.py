@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class QuotesConfig(AppConfig):
+    name = "tests.catalog.pages.quotes"
+    label = "quotes"

@@ -1,0 +1,15 @@
+"""GET /api/v1/."""
+
+from django.test import Client
+from django.urls import reverse
+
+
+def test_root_names_the_addresses_of_the_asked_host(client: Client) -> None:
+    response = client.get("/api/v1/", headers={"host": "localhost:8000"})
+    assert response.status_code == 200
+    assert response.json()["pages"] == f"http://localhost:8000{reverse('page-list')}"
+
+
+def test_every_address_of_the_root_answers(client: Client, db: None) -> None:
+    for address in client.get("/api/v1/").json().values():
+        assert client.get(address).status_code == 200
