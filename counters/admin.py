@@ -11,7 +11,6 @@ from django.utils.translation import ngettext
 from counters.models import Adjustment, Batch, Partition, SetAside
 from counters.spill import replay
 
-
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
 else:
@@ -69,6 +68,7 @@ class SetAsideAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Replay: try to count the selected events again"))
     def replay(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> None:
         count = replay(queryset)
-        text = ngettext("%d event goes to the next flush.", "%d events go to the next flush.", count)
+        text = ngettext(
+            "%d event goes to the next flush.", "%d events go to the next flush.", count
+        )
         self.message_user(request, text % count, messages.SUCCESS)
-

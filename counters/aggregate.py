@@ -1,13 +1,15 @@
 """Pure: from events to sums. Knows neither Redis nor the database."""
 
 from collections import Counter
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from counters.events import Malformed, check_time, decode
 
 HOUR = 3_600_000  # milliseconds
+FOREIGN = "not an entry that this service has made"
 
 
 class View(NamedTuple):
@@ -27,41 +29,45 @@ class Sums:
 
     hourly: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict)
     """By label, then by (id, hour since 1970): views."""
+    events: int = 0
     malformed: list[tuple[View, str]] = field(default_factory=list)
     """Events that cannot be counted, with the reason."""
-    totals: dict[str, dict[int, int]] = field(default_factory=dict)
-    """By label, then by id: views."""
-    events: int = 0
+
+    def add(self, targets: Mapping[str, Iterable[int]], hour: int, count: int) -> None:
+        """Add `count` views of all `targets`, ids by label, in one hour."""
+        self.events += count
+        for label, ids in targets.items():
+            hourly = self.hourly.setdefault(label, {})
+            for target in ids:
+                hourly[target, hour] = hourly.get((target, hour), 0) + count
+
+    @cached_property
+    def totals(self) -> dict[str, dict[int, int]]:
+        """By label, then by id: views. Asked for when everything is added."""
+        totals: dict[str, dict[int, int]] = {label: {} for label in self.hourly}
+        for label, hourly in self.hourly.items():
+            total = totals[label]
+            for (target, _hour), count in hourly.items():
+                total[target] = total.get(target, 0) + count
+        return totals
 
 
-def aggregate(views: Iterable[View], countable: Container[str]) -> Sums:
+def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
     """Sum up the views by target and hour; `countable` holds the labels that may be named.
 
     Views of the same targets have the same body: each distinct one is decoded once.
     """
     sums = Sums()
-    views = list(views)
-    alike = Counter((view.body, view.at // HOUR) for view in views if not view.entry_id)
     reasons: dict[tuple[bytes, int], str] = {}
+    alike = Counter((view.body, view.at // HOUR) for view in views if not view.entry_id)
     for (body, hour), count in alike.items():
         try:
             check_time(hour * HOUR)
-            targets = decode(body, countable)
-        except Malformed as reason:
-            reasons[body, hour] = str(reason)
-            continue
-        sums.events += count
-        for label, ids in targets.items():
-            hourly = sums.hourly.setdefault(label, {})
-            for target in ids:
-                hourly[target, hour] = hourly.get((target, hour), 0) + count
-    for label, hourly in sums.hourly.items():
-        totals = sums.totals[label] = {}
-        for (target, _hour), count in hourly.items():
-            totals[target] = totals.get(target, 0) + count
+            sums.add(decode(body, countable), hour, count)
+        except Malformed as malformed:
+            reasons[body, hour] = str(malformed)
     for view in views:
-        if view.entry_id:
-            sums.malformed.append((view, "not an entry that this service has made"))
-        elif reason := reasons.get((view.body, view.at // HOUR)):
+        reason = FOREIGN if view.entry_id else reasons.get((view.body, view.at // HOUR))
+        if reason:
             sums.malformed.append((view, reason))
     return sums

@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from counters.log import get_log
 from counters.models import Adjustment, Mark, Partition, Rollup
-from counters.registry import countable_models, counter_column
+from counters.registry import countable_models, counter_column, key_column
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ def differences() -> Iterator[Difference]:
 
 def _comparison(model: type[models.Model]) -> str:
     quote = connection.ops.quote_name
-    key = quote(model._meta.pk.column)  # type: ignore[union-attr,arg-type]
-    counter, table = quote(counter_column(model)), quote(model._meta.db_table)
+    key, counter = quote(key_column(model)), quote(counter_column(model))
+    table = quote(model._meta.db_table)
     rollup, adjustment = quote(Rollup._meta.db_table), quote(Adjustment._meta.db_table)
     return f"""
         SELECT target.{key}, target.{counter},
@@ -88,13 +88,17 @@ def repair(difference: Difference) -> int | None:
 def broken_positions() -> Iterator[str]:
     """Yield what is wrong with a partition's position. Raises LogError if the log is away."""
     log = get_log()
-    for partition in Partition.objects.exclude(position="").order_by("number"):
+    for partition in Partition.objects.order_by("number"):
         position = partition.read_up_to
-        mark = Mark.objects.filter(session=partition.session, partition=partition.number).first()
-        if mark and partition.seq is not None and mark.seq < partition.seq:
-            yield f"partition {partition}: its mark went down, to {mark.seq} from {partition.seq}"
+        if position is None:
+            continue
+        if position.number:
+            session, seq = position.number
+            mark = Mark.objects.filter(session=session, partition=partition.number).first()
+            if mark and mark.seq < seq:
+                yield f"partition {partition}: its mark went down, to {mark.seq} from {seq}"
         first = log.read(partition.number, None, count=1, max_bytes=1).entries
-        if position and first and first[0].ordinal > position.ordinal > 0:
+        if first and first[0].ordinal > position.ordinal > 0:
             yield f"partition {partition}: trimmed above its position {partition.position}"
 
 

@@ -6,7 +6,6 @@ from django.core import checks
 from django.db import models
 from django.db.models.expressions import Combinable
 
-
 if TYPE_CHECKING:
     BaseField = models.PositiveBigIntegerField[int | Combinable, int]
 else:

@@ -149,9 +149,11 @@ def drop_seen(claims: Sequence[Claim], marks: Marks) -> list[View]:
                 views.append(View(claim.number, at, body, entry_id.decode()))
             elif marks.pass_by_log(number, claim.number):
                 views.append(View(claim.number, at, body))
-        for row in claim.spilled:
-            if row.number is None or marks.pass_by_spill(row.number, claim.number):
-                views.append(View(claim.number, row.at, bytes(row.body)))
+        views += [
+            View(claim.number, row.at, bytes(row.body))
+            for row in claim.spilled
+            if row.number is None or marks.pass_by_spill(row.number, claim.number)
+        ]
         claim.fresh = len(views) - before
     return views
 

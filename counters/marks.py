@@ -15,7 +15,7 @@ NOTHING = -1
 
 
 class Marks:
-    """The marks of some sessions, loaded once, moved in memory, advanced in the database at the end.
+    """The marks of some sessions: loaded once, moved in memory, written at the end.
 
     Needs the claim on the partitions. Every move says whether the event is new.
     """

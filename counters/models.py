@@ -211,7 +211,9 @@ class SetAside(models.Model):
         verbose_name = _("event set aside")
         verbose_name_plural = _("events set aside")
         constraints = (  # null is distinct from null
-            models.UniqueConstraint(fields=["partition", "entry_id"], name="counters_set_aside_once"),
+            models.UniqueConstraint(
+                fields=["partition", "entry_id"], name="counters_set_aside_once"
+            ),
         )
 
     def __str__(self) -> str:

@@ -32,5 +32,10 @@ def counted_as(model: type[models.Model]) -> str:
 
 def counter_column(model: type[models.Model]) -> str:
     """Return the name of the column that holds the counter of a countable model."""
-    (field,) = (f for f in model._meta.local_fields if isinstance(f, CounterField))
-    return field.column
+    (column,) = (f.column for f in model._meta.local_fields if isinstance(f, CounterField))
+    return str(column)
+
+
+def key_column(model: type[models.Model]) -> str:
+    """Return the name of the column of a model's primary key."""
+    return str(model._meta.get_field(model._meta.pk.name).column)  # type: ignore[union-attr]

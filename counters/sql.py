@@ -8,7 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
 from counters.models import Mark, Rollup
-from counters.registry import counter_column
+from counters.registry import counter_column, key_column
 
 
 class Conflict(Exception):
@@ -34,7 +34,7 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     same rows in the order in which a join happens to find them deadlock. NO KEY, so that inserting
     a row with a foreign key to the target does not wait.
     """
-    table, key, counter = _names(model._meta.db_table, _key_column(model), counter_column(model))
+    table, key, counter = _names(model._meta.db_table, key_column(model), counter_column(model))
     statement = f"""
         WITH added AS (
             SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS added (id, views)
@@ -90,13 +90,6 @@ def move_marks(moves: Sequence[Move], now: datetime) -> None:
         cursor.execute(statement, [now, *columns])
         if cursor.rowcount != len(moves):
             raise Conflict(f"{len(moves) - cursor.rowcount} marks have moved meanwhile")
-
-
-def _key_column(model: type[models.Model]) -> str:
-    key = model._meta.pk
-    assert key is not None
-    assert key.column is not None
-    return key.column
 
 
 def _names(*names: str) -> list[str]:

@@ -75,4 +75,3 @@ def _rates() -> dict[str, float]:
         for number, count in events.items():
             rates[number] = rates.get(number, 0.0) + count / RATE_WINDOW.total_seconds()
     return rates
-

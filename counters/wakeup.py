@@ -38,7 +38,7 @@ def wake() -> bool:
 
 
 class FlushWakeup(bootsteps.StartStopStep):
-    """Runs beside the consumer of a worker that serves the queue `counters`, broker or no broker."""
+    """Runs in a worker that serves the queue `counters`, beside its consumer."""
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
@@ -48,15 +48,16 @@ class FlushWakeup(bootsteps.StartStopStep):
     def include_if(self, worker: Any) -> bool:
         return QUEUE in worker.app.amqp.queues.consume_from
 
-    def start(self, worker: Any) -> None:
+    def start(self, parent: Any) -> None:
         self._thread.start()
 
-    def stop(self, worker: Any) -> None:
+    def stop(self, parent: Any) -> None:
         """Let a flush that runs finish, a few seconds at most: being killed loses nothing."""
         self._stopped.set()
         self._thread.join(timeout=SLICE)
 
-    terminate = stop
+    def terminate(self, parent: Any) -> None:
+        self.stop(parent)
 
     def _run(self) -> None:
         while not self._stopped.wait(PATIENCE / 6):

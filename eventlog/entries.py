@@ -7,7 +7,7 @@ class Number(NamedTuple):
     """Identifies one event for ever."""
 
     session: int
-    """Random, 63 bits: with 100,000 sessions remembered, a new one hits one of them once in 10^14."""
+    """Random, 63 bits: a new one is one of 100,000 that are remembered once in 10^14 times."""
     seq: int
     """Grows with every append of the session, from 0."""
 

@@ -9,9 +9,7 @@ from eventlog.entries import Appended, Position, Slice
 class Log(Protocol):
     """An ordered log in partitions, numbered from 0. Every method speaks of one partition."""
 
-    def append(
-        self, partition: int, body: bytes, at: int, reading: Sequence[str] = ()
-    ) -> Appended:
+    def append(self, partition: int, body: bytes, at: int, reading: Sequence[str] = ()) -> Appended:
         """Append one event, and read the partition's keys named in `reading` in the same call.
 
         `at` is in milliseconds since 1970. The values are those from before the append.
@@ -19,9 +17,7 @@ class Log(Protocol):
         """
         ...
 
-    def read(
-        self, partition: int, position: Position | None, count: int, max_bytes: int
-    ) -> Slice:
+    def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
         """Return the entries after `position`, in order: `count` at most.
 
         Stops early once the bodies add up to `max_bytes`. If the entry at the position is not the

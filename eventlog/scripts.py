@@ -28,7 +28,7 @@ local id = redis.call('XADD', KEYS[1], '*',
 return {id, values}
 """)
 
-# KEYS: stream   ARGV: position's id, session, seq, oldest id to keep, bytes above which less is kept
+# KEYS: stream   ARGV: position's id, session, seq, oldest id to keep, bytes that may be kept
 # Only trims below an entry that is the expected one: a process that slept while Redis came back
 # empty, its clock behind, would otherwise remove entries that nobody has read.
 TRIM = Script("""

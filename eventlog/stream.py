@@ -64,9 +64,7 @@ class RedisLog:
         self.breaker.succeeded()
         return appended
 
-    def read(
-        self, partition: int, position: Position | None, count: int, max_bytes: int
-    ) -> Slice:
+    def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
         entries: list[Entry] = []
         size = 0
         while len(entries) < count and size < max_bytes:
@@ -117,9 +115,7 @@ class RedisLog:
     def _key(self, partition: int) -> str:
         return partition_key(self._prefix, partition, "log")
 
-    def _after(
-        self, partition: int, position: Position | None, count: int
-    ) -> list[Entry] | None:
+    def _after(self, partition: int, position: Position | None, count: int) -> list[Entry] | None:
         """Return the entries after `position`, or None if it does not stand in the log.
 
         One call for both, so that the log cannot be replaced between the check and the read.
@@ -146,7 +142,7 @@ class RedisLog:
     def _call(self, *command: Any) -> Any:
         """Send one command and return its raw answer: no response callback looks at the entries."""
         try:
-            connection = self._reading.get_connection()
+            connection: Any = self._reading.get_connection()
             try:
                 connection.send_command(*command)
                 return connection.read_response(disable_decoding=True)

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import WeakSet
 
 import redis
-from redis.connection import AbstractConnection, ConnectionPool
+from redis.connection import ConnectionPool
 
 from eventlog.entries import Appended, Number
 from eventlog.errors import Ambiguous, Full, Refused
@@ -20,7 +20,7 @@ class Writer:
     """One connection to Redis and one session: never two appends in flight."""
 
     def __init__(self, connections: ConnectionPool) -> None:
-        self._connection: AbstractConnection = connections.make_connection()
+        self._connection: Any = connections.make_connection()  # redis-py types it only in part
         self.session = secrets.randbits(63)
         self._seq = 0
 

@@ -1,9 +1,11 @@
-"""What the API answers while a store is away."""
+"""What is answered when there is no answer: JSON to a client of the API, always."""
 
 import logging
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
@@ -25,3 +27,17 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         status=status.HTTP_503_SERVICE_UNAVAILABLE,
         headers={"Retry-After": RETRY_AFTER},
     )
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404, for an address that leads nowhere."""
+    if not request.path.startswith("/api/"):
+        return defaults.page_not_found(request, exception)
+    return JsonResponse({"detail": "There is nothing at this address."}, status=404)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer 500, for an error that nobody has foreseen."""
+    if not request.path.startswith("/api/"):
+        return defaults.server_error(request)
+    return JsonResponse({"detail": "Something is broken here. It was logged."}, status=500)

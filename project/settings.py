@@ -34,7 +34,7 @@ for name, embedded in (
 DEBUG = env.bool("DJANGO_DEBUG", False)
 SECRET_KEY = env.str("DJANGO_SECRET_KEY", validate=validate.Length(min=32))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 # Off where the service speaks plain HTTP to its clients: on one's own machine.
 HTTPS = env.bool("DJANGO_HTTPS", not DEBUG)
@@ -111,8 +111,7 @@ TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
-WHITENOISE_USE_FINDERS = True  # no collectstatic needed to serve the admin
+WHITENOISE_USE_FINDERS = True  # served from the packages: there is nothing to collect
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
@@ -152,6 +151,7 @@ def database() -> dict[str, Any]:
         config["OPTIONS"] = {
             "connect_timeout": 3,
             "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s",
+            **config.get("OPTIONS", {}),
         }
     elif config["ENGINE"] == "django.db.backends.sqlite3":
         config["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
@@ -174,7 +174,9 @@ EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", 8, validate=positive)
 EVENTLOG_MAX_BYTES = env.int("EVENTLOG_MAX_BYTES", 512 * 1024**2, validate=positive)
 EVENTLOG_RETENTION_SECONDS = env.int("EVENTLOG_RETENTION_SECONDS", 600, validate=positive)
 EVENTLOG_RETENTION_BYTES = env.int("EVENTLOG_RETENTION_BYTES", 128 * 1024**2, validate=positive)
-EVENTLOG_TIMEOUT_SECONDS = env.float("EVENTLOG_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.01))
+EVENTLOG_TIMEOUT_SECONDS = env.float(
+    "EVENTLOG_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.01)
+)
 COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", 64 * 1024**2, validate=positive)
 COUNTERS_BATCH_EVENTS = env.int("COUNTERS_BATCH_EVENTS", 50_000, validate=positive)
 
@@ -192,6 +194,8 @@ def broker_url() -> str:
 
 CELERY_BROKER_URL = broker_url()
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # it comes back, sooner or later
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 3}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_QUEUES = [Queue("celery"), Queue("counters")]
@@ -208,10 +212,18 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"broker_away": {"()": "project.logs.BrokerAway"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["broker_away"],
+        }
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {
         "celery": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
+        "django": {"level": "INFO", "handlers": []},  # else every line is written twice
     },
 }

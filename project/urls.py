@@ -4,7 +4,11 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
+from catalog.root import APIRoot
 from project import health
+
+# What a client finds at the root of the API: name -> route.
+API = {"pages": "page-list", "schema": "schema", "docs": "docs"}
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
@@ -12,5 +16,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/", APIRoot.as_view(names=API), name="api-root"),
     path("api/v1/", include("catalog.pages.urls")),
 ]
+
+handler404 = "project.errors.not_found"
+handler500 = "project.errors.broken"

@@ -6,126 +6,216 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('contenttypes', '0002_remove_content_type_name'),
+        ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='Batch',
+            name="Batch",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('at', models.DateTimeField(db_index=True, verbose_name='at')),
-                ('seconds', models.FloatField(verbose_name='seconds')),
-                ('events', models.PositiveIntegerField(verbose_name='events counted')),
-                ('views', models.PositiveBigIntegerField(verbose_name='views counted')),
-                ('targets', models.PositiveIntegerField(verbose_name='targets')),
-                ('drained', models.PositiveIntegerField(verbose_name='taken from the spill')),
-                ('partitions', models.JSONField(default=dict, verbose_name='events by partition')),
-                ('dropped', models.JSONField(default=dict, verbose_name='dropped by reason')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("at", models.DateTimeField(db_index=True, verbose_name="at")),
+                ("seconds", models.FloatField(verbose_name="seconds")),
+                ("events", models.PositiveIntegerField(verbose_name="events counted")),
+                ("views", models.PositiveBigIntegerField(verbose_name="views counted")),
+                ("targets", models.PositiveIntegerField(verbose_name="targets")),
+                ("drained", models.PositiveIntegerField(verbose_name="taken from the spill")),
+                ("partitions", models.JSONField(default=dict, verbose_name="events by partition")),
+                ("dropped", models.JSONField(default=dict, verbose_name="dropped by reason")),
             ],
             options={
-                'verbose_name': 'batch',
-                'verbose_name_plural': 'batches',
+                "verbose_name": "batch",
+                "verbose_name_plural": "batches",
             },
         ),
         migrations.CreateModel(
-            name='Mark',
+            name="Mark",
             fields=[
-                ('pk', models.CompositePrimaryKey('session', 'partition', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('session', models.BigIntegerField()),
-                ('partition', models.PositiveSmallIntegerField()),
-                ('seq', models.BigIntegerField()),
-                ('spilled', models.BigIntegerField(null=True)),
-                ('updated_at', models.DateTimeField()),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "session",
+                        "partition",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("session", models.BigIntegerField()),
+                ("partition", models.PositiveSmallIntegerField()),
+                ("seq", models.BigIntegerField()),
+                ("spilled", models.BigIntegerField(null=True)),
+                ("updated_at", models.DateTimeField()),
             ],
             options={
-                'verbose_name': 'mark',
-                'verbose_name_plural': 'marks',
+                "verbose_name": "mark",
+                "verbose_name_plural": "marks",
             },
         ),
         migrations.CreateModel(
-            name='Partition',
+            name="Partition",
             fields=[
-                ('number', models.PositiveSmallIntegerField(primary_key=True, serialize=False, verbose_name='number')),
-                ('position', models.CharField(blank=True, max_length=50, verbose_name='position')),
-                ('session', models.BigIntegerField(null=True)),
-                ('seq', models.BigIntegerField(null=True)),
-                ('ordinal', models.BigIntegerField(default=0)),
-                ('events', models.BigIntegerField(default=0, verbose_name='events')),
-                ('flushed_at', models.DateTimeField(null=True, verbose_name='last flush')),
-                ('flushed_events', models.PositiveIntegerField(default=0, verbose_name='events in the last flush')),
+                (
+                    "number",
+                    models.PositiveSmallIntegerField(
+                        primary_key=True, serialize=False, verbose_name="number"
+                    ),
+                ),
+                ("position", models.CharField(blank=True, max_length=50, verbose_name="position")),
+                ("session", models.BigIntegerField(null=True)),
+                ("seq", models.BigIntegerField(null=True)),
+                ("ordinal", models.BigIntegerField(default=0)),
+                ("events", models.BigIntegerField(default=0, verbose_name="events")),
+                ("flushed_at", models.DateTimeField(null=True, verbose_name="last flush")),
+                (
+                    "flushed_events",
+                    models.PositiveIntegerField(default=0, verbose_name="events in the last flush"),
+                ),
             ],
             options={
-                'verbose_name': 'partition',
-                'verbose_name_plural': 'partitions',
+                "verbose_name": "partition",
+                "verbose_name_plural": "partitions",
             },
         ),
         migrations.CreateModel(
-            name='Spilled',
+            name="Spilled",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('partition', models.PositiveSmallIntegerField(db_index=True)),
-                ('session', models.BigIntegerField(null=True)),
-                ('seq', models.BigIntegerField(null=True)),
-                ('at', models.BigIntegerField()),
-                ('body', models.BinaryField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("partition", models.PositiveSmallIntegerField(db_index=True)),
+                ("session", models.BigIntegerField(null=True)),
+                ("seq", models.BigIntegerField(null=True)),
+                ("at", models.BigIntegerField()),
+                ("body", models.BinaryField()),
             ],
             options={
-                'verbose_name': 'spilled event',
-                'verbose_name_plural': 'spilled events',
+                "verbose_name": "spilled event",
+                "verbose_name_plural": "spilled events",
             },
         ),
         migrations.CreateModel(
-            name='Rollup',
+            name="Rollup",
             fields=[
-                ('target_id', models.BigIntegerField(verbose_name='id')),
-                ('pk', models.CompositePrimaryKey('content_type_id', 'target_id', 'hour', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('hour', models.DateTimeField(verbose_name='hour')),
-                ('views', models.BigIntegerField(verbose_name='views')),
-                ('content_type', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contenttypes.contenttype', verbose_name='model')),
+                ("target_id", models.BigIntegerField(verbose_name="id")),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "content_type_id",
+                        "target_id",
+                        "hour",
+                        blank=True,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("hour", models.DateTimeField(verbose_name="hour")),
+                ("views", models.BigIntegerField(verbose_name="views")),
+                (
+                    "content_type",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="contenttypes.contenttype",
+                        verbose_name="model",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'rollup',
-                'verbose_name_plural': 'rollups',
+                "verbose_name": "rollup",
+                "verbose_name_plural": "rollups",
             },
         ),
         migrations.CreateModel(
-            name='SetAside',
+            name="SetAside",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('partition', models.PositiveSmallIntegerField(verbose_name='partition')),
-                ('at', models.BigIntegerField(verbose_name='happened at')),
-                ('body', models.BinaryField(verbose_name='body')),
-                ('reason', models.CharField(max_length=200, verbose_name='reason')),
-                ('set_aside_at', models.DateTimeField(auto_now_add=True, verbose_name='set aside at')),
-                ('entry_id', models.CharField(blank=True, max_length=50, null=True, verbose_name='entry')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("partition", models.PositiveSmallIntegerField(verbose_name="partition")),
+                ("at", models.BigIntegerField(verbose_name="happened at")),
+                ("body", models.BinaryField(verbose_name="body")),
+                ("reason", models.CharField(max_length=200, verbose_name="reason")),
+                (
+                    "set_aside_at",
+                    models.DateTimeField(auto_now_add=True, verbose_name="set aside at"),
+                ),
+                (
+                    "entry_id",
+                    models.CharField(blank=True, max_length=50, null=True, verbose_name="entry"),
+                ),
             ],
             options={
-                'verbose_name': 'event set aside',
-                'verbose_name_plural': 'events set aside',
-                'constraints': [models.UniqueConstraint(fields=('partition', 'entry_id'), name='counters_set_aside_once')],
+                "verbose_name": "event set aside",
+                "verbose_name_plural": "events set aside",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("partition", "entry_id"), name="counters_set_aside_once"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Adjustment',
+            name="Adjustment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('target_id', models.BigIntegerField(verbose_name='id')),
-                ('at', models.DateTimeField(auto_now_add=True, verbose_name='at')),
-                ('amount', models.BigIntegerField(verbose_name='amount')),
-                ('reason', models.TextField(verbose_name='reason')),
-                ('by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
-                ('content_type', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='contenttypes.contenttype', verbose_name='model')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("target_id", models.BigIntegerField(verbose_name="id")),
+                ("at", models.DateTimeField(auto_now_add=True, verbose_name="at")),
+                ("amount", models.BigIntegerField(verbose_name="amount")),
+                ("reason", models.TextField(verbose_name="reason")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+                (
+                    "content_type",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="contenttypes.contenttype",
+                        verbose_name="model",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'adjustment',
-                'verbose_name_plural': 'adjustments',
-                'indexes': [models.Index(fields=['content_type', 'target_id'], name='counters_adjusted')],
+                "verbose_name": "adjustment",
+                "verbose_name_plural": "adjustments",
+                "indexes": [
+                    models.Index(fields=["content_type", "target_id"], name="counters_adjusted")
+                ],
             },
         ),
     ]

@@ -18,13 +18,13 @@ HOUR = 3_600_000
 
 
 @pytest.fixture
-def server() -> Iterator["redis.Redis[bytes]"]:
+def server() -> Iterator[redis.Redis]:
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
         yield client
 
 
 @pytest.fixture
-def prefix(server: "redis.Redis[bytes]") -> Iterator[str]:
+def prefix(server: redis.Redis) -> Iterator[str]:
     prefix = f"test-{uuid4().hex}"
     yield prefix
     for key in server.scan_iter(f"{prefix}:*"):

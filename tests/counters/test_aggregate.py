@@ -70,9 +70,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("reason", "malformed"), MALFORMED.items())
-def test_a_malformed_event_is_set_aside_and_the_rest_counted(
-    reason: str, malformed: bytes
-) -> None:
+def test_a_malformed_event_is_set_aside_and_the_rest_counted(reason: str, malformed: bytes) -> None:
     good = view({"pages.content": [1]})
 
     sums = aggregate([good, view(malformed), good], COUNTABLE)

@@ -58,10 +58,11 @@ def test_a_second_flush_finds_nothing(page: Page, contents: list[Content], count
 
 def test_an_idle_flush_writes_nothing(page: Page) -> None:
     flush()  # makes the partitions
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         flush()
 
-    assert not [q["sql"] for q in queries if not q["sql"].startswith(("SELECT", "SAVEPOINT", "RELEASE"))]
+    reading = ("SELECT", "SAVEPOINT", "RELEASE")
+    assert not [q["sql"] for q in queries if not q["sql"].startswith(reading)]
 
 
 def test_the_batch_says_what_became_of_every_event(page: Page, contents: list[Content]) -> None:

@@ -22,7 +22,7 @@ def prefix() -> str:
 
 
 @pytest.fixture
-def server(url: str, prefix: str) -> Iterator["redis.Redis[bytes]"]:
+def server(url: str, prefix: str) -> Iterator[redis.Redis]:
     """A client beside the log, to look at what is really there."""
     with redis.Redis.from_url(url) as client:
         yield client
@@ -31,9 +31,7 @@ def server(url: str, prefix: str) -> Iterator["redis.Redis[bytes]"]:
 
 
 @pytest.fixture
-def open_log(
-    url: str, prefix: str, server: "redis.Redis[bytes]"
-) -> Iterator[Callable[..., RedisLog]]:
+def open_log(url: str, prefix: str, server: redis.Redis) -> Iterator[Callable[..., RedisLog]]:
     """Opens logs of the test's own prefix and closes them."""
     logs: list[RedisLog] = []
 

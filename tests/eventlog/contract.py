@@ -142,9 +142,12 @@ class LogContract:
         assert log.length(0) == 3000
 
     def test_a_full_partition_refuses_and_takes_again_after_a_trim(self, small_log: Log) -> None:
-        with pytest.raises(Full):
+        def fill() -> None:
             for _ in range(10_000):
                 small_log.append(0, b"a" * 100, AT)
+
+        with pytest.raises(Full):
+            fill()
         length = small_log.length(0)
         small_log.append(1, b"another partition has room", AT)
 

@@ -34,9 +34,7 @@ class MemoryLog:
             stream.append(Entry(entry_id, number, at, ordinal, body))
             return Appended(entry_id, number, values)
 
-    def read(
-        self, partition: int, position: Position | None, count: int, max_bytes: int
-    ) -> Slice:
+    def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
         waiting = self._after(partition, position)
         entries: list[Entry] = []
         size = 0

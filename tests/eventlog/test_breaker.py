@@ -24,12 +24,12 @@ def test_an_open_circuit_lets_one_try_at_a_time() -> None:
 def test_success_closes_it() -> None:
     breaker = CircuitBreaker()
     breaker.failed()
-    assert breaker.is_open
+    assert not breaker.allows()
 
     breaker.succeeded()
 
-    assert not breaker.is_open
     assert breaker.allows()
+    assert not breaker.is_open
 
 
 def test_a_failed_try_opens_it_for_another_while() -> None:

@@ -14,7 +14,7 @@ class TestRedisLog(LogContract):
 
 
 def test_the_keys_of_a_partition_share_a_hash_tag(
-    log: RedisLog, server: "redis.Redis[bytes]", prefix: str
+    log: RedisLog, server: redis.Redis, prefix: str
 ) -> None:
     server.set(f"{prefix}:{{5}}:page:7", b"prepared")
 
@@ -25,7 +25,7 @@ def test_the_keys_of_a_partition_share_a_hash_tag(
 
 
 def test_an_entry_that_no_writer_has_made_comes_without_a_number(
-    log: RedisLog, server: "redis.Redis[bytes]", prefix: str
+    log: RedisLog, server: redis.Redis, prefix: str
 ) -> None:
     key = f"{prefix}:{{0}}:log"
     server.xadd(key, {"hello": "world"})
@@ -43,7 +43,7 @@ def test_an_entry_that_no_writer_has_made_comes_without_a_number(
 
 
 def test_a_stream_that_starts_over_is_read_from_its_beginning(
-    log: RedisLog, server: "redis.Redis[bytes]", prefix: str
+    log: RedisLog, server: redis.Redis, prefix: str
 ) -> None:
     """Redis comes back empty and its clock an hour behind: lower ids than the position's."""
     log.append(0, b"before", AT)
@@ -58,7 +58,7 @@ def test_a_stream_that_starts_over_is_read_from_its_beginning(
 
 
 def test_ids_that_run_ahead_of_the_clock_are_followed(
-    log: RedisLog, server: "redis.Redis[bytes]", prefix: str
+    log: RedisLog, server: redis.Redis, prefix: str
 ) -> None:
     server.xadd(f"{prefix}:{{0}}:log", {"any": "thing"}, id="9999999999999-5")
 
@@ -88,7 +88,7 @@ def test_retention_gives_way_to_its_size(open_log: Callable[..., RedisLog]) -> N
 
 
 def test_redis_refusing_is_refused_and_opens_the_circuit(
-    log: RedisLog, server: "redis.Redis[bytes]", prefix: str
+    log: RedisLog, server: redis.Redis, prefix: str
 ) -> None:
     key = f"{prefix}:{{0}}:log"
     server.set(key, "not a stream")
@@ -102,7 +102,7 @@ def test_redis_refusing_is_refused_and_opens_the_circuit(
 
 
 def test_a_redis_that_forgot_the_scripts_is_told_them_again(
-    log: RedisLog, server: "redis.Redis[bytes]"
+    log: RedisLog, server: redis.Redis
 ) -> None:
     log.append(0, b"a", AT)
     server.script_flush()

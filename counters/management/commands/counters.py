@@ -1,4 +1,4 @@
-"""`manage.py counters flush | status | audit [--repair]`."""
+"""`manage.py counters flush | status | audit [--repair] | ready [PART...]`."""
 
 from typing import Any
 
@@ -6,17 +6,20 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from counters.audit import broken_positions, differences, repair
 from counters.flush import flush_all
+from counters.readiness import PARTS, examine
 from counters.status import status
 from eventlog import LogError
 
 
 class Command(BaseCommand):
-    help = "Flush the log, show how the counting stands, or audit the counters."
+    help = "Flush the log, show how the counting stands, audit the counters."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         commands.add_parser("flush", help="count everything that is in the log now, then exit")
         commands.add_parser("status", help="show each partition: undelivered, age, position, rate")
+        ready = commands.add_parser("ready", help="is every part there? exit 1 if one is missing")
+        ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
         audit = commands.add_parser(
             "audit", help="check that counters are what their rollups say; exit 1 if one is not"
         )
@@ -54,6 +57,15 @@ class Command(BaseCommand):
         self.stdout.write(f"spilled: {now.spilled}   set aside: {now.set_aside}")
         if now.log_error:
             raise CommandError(f"The log is away: {now.log_error}")
+
+    def ready(self, parts: list[str], **options: Any) -> None:
+        if unknown := set(parts) - set(PARTS):
+            raise CommandError(f"No such part: {', '.join(sorted(unknown))}")
+        report, missing = examine({name: PARTS[name] for name in parts or PARTS})
+        for name, state in report.items():
+            self.stdout.write(f"{name}: {state}")
+        if missing:
+            raise CommandError(f"missing: {', '.join(missing)}")
 
     def audit(self, repair: bool, **options: Any) -> None:
         wrong = 0

@@ -1,0 +1,78 @@
+"""Is every part that counting needs there? Each is asked itself."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from celery import current_app
+from django.db import DatabaseError, connection
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+from kombu.exceptions import OperationalError
+
+from counters.log import get_log
+from counters.wakeup import QUEUE
+from eventlog import LogError
+
+BEAT_PATIENCE = timedelta(seconds=20)
+
+
+class Missing(Exception):
+    """A part is not there; the message says why."""
+
+
+def database() -> None:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError as error:
+        raise Missing("the database does not answer") from error
+
+
+def log() -> None:
+    try:
+        get_log().length(0)
+    except LogError as error:
+        raise Missing("Redis does not answer") from error
+
+
+def worker() -> None:
+    """Ask the workers themselves; the flusher answers within a second if it is there."""
+    inspect = current_app.control.inspect(timeout=1.0, pattern="flusher@*", matcher="glob", limit=1)  # type: ignore[arg-type]  # as Celery documents it
+    try:
+        queues = inspect.active_queues() or {}
+    except (OperationalError, OSError) as error:
+        raise Missing("the broker does not answer") from error
+    if not any(queue["name"] == QUEUE for served in queues.values() for queue in served):
+        raise Missing(f"no worker serves the queue {QUEUE}")
+
+
+def beat() -> None:
+    """Look at when beat last sent a tick, as it notes itself every few ticks."""
+    try:
+        flush = PeriodicTask.objects.filter(task="counters.flush", enabled=True).first()
+    except DatabaseError as error:
+        raise Missing("unknown: the database does not answer") from error
+    if flush is None:
+        raise Missing("the flush is not scheduled, or disabled")
+    if not flush.last_run_at or timezone.now() - flush.last_run_at > BEAT_PATIENCE:
+        raise Missing(f"last tick: {flush.last_run_at or 'never'}")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "database": database,
+    "log": log,
+    "worker": worker,
+    "beat": beat,
+}
+
+
+def examine(parts: Mapping[str, Callable[[], None]]) -> tuple[dict[str, str], list[str]]:
+    """Return the state of each part ("ok", or why it is missing) and the names of the missing."""
+    report = {}
+    for name, check in parts.items():
+        try:
+            check()
+            report[name] = "ok"
+        except Missing as reason:
+            report[name] = str(reason)
+    return report, [name for name, state in report.items() if state != "ok"]

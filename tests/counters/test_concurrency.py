@@ -1,0 +1,118 @@
+"""Several of everything at once, on connections of their own."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from catalog.pages.models import Content, Page, PageContent, Text
+from counters.audit import differences
+from counters.flush import flush, flush_all
+from counters.record import record
+from tests.counters.test_spill import Counts
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def run_at_once(jobs: Iterable[Callable[[], Any]]) -> None:
+    """Run each job in a thread with a database connection of its own; raise what one raised."""
+
+    def run(job: Callable[[], Any]) -> None:
+        try:
+            job()
+        finally:
+            connection.close()
+
+    jobs = list(jobs)
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        for done in [threads.submit(run, job) for job in jobs]:
+            done.result(timeout=60)
+
+
+def test_writers_and_flushes_at_once_count_exactly(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    other = Page.objects.create(title="Another page with the same contents")
+    for position, content in enumerate(reversed(contents)):
+        PageContent.objects.create(page=other, content=content, position=position)
+
+    def write() -> None:
+        for number in range(100):
+            record(page if number % 2 else other, contents)
+
+    def flush_often() -> None:
+        for _ in range(40):
+            flush(limit=30)
+
+    run_at_once([write] * 6 + [flush_often] * 4)
+    flush_all()
+
+    assert counts() == [600, 600, 600]
+    assert not list(differences())
+
+
+def test_partitions_that_share_contents_do_not_deadlock(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    """Each flush claims one partition; their batches update the same rows in different orders."""
+    shared = [Text.objects.create(title=str(n), text="") for n in range(200)]
+    pages = [page, *(Page.objects.create(title=str(n)) for n in range(9))]
+
+    def write_and_flush(own: Page, contents: list[Any]) -> Callable[[], None]:
+        def run() -> None:
+            for _ in range(15):
+                record(own, contents)
+                flush()
+
+        return run
+
+    run_at_once(
+        write_and_flush(own, shared[::-1] if number % 2 else shared)
+        for number, own in enumerate(pages[:6])
+    )
+    flush_all()
+
+    assert set(Text.objects.filter(pk__in=[t.pk for t in shared]).values_list("counter")) == {(90,)}
+
+
+def test_an_editor_who_attaches_content_does_not_wait_for_a_flush(
+    page: Page, contents: list[Content]
+) -> None:
+    """A foreign key to a row takes a KEY SHARE lock on it, which NO KEY UPDATE lets through."""
+    from django.db import transaction
+
+    from counters import sql
+
+    with transaction.atomic():
+        sql.add_counts(Content, {contents[0].pk: 1})
+
+        def attach() -> None:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '2s'")
+            PageContent.objects.create(page=page, content=contents[0], position=9)
+
+        run_at_once([attach])
+
+    assert page.places.count() == 4
+
+
+def test_flush_commands_at_once(
+    page: Page, contents: list[Content], counts: Counts, environment: dict[str, str]
+) -> None:
+    for _ in range(200):
+        record(page, contents)
+
+    command = [sys.executable, "manage.py", "counters", "flush"]
+    running = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    outputs = [process.communicate(timeout=60)[0] for process in running]
+
+    assert [process.returncode for process in running] == [0, 0, 0]
+    assert sum(int(output.split()[0]) for output in outputs) == 200
+    assert counts() == [200, 200, 200]

@@ -1,0 +1,107 @@
+"""What wakes the flush: the schedule, the task, and the thread that misses them."""
+
+import importlib
+import threading
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+from pytest_django import Settings
+
+from catalog.pages.models import Content, Page
+from counters import housekeeping, tasks, wakeup
+from counters.models import Batch, Mark
+from counters.record import record
+from project.celery import app
+from tests.counters.test_spill import Counts
+
+schedule = importlib.import_module("counters.migrations.0002_schedule")
+
+
+@pytest.mark.django_db
+def test_a_tick_flushes(page: Page, contents: list[Content], counts: Counts) -> None:
+    record(page, contents)
+
+    tasks.flush()
+
+    assert counts() == [1, 1, 1]
+
+
+@pytest.mark.django_db
+def test_a_tick_while_a_flush_runs_returns_at_once(page: Page) -> None:
+    with wakeup._flushing:
+        assert not wakeup.wake()
+
+
+@pytest.mark.django_db
+def test_an_error_is_one_line(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.COUNTERS_BATCH_EVENTS = None
+
+    tasks.flush()
+
+    (line,) = caplog.messages
+    assert line.startswith("the flush failed: TypeError")
+    assert not wakeup._flushing.locked()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_ticks_the_flush_wakes_itself(
+    page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wakeup, "PATIENCE", 0.1)
+    record(page, contents)
+    step = wakeup.FlushWakeup(None)
+
+    step.start(None)
+    end = time.monotonic() + 10
+    while counts() != [1, 1, 1] and time.monotonic() < end:
+        time.sleep(0.02)
+    step.stop(None)
+
+    assert counts() == [1, 1, 1]
+    assert not [thread for thread in threading.enumerate() if thread.name == "flush-wakeup"]
+
+
+@pytest.mark.parametrize(("queues", "included"), [(["counters"], True), (["celery"], False)])
+def test_only_a_worker_of_the_flush_wakes_itself(queues: list[str], included: bool) -> None:
+    worker = SimpleNamespace(
+        app=SimpleNamespace(amqp=SimpleNamespace(queues=SimpleNamespace(consume_from=queues)))
+    )
+
+    assert wakeup.FlushWakeup(None).include_if(worker) is included
+    assert "counters.wakeup:FlushWakeup" in app.steps["worker"]
+
+
+@pytest.mark.django_db
+def test_the_schedule_is_made_once_and_taken_back() -> None:
+    schedule.schedule(apps, None)
+    schedule.schedule(apps, None)
+
+    flush = PeriodicTask.objects.get(task="counters.flush")
+    assert (flush.queue, flush.expire_seconds) == ("counters", 2)
+    assert str(flush.interval) == "every second"
+    assert flush.task in app.tasks
+    assert PeriodicTask.objects.get(task="counters.prune").task in app.tasks
+
+    schedule.unschedule(apps, None)
+    assert not PeriodicTask.objects.filter(task__startswith="counters.").exists()
+
+
+@pytest.mark.django_db
+def test_old_batches_and_marks_go() -> None:
+    now = timezone.now()
+    for age in (timedelta(days=6), timedelta(days=8)):
+        Batch.objects.create(at=now - age, seconds=0, events=1, views=1, targets=1, drained=0)
+        Mark.objects.create(session=age.days, partition=0, seq=1, updated_at=now - age)
+
+    tasks.prune()
+
+    assert Batch.objects.get().at == now - timedelta(days=6)
+    assert Mark.objects.get().session == 6
+    assert timedelta(days=7) == housekeeping.KEEP_MARKS
