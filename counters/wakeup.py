@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 from celery import bootsteps
-from django.db import close_old_connections
+from django.db import close_old_connections, connections
 
 from counters.flush import flush_for
 
@@ -64,7 +64,7 @@ class FlushWakeup(bootsteps.StartStopStep):
             if time.monotonic() - _last_start > PATIENCE:
                 close_old_connections()
                 wake_calmly()
-                close_old_connections()
+        connections.close_all()
 
 
 def wake_calmly() -> None:
