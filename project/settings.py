@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from environs import Env, validate
-from kombu import Queue
 
 from standalone import addresses
 
@@ -198,8 +197,6 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # it comes back, sooner or later
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 3}
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_QUEUES = [Queue("celery"), Queue("counters")]
-CELERY_TASK_DEFAULT_QUEUE = "celery"
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"

@@ -1,0 +1,79 @@
+"""Whatever goes wrong, a client of the API gets JSON."""
+
+import logging
+import os
+
+import pytest
+from celery.beat import SchedulingError
+from django.db import connection
+from django.test import Client, RequestFactory
+from pytest_django import Settings
+
+from catalog.pages.models import Page
+from counters.models import Spilled
+from project import errors
+from project.logs import BrokerAway
+from tests.eventlog.proxy import Proxy
+
+
+def test_an_address_that_leads_nowhere_is_json(client: Client) -> None:
+    answer = client.get("/api/v1/nothing/")
+
+    assert answer.status_code == 404
+    assert answer.json() == {"detail": "There is nothing at this address."}
+
+
+def test_elsewhere_it_is_a_page(client: Client) -> None:
+    answer = client.get("/nothing/")
+
+    assert answer.status_code == 404
+    assert answer["Content-Type"].startswith("text/html")
+
+
+def test_an_unforeseen_error_is_json() -> None:
+    answer = errors.broken(RequestFactory().get("/api/v1/pages/"))
+    page = errors.broken(RequestFactory().get("/admin/"))
+
+    assert answer.status_code == page.status_code == 500
+    assert answer["Content-Type"] == "application/json"
+    assert page["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.django_db
+def test_without_redis_pages_are_answered_and_spilled(client: Client, settings: Settings) -> None:
+    page = Page.objects.create(title="A page")
+    with Proxy(os.environ["REDIS_URL"]) as proxy:
+        settings.EVENTLOG_URL = proxy.url
+
+    answers = [client.get(f"/api/v1/pages/{page.pk}/") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [200] * 3
+    assert Spilled.objects.count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_database_the_answer_is_503(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Page.objects.create(title="A page")
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
+    answer = client.get(f"/api/v1/pages/{page.pk}/")
+
+    monkeypatch.undo()
+    connection.close()
+    assert answer.status_code == 503
+    assert answer["Retry-After"] == "1"
+    assert answer.json() == {"detail": "A store is away. Try again in a moment."}
+
+
+def test_a_broker_that_is_away_is_one_line() -> None:
+    error = SchedulingError("refused")
+    info = (SchedulingError, error, None)
+    record = logging.LogRecord("celery", 40, "", 1, "Message Error: %s\n%s", ("x", "stack"), info)
+
+    assert BrokerAway().filter(record)
+
+    assert record.getMessage() == "Message Error: x"
+    assert record.exc_info is None

@@ -1,0 +1,19 @@
+"""The house: `counters` and `eventlog` can be lifted out of it."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_counters_names_no_other_app() -> None:
+    for path in (ROOT / "counters").rglob("*.py"):
+        text = path.read_text()
+        assert not re.search(r"^\s*(from|import) (catalog|accounts|uploads|project)\b", text, re.M)
+
+
+def test_one_file_holds_the_update() -> None:
+    sources = [*(ROOT / "counters").rglob("*.py"), *(ROOT / "catalog").rglob("*.py")]
+    found = [path.name for path in sources if "SET {counter} = " in path.read_text()]
+
+    assert found == ["sql.py"]

@@ -1,0 +1,100 @@
+"""/healthz, /readyz and `manage.py counters ready`."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+from pytest_django import Settings
+
+from counters import readiness
+
+
+@pytest.fixture
+def beat(db: None) -> PeriodicTask:
+    """Beat's entry for the flush, last run just now."""
+    PeriodicTask.objects.filter(task="counters.flush").delete()
+    every = PeriodicTask._meta.get_field("interval").related_model
+    return PeriodicTask.objects.create(
+        name="flush",
+        task="counters.flush",
+        interval=every.objects.get_or_create(every=1, period="seconds")[0],
+        last_run_at=timezone.now(),
+    )
+
+
+@pytest.mark.django_db
+def test_healthy_while_pages_can_be_answered(client: Client) -> None:
+    answer = client.get("/healthz")
+
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "database": "ok"}
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_unhealthy_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
+    answer = client.get("/healthz")
+    ready = client.get("/readyz")
+
+    monkeypatch.undo()
+    connection.close()
+    assert answer.status_code == 503
+    assert answer.json()["database"] == "the database does not answer"
+    assert ready.status_code == 503
+    assert "database" in ready.json()["detail"]
+
+
+def test_not_ready_without_a_worker(client: Client, beat: PeriodicTask) -> None:
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 503
+    assert answer.json() == {
+        "detail": "missing: worker",
+        "database": "ok",
+        "log": "ok",
+        "worker": "no worker serves the queue counters",
+        "beat": "ok",
+    }
+
+
+def test_not_ready_without_redis(client: Client, beat: PeriodicTask, settings: Settings) -> None:
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+
+    assert client.get("/readyz").json()["log"] == "Redis does not answer"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"last_run_at": None}, "last tick: never"),
+        ({"last_run_at": timezone.now() - 2 * readiness.BEAT_PATIENCE}, "last tick: 20"),
+        ({"enabled": False}, "not scheduled, or disabled"),
+    ],
+)
+def test_not_ready_without_beat(beat: PeriodicTask, change: dict[str, Any], reason: str) -> None:
+    PeriodicTask.objects.filter(pk=beat.pk).update(**change)
+
+    report, missing = readiness.examine({"beat": readiness.beat})
+
+    assert missing == ["beat"]
+    assert reason in report["beat"]
+
+
+def test_the_command_asks_for_single_parts(beat: PeriodicTask) -> None:
+    out = StringIO()
+
+    call_command("counters", "ready", "database", "beat", stdout=out)
+    assert out.getvalue() == "database: ok\nbeat: ok\n"
+
+    with pytest.raises(CommandError, match="missing: worker"):
+        call_command("counters", "ready", "worker", stdout=out)
+    with pytest.raises(CommandError, match="No such part: engine"):
+        call_command("counters", "ready", "engine")

@@ -1,0 +1,104 @@
+"""The environment is the only configuration, and what is wrong with it is named."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PRODUCTION = {
+    "PATH": os.environ["PATH"],
+    "DATA_DIR": "/nonexistent",
+    "DJANGO_SECRET_KEY": "checked-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ",
+    "DATABASE_URL": "postgres://footfall:secret@db.example/footfall",
+    "REDIS_URL": "redis://redis.example/0",
+    "ALLOWED_HOSTS": "footfall.example",
+}
+
+
+def start(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_production_settings_pass_the_deployment_check() -> None:
+    done = start(PRODUCTION)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["DJANGO_SECRET_KEY", "DATABASE_URL", "REDIS_URL"])
+def test_what_is_missing_is_named(name: str) -> None:
+    done = start({key: value for key, value in PRODUCTION.items() if key != name})
+
+    assert done.returncode != 0
+    assert f'"{name}" not set' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DJANGO_SECRET_KEY", "short"),
+        ("DJANGO_DEBUG", "perhaps"),
+        ("EVENTLOG_PARTITIONS", "0"),
+        ("EVENTLOG_PARTITIONS", "many"),
+        ("EVENTLOG_TIMEOUT_SECONDS", "-1"),
+        ("COUNTERS_BATCH_EVENTS", "1e3"),
+    ],
+)
+def test_what_is_wrong_is_named(name: str, value: str) -> None:
+    done = start(PRODUCTION | {name: value})
+
+    assert done.returncode != 0
+    assert f'"{name}" invalid' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "engine"),
+    [
+        ("postgres://u:p@h:5433/n?sslmode=require", "postgresql"),
+        ("sqlite:////tmp/footfall.sqlite3", "sqlite3"),
+    ],
+)
+def test_databases(url: str, engine: str) -> None:
+    code = "from django.conf import settings; print(settings.DATABASES['default'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=PRODUCTION | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "project.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert engine in done.stdout
+    assert ("sslmode" in done.stdout) is ("sslmode" in url)
+
+
+def test_compose_variables_make_a_database_whatever_the_password() -> None:
+    environment = {key: value for key, value in PRODUCTION.items() if key != "DATABASE_URL"}
+    names = ("POSTGRES_HOST", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD")
+
+    done = start(environment | dict(zip(names, ("db", "n", "u", "p@ss/w:rd#%"), strict=True)))
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_lists_every_variable() -> None:
+    source = (ROOT / "project/settings.py").read_text()
+    names = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
+    readme = (ROOT / "README.md").read_text()
+
+    assert len(names) > 15
+    assert sorted(name for name in names if f"`{name}`" not in readme) == []
