@@ -1,0 +1,66 @@
+# Footfall's commands; `make help` lists them. They need Python 3.11 or newer, and nothing else.
+
+PORT ?= 8000
+DATA_DIR ?= .data
+DB ?= postgres
+ARGS ?=
+
+BIN = .venv/bin
+INSTALLED = .venv/.installed
+
+# A production-like environment, for the checks that read the settings. Nothing connects to it.
+CHECKED = env DJANGO_SETTINGS_MODULE=project.settings DJANGO_DEBUG=false DJANGO_HTTPS=true \
+	ALLOWED_HOSTS=footfall.example \
+	DJANGO_SECRET_KEY=checked-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ \
+	DATABASE_URL=sqlite://:memory: REDIS_URL=redis://127.0.0.1:6379/0
+
+# With the hashes of PyPI's own files: no setting of this machine has a say in them.
+COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL \
+	-u UV_FIND_LINKS $(BIN)/uv pip compile pyproject.toml --quiet --no-config --universal \
+	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	--annotation-style line
+
+.PHONY: help install run test lint format requirements clean
+
+help: ## Show every command with a line on it
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## Install everything into .venv
+
+$(INSTALLED): requirements/dev.txt .ci/venv
+	@.ci/venv .venv
+	@echo "Installing into .venv; this takes about a minute, once."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+		--requirement requirements/dev.txt
+	@touch $@
+
+run: $(INSTALLED) ## Run the service, stores included (PORT=8000, DATA_DIR=.data); Ctrl-C stops it
+	@PORT="$(PORT)" DATA_DIR="$(DATA_DIR)" exec $(BIN)/python -m standalone
+
+test: $(INSTALLED) ## Run the tests on real stores (ARGS="-k flush", DB=postgres)
+	@case "$(DB)" in postgres) ;; *) \
+		echo "DB=$(DB) is not supported yet: the tests run on postgres." >&2; exit 2 ;; esac
+	@rm -f .coverage .coverage.*
+	@$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(if $(ARGS),,$(BIN)/python -m coverage report)
+
+lint: $(INSTALLED) ## Check format, lint, types, floors, migrations and the deployment settings
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(CHECKED) $(BIN)/mypy
+	$(BIN)/lint-imports
+	$(CHECKED) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(CHECKED) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+format: $(INSTALLED) ## Format the code and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+requirements: $(INSTALLED) ## Compile requirements/ from pyproject.toml (ARGS="--upgrade")
+	$(COMPILE) --all-extras --output-file requirements/dev.txt $(ARGS)
+	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/base.txt
+
+clean: ## Remove .venv and every cache; the data of `make run` (.data) stays
+	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

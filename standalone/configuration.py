@@ -1,0 +1,84 @@
+"""What the environment says about a run: HOST, PORT and DATA_DIR, and whether they can be had."""
+
+import contextlib
+import fcntl
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ConfigurationError(Exception):
+    """The service cannot start like this; the text names the variable to change."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """Where one copy of the service listens, and where it keeps its data."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    data_dir: Path = ROOT / ".data"
+
+    @property
+    def address(self) -> str:
+        """The service's address for somebody on this machine."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        return f"http://{host}:{self.port}"
+
+
+def read(environment: Mapping[str, str]) -> Configuration:
+    """Return the configuration that `environment` asks for; raise `ConfigurationError`."""
+    default = Configuration()
+    port = environment.get("PORT") or str(default.port)
+    if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
+        raise ConfigurationError(f"PORT is {port!r}; it must be a number from 1 to 65535.")
+    return Configuration(
+        host=environment.get("HOST") or default.host,
+        port=int(port),
+        data_dir=Path(environment.get("DATA_DIR") or default.data_dir).resolve(),
+    )
+
+
+def check_port(configuration: Configuration) -> None:
+    """Raise `ConfigurationError` unless the web server can listen where it is told to."""
+    host, port = configuration.host, configuration.port
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise ConfigurationError(f"HOST {host!r} is no address of this machine: {error}") from error
+    with socket.socket(family, kind) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(address)
+        except OSError as error:
+            raise ConfigurationError(
+                f"PORT {port} cannot be used on {host} ({error.strerror}). "
+                f"Choose another: PORT={port + 1 if port < 65535 else 8000} make run"
+            ) from error
+
+
+@contextlib.contextmanager
+def only_user(data_dir: Path) -> Iterator[None]:
+    """Hold `data_dir` for this process; raise `ConfigurationError` when another one does."""
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        lock = (data_dir / "lock").open("a+")
+    except OSError as error:
+        raise ConfigurationError(f"DATA_DIR {data_dir} cannot be used: {error}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise ConfigurationError(
+                f"DATA_DIR {data_dir} is in use by process {lock.read().strip()}. "
+                "Stop that one, or choose another DATA_DIR (and PORT)."
+            ) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield

@@ -1,0 +1,39 @@
+"""The supervisor's output: one line per message, each behind the name of who said it."""
+
+import os
+import sys
+from collections.abc import Iterable
+
+COLOURS = {
+    "footfall": "1",
+    "postgres": "34",
+    "redis": "31",
+    "web": "32",
+    "worker": "33",
+    "flusher": "35",
+    "beat": "36",
+}
+WIDTH = max(map(len, COLOURS))
+
+
+class Console:
+    """Writes to a file descriptor; coloured when that is a terminal and NO_COLOR is not set."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self.descriptor = sys.stdout.fileno() if descriptor is None else descriptor
+        self.coloured = os.isatty(self.descriptor) and not os.environ.get("NO_COLOR")
+
+    def say(self, name: str, text: str) -> None:
+        """Write `text` behind `name`; a reader that went away must not hinder a clean stop."""
+        prefix = f"{name:{WIDTH}} |"
+        if self.coloured:
+            prefix = f"\x1b[{COLOURS.get(name, '2')}m{prefix}\x1b[0m"
+        line = f"{prefix} {text}".rstrip()
+        try:
+            os.write(self.descriptor, f"{line}\n".encode(errors="replace"))
+        except OSError:
+            self.descriptor = os.open(os.devnull, os.O_WRONLY)
+
+    def say_all(self, name: str, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.say(name, line)

@@ -1,0 +1,93 @@
+"""Processes that an earlier run of the same data directory left behind are ended by the next one.
+
+Normally there are none: children stop when their supervisor dies. Each run writes down what it
+started, so that nothing is ended but that.
+"""
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypedDict
+
+import psutil
+
+PATIENCE = 10.0  # seconds that leftovers get to stop by themselves
+
+
+class Entry(TypedDict):
+    """One started process: `created` (Unix time) tells it from a later one with the same pid."""
+
+    name: str
+    pid: int
+    created: float
+    stop_signal: int
+
+
+class Roster:
+    """The file in the data directory that says which processes this run has started."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.path = data_dir / "processes.json"
+        self.data_dir = data_dir
+        self.entries: dict[str, Entry] = {}
+
+    def add(self, name: str, pid: int, stop_signal: signal.Signals) -> None:
+        try:
+            created = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            return
+        self.entries[name] = Entry(name=name, pid=pid, created=created, stop_signal=stop_signal)
+        self._write()
+
+    def remove(self, name: str) -> None:
+        if self.entries.pop(name, None):
+            self._write()
+
+    def end_leftovers(self) -> list[str]:
+        """End what the roster of an earlier run names and still lives; return the names."""
+        found = [
+            (entry, process) for entry in self._read() for process in self._processes_of(entry)
+        ]
+        for entry, process in found:
+            _signal(process, entry["stop_signal"])
+        _, alive = psutil.wait_procs([process for _, process in found], PATIENCE)
+        for process in alive:
+            _signal(process, signal.SIGKILL)
+        psutil.wait_procs(alive, PATIENCE)
+        self._write()
+        return sorted({entry["name"] for entry, _ in found})
+
+    def _processes_of(self, entry: Entry) -> Iterator[psutil.Process]:
+        """Yield the process of `entry` and what it started: all that is in its session."""
+        for process in psutil.process_iter():
+            try:
+                if os.getsid(process.pid) == entry["pid"] and self._is_ours(process, entry):
+                    yield process
+            except (psutil.Error, ProcessLookupError):
+                continue  # it ended meanwhile, or is none of our user's
+
+    def _is_ours(self, process: psutil.Process, entry: Entry) -> bool:
+        if process.pid == entry["pid"]:
+            return abs(process.create_time() - entry["created"]) < 1.0
+        return process.environ().get("DATA_DIR") == str(self.data_dir)
+
+    def _read(self) -> list[Entry]:
+        try:
+            entries: list[Entry] = json.loads(self.path.read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        return entries
+
+    def _write(self) -> None:
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(json.dumps(list(self.entries.values()), indent=1))
+        fresh.replace(self.path)
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        return

@@ -1,0 +1,108 @@
+"""What the two stores have in common: a directory, a program, an address, a life as a child."""
+
+import abc
+import importlib.util
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from standalone.program import Program
+
+
+class StoreError(Exception):
+    """A store could not be prepared or did not become ready; the text says why."""
+
+
+class Store(abc.ABC):
+    """One server on one directory. A store can be started again after `stop` or `kill`."""
+
+    name: str
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.sockets = directory  # another one when its path is too long for a socket
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @abc.abstractmethod
+    def prepare(self) -> None:
+        """Make the directory ready for `program`; harmless when it is. Raises `StoreError`."""
+
+    @abc.abstractmethod
+    def program(self) -> Program:
+        """Return the command that serves `directory` in the foreground."""
+
+    @property
+    @abc.abstractmethod
+    def url(self) -> str:
+        """The address for clients; known after `prepare`."""
+
+    @abc.abstractmethod
+    def ready(self) -> bool:
+        """Tell whether the server answers now."""
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    @property
+    def log(self) -> Path:
+        """The file that takes the output of a server started by `start`."""
+        return self.directory / "log"
+
+    def start(self) -> None:
+        """Start the server; it ends with the calling thread (see `Program.process_options`)."""
+        program = self.program()
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                program.command, stdout=log, stderr=log, **program.process_options()
+            )
+
+    def wait_ready(self, timeout: float = 30.0) -> None:
+        """Return once the server answers; raise `StoreError` after `timeout` seconds.
+
+        A server that gave up is started again: after a SIGKILL, PostgreSQL refuses to start
+        until the last orphan of its predecessor has let go of the shared memory.
+        """
+        deadline = time.monotonic() + timeout
+        while not self.ready():
+            if time.monotonic() > deadline:
+                raise StoreError(f"{self.name} is not ready after {timeout:g} s: {self._last()}")
+            if not self.running:
+                self.start()
+            time.sleep(0.02)
+
+    def stop(self, timeout: float = 20.0) -> None:
+        """Stop the server cleanly; one that takes longer than `timeout` seconds is killed."""
+        if self.process is None:
+            return
+        self.process.send_signal(self.program().stop_signal)
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        """End the server with SIGKILL, as a crash would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+
+    def clean_up(self) -> None:
+        """Remove what a stopped store has outside its directory."""
+        if self.sockets != self.directory:
+            shutil.rmtree(self.sockets, ignore_errors=True)
+
+    def _last(self) -> str:
+        return self.log.read_text(errors="replace")[-1000:] if self.log.exists() else "no output"
+
+
+def package_directory(package: str) -> Path:
+    """Return where `package` is installed, without importing it: its import has side effects."""
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise StoreError(
+            f"The package {package} is not installed: install requirements/dev.txt, "
+            "or set DATABASE_URL and REDIS_URL."
+        )
+    return Path(spec.origin).parent

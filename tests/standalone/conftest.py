@@ -1,0 +1,22 @@
+import socket
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.stores import temporary_directory
+
+
+@pytest.fixture
+def data_dir() -> Iterator[Path]:
+    """A data directory that PostgreSQL's user can reach; pytest's own ones are closed to it."""
+    with ExitStack() as stack:
+        yield temporary_directory(stack)
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port

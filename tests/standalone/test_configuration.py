@@ -1,0 +1,75 @@
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from standalone import configuration
+from standalone.configuration import ROOT, Configuration, ConfigurationError
+
+
+def test_the_defaults() -> None:
+    assert configuration.read({}) == Configuration("127.0.0.1", 8000, ROOT / ".data")
+
+
+def test_the_environment_is_honoured(tmp_path: Path) -> None:
+    given = {"HOST": "0.0.0.0", "PORT": "8001", "DATA_DIR": str(tmp_path)}  # noqa: S104
+
+    assert configuration.read(given) == Configuration("0.0.0.0", 8001, tmp_path)  # noqa: S104
+    assert configuration.read(given).address == "http://127.0.0.1:8001"
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "80 80", "٣"])
+def test_a_port_that_is_none_is_named(port: str) -> None:
+    with pytest.raises(ConfigurationError, match="PORT"):
+        configuration.read({"PORT": port})
+
+
+def test_a_free_port_can_be_used(free_port: int) -> None:
+    configuration.check_port(Configuration(port=free_port))
+
+
+def test_a_busy_port_is_named_with_another_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        with pytest.raises(ConfigurationError, match=f"PORT {port} .* make run"):
+            configuration.check_port(Configuration(port=port))
+
+
+def test_a_host_that_is_none_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="HOST"):
+        configuration.check_port(Configuration(host="256.256.256.256"))
+
+
+def test_a_data_directory_has_one_user_at_a_time(tmp_path: Path) -> None:
+    held = "\n".join(  # another process: a lock of one's own would not be in the way
+        [
+            "import sys; from pathlib import Path; from standalone.configuration import only_user",
+            f"with only_user(Path({str(tmp_path)!r})): print('held', flush=True); sys.stdin.read()",
+        ]
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", held], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT
+    ) as other:
+        assert other.stdout
+        assert other.stdout.readline() == b"held\n"
+        with (
+            pytest.raises(ConfigurationError, match=f"in use by process {other.pid}"),
+            configuration.only_user(tmp_path),
+        ):
+            pass
+        other.communicate()
+
+    with configuration.only_user(tmp_path):
+        pass
+
+
+def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    with (
+        pytest.raises(ConfigurationError, match="DATA_DIR"),
+        configuration.only_user(tmp_path / "file"),
+    ):
+        pass

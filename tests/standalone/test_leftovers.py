@@ -1,0 +1,103 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psutil
+import pytest
+
+from standalone import leftovers
+from standalone.leftovers import Roster
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def sleeper(stack: ExitStack, data_dir: Path, code: str = "") -> "subprocess.Popen[bytes]":
+    code += "\nimport time; print(flush=True); time.sleep(60)"
+    process = stack.enter_context(
+        subprocess.Popen(
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "DATA_DIR": str(data_dir)},
+        )
+    )
+    stack.callback(process.kill)
+    assert process.stdout
+    process.stdout.readline()
+    return process
+
+
+def test_what_an_earlier_run_left_is_ended(tmp_path: Path, stack: ExitStack) -> None:
+    process = sleeper(stack, tmp_path)
+    Roster(tmp_path).add("web", process.pid, signal.SIGINT)
+
+    assert Roster(tmp_path).end_leftovers() == ["web"]
+
+    assert not psutil.pid_exists(process.pid)
+    assert Roster(tmp_path).end_leftovers() == []
+
+
+def test_one_that_does_not_stop_is_killed(
+    tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leftovers, "PATIENCE", 0.1)
+    process = sleeper(stack, tmp_path, "import signal; signal.signal(15, signal.SIG_IGN)")
+    Roster(tmp_path).add("web", process.pid, signal.SIGTERM)
+
+    assert Roster(tmp_path).end_leftovers() == ["web"]
+
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_the_workers_of_a_dead_leader_are_ended(tmp_path: Path, stack: ExitStack) -> None:
+    code = "import os\nif os.fork(): os._exit(0)"
+    leader = sleeper(stack, tmp_path, code)
+    leader.wait(5)
+    roster = Roster(tmp_path)
+    roster.entries["web"] = {"name": "web", "pid": leader.pid, "created": 0, "stop_signal": 15}
+    roster._write()
+
+    assert Roster(tmp_path).end_leftovers() == ["web"]
+
+
+def test_a_later_process_with_the_same_pid_is_left_alone(tmp_path: Path, stack: ExitStack) -> None:
+    process = sleeper(stack, tmp_path)
+    roster = Roster(tmp_path)
+    roster.add("web", process.pid, signal.SIGTERM)
+    entries = json.loads(roster.path.read_text())
+    entries[0]["created"] -= 3600
+    roster.path.write_text(json.dumps(entries))
+
+    assert Roster(tmp_path).end_leftovers() == []
+
+    assert process.poll() is None
+
+
+def test_what_has_ended_is_no_leftover(tmp_path: Path, stack: ExitStack) -> None:
+    process = sleeper(stack, tmp_path)
+    roster = Roster(tmp_path)
+    roster.add("web", process.pid, signal.SIGTERM)
+    roster.remove("web")
+    roster.remove("web")
+
+    assert Roster(tmp_path).end_leftovers() == []
+
+    process.kill()
+    process.wait()
+    roster.add("web", process.pid, signal.SIGTERM)
+    assert not roster.entries
+
+
+def test_a_torn_roster_is_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "processes.json").write_text("[{")
+
+    assert Roster(tmp_path).end_leftovers() == []

@@ -1,0 +1,166 @@
+"""The whole service as its user starts it, stopped and hurt from outside."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from standalone.configuration import ROOT
+from tests.standalone.waiting import wait_until
+
+STARTED = 60.0  # seconds; a slow machine under coverage
+
+
+class Copy:
+    """One `python -m standalone`."""
+
+    def __init__(self, data_dir: Path, port: int, **variables: str) -> None:
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
+        environment = {name: os.environ[name] for name in kept if name in os.environ}
+        environment |= {"DATA_DIR": str(data_dir), "PORT": str(port), **variables}
+        self.data_dir = data_dir
+        self.port = port
+        self.log = data_dir / "output"
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "standalone"],
+                cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def get(self, path: str) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        try:
+            connection.request("GET", path)
+            response = connection.getresponse()
+            return response.status, response.read()
+        except OSError:
+            return 0, b""
+        finally:
+            connection.close()
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.output
+        return "footfall | ready after" in self.output
+
+    def pid(self, name: str) -> int | None:
+        entries: list[dict[str, Any]] = json.loads((self.data_dir / "processes.json").read_text())
+        return next((entry["pid"] for entry in entries if entry["name"] == name), None)
+
+    def kill(self, name: str) -> None:
+        """End `name` with SIGKILL and wait until there is another."""
+        pid = self.pid(name)
+        assert pid
+        os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: self.pid(name) not in (None, pid))
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def end(self) -> None:
+        """End the copy and all it started, whatever happened before."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        wait_until(lambda: not self.leftovers(), 30)
+
+    def leftovers(self) -> list[psutil.Process]:
+        return [
+            process
+            for process in psutil.process_iter()
+            if str(self.data_dir) in variable(process, "DATA_DIR") + command_line(process)
+        ]
+
+
+def variable(process: psutil.Process, name: str) -> str:
+    try:
+        return process.environ().get(name) or ""
+    except (psutil.Error, OSError):
+        return ""
+
+
+def command_line(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def copy(data_dir: Path, free_port: int, stack: ExitStack) -> Copy:
+    copy = Copy(data_dir, free_port)
+    stack.callback(copy.end)
+    wait_until(copy.is_ready, STARTED)
+    return copy
+
+
+def test_the_service_serves_heals_and_stops(copy: Copy, free_port: int) -> None:
+    assert copy.get("/healthz")[0] == 200
+    assert json.loads(copy.get("/api/v1/pages/")[1])["count"] >= 5
+    assert "Administrator admin, password " in copy.output
+
+    second = Copy(copy.data_dir, free_port)
+    assert second.process.wait(20) == 2
+    assert f"DATA_DIR {copy.data_dir} is in use by process {copy.process.pid}" in second.output
+
+    for name in ("redis", "postgres", "worker", "flusher", "beat", "web"):
+        copy.kill(name)
+        assert f"{name} was killed by SIGKILL; starting it again" in copy.output
+    wait_until(lambda: copy.get("/api/v1/pages/1/")[0] == 200, STARTED)
+
+    assert copy.stop() == 0, copy.output
+    assert copy.output.rstrip().endswith("footfall | stopped")
+    assert not copy.leftovers()
+
+
+def test_after_a_kill_of_the_supervisor_the_next_one_starts(
+    copy: Copy, free_port: int, stack: ExitStack
+) -> None:
+    copy.process.kill()
+    copy.process.wait()
+
+    second = Copy(copy.data_dir, free_port)
+    stack.callback(second.end)
+    wait_until(lambda: second.output.count("footfall | ready after") == 2, STARTED)
+
+    assert second.output.count("password ") == 1  # the first run's: the data was kept
+    assert second.stop(signal.SIGINT) == 0, second.output
+    assert not second.leftovers()
+
+
+def test_a_busy_port_is_named_before_anything_starts(data_dir: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        copy = Copy(data_dir, server.getsockname()[1])
+
+        assert copy.process.wait(20) == 2
+    assert f"footfall: PORT {copy.port} cannot be used" in copy.output
+    assert not (data_dir / "postgres").exists()
+
+
+def test_a_wrong_setting_ends_the_start_with_its_name(data_dir: Path, free_port: int) -> None:
+    copy = Copy(data_dir, free_port, DJANGO_SECRET_KEY="short")
+
+    assert copy.process.wait(30) == 1
+    assert "DJANGO_SECRET_KEY" in copy.output
+    assert "`manage.py migrate` ended with exit code 1" in copy.output
+    assert not copy.leftovers()

@@ -1,0 +1,244 @@
+import os
+import pwd
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+import redis
+from environs import Env
+
+from standalone import places
+from standalone.stores import Postgres, Redis, Store, StoreError
+from tests.standalone.waiting import wait_until
+from tests.stores import NOT_DURABLE
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to run as")
+
+
+@pytest.fixture
+def postgres(data_dir: Path) -> Iterator[Postgres]:
+    store = Postgres(data_dir / "postgres", settings=NOT_DURABLE)
+    store.prepare()
+    yield store
+    store.stop()
+    store.clean_up()
+
+
+@pytest.fixture
+def valkey(data_dir: Path) -> Iterator[Redis]:
+    store = Redis(data_dir / "redis", maxmemory="64mb")
+    store.prepare()
+    yield store
+    store.stop()
+    store.clean_up()
+
+
+def begin(store: Store) -> None:
+    store.start()
+    store.wait_ready()
+
+
+def query(store: Postgres, statement: str) -> list[tuple[object, ...]]:
+    connection = psycopg2.connect(store.url)
+    try:
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+def test_postgres_serves_an_empty_utf8_database(postgres: Postgres) -> None:
+    begin(postgres)
+
+    assert postgres.running
+    assert query(postgres, "SHOW server_encoding") == [("UTF8",)]
+    assert query(postgres, "SELECT upper('é'), current_database()") == [("É", "footfall")]
+    assert query(postgres, "SHOW listen_addresses") == [("",)]
+    assert query(postgres, "SHOW fsync") == [("off",)]
+
+
+def test_postgres_keeps_its_data_over_a_kill(postgres: Postgres) -> None:
+    begin(postgres)
+    query(postgres, "CREATE TABLE kept (id int)")
+    held = psycopg2.connect(postgres.url)  # its server process outlives the postmaster's death
+    postgres.kill()
+    assert not postgres.running
+
+    begin(postgres)
+
+    assert query(postgres, "SELECT * FROM kept") == []
+    held.close()
+
+
+def test_postgres_is_not_hindered_by_the_pid_of_another_process(postgres: Postgres) -> None:
+    (postgres.data / "postmaster.pid").write_text(f"{os.getpid()}\n{postgres.data}\n")
+
+    postgres.prepare()
+    begin(postgres)
+
+    assert query(postgres, "SELECT 1") == [(1,)]
+
+
+def test_the_url_is_what_django_understands(postgres: Postgres) -> None:
+    os.environ["TRIAL_URL"] = postgres.url
+    try:
+        settings = Env().dj_db_url("TRIAL_URL")
+    finally:
+        del os.environ["TRIAL_URL"]
+
+    assert settings["HOST"] == str(postgres.sockets)
+    assert settings["NAME"] == "footfall"
+
+
+def test_a_failed_initdb_says_why(data_dir: Path) -> None:
+    store = Postgres(data_dir / "postgres")
+    store.prepare()
+    store.data.rename(data_dir / "data")
+    (store.directory / "data.new").symlink_to("/dev/null")
+
+    with pytest.raises(StoreError, match="initdb failed"):
+        store.prepare()
+
+
+def test_a_server_that_gives_up_is_reported_with_its_last_words(data_dir: Path) -> None:
+    store = Postgres(data_dir / "postgres", settings={"shared_buffers": "nonsense"})
+    store.prepare()
+
+    with pytest.raises(StoreError, match=r"not ready after 0\.2 s.*shared_buffers"):
+        store.wait_ready(timeout=0.2)
+    store.kill()
+
+
+def test_redis_keeps_every_write_over_a_kill(valkey: Redis) -> None:
+    begin(valkey)
+    with redis.Redis.from_url(valkey.url) as client:
+        client.set("kept", "1")
+    valkey.kill()
+
+    begin(valkey)
+
+    with redis.Redis.from_url(valkey.url) as client:
+        assert client.get("kept") == b"1"
+
+
+def test_redis_refuses_writes_beyond_its_memory(valkey: Redis) -> None:
+    begin(valkey)
+
+    with redis.Redis.from_url(valkey.url) as client:
+        found = client.config_get("*")
+    assert found["maxmemory"] == str(64 * 1024**2)
+    assert found["maxmemory-policy"] == "noeviction"
+    assert (found["appendonly"], found["appendfsync"]) == ("yes", "always")
+    assert found["port"] == "0"
+
+
+def test_redis_listens_on_a_port_on_demand(data_dir: Path, free_port: int) -> None:
+    store = Redis(data_dir / "redis", port=free_port, config={"databases": "3"})
+    store.prepare()
+    begin(store)
+    try:
+        with redis.Redis(port=free_port) as client:
+            assert client.config_get("databases") == {"databases": "3"}
+    finally:
+        store.stop()
+
+
+@pytest.mark.parametrize("kind", [Postgres, Redis])
+def test_a_store_stops_cleanly(kind: type[Store], data_dir: Path) -> None:
+    store = kind(data_dir / "store")
+    store.prepare()
+    store.stop()  # harmless before the start
+    begin(store)
+
+    store.stop()
+
+    assert store.process is not None
+    assert store.process.returncode == 0
+    assert not store.ready()
+
+
+@pytest.mark.parametrize("kind", [Postgres, Redis])
+def test_a_store_that_does_not_stop_is_killed(kind: type[Store], data_dir: Path) -> None:
+    store = kind(data_dir / "store")
+    store.prepare()
+    begin(store)
+
+    store.stop(timeout=0)
+
+    assert not store.running
+    wait_until(lambda: not store.ready())
+
+
+@pytest.mark.parametrize("kind", [Postgres, Redis])
+def test_a_deep_data_directory_has_short_sockets(kind: type[Store], data_dir: Path) -> None:
+    deep = data_dir / ("Deep and % odd" + "x" * 90)
+    deep.mkdir()
+    store = kind(deep / "store")
+    store.prepare()
+    assert store.sockets != store.directory
+    begin(store)
+    try:
+        if isinstance(store, Postgres):
+            assert query(store, "SELECT 1") == [(1,)]
+    finally:
+        store.stop()
+        store.clean_up()
+
+    assert not store.sockets.exists()
+    assert store.directory.exists()
+
+
+@as_root
+def test_as_root_postgres_runs_as_nobody(postgres: Postgres) -> None:
+    begin(postgres)
+
+    nobody = pwd.getpwnam("nobody").pw_uid
+    assert postgres.process
+    assert Path(f"/proc/{postgres.process.pid}").stat().st_uid == nobody
+    assert postgres.data.stat().st_uid == nobody
+
+
+@as_root
+def test_a_closed_directory_stays_closed(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Then the database, and a copy of what serves it, live in a directory that is reachable."""
+    closed = data_dir / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setattr(places, "STATE", data_dir)
+    monkeypatch.setattr(places, "reachable", lambda path, uid: path == data_dir)
+
+    store = Postgres(closed / "postgres", settings=NOT_DURABLE)
+    store.prepare()
+    begin(store)
+    store.stop()
+    again = Postgres(closed / "postgres")
+    again.prepare()
+
+    assert closed.stat().st_mode & 0o777 == 0o700
+    assert (closed / "postgres").is_symlink()
+    assert again.directory == store.directory
+    assert store.directory.parent == data_dir
+    assert store.binaries.is_relative_to(store.directory)
+    assert len(list(data_dir.iterdir())) == 2
+
+
+def test_a_reachable_directory_is_open_all_the_way(tmp_path: Path) -> None:
+    stranger = pwd.getpwnam("nobody").pw_uid
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+
+    assert places.reachable(Path("/usr/bin"), stranger)
+    assert not places.reachable(closed, stranger)
+    assert places.reachable(Path("/"), closed.stat().st_uid)
+
+
+def test_an_unanswered_ping_is_no_readiness(valkey: Redis) -> None:
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(valkey.socket))
+
+        assert not valkey.ready()
+    valkey.socket.unlink()

@@ -1,0 +1,82 @@
+"""The pytest plugin that gives a test run stores of its own (`-p tests.stores`).
+
+It starts PostgreSQL and Redis in a temporary directory before Django reads its settings, unless
+DATABASE_URL or REDIS_URL name others. Both end with the run, however it ends.
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from standalone.stores import Postgres, Redis, Store
+
+XDIST_WORKER = "PYTEST_XDIST_WORKER"
+# What is committed survives a killed server, but not a power failure.
+NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+DATABASES = 64  # Redis' numbered ones: one per process of pytest-xdist
+
+stopping = pytest.StashKey[ExitStack]()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]:
+    """Export the addresses before pytest-django, which reads the settings in the same hook."""
+    known = early_config.known_args_namespace
+    if not (known.version or known.help):
+        if XDIST_WORKER in os.environ:
+            use_own_redis_database()
+        else:
+            stack = early_config.stash[stopping] = ExitStack()
+            early_config.add_cleanup(stack.close)
+            start_stores(stack)
+    return (yield)
+
+
+def start_stores(stack: ExitStack) -> None:
+    """Start what the environment does not name; `stack` stops it."""
+    os.environ.setdefault("DJANGO_SECRET_KEY", secrets.token_urlsafe(50))
+    os.environ.setdefault("DJANGO_HTTPS", "false")
+    directory = temporary_directory(stack)
+    # An empty DATA_DIR: never the addresses, and never the files, of a `make run` beside the tests.
+    os.environ["DATA_DIR"] = str(directory)
+    stores: dict[str, Store] = {
+        "DATABASE_URL": Postgres(directory / "postgres", settings=NOT_DURABLE),
+        "REDIS_URL": Redis(
+            directory / "redis", config={"appendfsync": "no", "databases": str(DATABASES)}
+        ),
+    }
+    for variable, store in stores.items():
+        if not os.environ.get(variable):
+            start(store, stack)
+            os.environ[variable] = store.url
+
+
+def temporary_directory(stack: ExitStack) -> Path:
+    """Return a new directory that the unprivileged user of PostgreSQL can reach."""
+    directory = Path(tempfile.mkdtemp(prefix="footfall-tests-"))
+    stack.callback(shutil.rmtree, directory, ignore_errors=True)
+    directory.chmod(0o711)
+    return directory
+
+
+def start(store: Store, stack: ExitStack) -> None:
+    """Start `store` and wait until it is ready; `stack` stops it."""
+    store.prepare()
+    stack.callback(store.clean_up)
+    store.start()
+    stack.callback(store.stop)
+    store.wait_ready()
+
+
+def use_own_redis_database() -> None:
+    """Give a process of pytest-xdist a Redis database to itself, as pytest-django does for SQL."""
+    number = int(os.environ[XDIST_WORKER].removeprefix("gw")) + 1
+    address, database, _ = os.environ["REDIS_URL"].partition("?db=0")
+    if database:
+        os.environ["REDIS_URL"] = f"{address}?db={number}"
