@@ -1,7 +1,7 @@
 """The pytest plugin that gives a test run stores of its own (`-p tests.stores`).
 
 It starts PostgreSQL and Redis in a temporary directory before Django reads its settings, unless
-DATABASE_URL or REDIS_URL name others. Both end with the run, however it ends.
+DATABASE_URL (or POSTGRES_HOST) and REDIS_URL name others. Both end with the run, however it ends.
 """
 
 import os
@@ -19,6 +19,7 @@ from standalone.stores import Postgres, Redis, Store
 XDIST_WORKER = "PYTEST_XDIST_WORKER"
 # What is committed survives a killed server, but not a power failure.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
+NAMED_BY = {"DATABASE_URL": ("DATABASE_URL", "POSTGRES_HOST"), "REDIS_URL": ("REDIS_URL",)}
 DATABASES = 64  # Redis' numbered ones: one per process of pytest-xdist
 
 stopping = pytest.StashKey[ExitStack]()
@@ -52,7 +53,7 @@ def start_stores(stack: ExitStack) -> None:
         ),
     }
     for variable, store in stores.items():
-        if not os.environ.get(variable):
+        if not any(os.environ.get(name) for name in NAMED_BY[variable]):
             start(store, stack)
             os.environ[variable] = store.url
 

@@ -1,0 +1,81 @@
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+
+import psycopg2
+import pytest
+
+from standalone import addresses
+from standalone.configuration import ROOT
+from tests.live.readers import Readers
+from tests.standalone.test_make_run import Copy
+from tests.standalone.waiting import wait_until
+from tests.stores import temporary_directory
+
+COUNTERS = """
+    SELECT DISTINCT content.id, content.counter
+    FROM pages_content content JOIN pages_pagecontent place ON place.content_id = content.id
+    WHERE place.page_id = 1 ORDER BY content.id
+"""
+
+Manage = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Copy]:
+    """A running copy of the whole service, as `make run` starts it."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    with ExitStack() as stack:
+        copy = Copy(temporary_directory(stack), port)
+        stack.callback(copy.end)
+        wait_until(copy.is_ready, 60)
+        yield copy
+        assert copy.stop() == 0, copy.output
+
+
+@pytest.fixture
+def manage(service: Copy) -> Manage:
+    """Runs `manage.py` as an operator does beside the running service."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "DJANGO_SETTINGS_MODULE")
+        and not name.startswith("POSTGRES_")
+    }
+
+    def manage(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**environment, "DATA_DIR": str(service.data_dir)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return manage
+
+
+@pytest.fixture
+def counters(service: Copy) -> Callable[[], list[int]]:
+    """Returns the counters of the 15 contents of page 1, without reading the page."""
+
+    def counters() -> list[int]:
+        with closing(psycopg2.connect(addresses.database_url(service.data_dir))) as connection:
+            cursor = connection.cursor()
+            cursor.execute(COUNTERS)
+            values = [counter for _, counter in cursor.fetchall()]
+        assert len(values) == 15
+        return values
+
+    return counters
+
+
+@pytest.fixture
+def readers(service: Copy) -> Readers:
+    return Readers(service.port, "/api/v1/pages/1/")

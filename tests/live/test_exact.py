@@ -1,0 +1,138 @@
+"""The promise, on the whole service: what was answered was counted, exactly once.
+
+Real processes and real signals. `tests/counters/test_crashes.py` kills at exact points instead.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg2
+import pytest
+
+from tests.live.conftest import Manage
+from tests.live.readers import Readers
+from tests.standalone.test_make_run import Copy
+from tests.standalone.waiting import wait_until
+
+Counters = Callable[[], list[int]]
+REQUESTS = 1000
+
+
+@pytest.fixture(autouse=True)
+def exact(counters: Counters, readers: Readers, manage: Manage) -> Iterator[None]:
+    """Whatever the test did to the service: answered <= counted <= attempted, and a clean audit."""
+    before = counters()
+    yield
+    answered, broken = readers.answers[200], readers.answers[0]
+
+    def is_counted() -> bool:
+        try:
+            gained = {now - then for now, then in zip(counters(), before, strict=True)}
+        except psycopg2.OperationalError:  # PostgreSQL is on its way back
+            return False
+        return len(gained) == 1 and answered <= min(gained) <= answered + broken
+
+    wait_until(is_counted, 40)
+    audit = manage("counters", "audit")
+    assert (audit.returncode, audit.stdout[:5]) == (0, "clean"), audit.stdout + audit.stderr
+
+
+@contextmanager
+def meanwhile(run: Callable[[], None]) -> Iterator[None]:
+    """Run something in another thread beside the body, and wait for its end."""
+    errors: list[BaseException] = []
+
+    def caught() -> None:
+        try:
+            run()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=caught)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    assert not errors, errors
+
+
+def test_a_thousand_reads_from_16_clients(readers: Readers) -> None:
+    readers.read(REQUESTS)
+
+    assert readers.answers == {200: REQUESTS}
+
+
+def test_the_flusher_is_killed_five_times(service: Copy, readers: Readers) -> None:
+    def kill() -> None:
+        for _ in range(5):
+            time.sleep(0.3)
+            service.kill("flusher")
+
+    with meanwhile(kill):
+        for _ in range(10):
+            readers.read(REQUESTS // 10)
+            time.sleep(0.2)
+
+    assert readers.answers == {200: REQUESTS}
+
+
+def test_four_loops_of_the_flush_command_beside_the_worker(
+    readers: Readers, manage: Manage
+) -> None:
+    ended = threading.Event()
+    codes: list[int] = []
+
+    def flush_all_the_time() -> None:
+        def loop() -> None:
+            while not ended.is_set():
+                codes.append(manage("counters", "flush").returncode)
+
+        loops = [threading.Thread(target=loop) for _ in range(4)]
+        for thread in loops:
+            thread.start()
+        for thread in loops:
+            thread.join()
+
+    with meanwhile(flush_all_the_time):
+        try:
+            for _ in range(10):
+                readers.read(REQUESTS // 10)
+                time.sleep(0.2)
+        finally:
+            ended.set()
+
+    assert readers.answers == {200: REQUESTS}
+    assert set(codes) == {0}
+
+
+def test_redis_is_killed_again_and_again(service: Copy, readers: Readers) -> None:
+    """For some seconds it is away more than it is there: pages are answered all the same."""
+
+    def kill() -> None:
+        for _ in range(4):
+            service.kill("redis")
+
+    with meanwhile(kill):
+        for _ in range(10):
+            readers.read(REQUESTS // 10)
+            time.sleep(0.2)
+
+    assert readers.answers == {200: REQUESTS}
+
+
+def test_postgresql_and_a_web_worker_are_killed(service: Copy, readers: Readers) -> None:
+    def kill() -> None:
+        time.sleep(0.5)
+        service.kill("postgres")
+        service.kill("web")
+
+    with meanwhile(kill):
+        for _ in range(10):
+            readers.read(REQUESTS // 10)
+            time.sleep(0.2)
+
+    assert readers.answers[200] > 0
+    assert set(readers.answers) <= {200, 503, 0}
