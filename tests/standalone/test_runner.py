@@ -14,6 +14,7 @@ from standalone.console import Console
 from standalone.leftovers import Roster
 from standalone.program import Program
 from standalone.runner import Lines, Runner
+from tests.standalone.waiting import wait_until
 
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"
@@ -64,6 +65,13 @@ def run(scenario: Awaitable[None]) -> None:
         await scenario
 
     asyncio.run(scene())
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)  # init has not reaped it
+    except psutil.NoSuchProcess:
+        return True
 
 
 def test_the_lines_of_a_program_are_said_in_its_name(children: Runner, console: Heard) -> None:
@@ -186,7 +194,7 @@ def test_what_a_dead_program_started_dies_too(children: Runner, console: Heard) 
     assert asyncio.run(children.run(python(code))) == -signal.SIGKILL
 
     worker = int(console.lines[0][1])
-    assert not psutil.pid_exists(worker) or psutil.Process(worker).status() == psutil.STATUS_ZOMBIE
+    wait_until(lambda: is_gone(worker))
 
 
 def test_a_line_is_heard_whatever_its_pieces() -> None:
