@@ -1,11 +1,14 @@
 """`/healthz`: can this process answer? `/readyz`: is every part of the service there?"""
 
+import logging
 from collections.abc import Callable, Mapping
 
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from counters.readiness import PARTS, examine
+
+logger = logging.getLogger(__name__)
 
 
 @never_cache
@@ -24,4 +27,5 @@ def _report(parts: Mapping[str, Callable[[], None]]) -> JsonResponse:
     report, missing = examine(parts)
     if not missing:
         return JsonResponse({"status": "ok", **report})
+    logger.warning("missing: %s", report)
     return JsonResponse({"detail": f"missing: {', '.join(missing)}", **report}, status=503)

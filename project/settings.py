@@ -209,12 +209,12 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
-    "filters": {"broker_away": {"()": "project.logs.BrokerAway"}},
+    "filters": {"store_away": {"()": "project.logs.StoreAway"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["broker_away"],
+            "filters": ["store_away"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},

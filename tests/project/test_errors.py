@@ -12,7 +12,7 @@ from pytest_django import Settings
 from catalog.pages.models import Page
 from counters.models import Spilled
 from project import errors
-from project.logs import BrokerAway
+from project.logs import StoreAway
 from tests.eventlog.proxy import Proxy
 
 
@@ -68,12 +68,19 @@ def test_without_the_database_the_answer_is_503(
     assert answer.json() == {"detail": "A store is away. Try again in a moment."}
 
 
-def test_a_broker_that_is_away_is_one_line() -> None:
+def test_a_store_that_is_away_is_one_line() -> None:
     error = SchedulingError("refused")
     info = (SchedulingError, error, None)
     record = logging.LogRecord("celery", 40, "", 1, "Message Error: %s\n%s", ("x", "stack"), info)
 
-    assert BrokerAway().filter(record)
+    assert StoreAway().filter(record)
 
-    assert record.getMessage() == "Message Error: x"
+    assert record.getMessage() == "Message Error: x: refused"
     assert record.exc_info is None
+
+
+def test_an_answer_of_503_is_not_logged_twice() -> None:
+    record = logging.LogRecord("django.request", 40, "", 1, "Service Unavailable", (), None)
+    record.status_code = 503
+
+    assert not StoreAway().filter(record)

@@ -18,8 +18,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        if User.objects.filter(is_superuser=True).exists():
-            self.stdout.write("There is an administrator already.")
+        if self.tell_existing():
             return
         username = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or f"{username}@localhost"
@@ -28,12 +27,19 @@ class Command(BaseCommand):
             self.create(username, email, password or secrets.token_urlsafe(12), not password)
         except IntegrityError as error:
             # Of two commands that run at once, the names' uniqueness lets one through.
-            if not User.objects.filter(is_superuser=True).exists():
+            if not self.tell_existing():
                 raise CommandError(
                     f"The name {username!r} or the address {email!r} belongs to an ordinary user: "
                     "set DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_EMAIL to others."
                 ) from error
-            self.stdout.write("There is an administrator already.")
+
+    def tell_existing(self) -> bool:
+        """Name the administrator that there is; return False if there is none."""
+        first = User.objects.filter(is_superuser=True).order_by("pk").first()
+        if first is None:
+            return False
+        self.stdout.write(f"Administrator {first.username}, made before")
+        return True
 
     def create(self, username: str, email: str, password: str, is_random: bool) -> None:
         with transaction.atomic():
