@@ -60,7 +60,7 @@ def test_second_run_changes_nothing(environment: Callable[..., None]) -> None:
     firstadmin()
     before = User.objects.values().get()
     environment(username="other", password="another one")
-    assert firstadmin() == "Administrator root, made before\n"
+    assert firstadmin() == "Administrator admin, made before\n"
     assert User.objects.values().get() == before
 
 
