@@ -46,14 +46,17 @@ class Runner:
         `hear` gets its lines instead of the console. Cancelled, it stops the program and waits.
         """
         lines = Lines(hear or self._relay(program))
-        process = await self._start(program, lines)
-        self.roster.add(program.name, process.pid, program.stop_signal)
+        # Shielded, so that a program that is just being started is stopped like any other.
+        starting = asyncio.ensure_future(self._start(program, lines))
         try:
+            process = await asyncio.shield(starting)
+            self.roster.add(program.name, process.pid, program.stop_signal)
             return await process.wait()
         except asyncio.CancelledError:
-            await self._stop(program, process)
+            await self._stop(program, await starting)
             raise
         finally:
+            process = await starting
             _end_group(process.pid)
             await process.wait()
             await asyncio.wait({lines.ended}, timeout=1.0)
@@ -77,7 +80,8 @@ class Runner:
     async def _stop(self, program: Program, process: asyncio.subprocess.Process) -> None:
         if process.returncode is not None:
             return
-        process.send_signal(program.stop_signal)
+        if not self.in_a_hurry:
+            process.send_signal(program.stop_signal)
         try:
             await asyncio.wait_for(process.wait(), 0 if self.in_a_hurry else program.patience)
         except TimeoutError:
