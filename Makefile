@@ -30,7 +30,7 @@ install: $(INSTALLED) ## Install everything into .venv
 $(INSTALLED): requirements/dev.txt .ci/venv
 	@.ci/venv .venv
 	@echo "Installing into .venv; this takes about a minute, once."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
 		--requirement requirements/dev.txt
 	@touch $@
 

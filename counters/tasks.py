@@ -8,7 +8,7 @@ from counters import housekeeping, wakeup
 @shared_task(name="counters.flush")
 def flush() -> None:
     """Flush what is waiting, unless a flush runs in this process already."""
-    wakeup.wake_calmly()
+    wakeup.tick()
 
 
 @shared_task(name="counters.prune")

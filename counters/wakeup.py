@@ -17,24 +17,34 @@ from counters.flush import flush_for
 logger = logging.getLogger(__name__)
 
 QUEUE = "counters"
-PATIENCE = 3.0  # seconds without a tick
+PATIENCE = 3.0  # seconds without a tick, after which the flush wakes itself
+INTERVAL = 1.0  # seconds between its own wake-ups then
 SLICE = 5.0  # seconds that a backlog is drained before the next tick gets its turn
 
 _flushing = threading.Lock()
-_last_start = time.monotonic()
+_last_tick = float("-inf")  # none yet: a worker that starts flushes at once
 
 
-def wake() -> bool:
-    """Flush in this thread; return False at once if another thread of this process does."""
-    global _last_start
+def tick() -> None:
+    """Wake the flush, as Celery beat does."""
+    global _last_tick
+    _last_tick = time.monotonic()
+    wake()
+
+
+def wake() -> None:
+    """Flush in this thread, unless another thread of this process does.
+
+    An error is one line in the log: whatever it is, the next try comes in a second.
+    """
     if not _flushing.acquire(blocking=False):
-        return False
+        return
     try:
-        _last_start = time.monotonic()
         flush_for(SLICE)
+    except Exception as error:
+        logger.error("the flush failed: %s: %s", type(error).__name__, str(error).strip())
     finally:
         _flushing.release()
-    return True
 
 
 class FlushWakeup(bootsteps.StartStopStep):
@@ -60,16 +70,8 @@ class FlushWakeup(bootsteps.StartStopStep):
         self.stop(parent)
 
     def _run(self) -> None:
-        while not self._stopped.wait(PATIENCE / 6):
-            if time.monotonic() - _last_start > PATIENCE:
+        while not self._stopped.wait(INTERVAL):
+            if time.monotonic() - _last_tick > PATIENCE:
                 close_old_connections()
-                wake_calmly()
+                wake()
         connections.close_all()
-
-
-def wake_calmly() -> None:
-    """Wake the flush; an error is one line in the log, since the next try comes in seconds."""
-    try:
-        wake()
-    except Exception as error:  # whatever it is, this thread must live
-        logger.error("the flush failed: %s: %s", type(error).__name__, str(error).strip())
