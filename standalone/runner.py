@@ -58,9 +58,12 @@ class Runner:
         finally:
             process = await starting
             _end_group(process.pid)
-            await process.wait()
-            await asyncio.wait({lines.ended}, timeout=1.0)
-            self.roster.remove(program.name)
+            try:  # in a hurry, even these waits are cancelled
+                await process.wait()
+                await asyncio.wait({lines.ended}, timeout=1.0)
+            finally:
+                lines.close()
+                self.roster.remove(program.name)
 
     async def _start(self, program: Program, lines: "Lines") -> asyncio.subprocess.Process:
         reading, writing = os.pipe()
@@ -103,6 +106,13 @@ class Lines(asyncio.Protocol):
         self.hear = hear
         self.rest = b""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def close(self) -> None:
+        """Hear no more; nothing is left open."""
+        self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         *lines, self.rest = (self.rest + data).split(b"\n")

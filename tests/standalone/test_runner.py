@@ -133,7 +133,7 @@ def test_the_pause_grows_up_to_a_limit_and_starts_over(
 def test_a_killed_program_is_said_to_have_been_killed(children: Runner, console: Heard) -> None:
     async def scenario() -> None:
         task = asyncio.create_task(children.keep_running(python(SLEEPS)))
-        await until(lambda: console.count("up") == 1)
+        await until(lambda: console.count("up") == 1 and children.roster.entries)
         os.kill(children.roster.entries["child"]["pid"], signal.SIGKILL)
         await until(lambda: console.count("up") == 2)
         await cancel(task)
@@ -146,7 +146,7 @@ def test_a_killed_program_is_said_to_have_been_killed(children: Runner, console:
 def test_a_cancelled_program_stops_by_its_signal(children: Runner, console: Heard) -> None:
     async def scenario() -> None:
         task = asyncio.create_task(children.run(python(SLEEPS)))
-        await until(lambda: console.count("up"))
+        await until(lambda: console.count("up") and children.roster.entries)
         pid = children.roster.entries["child"]["pid"]
         await cancel(task)
         assert not psutil.pid_exists(pid)
