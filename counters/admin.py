@@ -65,7 +65,9 @@ class SetAsideAdmin(ReadOnlyAdmin):
     def text(self, event: SetAside) -> str:
         return bytes(event.body)[:2000].decode(errors="backslashreplace")
 
-    @admin.action(description=_("Replay: try to count the selected events again"))
+    @admin.action(
+        permissions=["delete"], description=_("Replay: try to count the selected events again")
+    )
     def replay(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> None:
         count = replay(queryset)
         text = ngettext(

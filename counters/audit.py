@@ -13,7 +13,7 @@ from django.db.models import Sum
 
 from counters.log import get_log
 from counters.models import Adjustment, Mark, Partition, Rollup
-from counters.registry import countable_models, counter_column, key_column
+from counters.registry import countable_models, counter_column, counter_field, key_column
 
 
 @dataclass(frozen=True)
@@ -73,14 +73,14 @@ def repair(difference: Difference) -> int | None:
     model = countable_models()[difference.label]
     of_target = {"content_type": content_type_of(model), "target_id": difference.target}
     with transaction.atomic():
-        row = model._default_manager.select_for_update(of=("self",)).filter(pk=difference.target)
+        row = model._base_manager.select_for_update(of=("self",)).filter(pk=difference.target)
         if not list(row.values_list("pk")):
             return None
         views = Rollup.objects.filter(**of_target).aggregate(n=Sum("views"))["n"] or 0
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
-        model._default_manager.filter(pk=difference.target).update(
-            **{counter_column(model): expected}
+        model._base_manager.filter(pk=difference.target).update(
+            **{counter_field(model).name: expected}
         )
         return expected
 
@@ -98,8 +98,13 @@ def broken_positions() -> Iterator[str]:
             if mark and mark.seq < seq:
                 yield f"partition {partition}: its mark went down, to {mark.seq} from {seq}"
         first = log.read(partition.number, None, count=1, max_bytes=1).entries
-        if first and first[0].ordinal > position.ordinal > 0:
+        if first and first[0].ordinal > position.ordinal > 0 and _is_still_at(partition):
             yield f"partition {partition}: trimmed above its position {partition.position}"
+
+
+def _is_still_at(partition: Partition) -> bool:
+    """Tell whether no flush has moved the position since it was read, and trimmed after that."""
+    return Partition.objects.filter(pk=partition.pk, position=partition.position).exists()
 
 
 def content_type_of(model: type[models.Model]) -> ContentType:

@@ -17,10 +17,12 @@ from counters.log import get_log
 from counters.marks import Marks
 from counters.models import Batch, Partition, SetAside, Spilled
 from counters.registry import countable_models
-from eventlog import Entry, Log, LogError
+from eventlog import Away, Entry, Log, LogError
 from eventlog.failpoints import failpoint
 
 logger = logging.getLogger(__name__)
+
+SPILL_LIMIT = 5_000  # spilled events in one batch: they are read as rows, which are large
 
 counted = Signal()
 """Sent after the commit, once per model: `sender` the model, `counters` {id: its new counter}."""
@@ -49,6 +51,7 @@ class Claim:
     partition: Partition
     entries: list[Entry] = field(default_factory=list)
     spilled: list[Spilled] = field(default_factory=list)
+    is_read: bool = False
     drained: bool = False
     fresh: int = 0
 
@@ -70,7 +73,7 @@ def flush(limit: int | None = None) -> Flushed:
     with transaction.atomic(durable=True):
         claims = claim()
         read(log, claims, limit)
-        drain_spill(claims, limit)
+        drain_spill(claims, min(limit, SPILL_LIMIT))
         marks = load_marks(claims)
         views = drop_seen(claims, marks)
         failpoint("after_read")
@@ -94,7 +97,10 @@ def claim() -> list[Claim]:
     """Lock the partitions that no other flush has, in the order of their numbers."""
     known = set(Partition.objects.values_list("number", flat=True))
     spilled = Spilled.objects.filter(partition__gte=settings.EVENTLOG_PARTITIONS)
-    wanted = {*range(settings.EVENTLOG_PARTITIONS), *spilled.values_list("partition", flat=True)}
+    wanted = {
+        *range(settings.EVENTLOG_PARTITIONS),
+        *spilled.values_list("partition", flat=True).distinct(),
+    }
     missing = [Partition(number=number) for number in sorted(wanted - known)]
     Partition.objects.bulk_create(missing, ignore_conflicts=True)
     free = Partition.objects.select_for_update(skip_locked=True).order_by("number")
@@ -110,10 +116,12 @@ def read(log: Log, claims: Sequence[Claim], limit: int) -> None:
             claim.entries, claim.drained = log.read(
                 claim.number, claim.partition.read_up_to, events, size
             )
+            claim.is_read = True
         except LogError as error:
             # The spill is drained all the same: that is where the views go meanwhile.
-            logger.warning("the log cannot be read: %s", error)
-            return
+            logger.warning("partition %s cannot be read: %s", claim.number, error)
+            if isinstance(error, Away):
+                return
 
 
 def drain_spill(claims: Sequence[Claim], limit: int) -> None:
@@ -233,7 +241,8 @@ def trim(log: Log, claims: Sequence[Claim]) -> None:
     """Let go of what was applied long enough ago. After the commit, never before."""
     for claim in claims:
         position = claim.partition.read_up_to
-        if claim.entries and position:
+        # An idle partition as well: one that is full is idle, and only this makes room in it.
+        if claim.is_read and position:
             try:
                 log.trim(claim.number, position)
             except LogError as error:

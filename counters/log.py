@@ -12,12 +12,15 @@ from eventlog import Log, RedisLog
 def get_log() -> Log:
     """Return this process' log: one set of connections, one circuit breaker."""
     partitions = settings.EVENTLOG_PARTITIONS
+    cap = settings.EVENTLOG_MAX_BYTES // partitions
+    # What is kept of the past must leave room for what comes.
+    retention = min(settings.EVENTLOG_RETENTION_BYTES // partitions, cap // 2)
     return RedisLog(
         settings.EVENTLOG_URL,
         prefix=settings.EVENTLOG_PREFIX,
-        max_bytes=settings.EVENTLOG_MAX_BYTES // partitions,
+        max_bytes=cap,
         retention_seconds=settings.EVENTLOG_RETENTION_SECONDS,
-        retention_bytes=settings.EVENTLOG_RETENTION_BYTES // partitions,
+        retention_bytes=retention,
         timeout=settings.EVENTLOG_TIMEOUT_SECONDS,
     )
 

@@ -30,10 +30,15 @@ def counted_as(model: type[models.Model]) -> str:
     raise TypeError(f"{model._meta.label} is not countable: it has no CounterField.")
 
 
+def counter_field(model: type[models.Model]) -> CounterField:
+    """Return the field that holds the counter of a countable model."""
+    (counter,) = (f for f in model._meta.local_fields if isinstance(f, CounterField))
+    return counter
+
+
 def counter_column(model: type[models.Model]) -> str:
-    """Return the name of the column that holds the counter of a countable model."""
-    (column,) = (f.column for f in model._meta.local_fields if isinstance(f, CounterField))
-    return str(column)
+    """Return the name of that field's column."""
+    return str(counter_field(model).column)
 
 
 def key_column(model: type[models.Model]) -> str:

@@ -20,7 +20,7 @@ Entry ids are Redis' own, and nothing rests on them: a clock may jump, a stream 
 
 from eventlog.breaker import CircuitBreaker
 from eventlog.entries import Appended, Entry, Number, Position, Slice
-from eventlog.errors import Ambiguous, Full, LogError, Refused
+from eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from eventlog.log import Log
 from eventlog.partitions import partition_of
 from eventlog.stream import RedisLog
@@ -28,6 +28,7 @@ from eventlog.stream import RedisLog
 __all__ = [
     "Ambiguous",
     "Appended",
+    "Away",
     "CircuitBreaker",
     "Entry",
     "Full",

@@ -7,6 +7,10 @@ class LogError(Exception):
     """The log did not answer, or not with what was asked."""
 
 
+class Away(LogError):
+    """Redis did not answer: asking for another partition would fail, too."""
+
+
 class Refused(LogError):
     """The event is not in the log and never will be: nothing was sent, or Redis said no."""
 

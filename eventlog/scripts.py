@@ -30,15 +30,23 @@ return {id, values}
 
 # KEYS: stream   ARGV: position's id, session, seq, oldest id to keep, bytes that may be kept
 # Only trims below an entry that is the expected one: a process that slept while Redis came back
-# empty, its clock behind, would otherwise remove entries that nobody has read.
+# empty, its clock behind, would otherwise remove entries that nobody has read. It shrinks by 100
+# at a time, the entries in a node of a stream, to the size that may be kept and not below.
 TRIM = Script("""
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not entry or entry[2][2] ~= ARGV[2] or entry[2][4] ~= ARGV[3] then
   return 0
 end
-local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[4])
-if redis.call('MEMORY', 'USAGE', KEYS[1]) > tonumber(ARGV[5]) then
-  trimmed = trimmed + redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[1])
+local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[4], 'LIMIT', 100000)
+for _ = 1, 1000 do
+  if redis.call('MEMORY', 'USAGE', KEYS[1]) <= tonumber(ARGV[5]) then
+    break
+  end
+  local step = redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[1], 'LIMIT', 100)
+  if step == 0 then
+    break
+  end
+  trimmed = trimmed + step
 end
 return trimmed
 """)

@@ -10,7 +10,7 @@ from redis.retry import Retry
 
 from eventlog.breaker import CircuitBreaker
 from eventlog.entries import Appended, Entry, Number, Position, Slice
-from eventlog.errors import Ambiguous, Full, LogError, Refused
+from eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from eventlog.partitions import partition_key
 from eventlog.scripts import TRIM, Script
 from eventlog.writer import WriterPool
@@ -146,10 +146,16 @@ class RedisLog:
             try:
                 connection.send_command(*command)
                 return connection.read_response(disable_decoding=True)
+            except BaseException as error:
+                if not isinstance(error, redis.ResponseError):
+                    connection.disconnect()  # else the next command would get this one's answer
+                raise
             finally:
                 self._reading.release(connection)
-        except redis.RedisError as error:
+        except redis.ResponseError as error:
             raise LogError(str(error)) from error
+        except redis.RedisError as error:
+            raise Away(str(error)) from error
 
 
 def _connections(url: str, timeout: float) -> ConnectionPool:

@@ -11,16 +11,31 @@ import redis
 from redis.connection import ConnectionPool
 
 from eventlog.entries import Appended, Number
-from eventlog.errors import Ambiguous, Full, Refused
+from eventlog.errors import Ambiguous, Full, LogError, Refused
 from eventlog.failpoints import failpoint
 from eventlog.scripts import APPEND
+
+# Redis says these before it runs anything. Of any other error reply that is not known: a proxy
+# before Redis may give up on an append that it has passed on.
+REFUSALS = (
+    redis.exceptions.AuthenticationError,
+    redis.exceptions.BusyLoadingError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MovedError,
+    redis.exceptions.NoPermissionError,
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+)
+REFUSING = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "WRONGTYPE")
 
 
 class Writer:
     """One connection to Redis and one session: never two appends in flight."""
 
     def __init__(self, connections: ConnectionPool) -> None:
-        self._connection: Any = connections.make_connection()  # redis-py types it only in part
+        # Not from the pool: it counts every connection that it ever made, and ends at a hundred.
+        make = connections.connection_class
+        self._connection: Any = make(**connections.connection_kwargs)
         self.session = secrets.randbits(63)
         self._seq = 0
 
@@ -34,11 +49,8 @@ class Writer:
         arguments = (len(keys), *keys, max_bytes, number.session, number.seq, at, body)
         try:
             entry_id, values = self._evaluate(arguments)
-        except redis.ResponseError as error:
-            kind = Full if str(error).startswith("FULL") else Refused
-            raise kind(str(error)) from error
         except redis.RedisError as error:
-            raise Ambiguous(number) from error
+            raise _meaning(error, number) from error
         self._seq += 1
         failpoint("after_append")
         return Appended(entry_id, number, values)
@@ -62,6 +74,16 @@ class Writer:
     def _call(self, *command: Any) -> Any:
         self._connection.send_command(*command)
         return self._connection.read_response(disable_decoding=True)
+
+
+def _meaning(error: redis.RedisError, number: Number) -> LogError:
+    """Return what an error tells about the append: in doubt, that it is ambiguous."""
+    text = str(error)
+    if text.startswith("FULL"):
+        return Full(text)
+    if isinstance(error, REFUSALS) or text.startswith(REFUSING):
+        return Refused(text)
+    return Ambiguous(number)
 
 
 class WriterPool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from environs import Env, validate
+from environs.exceptions import EnvError
 
 from standalone import addresses
 
@@ -32,6 +33,8 @@ for name, embedded in (
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
 SECRET_KEY = env.str("DJANGO_SECRET_KEY", validate=validate.Length(min=32))
+if SECRET_KEY.startswith("for-development-only") and not DEBUG:
+    raise EnvError('Environment variable "DJANGO_SECRET_KEY" invalid: it is the published one.')
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
@@ -149,6 +152,11 @@ def database() -> dict[str, Any]:
         # A worker that is stopped while it holds its claim must not hold it for ever.
         config["OPTIONS"] = {
             "connect_timeout": 3,
+            # A host that is gone says nothing: find out within some 15 seconds.
+            "keepalives_idle": 5,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 15_000,
             "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s",
             **config.get("OPTIONS", {}),
         }

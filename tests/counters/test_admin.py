@@ -1,6 +1,8 @@
 """Operators see what was set aside, and decide."""
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -40,6 +42,18 @@ def test_replaying_counts_them(admin_client: Client, event: SetAside, counts: Co
     assert "1 event goes to the next flush." in answer.content.decode()
     flush()
     assert counts() == [1, 0, 0]
+
+
+def test_looking_is_not_replaying(client: Client, event: SetAside) -> None:
+    viewer = get_user_model().objects.create_user("viewer", "v@example.com", "v", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_setaside"))
+    client.force_login(viewer)
+    data = {"action": "replay", "_selected_action": [event.pk]}
+
+    client.post(reverse(LIST), data, follow=True)
+
+    assert SetAside.objects.exists()
+    assert not Spilled.objects.exists()
 
 
 def test_deleting_dismisses(admin_client: Client, event: SetAside) -> None:

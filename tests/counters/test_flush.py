@@ -15,9 +15,10 @@ from catalog.pages.models import Content, Page
 from counters import events
 from counters.audit import broken_positions, differences
 from counters.flush import counted, flush, flush_all, flush_for
+from counters.log import get_log
 from counters.models import Batch, Mark, Partition, Rollup, SetAside, Spilled
 from counters.record import record
-from eventlog import Log
+from eventlog import Full, Log
 from tests.counters.conftest import AT, HOUR
 
 pytestmark = pytest.mark.django_db
@@ -270,6 +271,48 @@ def test_the_applied_is_trimmed_after_its_retention(
 
     assert 0 < log.length(0) < 500
     assert not list(broken_positions())
+
+
+def test_a_full_partition_has_room_again_after_a_flush(
+    log: Log, contents: list[Content], settings: Settings
+) -> None:
+    settings.EVENTLOG_MAX_BYTES = 2 * 20_000
+    log = get_log()
+
+    def fill() -> None:
+        for _ in range(2000):
+            store_views(log, (AT, [contents[0].pk]))
+
+    with pytest.raises(Full):
+        fill()
+    flush()
+    flush()
+
+    store_views(log, (AT, [contents[0].pk]))
+
+
+def test_an_idle_partition_is_trimmed_too(
+    log: Log, contents: list[Content], settings: Settings
+) -> None:
+    """Its share of the memory has become smaller, and no new event comes to a full partition."""
+    store_views(log, *[(AT, [contents[0].pk])] * 1000)
+    flush()
+    settings.EVENTLOG_MAX_BYTES = 2 * 20_000
+    flush()
+
+    store_views(get_log(), (AT, [contents[0].pk]))
+
+
+def test_a_partition_that_is_broken_does_not_hold_up_the_others(
+    log: Log, contents: list[Content], counts: Counts, server: Any, prefix: str
+) -> None:
+    server.set(f"{prefix}:{{0}}:log", "in the way")
+    store_views(log, (AT, [contents[0].pk]), partition=1)
+
+    flushed = flush()
+
+    assert counts()[0] == 1
+    assert flushed.drained == {1}
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (2, 5)])

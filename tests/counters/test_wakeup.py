@@ -8,15 +8,20 @@ from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
+from django.db import connection
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
 from counters import housekeeping, tasks, wakeup
-from counters.models import Batch, Mark
+from counters.flush import flush
+from counters.models import Batch, Mark, Partition
 from counters.record import record
+from eventlog import Log
 from project.celery import app
+from tests.counters.conftest import AT
+from tests.counters.test_flush import store_views
 from tests.counters.test_spill import Counts
 
 schedule = importlib.import_module("counters.migrations.0002_schedule")
@@ -110,3 +115,32 @@ def test_old_batches_and_marks_go() -> None:
     assert Batch.objects.get().at == now - timedelta(days=6)
     assert Mark.objects.get().session == 6
     assert timedelta(days=7) == housekeeping.KEEP_MARKS
+
+
+@pytest.mark.django_db
+def test_a_mark_stays_as_long_as_its_events_are_in_the_log(
+    log: Log, contents: list[Content], counts: Counts, settings: Settings
+) -> None:
+    """A quiet partition keeps entries for months: nothing pushes them out."""
+    store_views(log, *[(AT, [contents[0].pk])] * 3)
+    flush()
+    Mark.objects.update(updated_at=timezone.now() - timedelta(days=100))
+
+    tasks.prune()
+
+    Partition.objects.update(position="", session=None, seq=None)  # as if its entry were lost
+    flush()
+    assert counts()[0] == 3
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    tasks.prune()
+    assert Mark.objects.exists()
+
+
+@pytest.mark.django_db
+def test_queries_are_not_kept(settings: Settings) -> None:
+    settings.DEBUG = True
+    tasks.flush()
+    once = len(connection.queries)
+    tasks.flush()
+
+    assert 0 < len(connection.queries) <= once

@@ -78,13 +78,15 @@ def test_retention_keeps_recent_entries_before_the_position(
     assert log.length(0) == 1000
 
 
-def test_retention_gives_way_to_its_size(open_log: Callable[..., RedisLog]) -> None:
+def test_retention_gives_way_to_its_size(
+    open_log: Callable[..., RedisLog], server: redis.Redis, prefix: str
+) -> None:
     log = open_log(retention_seconds=600, retention_bytes=10_000)
     for _ in range(1000):
         log.append(0, b"a" * 100, AT)
 
-    assert log.trim(0, Position.of(read(log)[-1])) > 500
-    assert read(log)
+    assert 500 < log.trim(0, Position.of(read(log)[-1])) < 1000
+    assert 5_000 < (server.memory_usage(f"{prefix}:{{0}}:log") or 0) <= 10_000
 
 
 def test_redis_refusing_is_refused_and_opens_the_circuit(
@@ -99,6 +101,26 @@ def test_redis_refusing_is_refused_and_opens_the_circuit(
         log.append(0, b"a", AT)
 
     assert server.get(key) == b"not a stream"
+
+
+def test_a_read_that_was_interrupted_leaves_no_answer_to_the_next(
+    log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log.append(0, b"zero", AT)
+    log.append(1, b"one", AT)
+
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    read(log, partition=0)
+    connection = log._reading.get_connection()
+    log._reading.release(connection)
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "read_response", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            read(log, partition=0)
+
+    assert bodies(read(log, partition=1)) == [b"one"]
 
 
 def test_a_redis_that_forgot_the_scripts_is_told_them_again(

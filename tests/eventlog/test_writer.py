@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import redis
 
-from eventlog import Ambiguous, RedisLog, Refused
+from eventlog import Ambiguous, Full, RedisLog, Refused
 from eventlog.breaker import CircuitBreaker
 from tests.eventlog.contract import AT, bodies, read
 from tests.eventlog.proxy import Fault, Proxy
@@ -78,6 +79,50 @@ def test_a_server_that_is_not_there_refuses(open_log: Callable[..., RedisLog]) -
     with pytest.raises(Refused):
         log.append(0, b"a", AT)
     assert log.breaker.is_open
+
+
+def test_a_long_absence_uses_nothing_up(
+    open_log: Callable[..., RedisLog], proxy: Proxy, log: RedisLog
+) -> None:
+    """redis-py's pool makes a hundred connections in its life, and no more."""
+    log = open_log(proxy.url, breaker=CircuitBreaker(reset_after=0))
+    proxy.fault = Fault.CUT_BEFORE
+    for _ in range(150):
+        with pytest.raises((Refused, Ambiguous)):
+            log.append(0, b"lost", AT)
+    proxy.fault = Fault.NONE
+
+    log.append(0, b"a", AT)
+
+    assert bodies(read(log)) == [b"a"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "meaning"),
+    [
+        (redis.exceptions.OutOfMemoryError("command not allowed"), Refused),
+        (redis.exceptions.ReadOnlyError("a replica"), Refused),
+        (redis.exceptions.BusyLoadingError("loading"), Refused),
+        (redis.ResponseError("MISCONF no disk"), Refused),
+        (redis.ResponseError("WRONGTYPE"), Refused),
+        (redis.ResponseError("FULL"), Full),
+        (redis.ResponseError("server timed out"), Ambiguous),
+        (redis.TimeoutError("no reply"), Ambiguous),
+    ],
+)
+def test_an_error_that_is_not_known_to_be_a_refusal_is_ambiguous(
+    log: RedisLog, monkeypatch: pytest.MonkeyPatch, reply: Exception, meaning: type[Exception]
+) -> None:
+    log.append(0, b"a", AT)
+
+    def replies(*args: object, **kwargs: object) -> None:
+        raise reply
+
+    monkeypatch.setattr(log._writers._idle[-1]._connection, "read_response", replies)
+    with pytest.raises(meaning) as caught:
+        log.append(0, b"b", AT)
+
+    assert type(caught.value) is meaning
 
 
 def test_after_the_circuit_opened_nothing_is_sent(

@@ -1,5 +1,6 @@
 """/healthz, /readyz and `manage.py counters ready`."""
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -86,6 +87,21 @@ def test_not_ready_without_beat(beat: PeriodicTask, change: dict[str, Any], reas
 
     assert missing == ["beat"]
     assert reason in report["beat"]
+
+
+def test_beat_with_a_long_interval_is_given_time(beat: PeriodicTask) -> None:
+    """It notes `last_run_at` every few ticks only."""
+    beat.interval.every = 10
+    beat.interval.save()
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(seconds=45))
+
+    assert readiness.examine({"beat": readiness.beat})[1] == []
+
+
+def test_a_last_tick_in_the_future_is_none(beat: PeriodicTask) -> None:
+    PeriodicTask.objects.update(last_run_at=timezone.now() + timedelta(hours=1))
+
+    assert readiness.examine({"beat": readiness.beat})[1] == ["beat"]
 
 
 def test_the_command_asks_for_single_parts(beat: PeriodicTask) -> None:

@@ -49,6 +49,7 @@ def test_what_is_missing_is_named(name: str) -> None:
     ("name", "value"),
     [
         ("DJANGO_SECRET_KEY", "short"),
+        ("DJANGO_SECRET_KEY", "for-development-only-put-your-own-into-the-file-.env"),
         ("DJANGO_DEBUG", "perhaps"),
         ("EVENTLOG_PARTITIONS", "0"),
         ("EVENTLOG_PARTITIONS", "many"),
