@@ -1,15 +1,23 @@
-"""The operators' side of the counting: what was set aside, and how it goes."""
+"""The operators' side of the counting: the dashboard, and the rows behind it."""
 
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 
-from counters.models import Adjustment, Batch, Partition, SetAside
+from counters import dashboard
+from counters.figures import Audit
+from counters.models import Adjustment, Batch, Dashboard, Partition, SetAside
 from counters.spill import replay
+from counters.tasks import ask_for_audit
 
 if TYPE_CHECKING:
     ModelAdmin = admin.ModelAdmin[Any]
@@ -28,6 +36,107 @@ class ReadOnlyAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(Dashboard)
+class DashboardAdmin(ReadOnlyAdmin):
+    """One page instead of a list. Its two parts refresh themselves, each from its own address."""
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("", wrap(self.page), name="counters_dashboard_changelist"),
+            path("health/", wrap(self.health), name="counters_dashboard_health"),
+            path("views/", wrap(self.views), name="counters_dashboard_views"),
+            path("audit/", wrap(require_POST(self.audit)), name="counters_dashboard_audit"),
+        ]
+
+    def page(self, request: HttpRequest) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Dashboard"),
+            "opts": self.opts,
+            **self.health_context(request),
+            **self.views_context(request),
+        }
+        return TemplateResponse(request, "counters/dashboard.html", context)
+
+    def health(self, request: HttpRequest) -> HttpResponse:
+        return TemplateResponse(request, "counters/health.html", self.health_context(request))
+
+    def views(self, request: HttpRequest) -> HttpResponse:
+        return TemplateResponse(request, "counters/views.html", self.views_context(request))
+
+    def audit(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.has_perm("counters.add_audit"):
+            raise PermissionDenied
+        if ask_for_audit(request.user.pk):
+            self.message_user(request, _("An audit was asked for."), messages.SUCCESS)
+        else:
+            text = _("No audit was asked for: Celery's broker does not answer.")
+            self.message_user(request, text, messages.ERROR)
+        return HttpResponseRedirect(reverse("admin:counters_dashboard_changelist"))
+
+    def health_context(self, request: HttpRequest) -> dict[str, Any]:
+        self.require_permission(request)
+        return {
+            "health": dashboard.health(),
+            "may_audit": request.user.has_perm("counters.add_audit"),
+        }
+
+    def views_context(self, request: HttpRequest) -> dict[str, Any]:
+        self.require_permission(request)
+
+        def link(target: Model) -> str:
+            return address(self.admin_site, request, target)
+
+        return {"viewed": dashboard.viewed(link)}
+
+    def require_permission(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+
+def address(site: admin.AdminSite, request: HttpRequest, target: Model) -> str:
+    """Return where the admin shows `target`; "" if it does not, or not to this user."""
+    model_admin = site._registry.get(type(target))
+    if model_admin is None or not model_admin.has_view_permission(request, target):
+        return ""
+    opts = target._meta
+    name = f"{site.name}:{opts.app_label}_{opts.model_name}_change"
+    try:
+        return reverse(name, args=[target.pk])
+    except NoReverseMatch:
+        return ""
+
+
+class ChartedAdmin(ModelAdmin):
+    """Base class of the admin of a countable model: shows its views over time, below the fields."""
+
+    class Media:
+        css = {"all": ["counters/dashboard.css"]}
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*super().get_readonly_fields(request, obj), "views_chart")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [field for field in super().get_fields(request, obj) if field != "views_chart"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return [*fieldsets, (None, {"fields": ["views_chart"]})] if obj else fieldsets
+
+    @admin.display(description=_("views over time"))
+    def views_chart(self, target: Model) -> str:
+        charts = dashboard.charts_of(target)
+        return render_to_string("counters/charts.html", {"charts": charts})
+
+
+@admin.register(Audit)
+class AuditAdmin(ReadOnlyAdmin):
+    list_display = ("asked_at", "asked_by", "finished_at", "differences", "broken", "error")
+    list_select_related = ("asked_by",)
+    ordering = ("-pk",)
 
 
 @admin.register(Partition)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 
@@ -6,3 +7,7 @@ class CountersConfig(AppConfig):
     name = "counters"
     verbose_name = _("Counting")
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Unless the project has an index of its own, the dashboard is the first thing on it.
+        admin.site.index_template = admin.site.index_template or "counters/index.html"

@@ -7,13 +7,23 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.contrib.contenttypes.models import ContentType
-from django.db import connection, models, transaction
+from django.db import DatabaseError, connection, models, transaction
 from django.db.models import Sum
+from django.utils import timezone
 
+from counters.figures import Audit
 from counters.log import get_log
 from counters.models import Adjustment, Mark, Partition, Rollup
-from counters.registry import countable_models, counter_column, counter_field, key_column
+from counters.registry import (
+    content_type_of,
+    countable_models,
+    counter_column,
+    counter_name,
+    key_column,
+)
+from eventlog import LogError
+
+KEPT_LINES = 100
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,41 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
+
+
+def carry_out(audit: Audit, repair: bool = False) -> Iterator[str]:
+    """Look at everything, yield a line for each thing that is wrong, and note the result.
+
+    repair: mend the counters too. Raises LogError or DatabaseError if a store is away.
+    """
+    audit.started_at = timezone.now()
+    audit.save()
+    try:
+        for line in _findings(audit, repair):
+            if len(audit.lines) < KEPT_LINES:
+                audit.lines.append(line)
+            yield line
+    except (LogError, DatabaseError) as error:
+        audit.error = str(error).strip() or type(error).__name__
+        raise
+    finally:
+        audit.finished_at = timezone.now()
+        audit.save()
+
+
+def _findings(audit: Audit, mend: bool) -> Iterator[str]:
+    audit.repaired = mend
+    for difference in differences():
+        audit.differences += 1
+        yield f"{difference}{_mended(difference) if mend else ''}"
+    for line in broken_positions():
+        audit.broken += 1
+        yield line
+
+
+def _mended(difference: Difference) -> str:
+    expected = repair(difference)
+    return "; deleted meanwhile" if expected is None else f"; set to {expected}"
 
 
 def differences() -> Iterator[Difference]:
@@ -79,9 +124,7 @@ def repair(difference: Difference) -> int | None:
         views = Rollup.objects.filter(**of_target).aggregate(n=Sum("views"))["n"] or 0
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
-        model._base_manager.filter(pk=difference.target).update(
-            **{counter_field(model).name: expected}
-        )
+        model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
         return expected
 
 
@@ -105,8 +148,3 @@ def broken_positions() -> Iterator[str]:
 def _is_still_at(partition: Partition) -> bool:
     """Tell whether no flush has moved the position since it was read, and trimmed after that."""
     return Partition.objects.filter(pk=partition.pk, position=partition.position).exists()
-
-
-def content_type_of(model: type[models.Model]) -> ContentType:
-    """Return the content type under which targets of `model` are rolled up."""
-    return ContentType.objects.get_for_model(model, for_concrete_model=False)

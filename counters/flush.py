@@ -198,10 +198,14 @@ def apply(sums: Sums) -> tuple[Counters, int]:
 
 
 def roll_up(sums: Sums, counters: Counters) -> None:
-    """Add to the hourly rollups of every target that exists."""
+    """Add to the hourly rollups of every target that exists, and to the totals of the hours."""
     for label, existing in counters.items():
         hourly = {key: n for key, n in sums.hourly[label].items() if key[0] in existing}
+        totals: Counter[int] = Counter()
+        for (_target, hour), n in hourly.items():
+            totals[hour] += n
         sql.add_rollups(countable_models()[label], hourly)
+        sql.add_totals(countable_models()[label], totals)
 
 
 def advance(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.utils import timezone
 
+from counters.figures import Audit
 from counters.log import get_log
 from counters.models import Batch, Mark, Partition
 from eventlog import LogError
@@ -13,14 +14,16 @@ from eventlog import LogError
 logger = logging.getLogger(__name__)
 
 KEEP_BATCHES = timedelta(days=7)
+KEEP_AUDITS = timedelta(days=90)
 KEEP_MARKS = timedelta(days=7)
 MARGIN = timedelta(days=1)  # between the clocks of the writers and the database's
 
 
 def prune() -> None:
-    """Remove batches that are old enough, and marks that are older than anything in the log."""
+    """Remove what is old enough; of the marks only those older than anything in the log."""
     now = timezone.now()
     Batch.objects.filter(at__lt=now - KEEP_BATCHES).delete()
+    Audit.objects.filter(asked_at__lt=now - KEEP_AUDITS).delete()
     try:
         oldest = min(now - KEEP_MARKS, oldest_entry() - MARGIN)
     except LogError as error:

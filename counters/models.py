@@ -8,6 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from counters import figures  # noqa: F401  # Django looks for all models here
 from counters.fields import CounterField
 from eventlog import Entry, Number, Position
 
@@ -118,6 +119,7 @@ class Rollup(Target):
     class Meta:
         verbose_name = _("rollup")
         verbose_name_plural = _("rollups")
+        indexes = (models.Index(fields=["content_type", "hour"], name="counters_rollup_hour"),)
 
     def __str__(self) -> str:
         return f"{self.content_type_id}/{self.target_id} {self.hour:%Y-%m-%d %H}: {self.views}"
@@ -218,3 +220,13 @@ class SetAside(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason}: {bytes(self.body)[:80]!r}"
+
+
+class Dashboard(Partition):
+    """Names the permission to see the dashboard; has no rows of its own."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name = _("dashboard")
+        verbose_name_plural = _("dashboard")

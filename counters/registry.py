@@ -3,6 +3,7 @@
 from functools import cache
 
 from django.apps import apps
+from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from counters.fields import CounterField
@@ -30,15 +31,20 @@ def counted_as(model: type[models.Model]) -> str:
     raise TypeError(f"{model._meta.label} is not countable: it has no CounterField.")
 
 
-def counter_field(model: type[models.Model]) -> CounterField:
-    """Return the field that holds the counter of a countable model."""
-    (counter,) = (f for f in model._meta.local_fields if isinstance(f, CounterField))
-    return counter
+def content_type_of(model: type[models.Model]) -> ContentType:
+    """Return the content type under which the views of a countable model are rolled up."""
+    return ContentType.objects.get_for_model(model, for_concrete_model=False)
+
+
+def counter_name(model: type[models.Model]) -> str:
+    """Return the name of the field that holds the counter of a countable model."""
+    (name,) = (f.name for f in model._meta.local_fields if isinstance(f, CounterField))
+    return name
 
 
 def counter_column(model: type[models.Model]) -> str:
     """Return the name of that field's column."""
-    return str(counter_field(model).column)
+    return str(model._meta.get_field(counter_name(model)).column)  # type: ignore[union-attr]
 
 
 def key_column(model: type[models.Model]) -> str:

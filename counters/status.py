@@ -1,16 +1,24 @@
 """How the counting stands, read from the log and the database themselves."""
 
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from django.conf import settings
+from django.db.models import Count, Min
 from django.utils import timezone
 
 from counters.log import get_log
 from counters.models import Batch, Partition, SetAside, Spilled
-from eventlog import LogError
+from eventlog import Log, LogError
 
 RATE_WINDOW = timedelta(minutes=1)
+PATIENCE = 1.0  # seconds that the log may take to say what waits in it
+
+# A Redis that hangs answers a read with an error after seconds; nobody waits for that.
+_asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="status")
 
 
 @dataclass(frozen=True)
@@ -22,14 +30,18 @@ class PartitionStatus:
     oldest_seconds: float | None
     rate: float
     """Events per second over the last minute."""
+    set_aside: int
 
 
 @dataclass(frozen=True)
 class Status:
     """All of them, and what goes past the log."""
 
+    at: datetime
+    """The moment before the first of it was read."""
     partitions: list[PartitionStatus]
     spilled: int
+    spilled_oldest_seconds: float | None
     set_aside: int
     log_error: str
 
@@ -41,30 +53,84 @@ class Status:
             return None
         return sum(count or 0 for count in undelivered) + self.spilled
 
+    @property
+    def oldest_seconds(self) -> float | None:
+        """The age of the oldest event that is not counted yet, as far as it is known."""
+        ages = [one.oldest_seconds for one in self.partitions] + [self.spilled_oldest_seconds]
+        return max((age for age in ages if age is not None), default=None)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Views up to this moment are in what is read after this; None while the log is away."""
+        if self.pending is None:
+            return None
+        return self.at - timedelta(seconds=self.oldest_seconds or 0)
+
 
 def status() -> Status:
     """Read the state of every partition. Raises DatabaseError while the database is away."""
+    at = timezone.now()
+    partitions = _partitions()
     rates = _rates()
-    error = ""
-    partitions = []
-    for partition in Partition.objects.order_by("number"):
-        undelivered = oldest = None
-        if not error:
-            try:
-                undelivered, oldest = _waiting(partition)
-            except LogError as reason:
-                error = str(reason)
-        rate = rates.get(str(partition.number), 0.0)
-        partitions.append(PartitionStatus(partition, undelivered, oldest, rate))
-    return Status(partitions, Spilled.objects.count(), SetAside.objects.count(), error)
+    spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("at"))
+    by_partition = SetAside.objects.order_by().values_list("partition")
+    set_aside = dict(by_partition.annotate(count=Count("*")))
+    waiting, error = _ask(get_log(), partitions)
+    return Status(
+        at,
+        [
+            PartitionStatus(
+                partition,
+                *waiting[i],
+                rate=rates.get(str(partition.number), 0.0),
+                set_aside=set_aside.get(partition.number, 0),
+            )
+            for i, partition in enumerate(partitions)
+        ],
+        spilled["count"],
+        _age(spilled["oldest"]),
+        sum(set_aside.values()),
+        error,
+    )
 
 
-def _waiting(partition: Partition) -> tuple[int, float | None]:
-    log = get_log()
-    position = partition.read_up_to
-    undelivered = log.pending(partition.number, position)
-    at = log.oldest(partition.number, position) if undelivered else None
-    return undelivered, None if at is None else max(0.0, time.time() - at / 1000)
+def _partitions() -> list[Partition]:
+    """Return every partition, those too that no flush has seen yet."""
+    known = {partition.number: partition for partition in Partition.objects.all()}
+    numbers = sorted({*known, *range(settings.EVENTLOG_PARTITIONS)})
+    return [known.get(number) or Partition(number=number) for number in numbers]
+
+
+Waiting = tuple[int | None, float | None]
+"""How many events, and the age of the oldest in seconds."""
+
+
+def _ask(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
+    """Return what waits in each partition; or nothing, and why the log did not say."""
+    asked = _asking.submit(_waiting, log, partitions)
+    try:
+        return asked.result(PATIENCE), ""
+    except TimeoutError:
+        asked.cancel()
+        error = f"no answer within {PATIENCE:g} s"
+    except LogError as reason:
+        error = str(reason)
+    return [(None, None)] * len(partitions), error
+
+
+def _waiting(log: Log, partitions: Sequence[Partition]) -> list[Waiting]:
+    found: list[Waiting] = []
+    for partition in partitions:
+        position = partition.read_up_to
+        undelivered = log.pending(partition.number, position)
+        oldest = log.oldest(partition.number, position) if undelivered else None
+        found.append((undelivered, _age(oldest)))
+    return found
+
+
+def _age(at: int | None) -> float | None:
+    """Return how many seconds ago `at` was, in ms since 1970."""
+    return None if at is None else max(0.0, time.time() - at / 1000)
 
 
 def _rates() -> dict[str, float]:

@@ -1,8 +1,13 @@
-"""What Celery beat wakes. No logic here."""
+"""What Celery runs. No logic here."""
+
+from typing import Any
 
 from celery import shared_task
+from kombu.exceptions import OperationalError
 
-from counters import housekeeping, wakeup
+from counters import housekeeping, ranking, wakeup
+from counters.audit import carry_out
+from counters.figures import Audit
 
 
 @shared_task(name="counters.flush")
@@ -15,3 +20,30 @@ def flush() -> None:
 def prune() -> None:
     """Remove what no count needs any more."""
     housekeeping.prune()
+
+
+@shared_task(name="counters.rank")
+def rank() -> None:
+    """Compute the most viewed, as far as that is due."""
+    ranking.rank_due()
+
+
+@shared_task(name="counters.audit")
+def audit(pk: int) -> None:
+    """Carry out an audit that somebody has asked for."""
+    for _line in carry_out(Audit.objects.get(pk=pk)):
+        pass
+
+
+def ask_for_audit(user: Any) -> bool:
+    """Have a worker audit the counters; return False if the broker takes no tasks now.
+
+    user: primary key of who asks.
+    """
+    asked = Audit.objects.create(asked_by_id=user)
+    try:
+        audit.apply_async((asked.pk,), retry=False)
+    except (OperationalError, OSError):
+        asked.delete()
+        return False
+    return True

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 
 from catalog.pages.models import Content, Page
 
@@ -20,7 +21,7 @@ def load(pk: int) -> Payload:
     try:
         page = Page.objects.get(pk=pk)
     except Page.DoesNotExist:
-        raise Http404(f"There is no page {pk}.") from None
+        raise Http404(_("There is no page %s.") % pk) from None
     contents = (
         Content.objects.filter(places__page=page)
         .order_by("places__position", "places__pk")

@@ -1,8 +1,11 @@
 """Pages and their contents as JSON."""
 
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from django.utils import timezone
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
@@ -11,6 +14,9 @@ from rest_framework.serializers import Serializer
 
 from catalog.pages.models import Audio, Content, Page, Text, Video
 from catalog.pages.payload import Payload
+from counters.events import EARLIEST, LATEST
+from counters.history import Interval
+from counters.ranking import KEPT, Window
 
 
 class TypeField(serializers.CharField):
@@ -122,3 +128,103 @@ class PageSearchSerializer(serializers.Serializer[object]):
         allow_blank=True,
         help_text="Only pages whose title starts with this, in upper or lower case.",
     )
+
+
+class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """Which views of a content are asked for. Hours and days are UTC's."""
+
+    POINTS = 5_000
+    LATEST_POINTS = {Interval.HOUR: 24, Interval.DAY: 30}
+
+    interval = serializers.ChoiceField(
+        [interval.value for interval in Interval],
+        default=Interval.HOUR.value,
+        help_text="How long one point of the series is.",
+    )
+    since = serializers.DateTimeField(
+        required=False,
+        default_timezone=UTC,
+        help_text="By default 24 hours or 30 days before `until`. The whole hour or day counts.",
+    )
+    until = serializers.DateTimeField(
+        required=False,
+        default_timezone=UTC,
+        help_text=f"Exclusive; by default now. At most {POINTS} points from `since`.",
+    )
+
+    def validate_since(self, at: datetime) -> datetime:
+        return self._in_range(at)
+
+    def validate_until(self, at: datetime) -> datetime:
+        return self._in_range(at)
+
+    def validate(self, query: dict[str, Any]) -> dict[str, Any]:
+        interval = Interval(query["interval"])
+        until = query.get("until") or interval.latest(1, timezone.now())[1]
+        since = query.get("since") or until - self.LATEST_POINTS[interval] * interval.step
+        if since >= until:
+            raise serializers.ValidationError({"since": [_("It is not before `until`.")]})
+        if (until - interval.start(since)) / interval.step > self.POINTS:
+            raise serializers.ValidationError(
+                {"since": [_("More than %d points before `until`.") % self.POINTS]}
+            )
+        return {"interval": interval, "since": since, "until": until}
+
+    def _in_range(self, at: datetime) -> datetime:
+        earliest, latest = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (EARLIEST, LATEST))
+        if not earliest + timedelta(days=366) <= at <= latest:
+            raise serializers.ValidationError(_("Not a time at which anything was viewed."))
+        return at
+
+
+class PointSerializer(serializers.Serializer[Any]):
+    at = serializers.DateTimeField(default_timezone=UTC, help_text="Start of the hour or day.")
+    views = serializers.IntegerField()
+
+
+class ContentViewsSerializer(serializers.Serializer[Any]):
+    total = serializers.IntegerField(help_text="The counter.")
+    as_of = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Views up to this time are counted. Null while the log cannot be asked.",
+    )
+    pending = serializers.IntegerField(
+        allow_null=True,
+        help_text="Events of any content that are not counted yet. Null like `as_of`.",
+    )
+    series = PointSerializer(many=True, help_text="In order and without gaps.")
+
+
+class TopQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """How far back views are looked at, and how many contents are asked for."""
+
+    window = serializers.ChoiceField([window.value for window in Window], default=Window.DAY.value)
+    limit = serializers.IntegerField(default=10, min_value=1, max_value=KEPT)
+
+
+class TopContentSerializer(serializers.Serializer[Any]):
+    """One of the most viewed contents."""
+
+    id = serializers.IntegerField(source="content.pk")
+    type = serializers.CharField(source="content._meta.model_name")
+    title = serializers.CharField(source="content.title")
+    counter = serializers.IntegerField(source="content.counter")
+    views = serializers.IntegerField(source="ranked.views", help_text="In the window.")
+    views_before = serializers.IntegerField(
+        source="ranked.before",
+        allow_null=True,
+        help_text="In the period of the same length before. Null for all time.",
+    )
+    trend = serializers.FloatField(
+        source="ranked.trend",
+        allow_null=True,
+        help_text="0.25: a quarter more views per hour than before. Null: nothing to compare.",
+    )
+
+
+class TopSerializer(serializers.Serializer[Any]):
+    window = serializers.CharField()
+    as_of = serializers.DateTimeField(
+        allow_null=True, help_text="When it was computed; null if never."
+    )
+    results = TopContentSerializer(many=True)

@@ -9,7 +9,9 @@ from django.db import connection
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
+from counters import workers
 from counters.log import get_log
+from counters.workers import Workers
 from eventlog import Log
 from tests.eventlog.proxy import Proxy
 
@@ -70,6 +72,19 @@ def counts(contents: list[Content]) -> Callable[[], list[int]]:
     keys = [content.pk for content in contents]
     ours = Content.objects.filter(pk__in=keys).order_by("pk")
     return lambda: list(ours.values_list("counter", flat=True))
+
+
+Answering = Callable[[Workers], None]
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
+    """Decides which workers answer the dashboard; test_workers.py asks real ones."""
+
+    def answer(found: Workers) -> None:
+        monkeypatch.setattr(workers.asking, "answer", lambda patience=0.0: found)
+
+    return answer
 
 
 @pytest.fixture

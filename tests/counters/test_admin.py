@@ -65,7 +65,7 @@ def test_deleting_dismisses(admin_client: Client, event: SetAside) -> None:
     assert not Spilled.objects.exists()
 
 
-@pytest.mark.parametrize("model", ["partition", "batch", "adjustment"])
+@pytest.mark.parametrize("model", ["partition", "batch", "adjustment", "audit"])
 def test_the_rest_is_shown_and_cannot_be_changed(admin_client: Client, model: str) -> None:
     flush()
 

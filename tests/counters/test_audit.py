@@ -3,15 +3,22 @@ from io import StringIO
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from kombu.exceptions import OperationalError
 from pytest_django import Settings
+from redis import Redis
 
 from catalog.pages.models import Content, Page
-from counters.audit import Difference, broken_positions, differences, repair
+from counters import tasks
+from counters.audit import KEPT_LINES, Difference, broken_positions, differences, repair
+from counters.figures import Audit
 from counters.flush import flush
 from counters.models import Adjustment, Mark, Partition, Rollup
 from counters.record import record
+from counters.workers import Workers
 from eventlog import Log
-from tests.counters.conftest import AT
+from tests.counters.conftest import AT, Answering
 from tests.counters.test_flush import store_views
 from tests.counters.test_spill import Counts
 
@@ -19,7 +26,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def counted(page: Page, contents: list[Content]) -> None:
+def counted(page: Page, contents: list[Content], answering: Answering) -> None:
+    answering(Workers())
     for _ in range(3):
         record(page, contents)
     flush()
@@ -115,3 +123,96 @@ def test_an_audit_without_redis_says_so(settings: Settings) -> None:
 
     with pytest.raises(CommandError, match="The log is away"):
         audit()
+
+    kept = Audit.objects.get()
+    assert not kept.is_clean
+    assert kept.error
+    assert kept.finished_at
+
+
+def test_the_result_is_kept(contents: list[Content]) -> None:
+    audit()
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+    with pytest.raises(CommandError):
+        audit()
+    audit("--repair")
+
+    clean, wrong, mended = Audit.objects.order_by("pk")
+    assert [one.is_clean for one in (clean, wrong, mended)] == [True, False, True]
+    assert wrong.lines == [f"pages.content {contents[1].pk}: counter 7, rollups say 3"]
+    assert mended.lines == [f"{wrong.lines[0]}; set to 3"]
+    assert (mended.differences, mended.repaired) == (1, True)
+
+
+def test_of_many_differences_the_first_are_kept(contents: list[Content]) -> None:
+    Content.objects.bulk_create(Content(title="Wrong") for _ in range(KEPT_LINES + 5))
+    Content.objects.filter(title="Wrong").update(counter=1)
+
+    with pytest.raises(CommandError, match=f"{KEPT_LINES + 5} counters differ"):
+        audit()
+
+    assert len(Audit.objects.get().lines) == KEPT_LINES
+
+
+ASK = reverse("admin:counters_dashboard_audit")
+HEALTH = reverse("admin:counters_dashboard_health")
+
+
+def test_an_audit_is_asked_for_and_carried_out_elsewhere(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[int]] = []
+    monkeypatch.setattr(tasks.audit, "apply_async", lambda args, **options: sent.append(args))
+
+    answer = admin_client.post(ASK, follow=True)
+
+    assert "An audit was asked for." in answer.content.decode()
+    assert "One was asked for 0 s ago." in admin_client.get(HEALTH).content.decode()
+    asked = Audit.objects.get()
+    assert (asked.asked_by and asked.asked_by.username, asked.started_at) == ("admin", None)
+    assert sent == [(asked.pk,)]
+
+    tasks.audit(*sent[0])
+
+    asked.refresh_from_db()
+    assert asked.is_clean
+    assert "Clean, 0 s ago" in admin_client.get(HEALTH).content.decode()
+
+
+def test_what_an_audit_found_is_shown(admin_client: Client, contents: list[Content]) -> None:
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+    with pytest.raises(CommandError):
+        audit()
+
+    shown = admin_client.get(HEALTH).content.decode()
+
+    assert "1 counters and 0 positions are wrong, 0 s ago" in shown
+    assert f"pages.content {contents[1].pk}: counter 7, rollups say 3" in shown
+    assert 'data-level="red"' in shown
+
+
+def test_an_audit_goes_through_the_broker(server: Redis) -> None:
+    before = server.llen("celery")
+
+    assert tasks.ask_for_audit(None)
+
+    assert server.llen("celery") == before + 1
+    server.rpop("celery")
+
+
+def test_an_audit_that_cannot_be_asked_for_is_not_waited_for(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OperationalError("refused")
+
+    monkeypatch.setattr(tasks.audit, "apply_async", refuse)
+
+    answer = admin_client.post(ASK, follow=True)
+
+    assert "broker does not answer" in answer.content.decode()
+    assert not Audit.objects.exists()
+
+
+def test_an_audit_is_asked_for_by_post_only(admin_client: Client) -> None:
+    assert admin_client.get(ASK).status_code == 405

@@ -1,17 +1,23 @@
+import time
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from pytest_django import Settings
+from redis import Redis
 
 from catalog.pages.models import Content, Page
 from counters.flush import flush
+from counters.models import SetAside
 from counters.record import record
 from counters.spill import spill
-from counters.status import status
+from counters.status import PATIENCE, status
 from eventlog import Log
 from tests.counters.conftest import AT
 from tests.counters.test_flush import store_views
+from tests.eventlog.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.django_db
 
@@ -72,3 +78,51 @@ def test_without_redis_the_rest_is_shown(settings: Settings) -> None:
         run("status")
     with pytest.raises(CommandError, match="The log is away"):
         run("flush")
+
+
+def test_before_the_first_flush_events_wait_all_the_same(log: Log, contents: list[Content]) -> None:
+    store_views(log, *[(AT, [contents[0].pk])] * 3)
+
+    assert status().pending == 3
+
+
+def test_views_are_in_up_to_the_oldest_that_waits(log: Log, contents: list[Content]) -> None:
+    before = timezone.now()
+    assert status().as_of == pytest.approx(before, abs=timedelta(seconds=5))
+
+    spill(1, b"", AT + 1000)
+    store_views(log, (AT + 500, [contents[0].pk]))
+
+    assert status().as_of == pytest.approx(
+        datetime.fromtimestamp(AT / 1000 + 0.5, UTC), abs=timedelta(seconds=0.1)
+    )
+
+
+def test_an_entry_without_a_time_breaks_nothing(server: Redis, prefix: str) -> None:
+    flush()
+    for at in (-1, 2**62):
+        server.xadd(f"{prefix}:{{0}}:log", {"s": 1, "n": 1, "t": at, "o": 1, "b": "?"})
+        assert status().as_of is not None
+        server.delete(f"{prefix}:{{0}}:log")
+
+
+def test_a_redis_that_hangs_keeps_nobody_waiting(proxy: Proxy, page: Page) -> None:
+    flush()
+    proxy.fault = Fault.SWALLOW
+    began = time.monotonic()
+
+    now = status()
+
+    assert time.monotonic() - began < PATIENCE + 1
+    assert (now.pending, now.as_of) == (None, None)
+    assert now.log_error == "no answer within 1 s"
+
+
+def test_events_set_aside_are_told_by_partition() -> None:
+    for partition in (1, 1, 5):
+        SetAside.objects.create(partition=partition, at=AT, body=b"?", reason="not JSON")
+
+    now = status()
+
+    assert [one.set_aside for one in now.partitions] == [0, 2]
+    assert now.set_aside == 3

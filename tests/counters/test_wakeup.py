@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
 from counters import housekeeping, tasks, wakeup
+from counters.figures import Audit
 from counters.flush import flush
 from counters.models import Batch, Mark, Partition
 from counters.record import record
@@ -25,6 +26,7 @@ from tests.counters.test_flush import store_views
 from tests.counters.test_spill import Counts
 
 schedule = importlib.import_module("counters.migrations.0002_schedule")
+figures = importlib.import_module("counters.migrations.0004_figures")
 
 
 @pytest.mark.django_db
@@ -100,7 +102,20 @@ def test_the_schedule_is_made_once_and_taken_back() -> None:
     assert PeriodicTask.objects.get(task="counters.prune").task in app.tasks
 
     schedule.unschedule(apps, None)
-    assert not PeriodicTask.objects.filter(task__startswith="counters.").exists()
+    assert not PeriodicTask.objects.filter(task__in=["counters.flush", "counters.prune"]).exists()
+
+
+@pytest.mark.django_db
+def test_the_most_viewed_are_scheduled() -> None:
+    figures.schedule(apps, None)
+    figures.schedule(apps, None)
+
+    rank = PeriodicTask.objects.get(task="counters.rank")
+    assert str(rank.interval) == "every 10 seconds"
+    assert rank.task in app.tasks
+
+    figures.unschedule(apps, None)
+    assert not PeriodicTask.objects.filter(task="counters.rank").exists()
 
 
 @pytest.mark.django_db
@@ -144,3 +159,14 @@ def test_queries_are_not_kept(settings: Settings) -> None:
     tasks.flush()
 
     assert 0 < len(connection.queries) <= once
+
+
+@pytest.mark.django_db
+def test_old_audits_go() -> None:
+    for age in (timedelta(days=80), timedelta(days=100)):
+        audit = Audit.objects.create(differences=age.days)
+        Audit.objects.filter(pk=audit.pk).update(asked_at=timezone.now() - age)
+
+    tasks.prune()
+
+    assert Audit.objects.get().differences == 80

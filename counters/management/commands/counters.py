@@ -4,7 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from counters.audit import broken_positions, differences, repair
+from counters.audit import carry_out
+from counters.figures import Audit
 from counters.flush import flush_all
 from counters.readiness import PARTS, examine
 from counters.status import status
@@ -68,18 +69,12 @@ class Command(BaseCommand):
             raise CommandError(f"missing: {', '.join(missing)}")
 
     def audit(self, repair: bool, **options: Any) -> None:
-        wrong = 0
-        for difference in differences():
-            wrong += 1
-            self.stdout.write(f"{difference}{self._repaired(difference) if repair else ''}")
-        broken = list(broken_positions())
-        for line in broken:
+        audit = Audit()
+        for line in carry_out(audit, repair):
             self.stdout.write(line)
-        if wrong + len(broken) == 0:
+        if not audit.is_clean:
+            raise CommandError(
+                f"{audit.differences} counters differ, {audit.broken} positions are broken"
+            )
+        if not audit.differences:
             self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
-        elif broken or not repair:
-            raise CommandError(f"{wrong} counters differ, {len(broken)} positions are broken")
-
-    def _repaired(self, difference: Any) -> str:
-        expected = repair(difference)
-        return "; deleted meanwhile" if expected is None else f"; set to {expected}"

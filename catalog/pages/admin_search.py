@@ -1,0 +1,65 @@
+"""Finding pages and contents by the start of their title, in the lists and in the forms."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.autocomplete import AutocompleteJsonView
+from django.contrib.admin.widgets import AutocompleteSelect
+from django.db.models import ForeignKey, Model, QuerySet
+from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, gettext_lazy
+
+
+class SearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The admin of what has a title; a `TitleSelect` searches here, too."""
+
+    search_fields = ("title",)
+    search_help_text = gettext_lazy("The start of a title")
+    show_full_result_count = False
+    ordering = ("-pk",)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        # Django would look for each word by itself.
+        if start := search_term.strip():
+            queryset = queryset.filter(title__istartswith=start)
+        return queryset, False
+
+    def get_urls(self) -> list[URLPattern]:
+        search = self.admin_site.admin_view(SearchView.as_view(admin_site=self.admin_site))
+        name = f"{self.opts.app_label}_{self.opts.model_name}_search"
+        return [path("search/", search, name=name), *super().get_urls()]
+
+
+class SearchView(AutocompleteJsonView):
+    """Answers a `TitleSelect`. Many things have the same title: "Sea and sky · video 17"."""
+
+    def serialize_result(self, obj: Model, to_field_name: str) -> dict[str, str]:
+        found: dict[str, str] = super().serialize_result(obj, to_field_name)
+        return found | {"text": f"{obj} · {obj._meta.verbose_name} {obj.pk}"}
+
+
+class TitleSelect(AutocompleteSelect):
+    """A select that is filled by the `SearchView` of the model that its field points to."""
+
+    @classmethod
+    def render_for(
+        cls, field: ForeignKey[Any], site: admin.AdminSite, name: str, value: str = ""
+    ) -> SafeString:
+        """Return the select by itself, outside any form."""
+        form_field: Any = field.formfield(widget=cls(field, site), required=False)
+        rendered: SafeString = form_field.widget.render(name, value, {"id": f"id_{name}"})
+        return rendered
+
+    def get_url(self) -> str:
+        opts = self.field.remote_field.model._meta
+        return reverse(f"{self.admin_site.name}:{opts.app_label}_{opts.model_name}_search")
+
+    def build_attrs(
+        self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        attrs = super().build_attrs(base_attrs, extra_attrs)
+        return attrs | {"data-placeholder": gettext("The start of a title…")}

@@ -1,0 +1,28 @@
+"""Figures in words, in the reader's language."""
+
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+
+def number(value: float) -> str:
+    """Return 1234567 as 1,234,567."""
+    decimals = 0 if value >= 10 or value == int(value) else 1
+    return str(number_format(round(value, decimals), decimal_pos=decimals, force_grouping=True))
+
+
+def duration(seconds: float) -> str:
+    """Return the length of time in its largest unit: 90 is 1 min."""
+    if seconds < 60:
+        return _("%d s") % seconds
+    if seconds < 3600:
+        return _("%d min") % (seconds // 60)
+    if seconds < 2 * 86_400:
+        return _("%d h") % (seconds // 3600)
+    return _("%d d") % (seconds // 86_400)
+
+
+def percent(change: float) -> str:
+    """Return 0.25 as +25 %, and 20 as a factor of 21."""
+    if change > 9:
+        return f"\N{MULTIPLICATION SIGN}{number(round(change + 1))}"
+    return f"{round(change * 100):+d} %"

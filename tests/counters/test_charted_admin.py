@@ -1,0 +1,55 @@
+"""A countable model's own admin shows the views of each object over time."""
+
+import pytest
+from django.contrib.admin import AdminSite
+from django.contrib.auth import get_user_model
+from django.template.response import TemplateResponse
+from django.test import RequestFactory
+
+from catalog.pages.models import Content, Page
+from counters.admin import ChartedAdmin
+from counters.flush import flush
+from counters.record import record
+
+pytestmark = pytest.mark.django_db
+
+
+class PageAdmin(ChartedAdmin):
+    fields = ("title", "counter")
+    readonly_fields = ("counter",)
+
+
+class PlainAdmin(ChartedAdmin):
+    pass
+
+
+def test_the_chart_stands_below_the_fields(
+    rf: RequestFactory, page: Page, contents: list[Content]
+) -> None:
+    record(page, contents)
+    flush()
+    request = rf.get("/")
+    request.user = get_user_model()(is_superuser=True, is_active=True, is_staff=True)
+    site = AdminSite()
+    site.register(Page, PageAdmin)
+
+    answer = site.get_model_admin(Page).change_view(request, str(page.pk))
+    assert isinstance(answer, TemplateResponse)
+    shown = answer.render().content.decode()
+
+    assert shown.count('class="ff-chart"') == 2
+    assert ": 1</title>" in shown
+    assert "counters/dashboard.css" in shown
+    assert shown.index('name="title"') < shown.index('class="ff-chart"')
+
+
+@pytest.mark.parametrize("admin_class", [PageAdmin, PlainAdmin])
+def test_what_is_only_being_added_has_no_chart(
+    rf: RequestFactory, page: Page, admin_class: type[ChartedAdmin]
+) -> None:
+    model_admin = admin_class(Page, AdminSite())
+    request = rf.get("/")
+    request.user = get_user_model()(is_superuser=True, is_active=True)
+
+    assert "views_chart" not in str(model_admin.get_fieldsets(request))
+    assert str(model_admin.get_fieldsets(request, page)).count("views_chart") == 1
