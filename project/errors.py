@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework import status
 from rest_framework.response import Response
@@ -23,7 +24,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         return rest_exception_handler(error, context)
     logger.warning("answered 503: %s", str(error).strip().partition("\n")[0])
     return Response(
-        {"detail": "A store is away. Try again in a moment."},
+        {"detail": _("A store is away. Try again in a moment.")},
         status=status.HTTP_503_SERVICE_UNAVAILABLE,
         headers={"Retry-After": RETRY_AFTER},
     )
@@ -33,11 +34,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404, for an address that leads nowhere."""
     if not request.path.startswith("/api/"):
         return defaults.page_not_found(request, exception)
-    return JsonResponse({"detail": "There is nothing at this address."}, status=404)
+    return JsonResponse({"detail": _("There is nothing at this address.")}, status=404)
 
 
 def broken(request: HttpRequest) -> HttpResponse:
     """Answer 500, for an error that nobody has foreseen."""
     if not request.path.startswith("/api/"):
         return defaults.server_error(request)
-    return JsonResponse({"detail": "Something is broken here. It was logged."}, status=500)
+    return JsonResponse({"detail": _("Something is broken here. It was logged.")}, status=500)

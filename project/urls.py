@@ -8,7 +8,7 @@ from catalog.root import APIRoot
 from project import health
 
 # What a client finds at the root of the API: name -> route.
-API = {"pages": "page-list", "schema": "schema", "docs": "docs"}
+API = {"pages": "page-list", "top": "content-top", "schema": "schema", "docs": "docs"}
 
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),

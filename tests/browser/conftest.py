@@ -1,0 +1,60 @@
+"""A real browser on a live server with real stores."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from tests.catalog.pages.conftest import own_log as own_log
+
+PATIENCE = 10_000  # milliseconds that the browser gets for each step
+
+
+def chromium() -> str | None:
+    """Return the path of a Chromium: FOOTFALL_CHROMIUM, or the first one on the PATH."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = (path for name in names if (path := shutil.which(name)))
+    return os.environ.get("FOOTFALL_CHROMIUM") or next(found, None)
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """One for all tests here, and for no others: Playwright keeps an event loop in this thread."""
+    if (path := chromium()) is None:
+        pytest.skip("There is no Chromium: none on the PATH, and FOOTFALL_CHROMIUM names none.")
+    with pytest.MonkeyPatch.context() as patch:
+        # Beside a running event loop Django would refuse all queries.
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        with sync_playwright() as playwright:
+            # Containers run as root, and have little shared memory.
+            arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+            browser = playwright.chromium.launch(executable_path=path, args=arguments)
+            yield browser
+            browser.close()
+
+
+@pytest.fixture
+def tab(browser: Browser, live_server: LiveServer, admin_client: Client) -> Iterator[Page]:
+    """A tab in which an administrator is signed in. The console has no error in the end."""
+    errors: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            errors.append(f"{message.text} ({message.location})")
+
+    with browser.new_context(base_url=live_server.url) as context:
+        context.set_default_timeout(PATIENCE)
+        context.on("console", note)
+        context.on("weberror", lambda error: errors.append(str(error.error)))
+        # A browser asks for it by itself.
+        context.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+        name = settings.SESSION_COOKIE_NAME
+        session = admin_client.cookies[name].value
+        context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
+        yield context.new_page()
+    assert errors == []

@@ -1,0 +1,95 @@
+"""Everything that people read is there in Russian."""
+
+import ast
+import re
+from collections.abc import Iterator
+from gettext import GNUTranslations
+from pathlib import Path
+
+import polib
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils.translation import templatize
+
+from tests.catalog.pages.making import make_page, make_text
+
+APPS = ("accounts", "catalog", "counters", "project", "uploads")
+RUSSIAN = settings.BASE_DIR / "locale/ru/LC_MESSAGES"
+CALLS = ("_", "gettext", "gettext_lazy", "ngettext")
+QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
+PLACEHOLDER = r"%(?:\(\w+\))?[sd]"
+
+ADVICE = "run `manage.py makemessages --locale ru --no-obsolete --add-location file` and translate"
+
+
+def test_every_text_is_translated() -> None:
+    catalog = polib.pofile(str(RUSSIAN / "django.po"))
+    assert [entry.msgid for entry in catalog if not entry.translated()] == [], "are not translated"
+    assert texts_in_code() == {entry.msgid for entry in catalog}, ADVICE
+
+
+def test_compiled_translations_are_those_of_the_source() -> None:
+    with (RUSSIAN / "django.mo").open("rb") as file:
+        compiled = GNUTranslations(file)
+    for entry in polib.pofile(str(RUSSIAN / "django.po")):
+        if entry.msgid_plural:
+            found, text = compiled.ngettext(entry.msgid, "", 1), entry.msgstr_plural[0]
+        else:
+            found, text = compiled.gettext(entry.msgid), entry.msgstr
+        assert found == text, "older than django.po: run `manage.py compilemessages`"
+
+
+def test_translations_have_the_placeholders_of_the_text() -> None:
+    for entry in polib.pofile(str(RUSSIAN / "django.po")):
+        for text in entry.msgstr_plural.values() or [entry.msgstr]:
+            assert placeholders(text) == placeholders(entry.msgid_plural or entry.msgid), entry
+
+
+@pytest.mark.django_db
+def test_admin_speaks_russian(admin_client: Client) -> None:
+    page = make_page(make_text("Salt"), title="Sea")
+    html = admin_client.get(
+        f"/admin/pages/page/{page.pk}/change/", headers={"Accept-Language": "ru"}
+    ).content.decode()
+    for text in ("Материалы на странице", "Прикрепить материал", "Убрать", "Страницы", "Подсчёт"):
+        assert text in html
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("language", "detail"), [("ru", "Страницы 0 нет."), ("en", "There is no page 0.")]
+)
+def test_api_answers_in_the_language_of_the_client(
+    client: Client, language: str, detail: str
+) -> None:
+    answer = client.get("/api/v1/pages/0/", headers={"Accept-Language": language})
+    assert answer.json() == {"detail": detail}
+
+
+def texts_in_code() -> set[str]:
+    files = [path for app in APPS for path in (settings.BASE_DIR / app).rglob("*")]
+    return {
+        text
+        for path in files
+        if "migrations" not in path.parts
+        for text in (texts_in_python(path) if path.suffix == ".py" else texts_in_template(path))
+    }
+
+
+def texts_in_python(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
+            yield ast.literal_eval(node.args[0])
+
+
+def texts_in_template(path: Path) -> Iterator[str]:
+    if path.suffix != ".html":
+        return
+    code = templatize(path.read_text())
+    for quoted in re.findall(rf"\b(?:n?gettext|_)\(\s*u?({QUOTED})", code):
+        yield ast.literal_eval(quoted)
+
+
+def placeholders(text: str) -> list[str]:
+    return sorted(re.findall(PLACEHOLDER, text))
