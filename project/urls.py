@@ -1,7 +1,9 @@
 """Every address of the service."""
 
 from django.contrib import admin
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from catalog.root import APIRoot
@@ -10,7 +12,10 @@ from project import health
 # What a client finds at the root of the API: name -> route.
 API = {"pages": "page-list", "top": "content-top", "schema": "schema", "docs": "docs"}
 
+admin.site.site_header = admin.site.site_title = "Footfall"
+
 urlpatterns = [
+    path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),

@@ -52,7 +52,6 @@ def tab(browser: Browser, live_server: LiveServer, admin_client: Client) -> Iter
         context.on("console", note)
         context.on("weberror", lambda error: errors.append(str(error.error)))
         # A browser asks for it by itself.
-        context.route("**/favicon.ico", lambda route: route.fulfill(status=204))
         name = settings.SESSION_COOKIE_NAME
         session = admin_client.cookies[name].value
         context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
