@@ -1,17 +1,20 @@
 """The audit: are the invariants true, while views keep coming?
 
 * counter == sum(rollups) + sum(adjustments), for every target;
+* the totals by the hour are the sums of the rollups, for every model;
 * nothing was trimmed above a position, and the mark of a position's session is not below it.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connection, models, transaction
-from django.db.models import Sum
+from django.db.models import F, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from counters.figures import Audit
+from counters.figures import Audit, HourTotal
 from counters.log import get_log
 from counters.models import Adjustment, Mark, Partition, Rollup
 from counters.registry import (
@@ -64,7 +67,7 @@ def _findings(audit: Audit, mend: bool) -> Iterator[str]:
     for difference in differences():
         audit.differences += 1
         yield f"{difference}{_mended(difference) if mend else ''}"
-    for line in broken_positions():
+    for line in (*broken_totals(), *broken_positions()):
         audit.broken += 1
         yield line
 
@@ -126,6 +129,20 @@ def repair(difference: Difference) -> int | None:
         expected: int = views + amount
         model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
         return expected
+
+
+def broken_totals() -> Iterator[str]:
+    """Yield every model whose totals by the hour are not what its rollups add up to."""
+
+    def views(source: type[Rollup] | type[HourTotal]) -> Coalesce:
+        by_model = source._default_manager.filter(content_type=OuterRef("pk")).order_by()
+        sums = by_model.values("content_type").annotate(n=Sum("views")).values("n")
+        return Coalesce(Subquery(sums), Value(0), output_field=models.BigIntegerField())
+
+    # One statement, so one moment.
+    compared = ContentType.objects.annotate(rolled=views(Rollup), total=views(HourTotal))
+    for model in compared.exclude(rolled=F("total")):
+        yield f"{model}: {model.rolled} views in the rollups, {model.total} in the totals"
 
 
 def broken_positions() -> Iterator[str]:

@@ -3,6 +3,7 @@ from io import StringIO
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
+from django.db.models import F
 from django.test import Client
 from django.urls import reverse
 from kombu.exceptions import OperationalError
@@ -11,8 +12,15 @@ from redis import Redis
 
 from catalog.pages.models import Content, Page
 from counters import tasks
-from counters.audit import KEPT_LINES, Difference, broken_positions, differences, repair
-from counters.figures import Audit
+from counters.audit import (
+    KEPT_LINES,
+    Difference,
+    broken_positions,
+    broken_totals,
+    differences,
+    repair,
+)
+from counters.figures import Audit, HourTotal
 from counters.flush import flush
 from counters.models import Adjustment, Mark, Partition, Rollup
 from counters.record import record
@@ -63,6 +71,16 @@ def test_repair_mends_from_the_rollups(contents: list[Content], counts: Counts) 
     assert "set to 3" in audit("--repair")
     assert counts() == [3, 3, 3]
     assert "clean" in audit()
+
+
+def test_totals_that_are_not_the_sum_of_the_rollups_are_reported() -> None:
+    assert not list(broken_totals())
+    HourTotal.objects.update(views=F("views") + 1)
+
+    assert sorted(broken_totals()) == [
+        "Pages | content: 9 views in the rollups, 10 in the totals",
+        "Pages | page: 3 views in the rollups, 4 in the totals",
+    ]
 
 
 def test_adjustments_belong_to_the_sum(contents: list[Content]) -> None:
