@@ -87,7 +87,7 @@ def test_content_says_where_it_stands(admin_client: Client) -> None:
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's plans are looked at")
 def test_search_uses_an_index(admin_client: Client) -> None:
-    make_pages(200, contents_each=100)
+    make_pages(4000, contents_each=5)  # many enough of each for an index to pay
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     for address in (
