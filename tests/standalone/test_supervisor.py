@@ -17,15 +17,16 @@ from standalone.program import Program
 from standalone.runner import Runner
 from standalone.supervisor import StartError, Supervisor
 
+# os.write, since the signal may come while the program is in the middle of its print.
 POLITE = """
-import signal, sys, time
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(print("bye", flush=True)))
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os._exit(os.write(1, b"bye\\n") - 4))
 print("up", flush=True)
 time.sleep(60)
 """
 STUBBORN = """
-import signal, time
-signal.signal(signal.SIGTERM, lambda *_: print("no", flush=True))
+import os, signal, time
+signal.signal(signal.SIGTERM, lambda *_: os.write(1, b"no\\n"))
 print("up", flush=True)
 while True:
     time.sleep(1)
