@@ -1,14 +1,18 @@
 """Runs programs as children: their output line by line, their restarts, their end."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from standalone.console import Console
 from standalone.leftovers import Roster
 from standalone.program import Program
+
+T = TypeVar("T")
 
 FIRST_PAUSE = 0.2  # seconds before the first restart; each further one waits longer
 LONGER = 1.6
@@ -53,17 +57,15 @@ class Runner:
             self.roster.add(program.name, process.pid, program.stop_signal)
             return await process.wait()
         except asyncio.CancelledError:
-            await self._stop(program, await starting)
+            await self._stop(program, await _certainly(starting))
             raise
         finally:
-            process = await starting
+            process = await _certainly(starting)
             _end_group(process.pid)
-            try:  # in a hurry, even these waits are cancelled
-                await process.wait()
-                await asyncio.wait({lines.ended}, timeout=1.0)
-            finally:
-                lines.close()
-                self.roster.remove(program.name)
+            await _certainly(process.wait())
+            await _certainly(asyncio.wait({lines.ended}, timeout=1.0))
+            lines.close()
+            self.roster.remove(program.name)
 
     async def _start(self, program: Program, lines: "Lines") -> asyncio.subprocess.Process:
         reading, writing = os.pipe()
@@ -125,6 +127,15 @@ class Lines(asyncio.Protocol):
         if self.rest:
             self.hear(self.rest.decode(errors="replace"))
         self.ended.set_result(None)
+
+
+async def _certainly(soon_done: Awaitable[T]) -> T:
+    """Wait for something that will not take long, however often this task is cancelled."""
+    future = asyncio.ensure_future(soon_done)
+    while not future.done():
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.shield(future)
+    return future.result()
 
 
 def ending(status: int) -> str:
