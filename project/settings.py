@@ -6,6 +6,7 @@ embedded stores in `DATA_DIR`.
 """
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,8 @@ def database() -> dict[str, Any]:
         }
     else:
         config = dict(env.dj_db_url("DATABASE_URL"))
-    config |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    # Django's runserver has a thread for each connection of a client: what they kept would add up.
+    config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
     if config["ENGINE"] == "django.db.backends.postgresql":
         # A worker that is stopped while it holds its claim must not hold it for ever.
         config["OPTIONS"] = {

@@ -87,6 +87,25 @@ def test_databases(url: str, engine: str) -> None:
     assert ("sslmode" in done.stdout) is ("sslmode" in url)
 
 
+@pytest.mark.parametrize(("program", "seconds"), [("runserver", "0"), ("migrate", "600")])
+def test_runserver_keeps_no_connections(program: str, seconds: str) -> None:
+    """It starts a thread for each connection of a client, and each would keep one of its own."""
+    code = (
+        f"import sys; sys.argv = ['manage.py', {program!r}]; from django.conf import settings; "
+        "print(settings.DATABASES['default']['CONN_MAX_AGE'])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=PRODUCTION | {"DJANGO_SETTINGS_MODULE": "project.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == seconds
+
+
 def test_compose_variables_make_a_database_whatever_the_password() -> None:
     environment = {key: value for key, value in PRODUCTION.items() if key != "DATABASE_URL"}
     names = ("POSTGRES_HOST", "POSTGRES_DB", "POSTGRES_USER", "POSTGRES_PASSWORD")
