@@ -5,22 +5,16 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from counters.targets import OfModel
 
-class HourTotal(models.Model):
+
+class HourTotal(OfModel):
     """Views of all targets of one model in one hour: the sum of their rollups.
 
     Kept by the flush, so that charts of everything read one row per hour.
     """
 
     pk = models.CompositePrimaryKey("content_type_id", "hour")
-    content_type = models.ForeignKey(
-        ContentType,
-        on_delete=models.PROTECT,
-        db_index=False,
-        db_constraint=False,
-        related_name="+",
-        verbose_name=_("model"),
-    )
     hour = models.DateTimeField(_("hour"))
     views = models.BigIntegerField(_("views"))
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from counters import figures  # noqa: F401  # Django looks for all models here
 from counters.fields import CounterField
+from counters.targets import Target
 from eventlog import Entry, Number, Position
 
 
@@ -88,25 +88,6 @@ class Mark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.session}/{self.partition}: {self.seq}"
-
-
-class Target(models.Model):
-    """Names one countable object, by model and id."""
-
-    content_type = models.ForeignKey(
-        ContentType,
-        # Removing a model must not remove the history of its views by the way.
-        on_delete=models.PROTECT,
-        # The tables have indexes that begin with it, and a check per row of a batch adds up.
-        db_index=False,
-        db_constraint=False,
-        related_name="+",
-        verbose_name=_("model"),
-    )
-    target_id = models.BigIntegerField(_("id"))
-
-    class Meta:
-        abstract = True
 
 
 class Rollup(Target):
