@@ -65,9 +65,14 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "rest_framework.authtoken",
+    "django_filters",
+    "django_htmx",
+    "djoser",
     "accounts",
     "counters",
     "catalog.pages",
+    "uploads",
 ]
 
 MIDDLEWARE = [
@@ -118,10 +123,28 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
 WHITENOISE_USE_FINDERS = True  # served from the packages: there is nothing to collect
 
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / "media")))
+
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        # The first one names the scheme of a 401: without it a stranger would get 403.
+        "rest_framework.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.Pagination",
+    "DEFAULT_THROTTLE_RATES": {
+        scope: env.str(f"THROTTLE_{scope.upper()}", rate)
+        for scope, rate in {
+            "upload": "600/min",
+            "register": "60/min",
+            "login": "60/min",
+            "generate": "60/min",
+        }.items()
+    },
+    # So many proxies stand before the service and append to X-Forwarded-For; 0: it is not believed.
+    "NUM_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0)),
     "EXCEPTION_HANDLER": "project.errors.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
@@ -173,6 +196,18 @@ DATABASES = {"default": database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")
+
+CACHE_URL = env.str("CACHE_URL", "") or REDIS_URL
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": CACHE_URL,
+        "KEY_PREFIX": "footfall-cache",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": None},
+    },
+    # What a process counts by itself while the cache is away.
+    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+}
 
 # --- Counting -------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from catalog.root import APIRoot
+from api.root import APIRoot
 from project import health
 
 # What a client finds at the root of the API: name -> route.

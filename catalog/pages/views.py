@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from catalog import answers
+from api import answers
+from api.pagination import Pagination
 from catalog.pages.models import Content, Page
 from catalog.pages.payload import Payload, load
 from catalog.pages.serializers import (
@@ -22,7 +23,6 @@ from catalog.pages.serializers import (
     TopSerializer,
     ViewsQuerySerializer,
 )
-from catalog.pagination import Pagination
 from counters.history import series
 from counters.ranking import Window, top
 from counters.record import record

@@ -1,0 +1,1 @@
+"""The processors of the kinds of files: one module each."""
