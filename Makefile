@@ -4,6 +4,8 @@ PORT ?= 8000
 DATA_DIR ?= .data
 DB ?= postgres
 ARGS ?=
+# One process for each of two cores; none for a few chosen tests.
+PARALLEL = $(if $(ARGS),,--numprocesses 2 --dist loadfile)
 
 BIN = .venv/bin
 INSTALLED = .venv/.installed
@@ -41,7 +43,7 @@ test: $(INSTALLED) ## Run the tests on real stores (ARGS="-k flush", DB=postgres
 	@case "$(DB)" in postgres) ;; *) \
 		echo "DB=$(DB) is not supported yet: the tests run on postgres." >&2; exit 2 ;; esac
 	@rm -f .coverage .coverage.*
-	@$(BIN)/python -m coverage run -m pytest $(ARGS)
+	@$(BIN)/python -m coverage run -m pytest $(PARALLEL) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(if $(ARGS),,$(BIN)/python -m coverage report)
 

@@ -1,7 +1,29 @@
+from typing import Any
+
 import pytest
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
-from pytest_django import DjangoAssertNumQueries
+from django.core import serializers
+from django.db.models.signals import post_migrate
+from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Keep the entries of beat, which migrations make, for tests after one that empties tables."""
+    with django_db_blocker.unblock():
+        schedules = [*IntervalSchedule.objects.all(), *CrontabSchedule.objects.all()]
+        kept = serializers.serialize("python", [*schedules, *PeriodicTask.objects.all()])
+
+    def restore(**kwargs: Any) -> None:
+        if not PeriodicTask.objects.exists():
+            for entry in serializers.deserialize("python", kept):
+                entry.save()
+
+    # Sent by the command that empties the tables, too.
+    beat = apps.get_app_config("django_celery_beat")
+    post_migrate.connect(restore, sender=beat, weak=False)
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ import pytest
 from standalone.stores import Postgres, Redis, Store
 
 XDIST_WORKER = "PYTEST_XDIST_WORKER"
+OURS = "FOOTFALL_TESTS_STARTED_REDIS"
 # What is committed survives a killed server, but not a power failure.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 NAMED_BY = {"DATABASE_URL": ("DATABASE_URL", "POSTGRES_HOST"), "REDIS_URL": ("REDIS_URL",)}
-DATABASES = 64  # Redis' numbered ones: one per process of pytest-xdist
 
 stopping = pytest.StashKey[ExitStack]()
 
@@ -30,11 +30,11 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Iterator[None]
     """Export the addresses before pytest-django, which reads the settings in the same hook."""
     known = early_config.known_args_namespace
     if not (known.version or known.help):
+        stack = early_config.stash[stopping] = ExitStack()
+        early_config.add_cleanup(stack.close)
         if XDIST_WORKER in os.environ:
-            use_own_redis_database()
+            use_own_redis(stack)
         else:
-            stack = early_config.stash[stopping] = ExitStack()
-            early_config.add_cleanup(stack.close)
             start_stores(stack)
     return (yield)
 
@@ -48,14 +48,18 @@ def start_stores(stack: ExitStack) -> None:
     os.environ["DATA_DIR"] = str(directory)
     stores: dict[str, Store] = {
         "DATABASE_URL": Postgres(directory / "postgres", settings=NOT_DURABLE),
-        "REDIS_URL": Redis(
-            directory / "redis", config={"appendfsync": "no", "databases": str(DATABASES)}
-        ),
+        "REDIS_URL": redis(directory),
     }
     for variable, store in stores.items():
         if not any(os.environ.get(name) for name in NAMED_BY[variable]):
             start(store, stack)
             os.environ[variable] = store.url
+            if variable == "REDIS_URL":
+                os.environ[OURS] = "yes"
+
+
+def redis(directory: Path) -> Redis:
+    return Redis(directory / "redis", config={"appendfsync": "no"})
 
 
 def temporary_directory(stack: ExitStack) -> Path:
@@ -75,9 +79,15 @@ def start(store: Store, stack: ExitStack) -> None:
     store.wait_ready()
 
 
-def use_own_redis_database() -> None:
-    """Give a process of pytest-xdist a Redis database to itself, as pytest-django does for SQL."""
-    number = int(os.environ[XDIST_WORKER].removeprefix("gw")) + 1
-    address, database, _ = os.environ["REDIS_URL"].partition("?db=0")
-    if database:
-        os.environ["REDIS_URL"] = f"{address}?db={number}"
+def use_own_redis(stack: ExitStack) -> None:
+    """Start a Redis for this process of pytest-xdist alone, as pytest-django makes a database.
+
+    Its programs, and the workers that answer there, are then no other test's. A Redis that the
+    environment names is shared: only its keys are each test's own.
+    """
+    directory = temporary_directory(stack)
+    os.environ["DATA_DIR"] = str(directory)
+    if OURS in os.environ:
+        store = redis(directory)
+        start(store, stack)
+        os.environ["REDIS_URL"] = store.url
