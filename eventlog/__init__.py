@@ -1,4 +1,4 @@
-"""A partitioned, ordered log of events on Redis Streams. It knows no Django.
+"""A partitioned, ordered log of events on Redis Streams, and a queue of work. No Django.
 
 The delivery contract
 ---------------------
@@ -23,6 +23,8 @@ from eventlog.entries import Appended, Entry, Number, Position, Slice
 from eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from eventlog.log import Log
 from eventlog.partitions import partition_of
+from eventlog.queue import DeadLetter, Delivery, RedisQueue
+from eventlog.shelf import Lease, Shelf
 from eventlog.stream import RedisLog
 
 __all__ = [
@@ -30,14 +32,19 @@ __all__ = [
     "Appended",
     "Away",
     "CircuitBreaker",
+    "DeadLetter",
+    "Delivery",
     "Entry",
     "Full",
+    "Lease",
     "Log",
     "LogError",
     "Number",
     "Position",
     "RedisLog",
+    "RedisQueue",
     "Refused",
+    "Shelf",
     "Slice",
     "partition_of",
 ]

@@ -1,5 +1,6 @@
 """The values that the log takes and gives."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -43,8 +44,8 @@ class Appended(NamedTuple):
 
     id: bytes
     number: Number
-    values: list[bytes | None]
-    """The values of the keys that were asked for, None where there is none."""
+    values: Sequence[bytes] = ()
+    """Of a prepared event: the value that goes with it, then the numbers."""
 
 
 class Slice(NamedTuple):

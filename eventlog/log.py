@@ -1,6 +1,5 @@
 """What a log is. `tests/eventlog/contract.py` is its specification, for every implementation."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from eventlog.entries import Appended, Position, Slice
@@ -9,11 +8,17 @@ from eventlog.entries import Appended, Position, Slice
 class Log(Protocol):
     """An ordered log in partitions, numbered from 0. Every method speaks of one partition."""
 
-    def append(self, partition: int, body: bytes, at: int, reading: Sequence[str] = ()) -> Appended:
-        """Append one event, and read the partition's keys named in `reading` in the same call.
+    def append(self, partition: int, body: bytes, at: int) -> Appended:
+        """Append one event. `at` is in milliseconds since 1970.
 
-        `at` is in milliseconds since 1970. The values are those from before the append.
         Raises Refused (Full among them) or Ambiguous; see the package for what they mean.
+        """
+        ...
+
+    def append_prepared(self, partition: int, name: str, at: int) -> Appended | None:
+        """Append the event that is prepared under `name`, and return what goes with it.
+
+        All in one call; None, and nothing is appended, if none is prepared. Raises as `append`.
         """
         ...
 

@@ -11,21 +11,107 @@ class Script:
         self.sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
-# KEYS: stream, ordinal, keys to read...   ARGV: cap in bytes, session, seq, at, body
-# The XADD comes last, so that an error reply means that nothing was appended. Reads come before it.
-APPEND = Script("""
+# The cap on the memory of a partition comes first, and the XADD last, so that an error reply means
+# that nothing was appended.
+CAP = """
 local used = redis.call('MEMORY', 'USAGE', KEYS[1])
 if used and used > tonumber(ARGV[1]) then
   return redis.error_reply('FULL the partition is at its cap of ' .. ARGV[1] .. ' bytes')
 end
-local values = {}
-if #KEYS > 2 then
-  values = redis.call('MGET', unpack(KEYS, 3))
-end
+"""
+ADD = """
 local ordinal = redis.call('INCR', KEYS[2])
 local id = redis.call('XADD', KEYS[1], '*',
-  's', ARGV[2], 'n', ARGV[3], 't', ARGV[4], 'o', ordinal, 'b', ARGV[5])
-return {id, values}
+  's', ARGV[2], 'n', ARGV[3], 't', ARGV[4], 'o', ordinal, 'b', body)
+"""
+
+# KEYS: stream, ordinal   ARGV: cap in bytes, session, seq, at, body
+APPEND = Script(f"""{CAP}
+local body = ARGV[5]
+{ADD}
+return {{id}}
+""")
+
+# KEYS: stream, ordinal, what is prepared   ARGV: cap in bytes, session, seq, at
+# What is prepared is a list: the event's body, a value, the keys of the numbers that go with it.
+# If one of them is gone, so is the whole.
+APPEND_PREPARED = Script(f"""{CAP}
+local prepared = redis.call('LRANGE', KEYS[3], 0, -1)
+local body = prepared[1]
+if not body then
+  return false
+end
+local numbers = {{}}
+if #prepared > 2 then
+  numbers = redis.call('MGET', unpack(prepared, 3))
+  for i = 1, #numbers do
+    if not numbers[i] or numbers[i] == '-' then
+      redis.call('DEL', KEYS[3])
+      return false
+    end
+  end
+end
+{ADD}
+return {{id, prepared[2], numbers}}
+""")
+
+# KEYS: what is prepared, its lease   ARGV: token, milliseconds
+# 1: the caller prepares it. 0: it is there. -1: somebody else prepares it.
+LEASE = Script("""
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  return 0
+end
+if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
+  return 1
+end
+return -1
+""")
+
+# KEYS: what is prepared, its lease, bytes prepared of late, keys of the numbers...
+# ARGV: token, cap in bytes, milliseconds to keep it, body, value, numbers...
+# Whoever made it forget the page took the lease away, too: what was read before that is not put.
+# A number that is there and higher was published since ours was read. The numbers outlive the rest.
+PUT = Script("""
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then
+  return 0
+end
+redis.call('DEL', KEYS[2])
+local life = tonumber(ARGV[3])
+local size = #ARGV[4] + #ARGV[5] + 200 * #KEYS
+local spent = redis.call('INCRBY', KEYS[3], size)
+redis.call('PEXPIRE', KEYS[3], 2 * life)
+if spent > tonumber(ARGV[2]) then
+  redis.call('DECRBY', KEYS[3], size)
+  return 0
+end
+for i = 4, #KEYS do
+  local held, number = redis.call('GET', KEYS[i]), ARGV[i + 2]
+  if held == '-' then
+    return 0
+  elseif held and tonumber(held) >= tonumber(number) then
+    redis.call('PEXPIRE', KEYS[i], 2 * life)
+  else
+    redis.call('SET', KEYS[i], number, 'PX', 2 * life)
+  end
+end
+redis.call('DEL', KEYS[1])
+redis.call('RPUSH', KEYS[1], ARGV[4], ARGV[5], unpack(KEYS, 4))
+redis.call('PEXPIRE', KEYS[1], life)
+return 1
+""")
+
+# KEYS: of numbers   ARGV: numbers
+# Only those that are there, and only upwards: of two publishers, the slower one changes nothing.
+RAISE = Script("""
+local raised = 0
+local held = redis.call('MGET', unpack(KEYS))
+for i, number in ipairs(ARGV) do
+  if held[i] and held[i] ~= '-' and tonumber(held[i]) < tonumber(number) then
+    redis.call('SET', KEYS[i], number, 'XX', 'KEEPTTL')
+    raised = raised + 1
+  end
+end
+return raised
 """)
 
 # KEYS: stream   ARGV: position's id, session, seq, oldest id to keep, bytes that may be kept
@@ -49,4 +135,37 @@ for _ = 1, 1000 do
   trimmed = trimmed + step
 end
 return trimmed
+""")
+
+# KEYS: queue   ARGV: group, id
+# An entry that is done leaves the stream, too: it holds what waits, and nothing else.
+ACKNOWLEDGE = Script("""
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('XDEL', KEYS[1], ARGV[2])
+""")
+
+# KEYS: queue, dead letters   ARGV: group, id, at, body, reason, letters to keep
+# Who comes second finds the entry gone and buries nothing. Without an id it was gone before.
+BURY = Script("""
+if ARGV[2] ~= '' and #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 then
+  return 0
+end
+redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*',
+  'i', ARGV[2], 't', ARGV[3], 'b', ARGV[4], 'r', ARGV[5])
+if ARGV[2] == '' then
+  return 1
+end
+redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('XDEL', KEYS[1], ARGV[2])
+""")
+
+# KEYS: queue   ARGV: ids
+PRESENT = Script("""
+local found = {}
+for _, id in ipairs(ARGV) do
+  if #redis.call('XRANGE', KEYS[1], id, id) == 1 then
+    found[#found + 1] = id
+  end
+end
+return found
 """)

@@ -3,20 +3,18 @@
 from collections.abc import Sequence
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.connection import ConnectionPool
-from redis.retry import Retry
-
 from eventlog.breaker import CircuitBreaker
+from eventlog.connections import call, connections, evaluate
 from eventlog.entries import Appended, Entry, Number, Position, Slice
-from eventlog.errors import Ambiguous, Away, Full, LogError, Refused
+from eventlog.errors import Ambiguous, Full, Refused
 from eventlog.partitions import partition_key
-from eventlog.scripts import TRIM, Script
+from eventlog.scripts import APPEND, APPEND_PREPARED, TRIM, Script
+from eventlog.shelf import prepared
 from eventlog.writer import WriterPool
 
 BIGINT = 2**63
 FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # session, number, time, ordinal, body: see scripts.APPEND
+new = tuple.__new__  # makes a named tuple in half the time: there are many
 CHUNK = 2_000  # entries read in one call: bounds the memory that one answer takes
 
 
@@ -45,23 +43,16 @@ class RedisLog:
         self._retention_ms = int(retention_seconds * 1000)
         self._retention_bytes = retention_bytes
         self.breaker = breaker or CircuitBreaker()
-        self._writers = WriterPool(_connections(url, timeout))
-        self._reading = _connections(url, max(timeout, 5.0))
+        self._writers = WriterPool(connections(url, timeout))
+        self._reading = connections(url, max(timeout, 5.0))
 
-    def append(self, partition: int, body: bytes, at: int, reading: Sequence[str] = ()) -> Appended:
-        if not self.breaker.allows():
-            raise Refused("the circuit breaker is open")
-        names = ("log", "ordinal", *reading)
-        keys = [partition_key(self._prefix, partition, name) for name in names]
-        try:
-            appended = self._writers.append(keys, self._max_bytes, at, body)
-        except Full:
-            self.breaker.succeeded()
-            raise
-        except (Refused, Ambiguous):
-            self.breaker.failed()
-            raise
-        self.breaker.succeeded()
+    def append(self, partition: int, body: bytes, at: int) -> Appended:
+        appended: Appended = self._append(APPEND, partition, ("log", "ordinal"), at, body)
+        return appended
+
+    def append_prepared(self, partition: int, name: str, at: int) -> Appended | None:
+        names = ("log", "ordinal", prepared(name))
+        appended: Appended | None = self._append(APPEND_PREPARED, partition, names, at)
         return appended
 
     def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
@@ -87,7 +78,7 @@ class RedisLog:
         milliseconds = int(position.id.partition(b"-")[0])
         oldest = max(0, milliseconds - self._retention_ms)
         arguments = (position.id, *position.number, oldest, self._retention_bytes)
-        trimmed: int = self._evaluate(TRIM, self._key(partition), *arguments)
+        trimmed: int = evaluate(self._reading, TRIM, 1, self._key(partition), *arguments)
         return trimmed
 
     def length(self, partition: int) -> int:
@@ -112,6 +103,21 @@ class RedisLog:
         self._writers.close()
         self._reading.disconnect()
 
+    def _append(self, script: Script, partition: int, names: Sequence[str], *arguments: Any) -> Any:
+        if not self.breaker.allows():
+            raise Refused("the circuit breaker is open")
+        keys = [partition_key(self._prefix, partition, name) for name in names]
+        try:
+            appended = self._writers.append(script, keys, self._max_bytes, *arguments)
+        except Full:
+            self.breaker.succeeded()
+            raise
+        except (Refused, Ambiguous):
+            self.breaker.failed()
+            raise
+        self.breaker.succeeded()
+        return appended
+
     def _key(self, partition: int) -> str:
         return partition_key(self._prefix, partition, "log")
 
@@ -131,54 +137,20 @@ class RedisLog:
         raw = self._call("XRANGE", self._key(partition), start, end, "COUNT", count)
         return [_entry(*entry) for entry in raw]
 
-    def _evaluate(self, script: Script, *arguments: Any) -> Any:
-        try:
-            return self._call("EVALSHA", script.sha, 1, *arguments)
-        except LogError as error:
-            if not isinstance(error.__cause__, redis.exceptions.NoScriptError):
-                raise
-            return self._call("EVAL", script.source, 1, *arguments)
-
     def _call(self, *command: Any) -> Any:
-        """Send one command and return its raw answer: no response callback looks at the entries."""
-        try:
-            connection: Any = self._reading.get_connection()
-            try:
-                connection.send_command(*command)
-                return connection.read_response(disable_decoding=True)
-            except BaseException as error:
-                if not isinstance(error, redis.ResponseError):
-                    connection.disconnect()  # else the next command would get this one's answer
-                raise
-            finally:
-                self._reading.release(connection)
-        except redis.ResponseError as error:
-            raise LogError(str(error)) from error
-        except redis.RedisError as error:
-            raise Away(str(error)) from error
-
-
-def _connections(url: str, timeout: float) -> ConnectionPool:
-    return ConnectionPool.from_url(
-        url,
-        protocol=2,
-        socket_timeout=timeout,
-        socket_connect_timeout=min(timeout, 1.0),
-        retry=Retry(NoBackoff(), 0),
-        retry_on_error=[],
-        health_check_interval=0,
-        driver_info=None,
-    )
+        return call(self._reading, *command)
 
 
 def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:
     """Parse an entry; one that no writer of this log has made comes without a number."""
     if fields[::2] == FIELDS:
+        _, session, _, seq, _, at, _, ordinal, _, body = fields
         try:
-            session, seq, at, ordinal = map(int, fields[1:9:2])
+            number = new(Number, (int(session), int(seq)))
+            entry = new(Entry, (entry_id, number, int(at), int(ordinal), body))
         except ValueError:
             pass
         else:
-            if all(0 <= value < BIGINT for value in (session, seq, at, ordinal)):
-                return Entry(entry_id, Number(session, seq), at, ordinal, fields[9])
+            if 0 <= number[0] < BIGINT and 0 <= number[1] < BIGINT > entry[2] >= 0 <= entry[3]:
+                return entry
     return Entry(entry_id, None, -1, 0, b" ".join(fields))

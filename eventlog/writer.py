@@ -13,7 +13,7 @@ from redis.connection import ConnectionPool
 from eventlog.entries import Appended, Number
 from eventlog.errors import Ambiguous, Full, LogError, Refused
 from eventlog.failpoints import failpoint
-from eventlog.scripts import APPEND
+from eventlog.scripts import Script
 
 # Redis says these before it runs anything. Of any other error reply that is not known: a proxy
 # before Redis may give up on an append that it has passed on.
@@ -39,21 +39,29 @@ class Writer:
         self.session = secrets.randbits(63)
         self._seq = 0
 
-    def append(self, keys: Sequence[str], max_bytes: int, at: int, body: bytes) -> Appended:
+    def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
         """Send one append and wait for its answer; see `eventlog` for what is raised when.
 
-        After Ambiguous, or anything but Refused, the writer must not be used again.
+        arguments: of the script; this writer's number comes after the first. None: the script had
+        nothing to append. After Ambiguous, or anything but Refused, the writer must not be used
+        again.
         """
         self._connect()
         number = Number(self.session, self._seq)
-        arguments = (len(keys), *keys, max_bytes, number.session, number.seq, at, body)
+        cap, *others = arguments
         try:
-            entry_id, values = self._evaluate(arguments)
+            answer = self._evaluate(script, len(keys), *keys, cap, *number, *others)
         except redis.RedisError as error:
             raise _meaning(error, number) from error
+        if answer is None:
+            return None
         self._seq += 1
         failpoint("after_append")
-        return Appended(entry_id, number, values)
+        entry_id, *prepared = answer
+        if not prepared:
+            return Appended(entry_id, number)
+        value, numbers = prepared
+        return Appended(entry_id, number, [value, *numbers])
 
     def close(self) -> None:
         self._connection.disconnect()
@@ -65,11 +73,11 @@ class Writer:
         except redis.RedisError as error:
             raise Refused(str(error)) from error
 
-    def _evaluate(self, arguments: tuple[Any, ...]) -> Any:
+    def _evaluate(self, script: Script, *arguments: Any) -> Any:
         try:
-            return self._call("EVALSHA", APPEND.sha, *arguments)
+            return self._call("EVALSHA", script.sha, *arguments)
         except redis.exceptions.NoScriptError:  # Redis has restarted; nothing was run
-            return self._call("EVAL", APPEND.source, *arguments)
+            return self._call("EVAL", script.source, *arguments)
 
     def _call(self, *command: Any) -> Any:
         self._connection.send_command(*command)
@@ -98,14 +106,14 @@ class WriterPool:
         self._idle: deque[Writer] = deque()
         _pools.add(self)
 
-    def append(self, keys: Sequence[str], max_bytes: int, at: int, body: bytes) -> Appended:
+    def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
         """As `Writer.append`. A writer whose append did not end well is not used again."""
         try:
             writer = self._idle.pop()
         except IndexError:
             writer = Writer(self._connections)
         try:
-            appended = writer.append(keys, max_bytes, at, body)
+            appended = writer.append(script, keys, *arguments)
         except Full:
             self._idle.append(writer)
             raise

@@ -105,10 +105,12 @@ class LogContract:
         assert all(a < b for seqs in by_session.values() for a, b in pairwise(seqs))
         assert [entry.ordinal for entry in entries] == list(range(1, 401))
 
-    def test_an_append_reads_keys_in_the_same_call(self, log: Log) -> None:
-        answer = log.append(0, b"a", AT, reading=["missing", "also-missing"])
+    def test_where_nothing_is_prepared_nothing_is_appended(self, log: Log) -> None:
+        before = log.append(0, b"a", AT).number
 
-        assert answer.values == [None, None]
+        assert log.append_prepared(0, "page:7", AT) is None
+        assert log.append(0, b"b", AT).number == before._replace(seq=before.seq + 1)
+        assert bodies(read(log)) == [b"a", b"b"]
 
     def test_pending_and_oldest_speak_of_what_comes_after_the_position(self, log: Log) -> None:
         for number in range(4):

@@ -2,7 +2,6 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
 from threading import Lock
 
 from eventlog import Appended, Entry, Full, Number, Position, Slice
@@ -13,26 +12,27 @@ class MemoryLog:
 
     def __init__(self, max_bytes: int = 2**30, retention: int = 0) -> None:
         self.streams: dict[int, list[Entry]] = defaultdict(list)
-        self.values: dict[tuple[int, str], bytes] = {}
         self._max_bytes = max_bytes
         self._retention = retention  # entries kept before the position
         self._ordinals: dict[int, int] = defaultdict(int)
         self._seq = 0
         self._lock = Lock()
 
-    def append(self, partition: int, body: bytes, at: int, reading: Sequence[str] = ()) -> Appended:
+    def append(self, partition: int, body: bytes, at: int) -> Appended:
         with self._lock:
             stream = self.streams[partition]
             if sum(len(entry.body) for entry in stream) > self._max_bytes:
                 raise Full("at its cap")
-            values = [self.values.get((partition, name)) for name in reading]
             self._ordinals[partition] += 1
             ordinal = self._ordinals[partition]
             entry_id = b"%d-%d" % (time.time_ns() // 1_000_000, ordinal)
             number = Number(1, self._seq)
             self._seq += 1
             stream.append(Entry(entry_id, number, at, ordinal, body))
-            return Appended(entry_id, number, values)
+            return Appended(entry_id, number)
+
+    def append_prepared(self, partition: int, name: str, at: int) -> Appended | None:
+        return None  # there is nothing beside the lists
 
     def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
         waiting = self._after(partition, position)

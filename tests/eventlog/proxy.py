@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from contextlib import suppress
 from enum import Enum
 from types import TracebackType
@@ -17,6 +18,7 @@ class Fault(Enum):
     CUT_BEFORE = "the connection cut, the request lost"
     CUT_AFTER = "passed on, and the connection cut before the reply"
     HOLD = "held back until release(), then passed on; nobody gets a reply"
+    DELAY = "passed on, and its reply `delay` seconds late"
 
 
 class Proxy:
@@ -25,9 +27,11 @@ class Proxy:
     def __init__(self, upstream: str) -> None:
         self._upstream = upstream
         self.fault = Fault.NONE
+        self.delay = 0.0
         self._released = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._open: list[socket.socket] = []
+        self._open: set[socket.socket] = set()
+        self._mute: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
 
     @property
@@ -53,9 +57,19 @@ class Proxy:
         for thread in self._threads:
             thread.join(5)
 
+    def hold(self) -> None:
+        """Hold back, from now on, also after a release()."""
+        self._released.clear()
+        self.fault = Fault.HOLD
+
     def release(self) -> None:
         """Pass on what is held back."""
         self._released.set()
+
+    def cut_mute(self) -> None:
+        """Cut the connections of which a reply was swallowed: nothing comes over them any more."""
+        for client in list(self._mute):
+            self._cut(client)
 
     def _start(self, run: object, *arguments: object) -> None:
         thread = threading.Thread(target=run, args=arguments, daemon=True)  # type: ignore[arg-type]
@@ -66,8 +80,12 @@ class Proxy:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
-                server = self._connect()
-                self._open += [client, server]
+                try:
+                    server = self._connect()
+                except OSError:
+                    client.close()
+                    continue
+                self._open |= {client, server}
                 self._start(self._requests, client, server)
                 self._start(self._replies, client, server)
 
@@ -75,7 +93,11 @@ class Proxy:
         parts = urlsplit(self._upstream)
         if parts.scheme == "unix":
             server = socket.socket(socket.AF_UNIX)
-            server.connect(parts.path)
+            try:
+                server.connect(parts.path)
+            except OSError:
+                server.close()
+                raise
             return server
         return socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 6379))
 
@@ -96,7 +118,11 @@ class Proxy:
             while data := server.recv(65536):
                 if self.fault is Fault.CUT_AFTER:
                     break
-                if self.fault in (Fault.NONE, Fault.CUT_BEFORE):
+                if self.fault is Fault.DELAY:
+                    time.sleep(self.delay)
+                if self.fault in (Fault.SWALLOW, Fault.HOLD):
+                    self._mute.add(client)  # a later reply would be taken for this one
+                if client not in self._mute:
                     client.sendall(data)
         self._cut(client)
 
@@ -104,3 +130,5 @@ class Proxy:
         with suppress(OSError):
             one.shutdown(socket.SHUT_RDWR)
         one.close()
+        self._open.discard(one)
+        self._mute.discard(one)

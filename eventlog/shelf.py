@@ -1,0 +1,150 @@
+"""Events that are prepared in Redis, each with a value that is answered when it is appended.
+
+`RedisLog.append_prepared` appends such an event and returns its value in one call. With the value
+go numbers, which change more often than it: several prepared events of a partition share them.
+
+What is prepared is a copy: losing it costs time and nothing else. It is put under a *lease*. Who
+knows that the original has changed makes Redis forget the copy *and* the lease, after the change:
+so what somebody read before that, however slow, is not put any more.
+"""
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from eventlog.breaker import CircuitBreaker
+from eventlog.connections import call, connections, evaluate
+from eventlog.errors import Away, Refused
+from eventlog.partitions import partition_key
+from eventlog.scripts import LEASE, PUT, RAISE
+
+CHUNK = 500  # keys in one call: bounds how long Redis answers nobody else
+MOST_NUMBERS = 1_000
+"""What has more numbers than this is not prepared."""
+LEASE_MS = 3_000  # for which one may prepare
+WITHHELD_MS = 5_000  # longer than a lease
+POLL = 0.005  # seconds between two looks at what somebody else prepares
+PATIENCE = 0.5  # seconds after which one prepares for oneself
+
+
+class Lease(NamedTuple):
+    """The right to put one prepared event."""
+
+    partition: int
+    name: str
+    token: str
+
+
+def prepared(name: str) -> str:
+    """Return the name, within its partition, of the key of what is prepared under `name`."""
+    return f"prepared:{name}"
+
+
+class Shelf:
+    """The prepared events of every partition.
+
+    url, prefix, timeout, breaker: as `RedisLog`'s, and the breaker is best the same one.
+    seconds: after which what was put expires at the latest.
+    max_bytes: of Redis' memory that a partition's prepared events may take, about.
+
+    Every method raises LogError: Away if Redis does not answer, Refused if it was not asked.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        breaker: CircuitBreaker,
+        prefix: str = "footfall",
+        seconds: float = 300.0,
+        max_bytes: int = 16 * 1024**2,
+        timeout: float = 1.0,
+    ) -> None:
+        self._prefix = prefix
+        self._milliseconds = int(seconds * 1000)
+        self._max_bytes = max_bytes
+        self._breaker = breaker
+        self._connections = connections(url, timeout)
+
+    def lease(self, partition: int, name: str) -> Lease | None:
+        """Return the right to put it; None once it is there, or does not come for `PATIENCE`."""
+        lease = Lease(partition, name, secrets.token_hex(8))
+        keys = self._keys(partition, prepared(name), f"lease:{name}")
+        end = time.monotonic() + PATIENCE
+        while True:
+            state = self._try(evaluate, LEASE, 2, *keys, lease.token, LEASE_MS)
+            if state == 1:
+                return lease
+            if state == 0 or time.monotonic() > end:
+                return None
+            time.sleep(POLL)
+
+    def put(
+        self, lease: Lease, body: bytes, value: bytes, numbers: Sequence[tuple[str, int]]
+    ) -> bool:
+        """Put it on the shelf; return False if the lease is gone, or there is no room.
+
+        numbers: (name, number) of each, in the order in which they will be answered.
+        """
+        if len(numbers) > MOST_NUMBERS:
+            return False
+        # They expire one by one: what was put at once must not be missed at once.
+        life = int(self._milliseconds * random.uniform(0.8, 1.0))  # noqa: S311
+        # What lives was put in this period or the last: each may take half of the room.
+        period = int(time.time() * 1000) // self._milliseconds
+        names = (prepared(lease.name), f"lease:{lease.name}", f"put:{period}")
+        keys = self._keys(lease.partition, *names, *(f"number:{name}" for name, _ in numbers))
+        cap = self._max_bytes // 2
+        arguments = (lease.token, cap, life, body, value, *(number for _, number in numbers))
+        return bool(self._try(evaluate, PUT, len(keys), *keys, *arguments))
+
+    def release(self, lease: Lease) -> None:
+        """Give the lease back: there is nothing to put."""
+        self._try(call, "DEL", *self._keys(lease.partition, f"lease:{lease.name}"))
+
+    def forget(self, partition: int, names: Iterable[str]) -> None:
+        """Remove what is prepared under `names`, and see that nothing older is put there."""
+        both = [key for name in names for key in (prepared(name), f"lease:{name}")]
+        for some in _chunks(both):
+            self._try(call, "DEL", *self._keys(partition, *some))
+
+    def raise_to(self, partition: int, numbers: Mapping[str, int]) -> int:
+        """Raise those numbers that are on the shelf and lower; return how many were."""
+        raised = 0
+        for some in _chunks(list(numbers)):
+            keys = self._keys(partition, *(f"number:{name}" for name in some))
+            values = [numbers[name] for name in some]
+            raised += self._try(evaluate, RAISE, len(keys), *keys, *values)
+        return raised
+
+    def withhold(self, partition: int, names: Iterable[str]) -> None:
+        """Remove numbers that went down, and let none be put for some seconds.
+
+        By then nobody is left who has read the higher one.
+        """
+        for name in names:
+            (key,) = self._keys(partition, f"number:{name}")
+            self._try(call, "SET", key, "-", "PX", WITHHELD_MS)
+
+    def close(self) -> None:
+        self._connections.disconnect()
+
+    def _keys(self, partition: int, *names: str) -> list[str]:
+        return [partition_key(self._prefix, partition, name) for name in names]
+
+    def _try(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+        if not self._breaker.allows():
+            raise Refused("the circuit breaker is open")
+        try:
+            answer = ask(self._connections, *arguments)
+        except Away:
+            self._breaker.failed()
+            raise
+        self._breaker.succeeded()
+        return answer
+
+
+def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
