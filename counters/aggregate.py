@@ -32,10 +32,18 @@ class Sums:
     events: int = 0
     malformed: list[tuple[View, str]] = field(default_factory=list)
     """Events that cannot be counted, with the reason."""
+    seen: dict[str, int] = field(default_factory=dict)
+    """By name ("pages.content:7"): the partitions from which it was viewed, a bit for each."""
 
-    def add(self, targets: Mapping[str, Iterable[int]], hour: int, count: int) -> None:
+    def add(
+        self, targets: Mapping[str, Iterable[int]], hour: int, count: int, partition: int = 0
+    ) -> None:
         """Add `count` views of all `targets`, ids by label, in one hour."""
         self.events += count
+        bit = 1 << partition
+        for label, ids in targets.items():
+            for name in [f"{label}:{target}" for target in ids]:
+                self.seen[name] = self.seen.get(name, 0) | bit
         for label, ids in targets.items():
             hourly = self.hourly.setdefault(label, {})
             for target in ids:
@@ -59,15 +67,18 @@ def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
     """
     sums = Sums()
     reasons: dict[tuple[bytes, int], str] = {}
-    alike = Counter((view.body, view.at // HOUR) for view in views if not view.entry_id)
-    for (body, hour), count in alike.items():
+    alike = Counter(
+        (body, at // HOUR, partition) for partition, at, body, entry_id in views if not entry_id
+    )
+    for (body, hour, partition), count in alike.items():
         try:
             check_time(hour * HOUR)
-            sums.add(decode(body, countable), hour, count)
+            sums.add(decode(body, countable), hour, count, partition)
         except Malformed as malformed:
             reasons[body, hour] = str(malformed)
-    for view in views:
-        reason = FOREIGN if view.entry_id else reasons.get((view.body, view.at // HOUR))
-        if reason:
-            sums.malformed.append((view, reason))
+    if reasons or sum(alike.values()) < len(views):  # most batches have nothing of the kind
+        for view in views:
+            reason = FOREIGN if view.entry_id else reasons.get((view.body, view.at // HOUR))
+            if reason:
+                sums.malformed.append((view, reason))
     return sums

@@ -14,6 +14,7 @@ from django.db.models import F, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from counters import published
 from counters.figures import Audit, HourTotal
 from counters.log import get_log
 from counters.models import Adjustment, Mark, Partition, Rollup
@@ -128,6 +129,7 @@ def repair(difference: Difference) -> int | None:
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
         model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
+        published.changed(model, [difference.target], counter=True)
         return expected
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from counters import sql
 from counters.models import Mark
-from eventlog import Number
+from eventlog import Entry, Number
 
 Key = tuple[int, int]
 """(session, partition)"""
@@ -33,17 +33,28 @@ class Marks:
         self._spilled = {key: spilled for key, (_, spilled) in self._before.items()}
         self.seen: Counter[str] = Counter()
 
-    def pass_by_log(self, number: Number, partition: int) -> bool:
-        """Move the mark to an event of the log; return False if it was counted before."""
-        key = (number.session, partition)
-        if number.seq <= self._seq.get(key, NOTHING):
-            self.seen["seen before"] += 1
-            return False
-        self._seq[key] = number.seq
-        if self._spilled.get(key) == number.seq:
-            self.seen["counted from the spill"] += 1
-            return False
-        return True
+    def pass_by_log(self, entries: Iterable[Entry], partition: int) -> list[Entry]:
+        """Move the marks past what the log has; return what was not counted before.
+
+        An entry without a number is never known by its mark.
+        """
+        marks = {session: seq for (session, of), seq in self._seq.items() if of == partition}
+        spilled = {key[0]: seq for key, seq in self._spilled.items() if key[1] == partition}
+        fresh: list[Entry] = []
+        for entry in entries:
+            number = entry[1]
+            if number is not None:
+                session, seq = number
+                if seq <= marks.get(session, NOTHING):
+                    self.seen["seen before"] += 1
+                    continue
+                marks[session] = seq
+                if seq == spilled.get(session):
+                    self.seen["counted from the spill"] += 1
+                    continue
+            fresh.append(entry)
+        self._seq.update({(session, partition): seq for session, seq in marks.items()})
+        return fresh
 
     def pass_by_spill(self, number: Number, partition: int) -> bool:
         """Note a spilled event with a number; return False if it was counted from the log."""

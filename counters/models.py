@@ -178,6 +178,20 @@ class Spilled(models.Model):
         return Number(self.session, self.seq)
 
 
+class Stale(Target):
+    """A target that was changed, until Redis has forgotten what is prepared of it."""
+
+    counter = models.BooleanField(default=False)
+    """Whether its counter went down, which is done by hand."""
+
+    class Meta:
+        verbose_name = _("stale answer")
+        verbose_name_plural = _("stale answers")
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id}/{self.target_id}"
+
+
 class SetAside(models.Model):
     """An event that cannot be counted as it stands, kept with the reason until somebody decides."""
 

@@ -50,3 +50,9 @@ def counter_column(model: type[models.Model]) -> str:
 def key_column(model: type[models.Model]) -> str:
     """Return the name of the column of a model's primary key."""
     return str(model._meta.get_field(model._meta.pk.name).column)  # type: ignore[union-attr]
+
+
+def counter_of(target: models.Model) -> int:
+    """Return the counter of a countable instance, as it was read."""
+    model = countable_models()[counted_as(type(target))]
+    return int(getattr(target, counter_name(model)))

@@ -1,6 +1,6 @@
 """The statements that differ between databases: all of them are here. So far: PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -9,6 +9,12 @@ from django.db import connection, models
 from counters.figures import HourTotal
 from counters.models import Mark, Rollup
 from counters.registry import content_type_of, counter_column, key_column
+
+# Until the end of the transaction; the statements after the first one have nothing to join.
+LOOP = """
+    SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+    SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off
+"""
 
 
 class Conflict(Exception):
@@ -30,26 +36,22 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
 
     Returns the new counter of every id that exists; the others are gone.
 
-    Rows are locked in the order of their ids before they are updated: two flushes that update the
-    same rows in the order in which a join happens to find them deadlock. NO KEY, so that inserting
-    a row with a foreign key to the target does not wait.
+    Rows are locked in the order of their ids, as they are updated: two flushes that took the same
+    rows in the order in which a join happens to find them would deadlock. So there must be no
+    other join than a loop over the sorted ids, with a look into the index for each. (Locking first,
+    in a statement of its own, does the same with a fifth more WAL.)
     """
     table, key, counter = _names(model._meta.db_table, key_column(model), counter_column(model))
     statement = f"""
-        WITH added AS (
-            SELECT * FROM unnest(%s::bigint[], %s::bigint[]) AS added (id, views)
-        ), locked AS MATERIALIZED (
-            SELECT target.{key} AS id, added.views
-            FROM {table} AS target JOIN added ON target.{key} = added.id
-            ORDER BY target.{key}
-            FOR NO KEY UPDATE OF target
-        )
-        UPDATE {table} AS target SET {counter} = target.{counter} + locked.views
-        FROM locked WHERE target.{key} = locked.id
+        UPDATE {table} AS target SET {counter} = target.{counter} + added.views
+        FROM unnest(%s::bigint[], %s::bigint[]) AS added (id, views)
+        WHERE target.{key} = added.id
         RETURNING target.{key}, target.{counter}
     """  # noqa: S608
+    ids = sorted(counts)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [list(counts), list(counts.values())])
+        cursor.execute(LOOP)
+        cursor.execute(statement, [_array(ids), _array(counts[pk] for pk in ids)])
         return dict(cursor.fetchall())
 
 
@@ -60,17 +62,20 @@ def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]
     """
     (table,) = _names(Rollup._meta.db_table)
     statement = f"""
-        INSERT INTO {table} AS rollup (content_type_id, target_id, hour, views)
-        SELECT %s, * FROM unnest(%s::bigint[], %s::timestamptz[], %s::bigint[])
+        INSERT INTO {table} AS rollup (content_type_id, hour, target_id, views)
+        SELECT %s, %s, * FROM unnest(%s::bigint[], %s::bigint[])
         ON CONFLICT (content_type_id, target_id, hour)
         DO UPDATE SET views = rollup.views + EXCLUDED.views
     """  # noqa: S608
-    ids = [target for target, _ in hourly]
-    moments = {hour: datetime.fromtimestamp(hour * 3600, UTC) for _, hour in hourly}
-    hours = [moments[hour] for _, hour in hourly]
+    by_hour: dict[int, dict[int, int]] = {}
+    for (target, hour), views in sorted(hourly.items()):
+        by_hour.setdefault(hour, {})[target] = views
     content_type = content_type_of(model)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type.pk, ids, hours, list(hourly.values())])
+        for hour, counts in by_hour.items():
+            moment = datetime.fromtimestamp(hour * 3600, UTC)
+            arrays = (_array(counts), _array(counts.values()))
+            cursor.execute(statement, [content_type.pk, moment, *arrays])
 
 
 def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
@@ -113,3 +118,8 @@ def move_marks(moves: Sequence[Move], now: datetime) -> None:
 
 def _names(*names: str) -> list[str]:
     return [connection.ops.quote_name(name) for name in names]
+
+
+def _array(numbers: Iterable[int]) -> str:
+    """Return the text of an array, which PostgreSQL reads far faster than ARRAY[...]."""
+    return f"{{{','.join(map(str, numbers))}}}"

@@ -7,7 +7,7 @@ views are still flushed.
 import logging
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from celery import bootsteps
 from django.db import close_old_connections, connections, reset_queries
@@ -17,18 +17,16 @@ from counters.flush import flush_for
 logger = logging.getLogger(__name__)
 
 QUEUE = "counters"
-PATIENCE = 3.0  # seconds without a tick, after which the flush wakes itself
+PATIENCE = 3.0  # seconds without a tick, after which a worker wakes itself
 INTERVAL = 1.0  # seconds between its own wake-ups then
 SLICE = 5.0  # seconds that a backlog is drained before the next tick gets its turn
 
 _flushing = threading.Lock()
-_last_tick = float("-inf")  # none yet: a worker that starts flushes at once
 
 
 def tick() -> None:
     """Wake the flush, as Celery beat does."""
-    global _last_tick
-    _last_tick = time.monotonic()
+    FlushWakeup.last_tick = time.monotonic()
     wake()
 
 
@@ -48,22 +46,32 @@ def wake() -> None:
         _flushing.release()
 
 
-class FlushWakeup(bootsteps.StartStopStep):
-    """Runs in a worker that serves the queue `counters`, beside its consumer."""
+class Wakeup(bootsteps.StartStopStep):
+    """Runs in a worker that serves the queue `queue`, beside its consumer.
+
+    A subclass says in `wake` what is done when no tick came, and notes each tick in `last_tick`.
+    """
+
+    queue: ClassVar[str]
+    thread_name: ClassVar[str]
+    last_tick: ClassVar[float] = float("-inf")  # none yet: a worker that starts is woken at once
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
         self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="flush-wakeup", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=self.thread_name, daemon=True)
+
+    def wake(self) -> None:
+        raise NotImplementedError
 
     def include_if(self, worker: Any) -> bool:
-        return QUEUE in worker.app.amqp.queues.consume_from
+        return self.queue in worker.app.amqp.queues.consume_from
 
     def start(self, parent: Any) -> None:
         self._thread.start()
 
     def stop(self, parent: Any) -> None:
-        """Let a flush that runs finish, a few seconds at most: being killed loses nothing."""
+        """Let what runs finish, a few seconds at most: being killed loses nothing."""
         self._stopped.set()
         self._thread.join(timeout=SLICE)
 
@@ -72,7 +80,15 @@ class FlushWakeup(bootsteps.StartStopStep):
 
     def _run(self) -> None:
         while not self._stopped.wait(INTERVAL):
-            if time.monotonic() - _last_tick > PATIENCE:
+            if time.monotonic() - self.last_tick > PATIENCE:
                 close_old_connections()
-                wake()
+                self.wake()
         connections.close_all()
+
+
+class FlushWakeup(Wakeup):
+    queue = QUEUE
+    thread_name = "flush-wakeup"
+
+    def wake(self) -> None:
+        wake()

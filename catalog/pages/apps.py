@@ -11,3 +11,7 @@ class PagesConfig(AppConfig):
     def ready(self) -> None:
         # A type of content may live in any app; its serializer registers itself when imported.
         autodiscover_modules("serializers")
+
+        from catalog.pages import edits  # needs the models
+
+        edits.watch()

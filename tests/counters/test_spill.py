@@ -66,7 +66,7 @@ def test_an_ambiguous_append_is_counted_once(
     proxy.fault = fault
     record(page, contents)
     proxy.fault = Fault.NONE
-    get_log().breaker.succeeded()  # type: ignore[attr-defined]
+    get_log().breaker.succeeded()
     record(page, contents)
 
     flush_all()

@@ -1,6 +1,7 @@
 """What stands on a page, as the page's form has it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -28,14 +29,17 @@ def test_page_is_put_into_another_order(admin_client: Client) -> None:
     assert list(page.places.all()) == [c, a, b]
 
 
-def test_change_shows_in_the_api_at_once(admin_client: Client) -> None:
+def test_change_shows_in_the_api_at_once(
+    admin_client: Client, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
     page = make_page(make_video("Waves"), make_text("Salt"))
     waves, salt = page.places.all()
     assert titles(admin_client, page) == ["Waves", "Salt"]
     rows = places(
         (waves, waves.content, 2), (salt, salt.content, 0), (None, make_audio("Gulls"), 1)
     )
-    post(admin_client, page, rows | {"title": "Sea"})
+    with django_capture_on_commit_callbacks(execute=True):
+        post(admin_client, page, rows | {"title": "Sea"})
     assert titles(admin_client, page) == ["Salt", "Gulls", "Waves"]
     assert admin_client.get(f"/api/v1/pages/{page.pk}/").json()["title"] == "Sea"
 

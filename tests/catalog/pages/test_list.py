@@ -5,6 +5,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from catalog.pages import pagination
 from catalog.pages.models import Page
 from tests.catalog.pages.making import make_contents, make_page
 
@@ -107,6 +108,25 @@ def test_list_takes_two_queries(
         make_page(*make_contents(2))
     with django_assert_num_queries(2):
         client.get("/api/v1/pages/?search=a")
+
+
+def test_long_list_is_counted_once_in_a_while(
+    client: Client,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pagination, "LONG", 2)
+    monkeypatch.setattr(pagination, "FRESH", 60.0)
+    monkeypatch.setattr(pagination.LongPaginator, "last", (float("-inf"), 0))
+    Page.objects.bulk_create(Page(title=f"Page {i}") for i in range(3))
+
+    assert client.get("/api/v1/pages/").json()["count"] == 3
+    make_page(title="One more")
+    with django_assert_num_queries(1):
+        assert client.get("/api/v1/pages/").json()["count"] == 3
+    assert client.get("/api/v1/pages/?search=one").json()["count"] == 1
+    monkeypatch.setattr(pagination, "FRESH", 0.0)
+    assert client.get("/api/v1/pages/").json()["count"] == 4
 
 
 @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="the index is PostgreSQL's")

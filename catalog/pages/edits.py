@@ -1,0 +1,45 @@
+"""Every edit makes what is prepared of the pages that show it stale."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Model
+from django.db.models.signals import post_delete, post_save, pre_save
+
+from catalog.pages.models import Content, Page, PageContent
+from counters.published import changed
+
+
+def pages_showing(instance: Model) -> Iterable[int]:
+    """Return the ids of the pages on which an instance is seen."""
+    if isinstance(instance, Page):
+        return [instance.pk]
+    if isinstance(instance, PageContent):
+        return [instance.page_id]
+    places = PageContent.objects.filter(content_id=instance.pk).order_by()
+    return places.values_list("page_id", flat=True).distinct()
+
+
+def edited(instance: Model, created: bool = False, **kwargs: Any) -> None:
+    if not (created and isinstance(instance, (Page, Content))):  # nobody has seen it yet
+        changed(Page, pages_showing(instance))
+
+
+def moved(instance: PageContent, **kwargs: Any) -> None:
+    """Before a place is saved: it may be taken from another page."""
+    if instance.pk:
+        before = PageContent.objects.filter(pk=instance.pk).exclude(page=instance.page_id)
+        changed(Page, before.values_list("page_id", flat=True))
+
+
+def watch() -> None:
+    """Connect the signals, model by model: with a receiver for all, Django deletes no rows fast.
+
+    `QuerySet.update` and `bulk_create` send none: who uses them calls `counters.published.changed`.
+    """
+    for model in apps.get_models():
+        if issubclass(model, (Page, Content, PageContent)):
+            post_save.connect(edited, model, dispatch_uid="pages.edits")
+            post_delete.connect(edited, model, dispatch_uid="pages.edits")
+    pre_save.connect(moved, PageContent, dispatch_uid="pages.edits")
