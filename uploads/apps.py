@@ -5,3 +5,7 @@ from django.utils.translation import gettext_lazy as _
 class UploadsConfig(AppConfig):
     name = "uploads"
     verbose_name = _("Uploads")
+
+    def ready(self) -> None:
+        """Have deleted rows take their files along."""
+        import uploads.removal  # noqa: F401

@@ -1,0 +1,115 @@
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+import redis
+from django.core.files.base import ContentFile
+from django.db import connection
+from pytest_django import Settings
+
+from eventlog import RedisQueue
+from tests.eventlog.proxy import Proxy
+from tests.uploads.sandboxes import Sandbox
+from uploads import outbox, sweep
+from uploads import sandbox as real
+from uploads.models import File, Kind
+from uploads.outbox import publish
+from uploads.queue import get_queue
+
+MakeFile = Callable[..., File]
+Upload = Callable[..., File]
+
+
+@pytest.fixture
+def server() -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client
+
+
+@pytest.fixture
+def prefix(server: redis.Redis) -> Iterator[str]:
+    prefix = f"test-{uuid4().hex}"
+    yield prefix
+    for key in server.scan_iter(f"{prefix}:*"):
+        server.delete(key)
+
+
+@pytest.fixture(autouse=True)
+def queue(settings: Settings, prefix: str, monkeypatch: pytest.MonkeyPatch) -> RedisQueue:
+    """The service's queue, under a name of the test's own. Nobody is nudged."""
+    settings.EVENTLOG_PREFIX = prefix
+    monkeypatch.setattr(outbox, "nudge", lambda: None)
+    monkeypatch.setattr(sweep, "_last", float("-inf"))
+    return get_queue()
+
+
+@pytest.fixture(autouse=True)
+def media(settings: Settings, tmp_path: Path) -> Path:
+    """Where the test's files lie."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return tmp_path / "media"
+
+
+@pytest.fixture
+def proxy(settings: Settings, queue: RedisQueue) -> Iterator[Proxy]:
+    """Stands between this process and Redis from now on."""
+    with Proxy(os.environ["REDIS_URL"]) as proxy:
+        settings.EVENTLOG_TIMEOUT_SECONDS = 0.2
+        settings.EVENTLOG_URL = proxy.url
+        yield proxy
+
+
+@pytest.fixture
+def make_file(db: None) -> MakeFile:
+    """Makes a file as an upload leaves it: stored, and due to be published."""
+
+    def make_file(body: bytes = b"Hello\n", name: str = "a.txt", **fields: object) -> File:
+        file = File(name=name, size=len(body), sha256="0" * 64, **fields)
+        file.kind = file.kind or Kind.TEXT
+        file.content_type = file.content_type or "text/plain"
+        file.file.save(name, ContentFile(body), save=False)
+        file.save()
+        return file
+
+    return make_file
+
+
+@pytest.fixture
+def upload(make_file: MakeFile) -> Upload:
+    """Makes a file whose event is in the queue."""
+
+    def upload(body: bytes = b"Hello\n", **fields: object) -> File:
+        file = make_file(body, **fields)
+        publish(file)
+        return file
+
+    return upload
+
+
+@pytest.fixture
+def environment(prefix: str, media: Path) -> dict[str, str]:
+    """The environment of a process that works on the test's database, queue and storage."""
+    name = str(connection.settings_dict["NAME"])
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "EVENTLOG_PREFIX": prefix,
+        "MEDIA_ROOT": str(media),
+        "POSTGRES_DB": name,
+        "PYTHONPATH": ".",
+    }
+    if "DATABASE_URL" in environment:
+        parts = urlsplit(environment["DATABASE_URL"])
+        environment["DATABASE_URL"] = parts._replace(path=f"/{name}").geturl()
+    return environment
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """Stands in for the child process from now on."""
+    sandbox = Sandbox()
+    monkeypatch.setattr(real, "process", sandbox)
+    return sandbox

@@ -1,0 +1,144 @@
+"""What an operator sees of the files, and does about those that were given up."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from pytest_django import Settings
+
+from accounts.models import User
+from eventlog import Delivery, RedisQueue
+from tests.uploads.conftest import MakeFile
+from uploads.events import encode
+from uploads.models import File, Kind, Status
+from uploads.outbox import publish_due
+
+LIST, DEAD = "/admin/uploads/file/", "/admin/uploads/file/dead/"
+
+
+@pytest.fixture
+def failed(make_file: MakeFile) -> File:
+    return make_file(
+        name="film.mp4",
+        kind=Kind.VIDEO,
+        status=Status.FAILED,
+        attempts=5,
+        error="Processing broke off 5 times.",
+        due_at=None,
+    )
+
+
+@pytest.fixture
+def buried(failed: File, queue: RedisQueue) -> File:
+    """The failed file, with its dead letter and that of another."""
+    queue.bury(Delivery("", 1_763_683_200_000, encode(failed.pk)), "OSError: disk")
+    queue.bury(Delivery("", -1, b"what?\xff"), "not JSON")
+    queue.bury(Delivery("", 1_763_683_200_000, encode(10**6)), "killed")
+    return failed
+
+
+def letter_of(file: File, queue: RedisQueue) -> str:
+    return next(letter.id for letter in queue.dead() if letter.body == encode(file.pk))
+
+
+def is_tried_again(file: File) -> bool:
+    file.refresh_from_db()
+    publishing = File.objects.filter(pk=file.pk, due_at__isnull=False).exists()
+    return (file.status, file.attempts, file.error) == (Status.RECEIVED, 0, "") and publishing
+
+
+def test_the_list_shows_what_became_of_each(
+    admin_client: Client, failed: File, make_file: MakeFile
+) -> None:
+    make_file(name="note.txt", status=Status.PROCESSED)
+
+    page = admin_client.get(LIST).content.decode()
+    assert "film.mp4" in page
+    assert '<span class="upload-status failed">failed</span>' in page
+    assert "Processing broke off 5 times." in page
+    assert "Dead letters (0)" in page
+
+    page = admin_client.get(LIST, {"status__exact": "processed"}).content.decode()
+    assert "note.txt" in page
+    assert "film.mp4" not in page
+    assert "film.mp4" in admin_client.get(LIST, {"q": "fil"}).content.decode()
+
+
+def test_a_file_is_shown_and_not_changed(admin_client: Client, failed: File) -> None:
+    page = admin_client.get(f"{LIST}{failed.pk}/change/").content.decode()
+
+    assert f'href="/files/{failed.pk}/content/"' in page
+    assert str(failed.file) in page
+    assert 'name="_save"' not in page
+    assert admin_client.get(f"{LIST}add/").status_code == 403
+    assert admin_client.post(f"{LIST}{failed.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_failed_files_are_tried_again_and_others_are_not(
+    admin_client: Client, buried: File, make_file: MakeFile, queue: RedisQueue
+) -> None:
+    processed = make_file(status=Status.PROCESSED, attempts=1)
+    chosen = {"action": "try_again", "_selected_action": [buried.pk, processed.pk]}
+
+    page = admin_client.post(LIST, chosen, follow=True).content.decode()
+
+    assert "1 file is tried again." in page
+    assert is_tried_again(buried)
+    processed.refresh_from_db()
+    assert (processed.status, processed.attempts) == (Status.PROCESSED, 1)
+    assert {letter.reason for letter in queue.dead()} == {"not JSON", "killed"}
+    assert publish_due() == 1
+
+
+def test_dead_letters_say_what_they_were(admin_client: Client, buried: File) -> None:
+    page = admin_client.get(DEAD).content.decode()
+
+    assert f'href="{LIST}{buried.pk}/change/"' in page
+    assert "OSError: disk" in page
+    assert "what?\\xff" in page
+    assert "no such file" in page
+    assert "3 dead letters" in page
+    assert "Dead letters (3)" in admin_client.get(LIST).content.decode()
+
+
+def test_a_letter_is_tried_again_or_dismissed(
+    admin_client: Client, buried: File, queue: RedisQueue
+) -> None:
+    everything = [letter.id for letter in queue.dead()]
+    answer = admin_client.post(
+        DEAD, {"letter": letter_of(buried, queue), "again": "1"}, follow=True
+    )
+    assert "1 file is tried again." in answer.content.decode()
+    assert is_tried_again(buried)
+    assert queue.dead_count() == 2
+
+    answer = admin_client.post(DEAD, {"letter": everything, "dismiss": "1"}, follow=True)
+    assert "2 letters were dismissed." in answer.content.decode()
+    assert "There are none." in answer.content.decode()
+
+
+def test_while_redis_is_away_the_pages_say_so(
+    admin_client: Client, failed: File, settings: Settings
+) -> None:
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+
+    assert "Redis does not answer" in admin_client.get(DEAD).content.decode()
+    assert "Dead letters" in admin_client.get(LIST).content.decode()
+    chosen = {"action": "try_again", "_selected_action": [failed.pk]}
+    page = admin_client.post(LIST, chosen, follow=True).content.decode()
+    assert "their dead letters stay" in page
+    assert is_tried_again(failed)
+
+
+def test_who_may_only_look_decides_nothing(
+    client: Client, buried: File, queue: RedisQueue, django_user_model: type[User]
+) -> None:
+    user = django_user_model.objects.create_user("looker", "a@b.example", "x", is_staff=True)
+    client.force_login(user)
+    assert client.get(DEAD).status_code == 403
+
+    user.user_permissions.add(Permission.objects.get(codename="view_file"))
+    page = client.get(DEAD).content.decode()
+    assert "OSError: disk" in page
+    assert "Dismiss" not in page
+    assert "try_again" not in client.get(LIST).content.decode()
+    assert client.post(DEAD, {"letter": letter_of(buried, queue)}).status_code == 403

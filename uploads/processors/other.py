@@ -1,0 +1,9 @@
+"""Anything else: nothing is known about it but its type and size."""
+
+from pathlib import Path
+
+from uploads.processing import Result
+
+
+def process(path: Path, content_type: str) -> Result:
+    return Result({"content_type": content_type, "size": path.stat().st_size})
