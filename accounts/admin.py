@@ -1,7 +1,26 @@
+from typing import Any
+
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
+from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from rest_framework.authtoken.models import Token
 
-from accounts.models import User
+from accounts.models import User, Welcome
+
+
+class WelcomeInline(admin.StackedInline):  # type: ignore[type-arg]
+    """How the welcome mail stands; only those who registered are owed one."""
+
+    model = Welcome
+    readonly_fields = ("asked_at", "due_at", "claimed_at", "sent_at", "tries", "error")
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
 
 
 @admin.register(User)
@@ -16,3 +35,37 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
             },
         ),
     )
+    fieldsets = (
+        *(UserAdmin.fieldsets or ()),
+        (_("Mails and tokens"), {"fields": ("language", "signed_in_since")}),
+    )
+    readonly_fields = ("date_joined", "last_login", "signed_in_since")
+    list_display = ("username", "email", "date_joined", "is_staff", "welcomed", "signed_in_since")
+    list_select_related = ("welcome", "auth_token")
+    list_filter = (*UserAdmin.list_filter, "date_joined")
+    date_hierarchy = "date_joined"
+    inlines = (WelcomeInline,)
+    actions = ("end_tokens",)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        return [WelcomeInline] if obj is not None and hasattr(obj, "welcome") else []
+
+    @admin.display(description=_("welcome mail"), ordering="welcome__sent_at")
+    def welcomed(self, user: User) -> Any:
+        try:
+            return user.welcome
+        except ObjectDoesNotExist:
+            return None
+
+    @admin.display(description=_("token since"), ordering="auth_token__created")
+    def signed_in_since(self, user: User) -> Any:
+        try:
+            return user.auth_token.created
+        except ObjectDoesNotExist:
+            return None
+
+    @admin.action(description=_("End the tokens of the selected users"), permissions=["change"])
+    def end_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        ended, _by_model = Token.objects.filter(user__in=users).delete()
+        text = ngettext("%s token was ended.", "%s tokens were ended.", ended) % ended
+        self.message_user(request, text)

@@ -1,0 +1,22 @@
+"""How somebody becomes a user."""
+
+from functools import partial
+
+from django.db import transaction
+from django.utils.translation import get_language
+
+from accounts import tasks
+from accounts.models import User, Welcome
+
+
+def register(username: str, email: str, password: str) -> User:
+    """Make the user and owe them a welcome mail in the language of the current request.
+
+    Raises IntegrityError if the name or the address is somebody's. Waits for no mail server, and
+    does not fail when the broker is away.
+    """
+    with transaction.atomic():
+        user = User.objects.create_user(username, email, password, language=get_language() or "")
+        Welcome.objects.create(user=user)
+        transaction.on_commit(partial(tasks.ask_for_welcome, user.pk))
+    return user

@@ -1,0 +1,71 @@
+import os
+import socket
+from collections.abc import Callable, Iterator
+
+import pytest
+from pytest_django import Settings
+from redis import Redis
+from rest_framework.test import APIClient
+from rest_framework.throttling import SimpleRateThrottle
+
+from api.throttling import ByAccount, ByClient
+from tests.accounts.mailserver import MailServer
+
+
+@pytest.fixture(autouse=True)
+def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """No limits; a test that is about them sets its own."""
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", NoLimits())
+
+    def limit(**rates: str) -> None:
+        for throttle in (ByClient, ByAccount):
+            monkeypatch.setattr(throttle, "THROTTLE_RATES", NoLimits(rates))
+
+    return limit
+
+
+class NoLimits(dict[str, str | None]):
+    def __missing__(self, scope: str) -> None:
+        return None
+
+
+@pytest.fixture
+def api() -> APIClient:
+    client = APIClient()
+    client.default_format = "json"
+    return client
+
+
+@pytest.fixture
+def by_mail(settings: Settings) -> Callable[[int], None]:
+    """Has mails go to this port of this machine."""
+
+    def by_mail(port: int) -> None:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", port
+        settings.EMAIL_TIMEOUT = 2
+
+    return by_mail
+
+
+@pytest.fixture
+def mail_server(by_mail: Callable[[int], None]) -> Iterator[MailServer]:
+    with MailServer() as server:
+        by_mail(server.port)
+        yield server
+
+
+@pytest.fixture
+def nobody_listens(by_mail: Callable[[int], None]) -> int:
+    """A port, where mails are to go, but where there is no server yet."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    by_mail(port)
+    return port
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """The broker."""
+    with Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client

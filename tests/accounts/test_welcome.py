@@ -1,0 +1,262 @@
+"""The welcome mail, over a real mail server: once, sooner or later, and never twice."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.core.mail.backends.smtp import EmailBackend
+from django.db import connection
+from django.utils import timezone
+
+from accounts import letters, tasks
+from accounts.models import User, Welcome
+from accounts.registration import register
+from accounts.welcome import FIRST_WAIT, KEEP_TRYING, LONGEST_WAIT, send_due, wait_after
+from tests.accounts.mailserver import MailServer
+from tests.accounts.people import ADA
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owed() -> Welcome:
+    """A user has just registered."""
+    return register(**ADA).welcome
+
+
+def state(welcome: Welcome) -> str:
+    return str(Welcome.objects.get(pk=welcome.pk))
+
+
+def make_due(welcome: Welcome) -> None:
+    Welcome.objects.filter(pk=welcome.pk, due_at__isnull=False).update(due_at=timezone.now())
+
+
+def test_the_mail_arrives(owed: Welcome, mail_server: MailServer) -> None:
+    tasks.welcome(owed.pk)
+
+    [mail] = mail_server.mails
+    assert mail["To"] == "Ada@example.com"
+    assert mail["From"] == "Footfall <footfall@localhost>"
+    assert mail["Subject"] == "Welcome to Footfall"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    for kind, start in (("plain", "Hello ada,"), ("html", "<!doctype html>")):
+        body = mail.get_body((kind,))
+        assert body is not None
+        assert body.get_content().lstrip().startswith(start)
+        assert "http://localhost:8000" in body.get_content()
+    assert state(owed) == "sent"
+
+
+def test_a_mail_is_in_the_language_of_its_reader(owed: Welcome, mail_server: MailServer) -> None:
+    """The words are where all translations are; this is what the page says of itself."""
+    User.objects.update(language="ru")
+    tasks.welcome(owed.pk)
+
+    html = mail_server.mails[0].get_body(("html",))
+    assert html is not None
+    assert '<html lang="ru">' in html.get_content()
+
+
+def test_names_are_shown_as_they_are(owed: Welcome, mail_server: MailServer) -> None:
+    User.objects.update(username="<b>Ёлка & co</b>")  # older than the rule for names, say
+    tasks.welcome(owed.pk)
+
+    text, html = (mail_server.mails[0].get_body((kind,)) for kind in ("plain", "html"))
+    assert text is not None
+    assert html is not None
+    assert "Hello <b>Ёлка & co</b>," in text.get_content()
+    assert "Hello &lt;b&gt;Ёлка &amp; co&lt;/b&gt;," in html.get_content()
+
+
+def test_a_redelivered_task_sends_no_second_mail(owed: Welcome, mail_server: MailServer) -> None:
+    for _ in range(3):
+        tasks.welcome(owed.pk)
+        tasks.welcome_due()
+
+    assert len(mail_server.mails) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_tasks_at_once_one_sends_it(
+    mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owed = register(**ADA).welcome
+    all_of_them = Barrier(4)
+    open_one = EmailBackend.open
+
+    def open_together(self: EmailBackend) -> Any:
+        if self.connection is None:
+            all_of_them.wait(10)  # each has found the mail unsent
+        return open_one(self)
+
+    monkeypatch.setattr(EmailBackend, "open", open_together)
+
+    def run(_: int) -> None:
+        try:
+            tasks.welcome(owed.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(run, range(4)))
+
+    assert len(mail_server.mails) == 1
+    assert state(owed) == "sent"
+
+
+def test_it_arrives_once_after_the_server_is_back(owed: Welcome, nobody_listens: int) -> None:
+    tasks.welcome(owed.pk)
+    waiting = Welcome.objects.get()
+    assert (str(waiting), waiting.tries, waiting.claimed_at) == ("waiting", 1, None)
+    assert "ConnectionRefusedError" in waiting.error
+    assert waiting.due_at
+    assert waiting.due_at > timezone.now()
+
+    with MailServer(nobody_listens) as back:
+        tasks.welcome_due()
+        assert not back.mails  # not due yet
+        make_due(owed)
+        tasks.welcome_due()
+        tasks.welcome_due()
+
+    assert len(back.mails) == 1
+    assert state(owed) == "sent"
+
+
+def test_a_server_that_says_nothing_is_away(owed: Welcome, by_mail: Callable[[int], None]) -> None:
+    silent = MailServer()  # it listens, and is not served
+    try:
+        by_mail(silent.port)
+        tasks.welcome(owed.pk)
+    finally:
+        silent.server_close()
+
+    assert state(owed) == "waiting"
+
+
+@pytest.mark.parametrize(
+    "refusal", [{"RCPT": "450 later"}, {"MAIL": "550 no"}, {"DATA": "451 no room"}]
+)
+def test_a_mail_that_is_refused_is_tried_again(
+    owed: Welcome, mail_server: MailServer, refusal: dict[str, str]
+) -> None:
+    mail_server.refusals = refusal
+    tasks.welcome(owed.pk)
+    assert (state(owed), mail_server.mails) == ("waiting", [])
+
+    mail_server.refusals = {}
+    make_due(owed)
+    tasks.welcome_due()
+    assert (state(owed), len(mail_server.mails)) == ("sent", 1)
+
+
+def test_a_mail_that_may_have_been_taken_is_not_sent_again(
+    owed: Welcome, mail_server: MailServer
+) -> None:
+    mail_server.breaks_off = True
+    tasks.welcome(owed.pk)
+    mail_server.breaks_off = False
+    make_due(owed)
+    for _ in range(2):
+        tasks.welcome(owed.pk)
+        tasks.welcome_due()
+
+    assert len(mail_server.mails) == 1
+    assert state(owed) == "perhaps sent"
+    assert "SMTPServerDisconnected" in Welcome.objects.get().error
+
+
+def test_a_mail_is_not_sent_again_after_a_crash_in_the_middle(
+    owed: Welcome, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server has taken it; the process ends before it can write that down."""
+    send = EmailBackend.send_messages
+
+    def send_and_die(self: EmailBackend, messages: Any) -> None:
+        send(self, messages)
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailBackend, "send_messages", send_and_die)
+        with pytest.raises(SystemExit):
+            tasks.welcome(owed.pk)
+    tasks.welcome(owed.pk)
+    tasks.welcome_due()
+
+    assert len(mail_server.mails) == 1
+    assert state(owed) == "perhaps sent"
+
+
+def test_a_mail_that_cannot_be_put_together_is_tried_again(
+    owed: Welcome, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*args: object) -> None:
+        raise ValueError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(EmailBackend, "_send", broken)
+        tasks.welcome(owed.pk)
+    assert (state(owed), Welcome.objects.get().error) == ("waiting", "ValueError: a bug")
+
+    tasks.welcome(owed.pk)
+    assert len(mail_server.mails) == 1
+
+
+def test_after_a_week_it_is_given_up(owed: Welcome, nobody_listens: int) -> None:
+    Welcome.objects.update(asked_at=timezone.now() - KEEP_TRYING - timedelta(hours=1))
+    tasks.welcome(owed.pk)
+
+    assert state(owed) == "given up"
+
+
+def test_waits_grow_and_differ() -> None:
+    longest = [max(wait_after(tries).total_seconds() for _ in range(50)) for tries in range(12)]
+    assert all(
+        FIRST_WAIT * 2**tries / 2 <= one <= FIRST_WAIT * 2**tries
+        for tries, one in enumerate(longest[:8])
+    )
+    assert LONGEST_WAIT / 2 <= longest[-1] <= LONGEST_WAIT
+    assert wait_after(30_000) <= timedelta(seconds=LONGEST_WAIT)
+    assert len({wait_after(3) for _ in range(20)}) > 1
+
+
+def test_a_sweep_sends_all_and_stops_at_a_server_that_is_away(
+    by_mail: Callable[[int], None], nobody_listens: int
+) -> None:
+    for name in ("ada", "bob", "eve"):
+        register(name, f"{name}@example.com", "secret")
+    send_due()
+    assert sorted(Welcome.objects.values_list("tries", flat=True)) == [0, 0, 1]
+
+    Welcome.objects.update(due_at=timezone.now())
+    with MailServer() as server:
+        by_mail(server.port)
+        send_due()
+    assert sorted(mail["To"] for mail in server.mails) == [
+        f"{name}@example.com" for name in ("ada", "bob", "eve")
+    ]
+
+
+def test_who_did_not_register_is_not_welcomed(mail_server: MailServer, admin_user: User) -> None:
+    User.objects.create_user("ada", "ada@example.com", "secret")
+    tasks.welcome(admin_user.pk)
+    tasks.welcome_due()
+
+    assert not mail_server.mails
+
+
+def test_who_has_left_meanwhile_is_not_welcomed(owed: Welcome, mail_server: MailServer) -> None:
+    User.objects.all().delete()
+    tasks.welcome(owed.pk)
+
+    assert not mail_server.mails
+
+
+def test_the_link_of_a_mail_is_where_the_service_is(owed: Welcome, settings: Any) -> None:
+    settings.SITE_URL = "https://footfall.example"
+
+    assert "https://footfall.example\n" in letters.welcome(owed.user).body
