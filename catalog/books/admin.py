@@ -1,0 +1,37 @@
+"""The admin of books."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from catalog.books.models import Book
+from catalog.books.rules import standard_isbn
+from catalog.pages.admin_counted import CountedAdmin
+
+
+class BookForm(forms.ModelForm):  # type: ignore[type-arg]
+    isbn = forms.CharField(
+        label=_("ISBN"), max_length=32, help_text=Book._meta.get_field("isbn").help_text
+    )
+
+    def clean_isbn(self) -> str:
+        return standard_isbn(self.cleaned_data["isbn"])
+
+
+@admin.register(Book)
+class BookAdmin(CountedAdmin):
+    form = BookForm
+    list_display = ("title", "author", "year", "isbn", "views", "updated")
+    search_help_text = _("Part of the title or of the author's name, or an ISBN")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        text = search_term.strip()
+        number = text.replace("-", "").replace(" ", "")
+        found = Q(title__icontains=text) | Q(author__icontains=text) | Q(isbn=number)
+        return (queryset.filter(found) if text else queryset), False

@@ -1,0 +1,46 @@
+"""A book."""
+
+from hashlib import sha256
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from catalog.books.rules import check_year
+from counters.models import Countable
+
+
+class Book(Countable):
+    title = models.CharField(_("title"), max_length=200)
+    author = models.CharField(_("author"), max_length=200)
+    year = models.PositiveSmallIntegerField(_("year"), validators=[check_year])
+    isbn = models.CharField(
+        _("ISBN"),
+        max_length=13,
+        unique=True,
+        help_text=_("ISBN-10 or ISBN-13; kept as ISBN-13 without hyphens."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated"), auto_now=True)
+
+    class Meta:
+        verbose_name = _("book")
+        verbose_name_plural = _("books")
+        indexes = [
+            models.Index(fields=["title"], name="books_book_title"),
+            models.Index(fields=["author"], name="books_book_author"),
+            models.Index(fields=["year"], name="books_book_year"),
+        ]
+        constraints = [models.CheckConstraint(condition=Q(year__gte=1), name="books_book_year_min")]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def etag(self) -> str:
+        """What `If-Match` is compared with: the same for the same content, whoever wrote it.
+
+        The counter is not in it: a view is no edit.
+        """
+        content = "\0".join((str(self.pk), self.title, self.author, str(self.year), self.isbn))
+        return f'"{sha256(content.encode()).hexdigest()[:32]}"'

@@ -1,0 +1,32 @@
+"""What a book has to be, however it comes in."""
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from stdnum import isbn
+from stdnum.exceptions import ValidationError as Wrong
+
+MUSIC = "9790"  # of the numbers that begin with 979 these name printed music
+
+
+def standard_isbn(text: str) -> str:
+    """Return an ISBN-10 or ISBN-13 as the 13 digits of its ISBN-13.
+
+    Raises Django's ValidationError for anything else.
+    """
+    try:
+        number: str = isbn.validate(text, convert=True)
+    except Wrong:
+        number = MUSIC
+    if number.startswith(MUSIC):
+        raise ValidationError(_("This is not a valid ISBN."), code="isbn")
+    return number
+
+
+def check_year(year: int) -> None:
+    """Raise ValidationError unless a book may be from this year: up to the present one."""
+    latest = timezone.localdate().year
+    if not 1 <= year <= latest:
+        raise ValidationError(
+            _("The year must be from 1 to %(latest)d."), code="year", params={"latest": latest}
+        )

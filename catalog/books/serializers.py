@@ -1,0 +1,46 @@
+"""A book as JSON."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+
+from catalog.books.models import Book
+from catalog.books.rules import standard_isbn
+
+TAKEN = _("A book with this ISBN already exists.")
+
+
+class ISBNField(serializers.CharField):
+    """Takes an ISBN-10 or ISBN-13, with or without hyphens; gives the 13 digits of an ISBN-13."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return standard_isbn(super().to_internal_value(data))
+
+
+class BookSerializer(serializers.ModelSerializer[Book]):
+    isbn = ISBNField(
+        max_length=32,
+        validators=[UniqueValidator(Book.objects.all(), message=TAKEN)],
+        help_text="ISBN-10 or ISBN-13, with or without hyphens; shown as ISBN-13 without.",
+    )
+
+    class Meta:
+        model = Book
+        fields = ("id", "title", "author", "year", "isbn", "counter")
+        extra_kwargs = {
+            "year": {"min_value": 1, "help_text": "From 1 to the present year."},
+            "counter": {"help_text": "Views of this book's address, counted so far."},
+        }
+
+    def save(self, **kwargs: Any) -> Book:
+        try:
+            with transaction.atomic():
+                return super().save(**kwargs)
+        except IntegrityError as error:  # somebody else was faster by less than a request
+            taken = Book.objects.filter(isbn=self.validated_data.get("isbn"))
+            if not taken.exists():
+                raise
+            raise serializers.ValidationError({"isbn": [TAKEN]}, code="unique") from error

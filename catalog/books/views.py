@@ -1,0 +1,106 @@
+"""The API of books."""
+
+from typing import Any
+
+from django.db import transaction
+from django.utils.http import parse_etags
+from django.utils.translation import gettext_lazy as _
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import answers
+from api.locking import CHANGES, LockingViewSet
+from catalog.books.filters import BookFilter
+from catalog.books.models import Book
+from catalog.books.serializers import BookSerializer
+from counters.record import record
+
+
+class Stale(APIException):
+    status_code = 412
+    default_detail = _("The book was changed meanwhile: read it again.")
+    default_code = "stale"
+
+
+ETAG = OpenApiParameter(
+    "ETag",
+    str,
+    OpenApiParameter.HEADER,
+    response=[200, 201],
+    description="Changes when the book does; its counter does not matter.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="Only if the book still has this `ETag` (or one of these, or `*`).",
+)
+CHANGING = answers.WRITING | answers.errors(404, 412)
+
+
+@extend_schema_view(
+    list=extend_schema(
+        responses={200: BookSerializer(many=True), **answers.READING, **answers.errors(400)}
+    ),
+    create=extend_schema(parameters=[ETAG], responses={201: BookSerializer, **answers.WRITING}),
+    retrieve=extend_schema(parameters=[ETAG], responses={200: BookSerializer, **answers.READING}),
+    update=extend_schema(parameters=[ETAG, IF_MATCH], responses={200: BookSerializer, **CHANGING}),
+    partial_update=extend_schema(
+        parameters=[ETAG, IF_MATCH], responses={200: BookSerializer, **CHANGING}
+    ),
+    destroy=extend_schema(
+        parameters=[IF_MATCH],
+        responses={204: None, **answers.READING, **answers.errors(403, 409, 412)},
+    ),
+)
+class BookViewSet(LockingViewSet[Book]):
+    """Everybody reads, people with an account write."""
+
+    queryset = Book.objects.order_by("pk")
+    serializer_class = BookSerializer
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = BookFilter
+    lookup_value_converter = "int"
+
+    def get_object(self) -> Book:
+        book = super().get_object()
+        if self.action in CHANGES:
+            self.check_tag(book)
+        return book
+
+    def check_tag(self, book: Book) -> None:
+        """Raise Stale if the client names a version that this one is not."""
+        expected = self.request.headers.get("If-Match")
+        if expected is None:
+            return
+        tags = parse_etags(expected)  # a weak one is never equal here, nonsense is no tag
+        if "*" not in tags and book.etag not in tags:
+            raise Stale
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        book = self.get_object()
+        response = self.answer(book)
+        response["Cache-Control"] = "no-store"
+        if request.method == "GET":
+            record(book)  # last: what was not answered was not viewed
+        return response
+
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        return self.answer(serializer.save(), 201)
+
+    @transaction.atomic
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        partial = kwargs.get("partial", False)
+        serializer = self.get_serializer(self.get_object(), data=request.data, partial=partial)
+        serializer.is_valid(raise_exception=True)
+        return self.answer(serializer.save())
+
+    def answer(self, book: Book, status: int = 200) -> Response:
+        return Response(self.get_serializer(book).data, status, headers={"ETag": book.etag})

@@ -1,0 +1,147 @@
+"""The admin of categories, films and comments: all three can be edited in the category's form."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery, TextField
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from nested_admin.formsets import NestedInlineFormSet
+from nested_admin.nested import NestedModelAdmin, NestedStackedInline, NestedTabularInline
+
+from catalog.films.models import Category, Comment, Film, Generation
+from catalog.pages.admin_counted import CountedAdmin
+from catalog.pages.admin_search import SearchAdmin
+from counters.admin import ReadOnlyAdmin
+
+SHOWN = 10
+"""A form shows so many of the films or comments below it; the newest."""
+
+
+class NewestFormSet(NestedInlineFormSet):  # type: ignore[misc]
+    """Some of the rows below: a category may have ten thousand films."""
+
+    def get_queryset(self) -> Any:
+        if self.data:  # those that were shown, whatever was added meanwhile
+            return super().get_queryset()
+        if not hasattr(self, "_newest"):
+            self._newest = super().get_queryset().order_by("-pk")[:SHOWN]
+        return self._newest
+
+
+class OwningAdmin(NestedModelAdmin):  # type: ignore[misc]
+    """What is added belongs to who adds it."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            give(obj, request.user)
+        super().save_model(request, obj, form, change)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        for below in formset.forms:
+            if below.instance._state.adding:
+                give(below.instance, request.user)
+        super().save_formset(request, form, formset, change)
+
+
+def give(thing: Any, user: Any) -> None:
+    setattr(thing, "author" if isinstance(thing, Comment) else "owner", user)
+
+
+class Newest:
+    """What the inlines have in common."""
+
+    formset = NewestFormSet
+    extra = 0
+    is_sortable = False
+    formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
+
+
+class CommentInline(Newest, NestedTabularInline):  # type: ignore[misc]
+    model = Comment
+    verbose_name_plural = _("newest comments")
+    fields = ("text", "author")
+    readonly_fields = ("author",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Comment]:
+        comments: QuerySet[Comment] = super().get_queryset(request)
+        return comments.select_related("author")
+
+
+class FilmInline(Newest, NestedStackedInline):  # type: ignore[misc]
+    model = Film
+    verbose_name_plural = _("newest films")
+    fields = ("title", "description", "time_filmed", "views")
+    readonly_fields = ("views",)
+    inlines = (CommentInline,)
+    show_change_link = True
+
+    @admin.display(description=_("views"))
+    def views(self, film: Film) -> str:
+        return number_format(film.counter, force_grouping=True)
+
+
+def number_in(model: type[Model], field: str) -> Coalesce:
+    """Return the expression that counts the rows of `model` whose `field` is the row."""
+    rows: Any = model._default_manager.filter(**{field: OuterRef("pk")}).order_by().values(field)
+    return Coalesce(Subquery(rows.annotate(number=Count("pk")).values("number")), 0)
+
+
+@admin.register(Category)
+class CategoryAdmin(OwningAdmin, SearchAdmin):
+    list_display = ("title", "parent", "films", "owner")
+    list_select_related = ("parent", "owner")
+    list_per_page = 50
+    autocomplete_fields = ("parent",)
+    readonly_fields = ("owner", "films")
+    inlines = (FilmInline,)
+
+    def get_fields(self, request: HttpRequest, obj: Category | None = None) -> Any:
+        return ("title", "parent", ("owner", "films")) if obj else ("title", "parent")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
+        categories: QuerySet[Category] = super().get_queryset(request)
+        return categories.annotate(films_in=number_in(Film, "category"))
+
+    @admin.display(description=_("films"))
+    def films(self, category: Any) -> str:
+        """Return how many there are, as the way to all of them."""
+        address = reverse(f"{self.admin_site.name}:films_film_changelist")
+        link = '<a href="{}?category__id__exact={}">{}</a>'
+        return format_html(link, address, category.pk, category.films_in)
+
+
+@admin.register(Film)
+class FilmAdmin(OwningAdmin, CountedAdmin):
+    list_display = ("title", "category", "time_filmed", "views", "updated")
+    list_select_related = ("category",)
+    list_filter = ("created_at", "updated_at")
+    autocomplete_fields = ("category",)
+    readonly_fields: ClassVar[Any] = ("owner", *CountedAdmin.readonly_fields)
+    inlines = (CommentInline,)
+
+
+@admin.register(Comment)
+class CommentAdmin(OwningAdmin):
+    list_display = ("__str__", "film", "author", "updated_at")
+    list_select_related = ("film", "author")
+    list_per_page = 50
+    list_filter = ("created_at",)
+    search_fields = ("text",)
+    show_full_result_count = False
+    ordering = ("-pk",)
+    autocomplete_fields = ("film",)
+    fields = ("film", "text", "author")
+    readonly_fields = ("author",)
+
+
+@admin.register(Generation)
+class GenerationAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "kind", "state", "done", "total", "owner", "error")
+    list_select_related = ("owner",)
+    ordering = ("-created_at",)

@@ -1,0 +1,46 @@
+"""What the lists of categories, films and comments are narrowed down by, and put in order."""
+
+from django.db.models import Q, QuerySet
+from django_filters import CharFilter, FilterSet, ModelChoiceFilter
+
+from api.ordering import Ordering
+from catalog.films.models import Category, Comment, Film
+
+
+class CategoryFilter(FilterSet):  # type: ignore[misc]
+    search = CharFilter("title", "icontains", help_text="Categories with this in the title.")
+    parent = ModelChoiceFilter(
+        queryset=Category.objects.all(), help_text="Categories right below this one."
+    )
+    ordering = Ordering(fields=("title",))
+
+    class Meta:
+        model = Category
+        fields: tuple[str, ...] = ()
+
+
+class FilmFilter(FilterSet):  # type: ignore[misc]
+    search = CharFilter(
+        method="contains", help_text="Films with this in the title or in the description."
+    )
+    category = ModelChoiceFilter(
+        queryset=Category.objects.all(), help_text="Films of this very category."
+    )
+    ordering = Ordering(
+        fields={"category__title": "category", "title": "title", "time_filmed": "time_filmed"}
+    )
+
+    class Meta:
+        model = Film
+        fields: tuple[str, ...] = ()
+
+    def contains(self, films: QuerySet[Film], name: str, text: str) -> QuerySet[Film]:
+        return films.filter(Q(title__icontains=text) | Q(description__icontains=text))
+
+
+class CommentFilter(FilterSet):  # type: ignore[misc]
+    film = ModelChoiceFilter(queryset=Film.objects.all(), help_text="Comments on this film.")
+
+    class Meta:
+        model = Comment
+        fields: tuple[str, ...] = ()

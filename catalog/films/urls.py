@@ -1,0 +1,16 @@
+from django.urls import path
+from rest_framework.routers import SimpleRouter
+
+from catalog.films.views import CategoryViewSet, CommentViewSet, FilmComments, FilmViewSet
+from catalog.films.views_generation import GenerationDetail
+
+router = SimpleRouter(use_regex_path=False)
+router.register("categories", CategoryViewSet, basename="category")
+router.register("films", FilmViewSet, basename="film")
+router.register("comments", CommentViewSet, basename="comment")
+
+urlpatterns = [
+    *router.urls,
+    path("films/<int:pk>/comments/", FilmComments.as_view(), name="film-comments"),
+    path("tasks/<uuid:task>/", GenerationDetail.as_view(), name="task-detail"),
+]

@@ -1,0 +1,149 @@
+"""The API of categories, films and comments."""
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models import ProtectedError, QuerySet
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.exceptions import APIException
+from rest_framework.generics import ListCreateAPIView
+from rest_framework.permissions import IsAuthenticatedOrReadOnly
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from api import answers
+from api.locking import LockingViewSet
+from api.permissions import AuthorChanges, OwnerOrStaffChanges
+from catalog.films import tree
+from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
+from catalog.films.models import Category, Comment, Film, Kind
+from catalog.films.serializers import (
+    CategorySerializer,
+    CommentSerializer,
+    FilmSerializer,
+    NewCommentSerializer,
+)
+from catalog.films.views_generation import Generating
+from counters.record import record
+
+
+class InUse(APIException):
+    status_code = 409
+    default_code = "in_use"
+
+
+def described(serializer: Any, new: Any = None) -> Any:
+    """Return the decorator that describes the six methods of a view set to the schema."""
+    changing = answers.WRITING | answers.errors(404)
+    listing = {200: serializer(many=True), **answers.READING, **answers.errors(400)}
+    return extend_schema_view(
+        list=extend_schema(responses=listing),
+        create=extend_schema(responses={201: new or serializer, **answers.WRITING}),
+        retrieve=extend_schema(responses={200: serializer, **answers.READING}),
+        update=extend_schema(responses={200: serializer, **changing}),
+        partial_update=extend_schema(responses={200: serializer, **changing}),
+        destroy=extend_schema(responses={204: None, **answers.READING, **answers.errors(403, 409)}),
+    )
+
+
+@described(CategorySerializer)
+class CategoryViewSet(Generating, LockingViewSet[Category]):
+    """Everybody reads, people with an account add, the owner or staff change, staff delete."""
+
+    queryset = Category.objects.order_by("pk")
+    serializer_class = CategorySerializer
+    permission_classes = (OwnerOrStaffChanges,)
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = CategoryFilter
+    lookup_value_converter = "int"
+    kind = Kind.CATEGORIES
+
+    @transaction.atomic
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return super().create(request, *args, **kwargs)
+
+    @transaction.atomic
+    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        # Before the category is read: saving an old parent again would be a move, too.
+        tree.lock(Category)
+        return super().update(request, *args, **kwargs)
+
+    def perform_create(self, serializer: BaseSerializer[Category]) -> None:
+        serializer.save(owner=self.request.user)
+
+    def perform_destroy(self, instance: Category) -> None:
+        try:
+            instance.delete()
+        except ProtectedError as error:
+            raise InUse(_("There are categories or films in it.")) from error
+
+
+@described(FilmSerializer)
+class FilmViewSet(Generating, LockingViewSet[Film]):
+    """Everybody reads, people with an account add, the owner or staff change, staff delete."""
+
+    queryset = Film.objects.order_by("pk")
+    serializer_class = FilmSerializer
+    permission_classes = (OwnerOrStaffChanges,)
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = FilmFilter
+    lookup_value_converter = "int"
+    kind = Kind.FILMS
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        film = self.get_object()
+        response = Response(self.get_serializer(film).data, headers={"Cache-Control": "no-store"})
+        if request.method == "GET":
+            record(film)  # last: what was not answered was not viewed
+        return response
+
+    def perform_create(self, serializer: BaseSerializer[Film]) -> None:
+        serializer.save(owner=self.request.user)
+
+
+@described(CommentSerializer, new=NewCommentSerializer)
+class CommentViewSet(LockingViewSet[Comment]):
+    """Everybody reads, people with an account add, the author changes, author or staff delete."""
+
+    queryset = Comment.objects.order_by("pk")
+    permission_classes = (AuthorChanges,)
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = CommentFilter
+    lookup_value_converter = "int"
+
+    def get_serializer_class(self) -> type[CommentSerializer]:
+        return NewCommentSerializer if self.action == "create" else CommentSerializer
+
+    def perform_create(self, serializer: BaseSerializer[Comment]) -> None:
+        serializer.save(author=self.request.user)
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="films_comments_list",
+        responses={200: CommentSerializer(many=True), **answers.READING},
+    ),
+    post=extend_schema(
+        operation_id="films_comments_create",
+        responses={201: CommentSerializer, **answers.WRITING, **answers.errors(404)},
+    ),
+)
+class FilmComments(ListCreateAPIView[Comment]):
+    """The comments on one film, and a place to add one."""
+
+    queryset = Comment.objects.order_by("pk")
+    serializer_class = CommentSerializer
+    permission_classes = (IsAuthenticatedOrReadOnly,)
+
+    def get_queryset(self) -> QuerySet[Comment]:
+        return super().get_queryset().filter(film=self.film())
+
+    def perform_create(self, serializer: BaseSerializer[Comment]) -> None:
+        serializer.save(film=self.film(), author=self.request.user)
+
+    def film(self) -> Film:
+        return get_object_or_404(Film, pk=self.kwargs["pk"])

@@ -1,0 +1,1 @@
+from tests.catalog.pages.conftest import own_log as own_log
