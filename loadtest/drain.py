@@ -1,0 +1,95 @@
+"""How fast a backlog is counted: Footfall's flush, against one UPDATE per event."""
+
+import json
+import secrets
+import time
+from contextlib import closing
+from zlib import crc32
+
+import redis
+
+from loadtest import zipf
+from loadtest.measure import HOT, ZIPF
+from loadtest.servers import Place, manage, run
+from loadtest.sites import Site
+
+EVENTS = 100_000
+SINGLE_SECONDS = 2.0  # of one UPDATE per event
+PARTITIONS = 8
+AT_ONCE = 2_000
+
+# As docs/architecture.md describes the log. KEYS: stream, ordinal. ARGV: session, first seq, bodies
+FILL = """
+local now = redis.call('TIME')
+local at = now[1] * 1000 + math.floor(now[2] / 1000)
+for i = 3, #ARGV do
+  local ordinal = redis.call('INCR', KEYS[2])
+  redis.call('XADD', KEYS[1], '*', 's', ARGV[1], 'n', ARGV[2] + i - 3, 't', at, 'o', ordinal,
+    'b', ARGV[i])
+end
+"""
+
+
+def drain(place: Place, site: Site, redis_number: int, load: str) -> float:
+    """Put a backlog into the log and return how many events of it are counted per second.
+
+    Of the time that the batches take by themselves, from the first read to the commit's end.
+    """
+    pages = [site.hot] if load == HOT else zipf.draw(site.pages, EVENTS, seed=2)
+    fill(place, site, redis_number, pages, EVENTS)
+    last = site.stores.execute("footfall", "SELECT coalesce(max(id), 0) FROM counters_batch")[0][0]
+    environment = place.environment(site.approach, redis_number)
+    run(manage(environment, "counters", "flush"))
+    events, seconds = site.stores.execute(
+        "footfall", "SELECT sum(events), sum(seconds) FROM counters_batch WHERE id > %s", last
+    )[0]
+    return float(events) / float(seconds)
+
+
+def fill(place: Place, site: Site, redis_number: int, pages: list[int], count: int) -> None:
+    """Append `count` views of `pages`, as if web servers had."""
+    by_partition: dict[int, list[bytes]] = {}
+    bodies = {page: body(page, site.contents[page]) for page in set(pages)}
+    for i in range(count):
+        page = pages[i % len(pages)]
+        partition = crc32(f"pages.page:{page}".encode()) % PARTITIONS
+        by_partition.setdefault(partition, []).append(bodies[page])
+        site.ledger.attempted[page] += 1
+        site.ledger.answered[page] += 1
+    with redis.Redis.from_url(place.stores.redis_url(redis_number)) as client:
+        script = client.register_script(FILL)
+        for partition, waiting in by_partition.items():
+            keys = [f"footfall:{{{partition}}}:{name}" for name in ("log", "ordinal")]
+            session = secrets.randbits(62)
+            for start in range(0, len(waiting), AT_ONCE):
+                script(keys=keys, args=[session, start, *waiting[start : start + AT_ONCE]])
+
+
+def body(page: int, contents: list[int]) -> bytes:
+    ids = {"pages.content": sorted(set(contents)), "pages.page": [page]}
+    event = {"type": "Viewed", "v": 1, "ids": ids}
+    return json.dumps(event, separators=(",", ":")).encode()
+
+
+def one_by_one(site: Site, load: str) -> float:
+    """Return how many events per second one connection counts with an UPDATE and a commit each."""
+    pages = [site.hot] if load == HOT else zipf.draw(site.pages, 10_000, seed=3)
+    done = 0
+    with (
+        closing(site.stores.connect(site.approach.site)) as connection,
+        connection.cursor() as cursor,
+    ):
+        started = time.monotonic()
+        while time.monotonic() - started < SINGLE_SECONDS:
+            page = pages[done % len(pages)]
+            cursor.execute(
+                "UPDATE pages_content SET counter = counter + 1 WHERE id = ANY(%s)",
+                [site.contents[page]],
+            )
+            site.ledger.attempted[page] += 1
+            site.ledger.answered[page] += 1
+            done += 1
+        return done / (time.monotonic() - started)
+
+
+LOADS = (HOT, ZIPF)

@@ -1,0 +1,84 @@
+"""`python -m tests.faults --time 10m --seed 1`: what `make faults` runs."""
+
+import argparse
+import json
+import random
+import re
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from standalone.configuration import ROOT
+from tests.faults.campaign import Campaign, Outcome
+from tests.faults.report import figures, table
+from tests.faults.schedule import schedule
+from tests.faults.service import Service
+
+GAP = 3.7  # seconds between two faults on average: 150 and some in 10 minutes
+PAGES = 200
+
+
+def main() -> int:
+    """Return 0 if nothing was lost or doubled and everything was mended, else 1."""
+    wanted = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    directory: Path = wanted.directory.resolve()
+    say(f"seed {wanted.seed}, {wanted.time:g} s; in {directory}")
+    planned = schedule(wanted.seed, wanted.time, wanted.gap)
+    with Service(directory) as service:
+        populate(service)
+        outcome = Campaign(service, planned, say).carry_out(
+            wanted.time, clients=wanted.clients, pause=wanted.pause, seed=wanted.seed
+        )
+    return report(outcome, wanted.seed, directory)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
+    parser.add_argument("--time", type=seconds, default=seconds("10m"), help="30s, 10m, 1h")
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="repeats a run")
+    parser.add_argument("--directory", type=Path, default=ROOT / ".data" / "faults")
+    parser.add_argument("--clients", type=int, default=12)
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds, of each client")
+    parser.add_argument("--gap", type=float, default=GAP, help="seconds between two faults")
+    return parser.parse_args()
+
+
+def seconds(text: str) -> float:
+    """Return the seconds that "90", "90s", "10m" or "1h" stand for."""
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if not found:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time like 30s, 10m or 1h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def populate(service: Service) -> None:
+    """See that there are enough pages: of one that is read often, a few lost views are not seen."""
+    if len(service.targets()) < PAGES:
+        words = ("populate", "--pages", str(PAGES))
+        done = service.manage(*words)
+        if done.returncode:
+            sys.exit(done.stdout + done.stderr)
+
+
+def report(outcome: Outcome, seed: int, directory: Path) -> int:
+    found = figures(outcome, seed)
+    name = f"seed-{seed}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    (directory / name).write_text(json.dumps(found, indent=1))
+    sys.stdout.write(f"\n{table(found)}\n")
+    return 0 if outcome.is_exact and not outcome.failures else 1
+
+
+_saying = threading.Lock()
+
+
+def say(line: str) -> None:
+    with _saying:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

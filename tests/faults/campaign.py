@@ -1,0 +1,193 @@
+"""One run: load on a service, its faults by the schedule, and what came of it."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psutil
+import redis
+
+from tests.faults.clients import Books, Clients
+from tests.faults.injuries import injured
+from tests.faults.schedule import POSTGRES, REDIS, Planned
+from tests.faults.service import Service
+from tests.faults.verdict import Interval, Verdict, judge
+from tests.standalone.waiting import wait_until
+
+MENDED = 60.0  # seconds that a part may take to be whole again
+COUNTED = 120.0  # seconds until nothing waits to be counted any more
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class Happened:
+    """A fault that was carried out; the moments are of the monotonic clock."""
+
+    planned: Planned
+    began: float
+    ended: float = 0.0
+    """When it was undone, or for a kill when it was done."""
+    mended: float = 0.0
+    error: str = ""
+    """Why it could not be done or undone, or was not mended in time."""
+
+
+@dataclass
+class Outcome:
+    """What a run has found."""
+
+    span: Interval
+    happened: list[Happened]
+    books: Books
+    verdict: Verdict
+    audit: str
+    """What the audit says; begins with "clean" if all is well."""
+    by_log: int
+    by_spill: int
+    batches: list[float]
+    """When views were counted, by the monotonic clock."""
+    dropped: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_exact(self) -> bool:
+        return self.verdict.lost == self.verdict.doubled == 0
+
+    @property
+    def failures(self) -> list[str]:
+        """Return what is wrong beside the counts."""
+        wrong = [f"{one.planned.name}: {one.error}" for one in self.happened if one.error]
+        return wrong if self.audit.startswith("clean") else [*wrong, self.audit]
+
+    def away(self, store: str) -> list[Interval]:
+        return [(one.began, one.mended) for one in self.happened if one.planned.kind.store == store]
+
+
+class Campaign:
+    """Hurts one service. `carry_out` may be called once."""
+
+    def __init__(self, service: Service, planned: Sequence[Planned], say: Say) -> None:
+        self._service = service
+        self._planned = planned
+        self._say = say
+        self._happened: list[Happened] = []
+        self._ended = threading.Event()
+
+    def carry_out(self, seconds: float, *, clients: int, pause: float, seed: int) -> Outcome:
+        """Load the service for so long, hurt it as planned, mend everything and hold it to account.
+
+        pause: seconds on average between two requests of one client.
+        """
+        service = self._service
+        before, targets = service.counters(), service.targets()
+        last = service.last_batch()
+        began = time.monotonic()
+        with Clients(
+            service.port, sorted(targets), number=clients, pause=pause, seed=seed
+        ) as reading:
+            try:
+                self._hurt(began, seconds)
+            finally:
+                self._ended.set()
+        span = (began, time.monotonic())
+        service.wake_all()
+        self._wait_counted()
+        after = service.counters()
+        counted = {name: views - before.get(name, 0) for name, views in after.items()}
+        books = reading.books()
+        verdict = judge(books.answered, books.attempted, targets, counted)
+        audit = service.manage("counters", "audit")
+        return self._outcome(span, books, verdict, (audit.stdout + audit.stderr).strip(), last)
+
+    def _outcome(
+        self, span: Interval, books: Books, verdict: Verdict, audit: str, last: int
+    ) -> Outcome:
+        batches = self._service.batches_after(last)
+        offset = time.time() - time.monotonic()
+        dropped: dict[str, int] = {}
+        for *_, reasons in batches:
+            for reason, number in reasons.items():
+                dropped[reason] = dropped.get(reason, 0) + number
+        by_spill = sum(drained for _, _, drained, _ in batches)
+        by_spill -= dropped.get("counted from the log", 0)
+        return Outcome(
+            span, sorted(self._happened, key=lambda one: one.began), books, verdict,
+            audit, by_log=sum(events for _, events, _, _ in batches) - by_spill, by_spill=by_spill,
+            batches=[at - offset for at, events, _, _ in batches if events], dropped=dropped,
+        )  # fmt: skip
+
+    def _hurt(self, began: float, seconds: float) -> None:
+        threads = []
+        try:
+            for planned in self._planned:
+                self._sleep_until(began + planned.at)
+                thread = threading.Thread(target=self._inflict, args=(planned, began))
+                thread.start()
+                threads.append(thread)
+            self._sleep_until(began + seconds)
+        finally:
+            self._ended.set()  # whatever lasts is undone now
+            for thread in threads:
+                thread.join()
+
+    def _sleep_until(self, moment: float) -> None:
+        self._ended.wait(max(0.0, moment - time.monotonic()))
+
+    def _inflict(self, planned: Planned, began: float) -> None:
+        happened = Happened(planned, began=time.monotonic())
+        self._happened.append(happened)
+        try:
+            with injured(self._service, planned):
+                if planned.lasting:
+                    self._ended.wait(planned.lasting)
+            happened.ended = time.monotonic()
+            wait_until(lambda: self._is_whole(planned.kind.part), MENDED)
+        except (OSError, psutil.Error, redis.RedisError, AssertionError, RuntimeError) as error:
+            happened.error = f"{type(error).__name__}: {error}"
+            happened.ended = happened.ended or time.monotonic()
+        happened.mended = time.monotonic()
+        self._say(self._line(happened, began))
+
+    def _line(self, happened: Happened, began: float) -> str:
+        at = happened.began - began
+        lasted = happened.ended - happened.began
+        mending = happened.mended - happened.ended
+        line = (
+            f"{at:7.1f} s  {happened.planned.name:<38} {lasted:4.1f} s, mended in {mending:4.1f} s"
+        )
+        return f"{line}  {happened.error}".rstrip()
+
+    def _is_whole(self, part: str) -> bool:
+        service = self._service
+        if part == "network":
+            return True
+        if part == REDIS:
+            with suppress(redis.RedisError), service.redis.client() as client:
+                return bool(client.set("faults:probe", "1", ex=60))
+            return False
+        if part == POSTGRES:
+            return service.database_answers()
+        if part == "web":
+            return len(service.children("web")) >= 2
+        return part in ("broker", "command") or service.process(part) is not None
+
+    def _wait_counted(self) -> None:
+        """Wait until nothing is in the log or in the spill that is not counted."""
+        page = min(self._service.targets())
+        path = f"/api/v1/contents/{self._content(page)}/views/"
+        quiet = 0
+
+        def is_counted() -> bool:
+            nonlocal quiet
+            status, body = self._service.copy.get(path)
+            quiet = quiet + 1 if status == 200 and b'"pending":0' in body.replace(b" ", b"") else 0
+            time.sleep(0.3)
+            return quiet > 3
+
+        wait_until(is_counted, COUNTED)
+
+    def _content(self, page: int) -> str:
+        names: Sequence[str] = self._service.targets()[page]
+        return next(name for name in names if name.startswith("content")).removeprefix("content ")

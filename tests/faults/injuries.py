@@ -1,0 +1,220 @@
+"""How each kind of fault is done to a running service, and undone."""
+
+import resource
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psutil
+from celery import Celery
+
+from tests.eventlog.proxy import Fault, Proxy
+from tests.faults.schedule import Planned
+from tests.faults.service import Service
+
+TICKS = 20
+Injury = Callable[[Service, Planned], Iterator[None]]
+
+
+@contextmanager
+def injured(service: Service, planned: Planned) -> Iterator[None]:
+    """Hurt the service as planned; the end of the `with` undoes it, as far as it can be undone."""
+    yield from INJURIES[planned.name](service, planned)
+
+
+def killed(name: str) -> Injury:
+    def kill(service: Service, planned: Planned) -> Iterator[None]:
+        _kill(service, service.process(name))
+        yield
+
+    return kill
+
+
+def _kill(service: Service, process: psutil.Process | None) -> None:
+    if process and service.send(process, signal.SIGKILL):
+        process.wait(10)
+
+
+def stopped(name: str) -> Injury:
+    def stop(service: Service, planned: Planned) -> Iterator[None]:
+        yield from _stopped(service, [service.process(name)])
+
+    return stop
+
+
+def child_killed(name: str) -> Injury:
+    def kill(service: Service, planned: Planned) -> Iterator[None]:
+        _kill(service, _one_of(service.children(name), planned.chance))
+        yield
+
+    return kill
+
+
+def web_worker_stopped(service: Service, planned: Planned) -> Iterator[None]:
+    yield from _stopped(service, [_one_of(service.children("web"), planned.chance)])
+
+
+def postgres_stopped(service: Service, planned: Planned) -> Iterator[None]:
+    """Freeze it whole: it takes connections, and says nothing."""
+    yield from _stopped(service, [service.process("postgres"), *service.children("postgres")])
+
+
+def _stopped(service: Service, processes: list[psutil.Process | None]) -> Iterator[None]:
+    stopped = [process for process in processes if service.send(process, signal.SIGSTOP)]
+    try:
+        yield
+    finally:
+        for process in stopped:
+            service.send(process, signal.SIGCONT)
+
+
+def _one_of(processes: list[psutil.Process], chance: float) -> psutil.Process | None:
+    return processes[int(chance * len(processes))] if processes else None
+
+
+# --- Redis ----------------------------------------------------------------------------------------
+
+
+def dies_writing(service: Service, planned: Planned) -> Iterator[None]:
+    """Let its file grow by some bytes only. With `appendfsync always` it ends itself, mid-entry."""
+    with _file_limit(service, room=int(planned.chance * 300)):
+        yield
+
+
+def cannot_write(service: Service, planned: Planned) -> Iterator[None]:
+    """MISCONF: what it cannot write to its file it refuses, and goes on when there is room.
+
+    That is so with `everysec` alone. What it took stays in its memory meanwhile: it is not killed.
+    """
+    with service.redis.client() as client:
+        client.config_set("appendfsync", "everysec")
+        try:
+            with _file_limit(service, room=0):
+                yield
+        finally:
+            client.config_set("appendfsync", "always")
+
+
+@contextmanager
+def _file_limit(service: Service, room: int) -> Iterator[None]:
+    process = service.process("redis")
+    files = (service.redis.store.directory / "appendonlydir").glob("*.incr.aof")
+    size = max(file.stat().st_size for file in files)
+    _limit(service, process, size + room)
+    try:
+        yield
+    finally:
+        _limit(service, process, resource.RLIM_INFINITY)
+
+
+def _limit(service: Service, process: psutil.Process | None, size: int) -> None:
+    with suppress(psutil.Error, ProcessLookupError):
+        if process and service.is_ours(process):
+            process.rlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+
+def at_maxmemory(service: Service, planned: Planned) -> Iterator[None]:
+    with service.redis.client() as client:
+        before = client.config_get("maxmemory")["maxmemory"]
+        client.config_set("maxmemory", 1_000_000)
+        try:
+            yield
+        finally:
+            client.config_set("maxmemory", before)
+
+
+# --- The network ----------------------------------------------------------------------------------
+
+
+def network(fault: Fault) -> Injury:
+    def break_it(service: Service, planned: Planned) -> Iterator[None]:
+        service.proxy.delay = 0.02 + planned.chance * 1.4  # past the time-out of an append, too
+        try:
+            service.proxy.fault = fault
+            yield
+        finally:
+            service.proxy.fault = Fault.NONE
+            service.proxy.cut_mute()
+
+    return break_it
+
+
+def land_late(service: Service, planned: Planned) -> Iterator[None]:
+    proxy: Proxy = service.proxy
+    proxy.hold()
+    try:
+        yield
+    finally:
+        proxy.fault = Fault.NONE
+        proxy.release()
+        proxy.cut_mute()
+
+
+# --- Too much of it -------------------------------------------------------------------------------
+
+
+def two_beats(service: Service, planned: Planned) -> Iterator[None]:
+    yield from _beside(service, "beat")
+
+
+def ticks(service: Service, planned: Planned) -> Iterator[None]:
+    app = Celery(broker=service.proxy.url, set_as_current=False)
+    app.conf.broker_transport_options = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    with suppress(Exception), app.connection_for_write() as connection:  # the broker may be away
+        for _ in range(TICKS):
+            app.send_task(
+                "counters.flush", queue="counters", connection=connection,
+                ignore_result=True, retry=False,
+            )  # fmt: skip
+    yield
+
+
+def flush_beside(service: Service, planned: Planned) -> Iterator[None]:
+    thread = threading.Thread(target=_flush, args=(service,))
+    thread.start()
+    yield
+    thread.join()
+
+
+def _flush(service: Service) -> None:
+    with suppress(subprocess.TimeoutExpired):  # while Redis is away it cannot flush all
+        service.manage("counters", "flush", timeout=15)
+
+
+def _beside(service: Service, name: str) -> Iterator[None]:
+    program = service.programs()[name]
+    process = subprocess.Popen(
+        program.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        **program.process_options(),
+    )  # fmt: skip
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+INJURIES: dict[str, Injury] = {
+    **{f"{name} killed": killed(name) for name in ("flusher", "worker", "uploader", "beat")},
+    **{f"{name} stopped": stopped(name) for name in ("flusher", "worker", "uploader", "beat")},
+    "two beats": two_beats,
+    "web worker killed": child_killed("web"),
+    "web worker stopped": web_worker_stopped,
+    "Redis killed": killed("redis"),
+    "Redis stopped": stopped("redis"),
+    "Redis dies writing: its file is full": dies_writing,
+    "Redis cannot write: its disk is full": cannot_write,
+    "Redis at maxmemory": at_maxmemory,
+    "PostgreSQL killed": killed("postgres"),
+    "a backend of PostgreSQL killed": child_killed("postgres"),
+    "PostgreSQL stopped": postgres_stopped,
+    "requests cut": network(Fault.CUT_BEFORE),
+    "answers cut": network(Fault.CUT_AFTER),
+    "answers swallowed": network(Fault.SWALLOW),
+    "requests land late": land_late,
+    "answers slow": network(Fault.DELAY),
+    "ticks sent twenty times": ticks,
+    "a flush beside the flusher": flush_beside,
+}

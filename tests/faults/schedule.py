@@ -1,0 +1,95 @@
+"""What breaks when: made of a seed alone, before anything starts."""
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+WARM_UP = 1.0  # seconds before the first fault
+QUIET = 2.0  # seconds at the end in which nothing new begins
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault.
+
+    part: of two that hurt the same part the second waits until the first is mended.
+    shortest, longest: seconds that it lasts; a kill is over at once.
+    mending: seconds that the part may take to be whole again.
+    store: the one that is away meanwhile, if any.
+    """
+
+    part: str
+    shortest: float = 0.0
+    longest: float = 0.0
+    mending: float = 3.0
+    store: str | None = None
+
+
+REDIS, POSTGRES, NETWORK = "redis", "postgres", "network"
+
+KINDS: Mapping[str, Kind] = {
+    "flusher killed": Kind("flusher"),
+    "flusher stopped": Kind("flusher", 1, 6),
+    "worker killed": Kind("worker"),
+    "worker stopped": Kind("worker", 1, 6),
+    "uploader killed": Kind("uploader"),
+    "uploader stopped": Kind("uploader", 1, 6),
+    "beat killed": Kind("beat"),
+    "beat stopped": Kind("beat", 1, 6),
+    "two beats": Kind("beat", 4, 8),
+    "web worker killed": Kind("web", mending=5),
+    "web worker stopped": Kind("web", 0.5, 4, mending=2),
+    "Redis killed": Kind(REDIS, mending=6, store=REDIS),
+    "Redis stopped": Kind(REDIS, 0.5, 4, store=REDIS),
+    "Redis dies writing: its file is full": Kind(REDIS, 0.5, 2, mending=6, store=REDIS),
+    "Redis cannot write: its disk is full": Kind(REDIS, 1, 4, store=REDIS),
+    "Redis at maxmemory": Kind(REDIS, 1, 4, store=REDIS),
+    "PostgreSQL killed": Kind(POSTGRES, mending=8, store=POSTGRES),
+    "a backend of PostgreSQL killed": Kind(POSTGRES, mending=5, store=POSTGRES),
+    "PostgreSQL stopped": Kind(POSTGRES, 0.5, 4, store=POSTGRES),
+    "requests cut": Kind(NETWORK, 0.3, 3, store=REDIS),
+    "answers cut": Kind(NETWORK, 0.3, 3, store=REDIS),
+    "answers swallowed": Kind(NETWORK, 0.3, 4, store=REDIS),
+    "requests land late": Kind(NETWORK, 0.3, 3, store=REDIS),
+    "answers slow": Kind(NETWORK, 1, 4),
+    "ticks sent twenty times": Kind("broker", mending=1),
+    "a flush beside the flusher": Kind("command", 3, 3, mending=1),
+}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One fault to come: `at` seconds after the start, for `lasting` seconds."""
+
+    at: float
+    name: str
+    lasting: float
+    chance: float
+    """From 0 to 1: which one of several, or how much of it."""
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.name]
+
+
+def schedule(seed: int, seconds: float, gap: float) -> list[Planned]:
+    """Return the faults of a run: one about every `gap` seconds, all over before `seconds`."""
+    dice = random.Random(seed)
+    free_at: dict[str, float] = {}
+    planned: list[Planned] = []
+    waiting: list[str] = []
+    at = WARM_UP
+    while at < seconds - QUIET:
+        if len(waiting) < len(KINDS):  # every kind has its turn before one comes again too often
+            waiting += dice.sample(sorted(KINDS), len(KINDS))
+        name = next((one for one in waiting if free_at.get(KINDS[one].part, 0) <= at), None)
+        lasting, chance = dice.random(), dice.random()
+        if name is not None:
+            waiting.remove(name)
+            kind = KINDS[name]
+            lasting = kind.shortest + lasting * (kind.longest - kind.shortest)
+            lasting = round(min(lasting, seconds - at), 2)
+            free_at[kind.part] = at + lasting + kind.mending
+            planned.append(Planned(round(at, 2), name, lasting, round(chance, 3)))
+        at += dice.uniform(0.1, 1.9) * gap
+    return planned

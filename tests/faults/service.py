@@ -1,0 +1,230 @@
+"""The service that is hurt: `python -m standalone`, and a Redis behind a proxy beside it."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg2
+import redis
+
+from standalone import addresses, service
+from standalone.configuration import ROOT, Configuration
+from standalone.program import Program
+from standalone.stores import Redis
+from tests.eventlog.proxy import Proxy
+from tests.standalone.test_make_run import Copy
+from tests.standalone.waiting import wait_until
+
+RESTART = 0.2  # seconds until a dead Redis is started again, as under `make run`
+COUNTERS = """
+    SELECT 'page ' || id, counter FROM pages_page
+    UNION ALL SELECT 'content ' || id, counter FROM pages_content
+"""
+TARGETS = """
+    SELECT page_id, 'content ' || content_id FROM pages_pagecontent
+    UNION ALL SELECT id, 'page ' || id FROM pages_page
+"""
+BATCHES = """
+    SELECT extract(epoch FROM at), events, drained, dropped
+    FROM counters_batch WHERE id > %s ORDER BY id
+"""
+
+
+class Attended:
+    """A Redis that is started again whenever it dies."""
+
+    def __init__(self, directory: Path) -> None:
+        self.store = Redis(directory)
+        self.store.prepare()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._attend, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+        wait_until(self.store.ready, 30)
+
+    def stop(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.store.stop()
+        self.store.clean_up()
+
+    def client(self) -> redis.Redis:
+        """Return a client that goes past the proxy."""
+        return redis.Redis.from_url(self.store.url, socket_timeout=5)
+
+    def _attend(self) -> None:
+        while not self._ended.is_set():
+            if not self.store.running:
+                self._start()
+            self._ended.wait(RESTART)
+        # The kernel ends it with the thread that has started it: see Program.process_options.
+        self.store.stop()
+
+    def _start(self) -> None:
+        program = self.store.program()
+        with self.store.log.open("ab") as log:
+            self.store.process = subprocess.Popen(
+                program.command, stdout=log, stderr=log,
+                restore_signals=False,  # SIGXFSZ stays ignored: a full file is an error of write()
+                **program.process_options(),
+            )  # fmt: skip
+
+
+class Service:
+    """One running copy of the service. Everything here ends with the `with`."""
+
+    def __init__(self, directory: Path, port: int = 0, **variables: str) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.data_dir = directory / "service"
+        self.data_dir.mkdir(exist_ok=True)
+        self.port = port or free_port()
+        self.redis = Attended(directory / "redis")
+        self.proxy = Proxy(self.redis.store.url)
+        self.variables = {"LOG_LEVEL": "WARNING", **variables, "REDIS_URL": self.proxy.url}
+
+    def __enter__(self) -> "Service":
+        self.redis.start()
+        self.proxy.__enter__()
+        (self.data_dir / "output").unlink(missing_ok=True)  # an earlier run's says "ready", too
+        self.copy = Copy(self.data_dir, self.port, **self.variables)
+        try:
+            wait_until(self.copy.is_ready, 90)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.wake_all()
+        if self.copy.process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                self.copy.stop()
+        self.copy.end()
+        self.proxy.__exit__(None, None, None)
+        self.redis.stop()
+
+    # --- Its processes ----------------------------------------------------------------------------
+
+    def process(self, name: str) -> psutil.Process | None:
+        """Return the process with this name, if it runs now and is one of ours."""
+        pid = self.redis.store.process and self.redis.store.process.pid
+        if name != "redis":
+            pid = self.copy.pid(name)
+        try:
+            process = psutil.Process(pid or -1)
+            return process if self.is_ours(process) else None
+        except (psutil.Error, ValueError):
+            return None
+
+    def children(self, name: str) -> list[psutil.Process]:
+        process = self.process(name)
+        try:
+            return process.children() if process else []
+        except psutil.Error:
+            return []
+
+    def is_ours(self, process: psutil.Process) -> bool:
+        """Tell whether it is a descendant of this process: nothing else is ever sent a signal."""
+        return os.getpid() in [parent.pid for parent in process.parents()]
+
+    def send(self, process: psutil.Process | None, number: signal.Signals) -> bool:
+        """Send a signal; return False if the process is gone, whoever has its pid by now."""
+        try:
+            if process is None or not self.is_ours(process):
+                return False
+            process.send_signal(number)
+        except psutil.Error:
+            return False
+        return True
+
+    def wake_all(self) -> None:
+        """Let everything go on that was stopped: what is stopped does not end."""
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if process.status() == psutil.STATUS_STOPPED:
+                    process.send_signal(signal.SIGCONT)
+
+    def programs(self) -> dict[str, Program]:
+        """Return what the service runs, to run one of it twice."""
+        configuration = Configuration(port=self.port, data_dir=self.data_dir)
+        return {
+            one.name: one
+            for one in service.programs(configuration, self.environment(configuration))
+        }
+
+    def environment(self, configuration: Configuration) -> dict[str, str]:
+        kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
+        given = {name: os.environ[name] for name in kept if name in os.environ}
+        stores = {"DATABASE_URL": self.database_url, "REDIS_URL": self.proxy.url}
+        return service.environment(configuration, {**given, **self.variables}, stores)
+
+    def manage(self, *words: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        configuration = Configuration(port=self.port, data_dir=self.data_dir)
+        return subprocess.run(
+            [sys.executable, "manage.py", *words],
+            cwd=ROOT, env=self.environment(configuration), check=False,
+            capture_output=True, text=True, timeout=timeout,
+        )  # fmt: skip
+
+    # --- Its database -----------------------------------------------------------------------------
+
+    @property
+    def database_url(self) -> str:
+        url = addresses.database_url(self.data_dir)
+        assert url
+        return url
+
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        with closing(psycopg2.connect(self.database_url, connect_timeout=5)) as connection:
+            yield connection.cursor()
+
+    def counters(self) -> dict[str, int]:
+        """Return every counter by the name of what is counted."""
+        with self.cursor() as cursor:
+            cursor.execute(COUNTERS)
+            return dict(cursor.fetchall())
+
+    def targets(self) -> Mapping[int, list[str]]:
+        """Return what a read of each page is a view of."""
+        found: dict[int, list[str]] = {}
+        with self.cursor() as cursor:
+            cursor.execute(TARGETS)
+            for page, name in cursor.fetchall():
+                found.setdefault(page, []).append(name)
+        return found
+
+    def last_batch(self) -> int:
+        with self.cursor() as cursor:
+            cursor.execute("SELECT coalesce(max(id), 0) FROM counters_batch")
+            last: int = cursor.fetchone()[0]
+            return last
+
+    def batches_after(self, last: int) -> list[tuple[float, int, int, dict[str, int]]]:
+        """Return of each later batch: when (Unix time), events, of these spilled, and dropped."""
+        with self.cursor() as cursor:
+            cursor.execute(BATCHES, (last,))
+            return [(float(at), *others) for at, *others in cursor.fetchall()]
+
+    def database_answers(self) -> bool:
+        try:
+            with self.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except psycopg2.Error:
+            return False
+        return True
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port: int = free.getsockname()[1]
+    return port
