@@ -22,7 +22,7 @@ COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--annotation-style line
 
-.PHONY: help install run test lint format requirements clean
+.PHONY: help install run test lint format requirements clean bench load faults
 
 help: ## Show every command with a line on it
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +47,36 @@ test: $(INSTALLED) ## Run the tests on real stores (ARGS="-k flush", DB=postgres
 	@$(BIN)/python -m coverage combine --quiet
 	@$(if $(ARGS),,$(BIN)/python -m coverage report)
 
+# Only the bench has them: each is a way to count views that is not Footfall's.
+PEERS = $(DATA_DIR)/bench/venv
+
+$(PEERS)/.installed: loadtest/peers/requirements.txt .ci/venv
+	@mkdir -p $(DATA_DIR)/bench
+	@.ci/venv $(PEERS)
+	@$(PEERS)/bin/python -m pip install -qq --disable-pip-version-check --require-hashes \
+		--requirement loadtest/peers/requirements.txt
+	@touch $@
+
+bench: $(INSTALLED) $(PEERS)/.installed ## Measure Footfall beside other ways to count views: 10 minutes
+	@$(BIN)/python -m loadtest.bench --directory $(DATA_DIR)/bench \
+		--peers $(PEERS)/bin/python $(ARGS)
+
+USERS ?= 50
+TIME ?= 1m
+# An address, or the HOST that `make run` has.
+LOADED = $(if $(findstring //,$(HOST)),$(HOST),http://$(or $(HOST),127.0.0.1):$(PORT))
+
+load: $(INSTALLED) ## Read, upload and register for a TIME as so many USERS (HOST=http://127.0.0.1:8000)
+	@$(BIN)/python -m loadtest.load --users $(USERS) --time $(TIME) --host $(LOADED) \
+		--directory $(DATA_DIR)/load $(ARGS)
+
+# 10 minutes, unless somebody has said TIME.
+FAULTS_TIME = $(if $(filter file,$(origin TIME)),10m,$(TIME))
+
+faults: $(INSTALLED) ## Break something every few seconds under load; nothing may be lost (TIME=10m, SEED=1)
+	@exec $(BIN)/python -m tests.faults --time $(FAULTS_TIME) $(if $(SEED),--seed $(SEED)) \
+		--directory $(DATA_DIR)/faults $(ARGS)
+
 lint: $(INSTALLED) ## Check format, lint, types, floors, migrations and the deployment settings
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -59,9 +89,11 @@ format: $(INSTALLED) ## Format the code and fix what can be fixed
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-requirements: $(INSTALLED) ## Compile requirements/ from pyproject.toml (ARGS="--upgrade")
+requirements: $(INSTALLED) ## Compile requirements/ from pyproject.toml, and the peers' (ARGS="--upgrade")
 	$(COMPILE) --all-extras --output-file requirements/dev.txt $(ARGS)
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/base.txt
+	$(subst pyproject.toml,loadtest/peers/requirements.in,$(COMPILE)) \
+		--output-file loadtest/peers/requirements.txt $(ARGS)
 
 clean: ## Remove .venv and every cache; the data of `make run` (.data) stays
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -10,5 +10,5 @@ app = Celery("footfall")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
-# By name: it can be imported only once the apps are loaded.
-app.steps["worker"].add("counters.wakeup:FlushWakeup")
+# By name: they can be imported only once the apps are loaded.
+app.steps["worker"].update(("counters.wakeup:FlushWakeup", "uploads.wakeup:UploadsWakeup"))

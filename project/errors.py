@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -19,10 +19,16 @@ RETRY_AFTER = "1"  # seconds
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer 503 with Retry-After for a store that is away, else what DRF answers."""
+    """Answer 503 with Retry-After for a store that is away, 409 for a race, else as DRF does."""
+    line = str(error).strip().partition("\n")[0]
+    if isinstance(error, IntegrityError):
+        # What was right when it was checked is not any more: its category was deleted, say.
+        logger.warning("answered 409: %s", line)
+        text = _("Something else was changed at the same moment. Try again.")
+        return Response({"detail": text}, status=status.HTTP_409_CONFLICT)
     if not isinstance(error, Unacknowledged | OperationalError | InterfaceError):
         return rest_exception_handler(error, context)
-    logger.warning("answered 503: %s", str(error).strip().partition("\n")[0])
+    logger.warning("answered 503: %s", line)
     return Response(
         {"detail": _("A store is away. Try again in a moment.")},
         status=status.HTTP_503_SERVICE_UNAVAILABLE,

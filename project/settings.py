@@ -61,6 +61,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "django_celery_beat",
     "rest_framework",
     "drf_spectacular",
@@ -72,11 +73,14 @@ INSTALLED_APPS = [
     "accounts",
     "counters",
     "catalog.pages",
+    "catalog.books",
+    "catalog.films",
     "uploads",
 ]
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "catalog.pages.shortcut.Shortcut",  # a prepared page needs none of those below
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -85,6 +89,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -140,6 +145,9 @@ REST_FRAMEWORK = {
             "upload": "600/min",
             "register": "60/min",
             "login": "60/min",
+            "login_account": "10/min",
+            "reset": "20/min",
+            "reset_account": "5/hour",
             "generate": "60/min",
         }.items()
     },
@@ -153,6 +161,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Event-sourced view counting for Django, with batched flushes.",
     "VERSION": "0.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -223,8 +232,78 @@ EVENTLOG_RETENTION_BYTES = env.int("EVENTLOG_RETENTION_BYTES", 128 * 1024**2, va
 EVENTLOG_TIMEOUT_SECONDS = env.float(
     "EVENTLOG_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.01)
 )
+# A prepared page lives so long at most: that bounds memory, and what a crash may leave stale.
+PREPARED_SECONDS = env.float("PREPARED_SECONDS", 300.0, validate=validate.Range(min=1.0))
+PREPARED_MAX_BYTES = env.int("PREPARED_MAX_BYTES", 256 * 1024**2, validate=positive)
 COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", 64 * 1024**2, validate=positive)
 COUNTERS_BATCH_EVENTS = env.int("COUNTERS_BATCH_EVENTS", 50_000, validate=positive)
+
+# --- Uploads --------------------------------------------------------------------------------------
+
+UPLOADS_MAX_BYTES = env.int("UPLOADS_MAX_BYTES", 100 * 1024**2, validate=positive)
+# In a process of the web server, which has 8 threads: slow clients leave one to all others.
+UPLOADS_AT_ONCE = env.int("UPLOADS_AT_ONCE", 7, validate=positive)
+UPLOADS_REFUSED: list[str] = env.list(
+    "UPLOADS_REFUSED",
+    ["executable", "html", "svg"],
+    validate=validate.ContainsOnly(["executable", "html", "svg"]),
+)
+UPLOADS_ATTEMPTS = env.int("UPLOADS_ATTEMPTS", 5, validate=positive)
+UPLOADS_LEASE_SECONDS = env.float("UPLOADS_LEASE_SECONDS", 15.0, validate=validate.Range(min=1.0))
+# What may be spent on one file.
+UPLOADS_MEMORY_BYTES = env.int(
+    "UPLOADS_MEMORY_BYTES", 512 * 1024**2, validate=validate.Range(min=256 * 1024**2)
+)
+UPLOADS_CPU_SECONDS = env.int("UPLOADS_CPU_SECONDS", 30, validate=positive)
+UPLOADS_SECONDS = env.float("UPLOADS_SECONDS", 60.0, validate=validate.Range(min=0.1))
+
+
+def storage() -> dict[str, Any]:
+    """Return where files are kept: in `MEDIA_ROOT`, or in the bucket that `S3_BUCKET` names."""
+    if not (bucket := env.str("S3_BUCKET", "")):
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    from boto3.s3.transfer import TransferConfig
+    from botocore.config import Config
+
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": env.str("S3_ENDPOINT_URL", "") or None,
+        "region_name": env.str("S3_REGION", "us-east-1"),
+        "access_key": env.str("S3_ACCESS_KEY_ID", "") or None,
+        "secret_key": env.str("S3_SECRET_ACCESS_KEY", "") or None,
+        "querystring_expire": 600,  # seconds that the address of a download is good for
+        "client_config": Config(
+            connect_timeout=3,
+            read_timeout=20,
+            retries={"max_attempts": 3},
+            signature_version="s3v4",
+        ),
+        # A thread of the web server sends two parts of 8 MiB at a time.
+        "transfer_config": TransferConfig(max_concurrency=2),
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+STORAGES = {
+    "default": storage(),
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+
+# --- Mail -----------------------------------------------------------------------------------------
+
+
+def mail() -> dict[str, Any]:
+    """Return Django's EMAIL_* settings, from `EMAIL_URL`: `smtp://user:password@host:587/?tls=1`."""
+    found: dict[str, Any] = env.dj_email_url("EMAIL_URL", "console:")
+    if "EMAIL_BACKEND" not in found:
+        raise EnvError('Environment variable "EMAIL_URL" invalid: no such scheme.')
+    return found | {"EMAIL_TIMEOUT": found["EMAIL_TIMEOUT"] or 10}  # seconds
+
+
+globals().update(mail())
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Footfall <footfall@localhost>")
+# What the links in mails begin with: a worker knows of no request, and a request's Host is hearsay.
+SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")
 
 # --- Celery ---------------------------------------------------------------------------------------
 
@@ -242,7 +321,14 @@ CELERY_BROKER_URL = broker_url()
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # it comes back, sooner or later
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
-CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 3}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,
+    "socket_connect_timeout": 3,
+    # Of who sends a task: by default a request would wait for 6 seconds while the broker is away.
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -10,7 +10,22 @@ from api.root import APIRoot
 from project import health
 
 # What a client finds at the root of the API: name -> route.
-API = {"pages": "page-list", "top": "content-top", "schema": "schema", "docs": "docs"}
+API = {
+    "pages": "page-list",
+    "top": "content-top",
+    "books": "book-list",
+    "categories": "category-list",
+    "films": "film-list",
+    "comments": "comment-list",
+    "register": "register",
+    "me": "account",
+    "login": "login",
+    "logout": "logout",
+    "schema": "schema",
+    "docs": "docs",
+    "upload": "upload",
+    "files": "file-list",
+}
 
 admin.site.site_header = admin.site.site_title = "Footfall"
 
@@ -22,7 +37,13 @@ urlpatterns = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("api/v1/", APIRoot.as_view(names=API), name="api-root"),
+    path("api/v1/auth/", include("accounts.urls")),
+    path("password/", include("accounts.pages")),
     path("api/v1/", include("catalog.pages.urls")),
+    path("api/v1/", include("uploads.urls.api")),
+    path("", include("uploads.urls.root")),
+    path("api/v1/", include("catalog.books.urls")),
+    path("api/v1/", include("catalog.films.urls")),
 ]
 
 handler404 = "project.errors.not_found"

@@ -23,6 +23,7 @@ def environment(
     return {
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
         "DJANGO_HTTPS": "false",  # plain HTTP, on one's own machine
+        "SITE_URL": configuration.address,
         **given,
         **stores,
         "DJANGO_SECRET_KEY": given.get("DJANGO_SECRET_KEY")
@@ -43,6 +44,10 @@ def programs(configuration: Configuration, environment: Mapping[str, str]) -> li
     return [
         _celery_worker(environment, "flusher", queue="counters", threads=1),
         _celery_worker(environment, "worker", queue="celery", threads=4),
+        # Each file is looked at by a process of its own, so more threads would be no faster.
+        _celery_worker(
+            environment, "uploader", queue="uploads", threads=min(2, os.cpu_count() or 1)
+        ),
         _celery(
             environment,
             "beat",
@@ -64,6 +69,7 @@ def what_to_try(configuration: Configuration, administrator: list[str]) -> list[
         *(f"               {line}" for line in administrator),
         f"  the pages    curl {address}/api/v1/pages/",
         f"  count views  curl {address}/api/v1/pages/1/",
+        f"  send files   {address}/upload/",
         f"  look inside  {_manage(configuration)} counters status",
         "",
     ]

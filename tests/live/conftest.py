@@ -24,13 +24,30 @@ COUNTERS = """
 Manage = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="module")
+# Many requests of one client are what these tests are made of.
+UNTHROTTLED = {
+    f"THROTTLE_{scope}": "100000/min"
+    for scope in (
+        "REGISTER",
+        "LOGIN",
+        "LOGIN_ACCOUNT",
+        "RESET",
+        "RESET_ACCOUNT",
+        "UPLOAD",
+        "GENERATE",
+    )
+}
+# What a killed worker leaves is taken over sooner than in the 15 s of the service.
+LEASE = {"UPLOADS_LEASE_SECONDS": "5"}
+
+
+@pytest.fixture(scope="session")
 def service() -> Iterator[Copy]:
-    """A running copy of the whole service, as `make run` starts it."""
+    """A running copy of the whole service, as `make run` starts it; one for all tests here."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
     with ExitStack() as stack:
-        copy = Copy(temporary_directory(stack), port)
+        copy = Copy(temporary_directory(stack), port, **UNTHROTTLED, **LEASE)
         stack.callback(copy.end)
         wait_until(copy.is_ready, 60)
         yield copy

@@ -51,6 +51,7 @@ def test_what_is_missing_is_named(name: str) -> None:
         ("DJANGO_SECRET_KEY", "short"),
         ("DJANGO_SECRET_KEY", "for-development-only-put-your-own-into-the-file-.env"),
         ("DJANGO_DEBUG", "perhaps"),
+        ("EMAIL_URL", "pigeon://roof"),
         ("EVENTLOG_PARTITIONS", "0"),
         ("EVENTLOG_PARTITIONS", "many"),
         ("EVENTLOG_TIMEOUT_SECONDS", "-1"),

@@ -123,7 +123,7 @@ def test_the_service_serves_heals_and_stops(copy: Copy, free_port: int) -> None:
     assert second.process.wait(20) == 2
     assert f"DATA_DIR {copy.data_dir} is in use by process {copy.process.pid}" in second.output
 
-    for name in ("redis", "postgres", "worker", "flusher", "beat", "web"):
+    for name in ("redis", "postgres", "worker", "uploader", "flusher", "beat", "web"):
         copy.kill(name)
         assert f"{name} was killed by SIGKILL; starting it again" in copy.output
     wait_until(lambda: copy.get("/api/v1/pages/1/")[0] == 200, STARTED)

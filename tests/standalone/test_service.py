@@ -10,6 +10,7 @@ def test_what_is_given_is_kept(tmp_path: Path) -> None:
         "DJANGO_HTTPS": "true",
         "DJANGO_SECRET_KEY": "given",
         "PYTHONWARNINGS": "error",
+        "SITE_URL": "https://footfall.example",
     }
 
     made = service.environment(Configuration(data_dir=tmp_path), given, {"REDIS_URL": "unix:///r"})
@@ -31,6 +32,7 @@ def test_what_is_not_given_is_for_ones_own_machine(tmp_path: Path) -> None:
 
     assert made["DJANGO_SECRET_KEY"] == addresses.secret_key(tmp_path)
     assert made["DJANGO_HTTPS"] == "false"
+    assert made["SITE_URL"] == "http://127.0.0.1:8000"
     assert made["ALLOWED_HOSTS"] == "localhost,127.0.0.1,[::1]"
     assert "DJANGO_DEBUG" not in made
 
@@ -38,7 +40,8 @@ def test_what_is_not_given_is_for_ones_own_machine(tmp_path: Path) -> None:
 def test_the_web_server_starts_last_and_so_stops_first(tmp_path: Path) -> None:
     programs = service.programs(Configuration(port=8123, data_dir=tmp_path), {})
 
-    assert [program.name for program in programs] == ["flusher", "worker", "beat", "web"]
+    names = [program.name for program in programs]
+    assert names == ["flusher", "worker", "uploader", "beat", "web"]
     assert "8123" in programs[-1].command
 
 

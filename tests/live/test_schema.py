@@ -1,0 +1,130 @@
+"""Whatever is sent, the service answers as its schema says, and never with an error of its own.
+
+Schemathesis makes the requests from the schema: right ones, and wrong ones on purpose.
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any, cast
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from hypothesis.strategies import SearchStrategy
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import Failure, FailureGroup
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.catalog.books.making import fields
+from tests.live.people import People
+from tests.standalone.test_make_run import Copy
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 4
+"""Requests to each operation: right ones, and as many wrong ones."""
+ENDING = ("sign_out", "set_password", "me_destroy", "me_update", "me_partial_update")
+"""Operations after which the token of who sent them is of no use any more."""
+
+
+class Things:
+    """Something that is there, to be named in paths; made anew after it was deleted."""
+
+    BODIES: Mapping[str, Callable[[], dict[str, Any]]] = {
+        "books": fields,
+        "categories": lambda: {"title": "Comedies"},
+        "films": lambda: {"title": "Film"},
+        "comments": lambda: {"text": "Fine."},
+    }
+
+    def __init__(self, address: str, token: str) -> None:
+        self._address = address
+        self._headers = {"Authorization": f"Token {token}"}
+        self._made: dict[str, int] = {"pages": 1, "contents": 1}
+
+    def of(self, path: str) -> int | None:
+        """Return the id of something of the kind that stands in `path`."""
+        kind = path.removeprefix("/api/v1/").partition("/")[0]
+        if kind not in self._made and kind in self.BODIES:
+            body = self.BODIES[kind]()
+            needed = {"films": "categories", "comments": "films"}.get(kind)
+            if needed:
+                body[{"films": "category", "comments": "film"}[kind]] = self.of(needed)
+            answer = requests.post(
+                f"{self._address}/{kind}/", json=body, headers=self._headers, timeout=10
+            )
+            assert answer.status_code == 201, answer.text
+            self._made[kind] = answer.json()["id"]
+        return self._made.get(kind)
+
+    def forget(self) -> None:
+        self._made = {"pages": 1, "contents": 1}
+
+
+@pytest.fixture(scope="module")
+def people(service: Copy) -> People:
+    return People(service)
+
+
+@pytest.fixture(scope="module")
+def operations(service: Copy) -> list[Any]:
+    address = f"http://127.0.0.1:{service.port}/api/v1/schema/?format=json"
+    schema = schemathesis.openapi.from_url(address)
+    schema.config.generation.update(with_security_parameters=False)
+    found = [result.ok() for result in cast(Any, schema.get_all_operations())]
+    return [
+        one
+        for one in found
+        # Elsewhere an address that leads nowhere is a page.
+        if one.path.startswith("/api/") and one.definition.raw["operationId"] not in ENDING
+    ]
+
+
+@pytest.mark.parametrize("who", ["user", "staff"])
+def test_answers_are_as_the_schema_says(people: People, operations: list[Any], who: str) -> None:
+    token = people.staff if who == "staff" else people.register()
+    things = Things(people.api, people.staff)
+    wrong: list[str] = []
+    for operation in operations:
+        for mode in GenerationMode:
+            try:
+                attack(operation.as_strategy(generation_mode=mode), things, token)
+            except (FailureGroup, Failure) as failure:
+                wrong.append(f"{operation.label}: {failure}")
+    assert not wrong, "\n\n".join(wrong)
+
+
+def attack(cases: SearchStrategy[Case[Any]], things: Things, token: str) -> None:
+    """Send some requests, most of the time about something that is there."""
+
+    @given(case=cases)
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    def send(case: Case[Any]) -> None:
+        pk = case.path_parameters.get("id")
+        if isinstance(pk, int) and pk % 4 and (known := things.of(case.path)):
+            case.path_parameters["id"] = known
+        headers = {"Authorization": f"Token {token}"}
+        answer = case.call_and_validate(headers=headers, checks=CHECKS, timeout=10)
+        if answer.status_code == 204:
+            things.forget()
+
+    with suppress(Unsatisfiable):  # nothing can be wrong where nothing is asked for
+        send()
