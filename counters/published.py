@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
@@ -66,18 +66,26 @@ def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     right by the flush of the next view that shows it: that one publishes the sum again.
     """
     shelf = get_shelf()
-    partitions = range(settings.EVENTLOG_PARTITIONS)
-    by_partition: list[dict[str, int]] = [{} for _ in partitions]
-    for name, number in numbers.items():
-        mask = homes().of(name)
-        for partition in partitions:
-            if mask is None or mask >> partition & 1:
-                by_partition[partition][name] = number
+    where = homes().of(numbers)
+    found = {name: 0 for name, mask in where.items() if mask is None}
+    by_partition: list[dict[str, int]] = [{} for _ in range(settings.EVENTLOG_PARTITIONS)]
+    for name, mask in where.items():
+        for partition in partitions_in(mask, len(by_partition)):
+            by_partition[partition][name] = numbers[name]
     for partition, own in enumerate(by_partition):
         # A publisher that slept must not undo what was set by hand meanwhile: see `withhold`.
         if time.monotonic() - committed > PATIENCE:
             return
-        shelf.raise_to(partition, own)
+        for name in shelf.raise_to(partition, own):
+            if name in found:
+                found[name] |= 1 << partition
+    homes().note_found(found)
+
+
+@lru_cache(maxsize=1024)
+def partitions_in(mask: int | None, number: int) -> list[int]:
+    """Return the partitions that have a bit in `mask`: each of the `number` if it is None."""
+    return [p for p in range(number) if mask is None or mask >> p & 1]
 
 
 def changed(model: type[models.Model], ids: Iterable[int], *, counter: bool = False) -> None:
