@@ -77,7 +77,7 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then
 end
 redis.call('DEL', KEYS[2])
 local life = tonumber(ARGV[3])
-local size = #ARGV[4] + #ARGV[5] + 200 * #KEYS
+local size = #ARGV[4] + #ARGV[5] + 100 * #KEYS
 local spent = redis.call('INCRBY', KEYS[3], size)
 redis.call('PEXPIRE', KEYS[3], 2 * life)
 if spent > tonumber(ARGV[2]) then
