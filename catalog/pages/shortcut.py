@@ -60,7 +60,9 @@ class Shortcut:
         self.match = re.compile(f"{before}([1-9][0-9]{{0,17}}){after}", re.ASCII).fullmatch
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["REQUEST_METHOD"] == "GET" and (match := self.match(environ["PATH_INFO"])):
+        if environ["REQUEST_METHOD"] == "GET" and (
+            match := self.match(environ.get("PATH_INFO", ""))
+        ):
             asked = front(tuple([environ.get(name) for name in ASKED]))
             if asked and (body := read_prepared(environ, int(match[1]), asked.url + match[0])):
                 headers = [*asked.headers, ("Content-Length", str(len(body)))]
