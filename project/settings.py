@@ -78,9 +78,8 @@ INSTALLED_APPS = [
     "uploads",
 ]
 
-MIDDLEWARE = [
+MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.py
     "django.middleware.security.SecurityMiddleware",
-    "catalog.pages.shortcut.Shortcut",  # a prepared page needs none of those below
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -14,9 +14,10 @@ from pytest_django import Settings
 from catalog.pages.models import Content, Page
 from counters import events
 from counters.audit import broken_positions, differences
-from counters.flush import counted, flush, flush_all, flush_for
+from counters.flush import flush, flush_all, flush_for
 from counters.log import get_log
 from counters.models import Batch, Mark, Partition, Rollup, SetAside, Spilled
+from counters.published import counted
 from counters.record import record
 from eventlog import Full, Log
 from tests.counters.conftest import AT, HOUR

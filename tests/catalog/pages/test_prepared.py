@@ -16,6 +16,7 @@ from counters.audit import differences, repair
 from counters.flush import flush, flush_all
 from counters.models import Spilled
 from tests.catalog.pages.making import make_contents, make_page, make_text
+from tests.catalog.pages.reading import Reader
 from tests.counters.test_concurrency import run_at_once
 from tests.eventlog.proxy import Fault, Proxy
 
@@ -142,7 +143,7 @@ def test_https_is_still_seen_to(client: Client, page: Page, settings: Settings) 
     assert client.get(address(page)).headers["X-Content-Type-Options"] == "nosniff"
     assert client.get(address(page)).headers["X-Frame-Options"] == "DENY"
     settings.SECURE_SSL_REDIRECT = True
-    assert Client().get(address(page)).status_code == 301
+    assert Reader().get(address(page)).status_code == 301
     assert flush_all() == 3
 
 
@@ -186,7 +187,7 @@ def test_herd_before_a_cold_page_renders_it_once(
 
     monkeypatch.setattr(views, "load", counted)
 
-    run_at_once([lambda: read(Client(), page)] * 12)
+    run_at_once([lambda: read(Reader(), page)] * 12)
 
     assert loads == [page.pk]
     assert flush_all() == 12
