@@ -34,11 +34,16 @@ def test_registration_makes_an_account(api: APIClient) -> None:
     assert not user.is_superuser
 
 
-def test_registration_owes_a_welcome_in_the_language_of_the_request(api: APIClient) -> None:
-    api.post(USERS, ADA, headers={"Accept-Language": "ru"})
+@pytest.mark.parametrize(
+    ("accepted", "language"), [("ru", "ru"), ("de", "en"), ("de, ru;q=0.5", "ru")]
+)
+def test_registration_owes_a_welcome_in_the_language_of_the_request(
+    api: APIClient, accepted: str, language: str
+) -> None:
+    api.post(USERS, ADA, headers={"Accept-Language": accepted})
 
     welcome = Welcome.objects.select_related("user").get()
-    assert welcome.user.language == "ru"
+    assert welcome.user.language == language
     assert welcome.due_at
     assert not welcome.sent_at
 
