@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import Client
 from django.urls import reverse
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from catalog.pages.models import Content, Page
 from counters.adjusting import Impossible, adjust
@@ -60,7 +61,10 @@ def test_views_in_the_log_are_counted_after_a_reset(
 
 @pytest.mark.django_db
 def test_a_reset_shows_at_once_on_a_prepared_page(
-    client: Client, page: Page, contents: list[Content], django_capture_on_commit_callbacks
+    client: Client,
+    page: Page,
+    contents: list[Content],
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
 ) -> None:
     address = reverse("page-detail", args=[page.pk])
     for _ in range(2):
