@@ -4,8 +4,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.conf import settings
-
+from counters.conf import conf
 from counters.models import Partition, Spilled
 from eventlog import Away, Entry, Log, LogError, Position
 
@@ -33,9 +32,9 @@ class Claim:
 def claim() -> list[Claim]:
     """Lock the partitions that no other flush has, in the order of their numbers."""
     known = set(Partition.objects.values_list("number", flat=True))
-    spilled = Spilled.objects.filter(partition__gte=settings.EVENTLOG_PARTITIONS)
+    spilled = Spilled.objects.filter(partition__gte=conf.EVENTLOG_PARTITIONS)
     wanted = {
-        *range(settings.EVENTLOG_PARTITIONS),
+        *range(conf.EVENTLOG_PARTITIONS),
         *spilled.values_list("partition", flat=True).distinct(),
     }
     missing = [Partition(number=number) for number in sorted(wanted - known)]
@@ -50,7 +49,7 @@ def read(log: Log, claims: Sequence[Claim], limit: int) -> None:
     What some leave of their shares goes to those that have more.
     """
     share = max(1, limit // max(1, len(claims)))
-    size = settings.COUNTERS_BATCH_BYTES // max(1, len(claims))
+    size = conf.COUNTERS_BATCH_BYTES // max(1, len(claims))
     if not all(read_some(log, claim, share, size) for claim in claims):
         return  # Redis is away: the spill is drained all the same, that is where views go then
     behind = [claim for claim in claims if len(claim.entries) == share and not claim.drained]

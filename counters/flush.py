@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.db import transaction
 
 from counters.aggregate import aggregate
 from counters.applied import advance, apply, roll_up, set_aside
 from counters.claims import claim, drain_spill, read, trim
+from counters.conf import conf
 from counters.log import get_log
 from counters.marks import drop_seen, load_marks
 from counters.models import Batch, Partition
@@ -40,7 +40,7 @@ def flush(limit: int | None = None) -> Flushed:
     Raises DatabaseError or sql.Conflict; then nothing has changed.
     """
     started = time.monotonic()
-    limit = limit or settings.COUNTERS_BATCH_EVENTS
+    limit = limit or conf.COUNTERS_BATCH_EVENTS
     log = get_log()
     with transaction.atomic(durable=True), no_garbage():
         claims = claim()

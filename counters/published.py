@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 
-from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.dispatch import Signal
@@ -13,6 +12,7 @@ from django.dispatch import Signal
 from counters.aggregate import Sums
 from counters.applied import Counters
 from counters.claims import Claim
+from counters.conf import conf
 from counters.homes import Homes
 from counters.log import get_shelf
 from counters.models import Batch, Stale
@@ -33,14 +33,14 @@ counted = Signal()
 @cache
 def homes() -> Homes:
     """Return where this process knows copies to be. They live for twice PREPARED_SECONDS."""
-    return Homes(life=2 * settings.PREPARED_SECONDS + 60)
+    return Homes(life=2 * conf.PREPARED_SECONDS + 60)
 
 
 def remember(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
     """Remember from which partitions the targets were viewed: there may be copies."""
     if batch:
         read = {claim.number for claim in claims if claim.is_read}
-        has_all = read.issuperset(range(settings.EVENTLOG_PARTITIONS))
+        has_all = read.issuperset(range(conf.EVENTLOG_PARTITIONS))
         homes().note(batch.pk, has_all, sums.seen)
 
 
@@ -68,7 +68,7 @@ def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     shelf = get_shelf()
     where = homes().of(numbers)
     found = {name: 0 for name, mask in where.items() if mask is None}
-    by_partition: list[dict[str, int]] = [{} for _ in range(settings.EVENTLOG_PARTITIONS)]
+    by_partition: list[dict[str, int]] = [{} for _ in range(conf.EVENTLOG_PARTITIONS)]
     for name, mask in where.items():
         for partition in partitions_in(mask, len(by_partition)):
             by_partition[partition][name] = numbers[name]
@@ -121,7 +121,7 @@ def _forget(notes: Iterable[Stale]) -> None:
         name = f"{kind.app_label}.{kind.model}:{note.target_id}"
         by_partition.setdefault(partition_for(name), set()).add(name)
         if note.counter:
-            for partition in range(settings.EVENTLOG_PARTITIONS):
+            for partition in range(conf.EVENTLOG_PARTITIONS):
                 get_shelf().withhold(partition, [name])
     for partition, names in by_partition.items():
         get_shelf().forget(partition, names)

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from celery import current_app
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
@@ -15,6 +14,7 @@ from counters.wakeup import QUEUE
 from eventlog import LogError
 
 BEAT_PATIENCE = timedelta(seconds=20)
+BEAT_SYNC = timedelta(seconds=180)  # between two notes, unless `beat_sync_every` says otherwise
 
 
 class Missing(Exception):
@@ -57,7 +57,8 @@ def beat() -> None:
         raise Missing("the flush is not scheduled, or disabled")
     # Beat notes its ticks every few of them; a note from the future is one of a clock gone wrong.
     interval = getattr(flush.schedule, "run_every", timedelta())
-    patience = max(BEAT_PATIENCE, (settings.CELERY_BEAT_SYNC_EVERY + 1) * interval)
+    ticks = current_app.conf.beat_sync_every
+    patience = max(BEAT_PATIENCE, (ticks + 1) * interval) if ticks else BEAT_SYNC + BEAT_PATIENCE
     if not flush.last_run_at or abs(timezone.now() - flush.last_run_at) > patience:
         raise Missing(f"last tick: {flush.last_run_at or 'never'}")
 

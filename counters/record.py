@@ -3,10 +3,10 @@
 import time
 from collections.abc import Iterable, Mapping
 
-from django.conf import settings
 from django.db import DatabaseError, models
 
 from counters import events
+from counters.conf import conf
 from counters.log import get_log
 from counters.registry import counted_as
 from counters.spill import spill
@@ -51,7 +51,7 @@ def name_of(model: type[models.Model], pk: int) -> str:
 
 def partition_for(name: str) -> int:
     """Return the partition to which the views of the target with this name go."""
-    return partition_of(name, settings.EVENTLOG_PARTITIONS)
+    return partition_of(name, conf.EVENTLOG_PARTITIONS)
 
 
 def append(partition: int, body: bytes, at: int) -> None:

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count, Min
 from django.utils import timezone
 
+from counters.conf import conf
 from counters.log import get_log
 from counters.models import Batch, Partition, SetAside, Spilled
 from eventlog import Log, LogError
@@ -97,7 +97,7 @@ def status() -> Status:
 def _partitions() -> list[Partition]:
     """Return every partition, those too that no flush has seen yet."""
     known = {partition.number: partition for partition in Partition.objects.all()}
-    numbers = sorted({*known, *range(settings.EVENTLOG_PARTITIONS)})
+    numbers = sorted({*known, *range(conf.EVENTLOG_PARTITIONS)})
     return [known.get(number) or Partition(number=number) for number in numbers]
 
 

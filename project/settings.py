@@ -13,6 +13,7 @@ from typing import Any
 from environs import Env, validate
 from environs.exceptions import EnvError
 
+from counters.conf import Conf
 from standalone import addresses
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -224,19 +225,27 @@ positive = validate.Range(min=1)
 
 # The README says what each of these is for.
 EVENTLOG_URL = REDIS_URL
-EVENTLOG_PREFIX = env.str("EVENTLOG_PREFIX", "footfall")
-EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", 8, validate=positive)
-EVENTLOG_MAX_BYTES = env.int("EVENTLOG_MAX_BYTES", 512 * 1024**2, validate=positive)
-EVENTLOG_RETENTION_SECONDS = env.int("EVENTLOG_RETENTION_SECONDS", 600, validate=positive)
-EVENTLOG_RETENTION_BYTES = env.int("EVENTLOG_RETENTION_BYTES", 128 * 1024**2, validate=positive)
+EVENTLOG_PREFIX = env.str("EVENTLOG_PREFIX", Conf.EVENTLOG_PREFIX)
+EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", Conf.EVENTLOG_PARTITIONS, validate=positive)
+EVENTLOG_MAX_BYTES = env.int("EVENTLOG_MAX_BYTES", Conf.EVENTLOG_MAX_BYTES, validate=positive)
+EVENTLOG_RETENTION_SECONDS = env.int(
+    "EVENTLOG_RETENTION_SECONDS", Conf.EVENTLOG_RETENTION_SECONDS, validate=positive
+)
+EVENTLOG_RETENTION_BYTES = env.int(
+    "EVENTLOG_RETENTION_BYTES", Conf.EVENTLOG_RETENTION_BYTES, validate=positive
+)
 EVENTLOG_TIMEOUT_SECONDS = env.float(
-    "EVENTLOG_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.01)
+    "EVENTLOG_TIMEOUT_SECONDS", Conf.EVENTLOG_TIMEOUT_SECONDS, validate=validate.Range(min=0.01)
 )
 # A prepared page lives so long at most: that bounds memory, and what a crash may leave stale.
-PREPARED_SECONDS = env.float("PREPARED_SECONDS", 300.0, validate=validate.Range(min=1.0))
-PREPARED_MAX_BYTES = env.int("PREPARED_MAX_BYTES", 256 * 1024**2, validate=positive)
-COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", 64 * 1024**2, validate=positive)
-COUNTERS_BATCH_EVENTS = env.int("COUNTERS_BATCH_EVENTS", 50_000, validate=positive)
+PREPARED_SECONDS = env.float(
+    "PREPARED_SECONDS", Conf.PREPARED_SECONDS, validate=validate.Range(min=1.0)
+)
+PREPARED_MAX_BYTES = env.int("PREPARED_MAX_BYTES", Conf.PREPARED_MAX_BYTES, validate=positive)
+COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", Conf.COUNTERS_BATCH_BYTES, validate=positive)
+COUNTERS_BATCH_EVENTS = env.int(
+    "COUNTERS_BATCH_EVENTS", Conf.COUNTERS_BATCH_EVENTS, validate=positive
+)
 
 # --- Uploads --------------------------------------------------------------------------------------
 

@@ -1,13 +1,17 @@
-"""`manage.py counters flush | status | audit [--repair] | ready [PART...]`."""
+"""`manage.py counters flush | status | audit [--repair] | adjust | ready [PART...]`."""
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from counters.adjusting import Impossible, adjust
 from counters.audit import carry_out
 from counters.figures import Audit
 from counters.flush import flush_all
 from counters.readiness import PARTS, examine
+from counters.registry import countable_models
 from counters.status import status
 from eventlog import LogError
 
@@ -24,6 +28,14 @@ class Command(BaseCommand):
         audit = commands.add_parser(
             "audit", help="check that counters are what their rollups say; exit 1 if one is not"
         )
+        adjust = commands.add_parser("adjust", help="set a counter by hand, and note who and why")
+        adjust.add_argument("model", help="for example pages.content")
+        adjust.add_argument("id", type=int)
+        how = adjust.add_mutually_exclusive_group(required=True)
+        how.add_argument("--to", type=int, help="the new counter; 0 is a reset")
+        how.add_argument("--by", type=int, help="the difference")
+        adjust.add_argument("--why", required=True)
+        adjust.add_argument("--who", help="username of whom it is noted for")
         audit.add_argument(
             "--repair", action="store_true", help="set wrong counters to what their rollups say"
         )
@@ -78,3 +90,18 @@ class Command(BaseCommand):
             )
         if not audit.differences:
             self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
+
+    def adjust(self, model: str, id: int, who: str | None, **options: Any) -> None:  # noqa: A002
+        try:
+            target = countable_models()[model.lower()]
+            user = get_user_model()._default_manager.get_by_natural_key(who) if who else None
+            how = {name: options[name] for name in ("to", "by", "why")}
+            adjusted = adjust(target, id, who=user, **how)
+        except KeyError:
+            names = ", ".join(sorted(countable_models()))
+            raise CommandError(f"{model} is not counted; these are: {names}") from None
+        except ObjectDoesNotExist as error:
+            raise CommandError(str(error)) from None
+        except Impossible as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{adjusted.amount:+d}" if adjusted else "it is that already")
