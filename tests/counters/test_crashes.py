@@ -1,34 +1,23 @@
 """Real processes that die at every step of the way of a view, and what is left behind."""
 
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from catalog.pages.models import Content, Page
 from counters.audit import broken_positions, differences
-from counters.flush import flush, flush_all
+from counters.flush import flush_all
 from counters.models import Batch
 from counters.record import record
 from eventlog.failpoints import ENVIRONMENT
 from tests.counters.test_spill import Counts
+from tests.failpoints import FLUSH, RECORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Where the flush can die, and whether its batch was committed by then.
-FLUSH = {
-    "after_read": False,
-    "after_apply": False,
-    "before_commit": False,
-    "after_commit": True,
-    "after_publish": True,
-    "after_trim": True,
-}
-RECORD = """
+READ = """
 import django, sys
 django.setup()
 from catalog.pages.models import Page
@@ -74,21 +63,22 @@ def test_a_flush_that_is_killed_counts_once(
     assert Batch.objects.count() == 1 + committed
 
 
-def test_a_writer_that_is_killed_after_its_append_is_counted_at_most_once(
-    page: Page, contents: list[Content], counts: Counts, environment: dict[str, str]
+@pytest.mark.parametrize("failpoint", RECORD)
+def test_a_writer_that_is_killed_is_counted_at_most_once(
+    failpoint: str,
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
+    environment: dict[str, str],
 ) -> None:
-    died = die(environment, "after_append", "-c", RECORD, str(page.pk))
+    store, times = RECORD[failpoint]
+    if store == "spill":
+        environment["REDIS_URL"] = "redis://127.0.0.1:1"
+
+    died = die(environment, failpoint, "-c", READ, str(page.pk))
 
     assert died.returncode == -signal.SIGKILL
-    flush()
-    assert counts() == [1, 1, 1]
-
-
-def test_every_failpoint_is_tested() -> None:
-    sources = [path.read_text() for room in ("counters", "eventlog") for path in walk(room)]
-    named = {name for text in sources for name in re.findall(r'failpoint\("(\w+)"\)', text)}
-
-    assert named == {*FLUSH, "after_append"}
-
-
-walk: Callable[[str], list[Path]] = lambda room: sorted(Path(room).rglob("*.py"))  # noqa: E731
+    record(page, contents)
+    flush_all()
+    assert counts() == [times + 1] * 3
+    assert not list(differences())
