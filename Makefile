@@ -22,7 +22,7 @@ COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--annotation-style line
 
-.PHONY: help install run test lint format requirements clean bench load faults
+.PHONY: help install run test lint format requirements clean bench load faults loss
 
 help: ## Show every command with a line on it
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ FAULTS_TIME = $(if $(filter file,$(origin TIME)),10m,$(TIME))
 faults: $(INSTALLED) ## Break something every few seconds under load; nothing may be lost (TIME=10m, SEED=1)
 	@exec $(BIN)/python -m tests.faults --time $(FAULTS_TIME) $(if $(SEED),--seed $(SEED)) \
 		--directory $(DATA_DIR)/faults $(ARGS)
+
+loss: $(INSTALLED) ## Measure what Redis loses of what it acknowledged, per persistence mode: 20 seconds
+	@exec $(BIN)/python -m tests.faults.loss $(ARGS)
 
 lint: $(INSTALLED) ## Check format, lint, types, floors, migrations and the deployment settings
 	$(BIN)/ruff format --check .

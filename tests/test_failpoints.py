@@ -68,9 +68,8 @@ def test_every_step_has_its_failpoint(where: str) -> None:
 
 def test_a_step_that_has_none_is_found() -> None:
     source = Path("counters/flush.py").read_text()
-    longer = source.replace(
-        "    trim(log, claims)\n", "    trim(log, claims)\n    roll_up(sums, {})\n"
-    )
+    trim = "    trim(log, claims)\n"
+    longer = source.replace(trim, f"{trim}    read_some()\n")
     last = source.replace('    failpoint("after_trim")\n', "")
 
     assert steps(longer, "flush")["read_some"] == "after_trim"

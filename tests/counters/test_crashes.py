@@ -3,17 +3,21 @@
 import signal
 import subprocess
 import sys
+from urllib.parse import quote
 
+import psutil
 import pytest
+from django.db import connection
 
 from catalog.pages.models import Content, Page
 from counters.audit import broken_positions, differences
-from counters.flush import flush_all
+from counters.flush import flush, flush_all
 from counters.models import Batch
 from counters.record import record
 from eventlog.failpoints import ENVIRONMENT
 from tests.counters.test_spill import Counts
 from tests.failpoints import FLUSH, RECORD
+from tests.standalone.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,4 +85,36 @@ def test_a_writer_that_is_killed_is_counted_at_most_once(
     record(page, contents)
     flush_all()
     assert counts() == [times + 1] * 3
+    assert not list(differences())
+
+
+def database_url(options: str) -> str:
+    """Return the address of the test's database, with options for the server."""
+    found = {name: quote(str(value), safe="") for name, value in connection.settings_dict.items()}
+    server = f"{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}"
+    return f"postgres://{server.rstrip(':')}/{found['NAME']}?options={quote(options)}"
+
+
+def test_a_flush_that_is_stopped_does_not_hold_its_claim_for_ever(
+    page: Page, contents: list[Content], counts: Counts, environment: dict[str, str]
+) -> None:
+    """PostgreSQL lets go of it: after 30 seconds, here sooner. The rest is an ordinary flush."""
+    record(page, contents)
+    environment.pop("POSTGRES_HOST", None)
+    environment["DATABASE_URL"] = database_url("-c idle_in_transaction_session_timeout=500ms")
+    stopped = subprocess.Popen(
+        [sys.executable, "manage.py", "counters", "flush"],
+        env={**environment, ENVIRONMENT: "before_commit:STOP", "PYTHONPATH": "."},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED, 60)
+        wait_until(lambda: flush().batch, 30)
+        assert counts() == [1, 1, 1]
+    finally:
+        stopped.send_signal(signal.SIGCONT)
+        stopped.wait(60)
+
+    assert stopped.returncode != 0
+    assert counts() == [1, 1, 1]
     assert not list(differences())
