@@ -22,7 +22,7 @@ COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--annotation-style line
 
-.PHONY: help install run test lint format requirements clean bench load faults wheel
+.PHONY: help install run test lint format requirements clean bench load faults loss wheel
 
 help: ## Show every command with a line on it
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,6 +79,9 @@ faults: $(INSTALLED) ## Break something every few seconds under load; nothing ma
 
 wheel: $(INSTALLED) ## Build footfall-counters, which counts for other Django projects, into dist/
 	@cd wheel && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
+
+loss: $(INSTALLED) ## Measure what Redis loses of what it acknowledged, per persistence mode: 20 seconds
+	@exec $(BIN)/python -m tests.faults.loss $(ARGS)
 
 lint: $(INSTALLED) ## Check format, lint, types, floors, migrations and the deployment settings
 	$(BIN)/ruff format --check .

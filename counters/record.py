@@ -11,6 +11,7 @@ from counters.log import get_log
 from counters.registry import counted_as
 from counters.spill import spill
 from eventlog import Ambiguous, Number, Refused, partition_of
+from eventlog.failpoints import failpoint
 
 
 class Unacknowledged(Exception):
@@ -68,7 +69,9 @@ def append(partition: int, body: bytes, at: int) -> None:
 
 def keep(partition: int, body: bytes, at: int, number: Number | None) -> None:
     """Spill the view, or raise Unacknowledged."""
+    failpoint("before_spill")
     try:
         spill(partition, body, at, number)
     except DatabaseError as error:
         raise Unacknowledged("neither Redis nor the database took the view") from error
+    failpoint("after_spill")

@@ -60,6 +60,17 @@ class Status:
         return max((age for age in ages if age is not None), default=None)
 
     @property
+    def missing(self) -> int:
+        """Events that a store has lost, at least."""
+        return sum(one.partition.missing for one in self.partitions)
+
+    @property
+    def missed_at(self) -> datetime | None:
+        """When a loss came to light last."""
+        times = [one.partition.missed_at for one in self.partitions]
+        return max((at for at in times if at), default=None)
+
+    @property
     def as_of(self) -> datetime | None:
         """Views up to this moment are in what is read after this; None while the log is away."""
         if self.pending is None:

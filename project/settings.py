@@ -203,6 +203,10 @@ def database() -> dict[str, Any]:
 
 
 DATABASES = {"default": database()}
+# How long it may say nothing to the web server: see `project/deadline.py`.
+DATABASE_TIMEOUT_SECONDS = env.float(
+    "DATABASE_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.1)
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")

@@ -68,6 +68,8 @@ class Command(BaseCommand):
                 )
             )
         self.stdout.write(f"spilled: {now.spilled}   set aside: {now.set_aside}")
+        if now.missing:
+            self.stdout.write(f"lost inside a store: at least {now.missing} events")
         if now.log_error:
             raise CommandError(f"The log is away: {now.log_error}")
 
