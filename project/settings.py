@@ -170,6 +170,9 @@ SPECTACULAR_SETTINGS = {
 # --- Stores ---------------------------------------------------------------------------------------
 
 
+TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
+
+
 def database() -> dict[str, Any]:
     """Return the default database: `DATABASE_URL`, or the `POSTGRES_*` that Compose has."""
     if host := env.str("POSTGRES_HOST", ""):
@@ -187,6 +190,9 @@ def database() -> dict[str, Any]:
     config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
     if config["ENGINE"] == "django.db.backends.postgresql":
         # A worker that is stopped while it holds its claim must not hold it for ever.
+        pooled = env.bool("DATABASE_POOLED", False)
+        # In transaction mode a cursor of the server would be looked for on another connection.
+        config["DISABLE_SERVER_SIDE_CURSORS"] = pooled
         config["OPTIONS"] = {
             "connect_timeout": 3,
             # A host that is gone says nothing: find out within some 15 seconds.
@@ -194,7 +200,8 @@ def database() -> dict[str, Any]:
             "keepalives_interval": 5,
             "keepalives_count": 2,
             "tcp_user_timeout": 15_000,
-            "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s",
+            # A pooler takes none: behind one, the server is started with them.
+            **({} if pooled else {"options": TIMEOUTS}),
             **config.get("OPTIONS", {}),
         }
     elif config["ENGINE"] == "django.db.backends.sqlite3":
@@ -345,7 +352,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "project.beat:OneOfMany"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until an edited schedule or a jumped clock is noticed
 CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which tells that beat lives
 
