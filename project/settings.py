@@ -361,7 +361,9 @@ CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which t
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "project.logs.Line", "format": "%(levelname)-7s %(name)s: %(message)s"}
+    },
     "filters": {"store_away": {"()": "project.logs.StoreAway"}},
     "handlers": {
         "console": {
@@ -375,5 +377,6 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "django": {"level": "INFO", "handlers": []},  # else every line is written twice
+        "django.server": {"level": "INFO", "handlers": [], "propagate": True},
     },
 }
