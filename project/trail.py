@@ -77,7 +77,7 @@ def note(request: HttpRequest, status: int, text: str, match: ResolverMatch) -> 
     model = model_of(match)
     try:
         LogEntry.objects.create(
-            user_id=request.user.pk,
+            user=request.user,
             content_type=ContentType.objects.get_for_model(model) if model else None,
             object_id=match.kwargs.get("pk"),
             object_repr=request.path[:200],

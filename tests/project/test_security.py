@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.conf import settings as django_settings
 from django.test import Client
 from pytest_django import Settings
 
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.django_db
 PEOPLE = ("/upload/", "/files/", "/admin/login/", "/api/v1/docs/", "/password/set/", "/nowhere/")
 SECRET = re.compile(
     r"""(?ix) (?:secret|password|passwd|api_?key|access_?key|token) (?:_key)? ["']? \s* [:=] \s*
-    ["'] (?P<value>[^"'\s]{6,}) ["']"""
+    ["'] [^"'\s]{6,} ["']"""
 )
 
 
@@ -95,11 +94,14 @@ def tracked(*patterns: str) -> list[str]:
 
 def test_no_secret_is_in_the_tree() -> None:
     """Of what runs in production: tests and load tests have passwords of nobody."""
+    assert SECRET.search('SECRET_KEY = "0123456789"')
+    assert SECRET.search("'PASSWORD': 'correct horse'".replace(" h", "-h"))
     for file in tracked("*.py", "*.html", "*.js", "*.toml", "Dockerfile"):
-        if file.startswith(("tests/", "loadtest/")):
-            continue
-        found = [match["value"] for match in SECRET.finditer((ROOT / file).read_text())]
-        assert found == [], file
+        if not file.startswith(("tests/", "loadtest/")):
+            lines = (ROOT / file).read_text().splitlines()
+            # What only looks like one has been looked at, and says so.
+            found = [line for line in lines if SECRET.search(line) and "noqa: S105" not in line]
+            assert found == [], file
 
 
 @pytest.mark.parametrize(
@@ -134,17 +136,31 @@ def test_the_error_behind_a_stack_makes_no_line_of_its_own() -> None:
     assert all(line.startswith("    ") and line.isprintable() for line in others)
 
 
-def test_every_logger_writes_such_lines(settings: Settings) -> None:
-    logging_settings = django_settings.LOGGING
-    assert logging_settings["formatters"] == {
-        "line": {"()": "project.logs.Line", "format": "%(levelname)-7s %(name)s: %(message)s"}
-    }
-    assert [one["formatter"] for one in logging_settings["handlers"].values()] == ["line"]
-    root = logging.getLogger()
-    assert any(isinstance(one.formatter, Line) for one in root.handlers)
+@pytest.mark.parametrize("name", ["", "django.request", "django.server", "uploads", "celery"])
+def test_every_logger_writes_such_lines(name: str) -> None:
+    logger: logging.Logger | None = logging.getLogger(name)
+    found: list[logging.Handler] = []
+    while logger:
+        found += logger.handlers
+        logger = logger.parent if logger.propagate else None
+    streams = [one for one in found if type(one) is logging.StreamHandler]
+    assert [type(one.formatter) for one in streams] == [Line]
 
 
 def test_a_body_has_a_limit(client: Client, settings: Settings) -> None:
     body = b'{"title": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
     answer = client.post("/api/v1/auth/token/login/", body, "application/json")
     assert answer.status_code in (400, 413)
+
+
+def test_every_answer_that_the_docs_give_has_the_test_that_they_name() -> None:
+    text = (ROOT / "docs/security.md").read_text()
+    rows = [row for row in text.splitlines() if row.startswith("| ") and "---" not in row]
+    assert len(rows) > 25
+    for row in rows:
+        if row.startswith("| threat"):
+            continue
+        named = re.findall(r"`(tests/\S+\.py)(?:::(\w+))?`", row)
+        assert named, row
+        for file, name in named:
+            assert f"def {name or 'test_'}" in (ROOT / file).read_text(), (file, name)
