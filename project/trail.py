@@ -40,8 +40,11 @@ class Trail:
 
 
 def is_staff(request: HttpRequest) -> bool:
-    """Tell who has asked. A token counts, too: REST framework leaves its user in the request."""
-    return bool(request.user.is_staff)
+    """Tell who has asked. A token counts, too: REST framework leaves its user in the request.
+
+    Who has just deleted the own account is nobody any more, and the entries went with it.
+    """
+    return request.user.is_staff and request.user.pk is not None
 
 
 def deed(request: HttpRequest, match: ResolverMatch) -> str:
@@ -71,13 +74,14 @@ def model_of(match: ResolverMatch) -> type[Model] | None:
 
 
 def note(request: HttpRequest, status: int, text: str, match: ResolverMatch) -> None:
+    user = int(request.user.pk or 0)
     flag = ADDITION if status in (201, 202) else CHANGE
     if request.method == "DELETE":
         flag = DELETION
     model = model_of(match)
     try:
         LogEntry.objects.create(
-            user=request.user,
+            user_id=user,
             content_type=ContentType.objects.get_for_model(model) if model else None,
             object_id=match.kwargs.get("pk"),
             object_repr=request.path[:200],
@@ -85,4 +89,4 @@ def note(request: HttpRequest, status: int, text: str, match: ResolverMatch) -> 
             change_message=text,
         )
     except Error as error:
-        logger.error("no entry for what user %s did: %s: %s", request.user.pk, text, error)
+        logger.error("no entry for what user %s did: %s: %s", user, text, error)
