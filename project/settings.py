@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from environs import Env, validate
 from environs.exceptions import EnvError
@@ -82,6 +83,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.py
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "project.policy.Policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -90,6 +92,7 @@ MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.p
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "project.trail.Trail",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -97,6 +100,7 @@ WSGI_APPLICATION = "project.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "project" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -309,6 +313,22 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
+# What a page may load and do: its own files, nothing inline. Previews come from the bucket, too.
+BUCKET = ["https://*.amazonaws.com"] if env.str("S3_BUCKET", "") else []
+if BUCKET and (found := urlsplit(env.str("S3_ENDPOINT_URL", ""))).netloc:
+    BUCKET = [f"{found.scheme}://{found.netloc}", f"{found.scheme}://*.{found.netloc}"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:", *BUCKET],
+        "media-src": ["'self'", *BUCKET],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
 # --- Mail -----------------------------------------------------------------------------------------
 
 
@@ -361,7 +381,9 @@ CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which t
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "project.logs.Line", "format": "%(levelname)-7s %(name)s: %(message)s"}
+    },
     "filters": {"store_away": {"()": "project.logs.StoreAway"}},
     "handlers": {
         "console": {
@@ -375,5 +397,6 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "django": {"level": "INFO", "handlers": []},  # else every line is written twice
+        "django.server": {"level": "INFO", "handlers": [], "propagate": True},
     },
 }

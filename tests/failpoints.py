@@ -55,6 +55,7 @@ STEPS = {
         "drain_spill": "after_read",
         "load_marks": "after_read",
         "drop_seen": "after_read",
+        "aggregate": "after_apply",
         "set_aside": "after_apply",
         "apply": "after_apply",
         "roll_up": "after_apply",
