@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "catalog.pages.shortcut.Shortcut",  # a prepared page needs none of those below
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "project.policy.Policy",
+    "project.bodies.Bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -245,7 +246,7 @@ COUNTERS_BATCH_EVENTS = env.int("COUNTERS_BATCH_EVENTS", 50_000, validate=positi
 # --- Uploads --------------------------------------------------------------------------------------
 
 UPLOADS_MAX_BYTES = env.int("UPLOADS_MAX_BYTES", 100 * 1024**2, validate=positive)
-# In a process of the web server, which has 8 threads: slow clients leave one to all others.
+# In a process of the web server, which has 8 threads: slow clients leave one to readers.
 UPLOADS_AT_ONCE = env.int("UPLOADS_AT_ONCE", 7, validate=positive)
 UPLOADS_REFUSED: list[str] = env.list(
     "UPLOADS_REFUSED",
