@@ -84,6 +84,7 @@ MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.p
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "project.policy.Policy",
+    "project.bodies.Bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -258,7 +259,7 @@ COUNTERS_BATCH_EVENTS = env.int(
 # --- Uploads --------------------------------------------------------------------------------------
 
 UPLOADS_MAX_BYTES = env.int("UPLOADS_MAX_BYTES", 100 * 1024**2, validate=positive)
-# In a process of the web server, which has 8 threads: slow clients leave one to all others.
+# In a process of the web server, which has 8 threads: slow clients leave one to readers.
 UPLOADS_AT_ONCE = env.int("UPLOADS_AT_ONCE", 7, validate=positive)
 UPLOADS_REFUSED: list[str] = env.list(
     "UPLOADS_REFUSED",
