@@ -197,7 +197,21 @@ def database() -> dict[str, Any]:
             **config.get("OPTIONS", {}),
         }
     elif config["ENGINE"] == "django.db.backends.sqlite3":
-        config["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+        # One writes while others read. Who is to write says so at once, and waits for its turn.
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode = WAL",
+        }
+    elif config["ENGINE"] == "django.db.backends.mysql":
+        config["ENGINE"] = "project.mysql"
+        # Only MariaDB has the one in a comment. MySQL keeps a claim until its client is gone.
+        limits = "innodb_lock_wait_timeout = 10 /*M! , idle_transaction_timeout = 30 */"
+        config["OPTIONS"] = {
+            "connect_timeout": 3,
+            "init_command": f"SET SESSION {limits}",
+            **config.get("OPTIONS", {}),
+        }
     return config
 
 

@@ -1,12 +1,23 @@
+import os
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
+from django.db import connection
 from django.db.models.signals import post_migrate
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out, on another database, what is about PostgreSQL itself."""
+    if connection.vendor != "postgresql":
+        left_out = [item for item in items if item.get_closest_marker("postgres")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +47,15 @@ def django_assert_num_queries(
     """
     ContentType.objects.get_for_models(*apps.get_models(), for_concrete_models=False)
     return django_assert_num_queries
+
+
+@pytest.fixture
+def database_environment(db: None) -> dict[str, str]:
+    """The variables by which another process finds the test's database."""
+    name = str(connection.settings_dict["NAME"])
+    url = os.environ.get("DATABASE_URL", "")
+    if not url:
+        return {"POSTGRES_DB": name}
+    if connection.vendor == "sqlite":
+        return {"DATABASE_URL": f"sqlite:///{name}"}
+    return {"DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl()}
