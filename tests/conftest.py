@@ -1,6 +1,4 @@
-import os
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.apps import apps
@@ -47,15 +45,3 @@ def django_assert_num_queries(
     """
     ContentType.objects.get_for_models(*apps.get_models(), for_concrete_models=False)
     return django_assert_num_queries
-
-
-@pytest.fixture
-def database_environment(db: None) -> dict[str, str]:
-    """The variables by which another process finds the test's database."""
-    name = str(connection.settings_dict["NAME"])
-    url = os.environ.get("DATABASE_URL", "")
-    if not url:
-        return {"POSTGRES_DB": name}
-    if connection.vendor == "sqlite":
-        return {"DATABASE_URL": f"sqlite:///{name}"}
-    return {"DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl()}

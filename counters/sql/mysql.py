@@ -27,12 +27,12 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     table, key, counter = names_of(model)
     added = rows("added", id="BIGINT", views="BIGINT")
     joined = f"{added} STRAIGHT_JOIN {table} AS target ON target.{key} = added.id"
+    update = f"UPDATE {joined} SET target.{counter} = target.{counter} + added.views"  # noqa: S608
+    look = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
     given = as_json(counts.items())
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {joined} SET target.{counter} = target.{counter} + added.views", [given]
-        )
-        cursor.execute(f"SELECT target.{key}, target.{counter} FROM {joined}", [given])  # noqa: S608
+        cursor.execute(update, [given])
+        cursor.execute(look, [given])
         return dict(cursor.fetchall())
 
 
@@ -70,7 +70,7 @@ def move_marks(moves: Sequence[Move], now: datetime) -> int:
             ON mark.session = move.session AND mark.{partition} = move.number
             AND mark.seq = move.old
         SET mark.seq = move.seq, mark.spilled = move.spilled, mark.updated_at = %s
-    """
+    """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [as_json(moves), connection.ops.adapt_datetimefield_value(now)])
         return int(cursor.rowcount)

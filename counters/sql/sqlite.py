@@ -1,4 +1,4 @@
-"""SQLite from 3.35: `json_each` makes rows of a text. There is one writer at a time, and no lock."""
+"""SQLite from 3.35: `json_each` makes rows of a text. There is one writer at a time: no locks."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -11,6 +11,7 @@ from counters import workers
 from counters.log import get_log
 from counters.workers import Workers
 from eventlog import Log
+from tests import databases
 from tests.eventlog.proxy import Proxy
 
 AT = 1_763_683_200_000  # 2025-11-21 00:00 UTC, in ms
@@ -86,12 +87,12 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
 
 
 @pytest.fixture
-def environment(prefix: str, database_environment: dict[str, str]) -> dict[str, str]:
+def environment(prefix: str, db: None) -> dict[str, str]:
     """The environment of a process that works on the test's database and log."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "EVENTLOG_PREFIX": prefix,
         "EVENTLOG_PARTITIONS": "2",
-        **database_environment,
+        **databases.environment(),
     }

@@ -9,6 +9,7 @@ from django.core.files.base import ContentFile
 from pytest_django import Settings
 
 from eventlog import RedisQueue
+from tests import databases
 from tests.eventlog.proxy import Proxy
 from tests.uploads.sandboxes import Sandbox
 from uploads import outbox, sweep
@@ -88,7 +89,7 @@ def upload(make_file: MakeFile) -> Upload:
 
 
 @pytest.fixture
-def environment(prefix: str, media: Path, database_environment: dict[str, str]) -> dict[str, str]:
+def environment(prefix: str, media: Path, db: None) -> dict[str, str]:
     """The environment of a process that works on the test's database, queue and storage."""
     return {
         **os.environ,
@@ -96,7 +97,7 @@ def environment(prefix: str, media: Path, database_environment: dict[str, str]) 
         "EVENTLOG_PREFIX": prefix,
         "MEDIA_ROOT": str(media),
         "PYTHONPATH": ".",
-        **database_environment,
+        **databases.environment(),
     }
 
 
