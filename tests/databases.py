@@ -22,7 +22,11 @@ def take_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """Close the connection; until `monkeypatch` is undone, nobody gets a new one."""
     connection.close()
     settings = connection.settings_dict
-    nowhere = {"sqlite": {"NAME": "/nowhere/database"}}.get(connection.vendor, {"HOST": "/nowhere"})
+    nowhere = {
+        "postgresql": {"HOST": "/nowhere"},
+        "mysql": {"HOST": "127.0.0.1", "PORT": "1"},
+        "sqlite": {"NAME": "/nowhere/database"},
+    }[connection.vendor]
     options = {key: value for key, value in settings["OPTIONS"].items() if key != "unix_socket"}
-    for key, value in {"OPTIONS": options, **nowhere}.items():
+    for key, value in {**nowhere, "OPTIONS": options}.items():
         monkeypatch.setitem(settings, key, value)

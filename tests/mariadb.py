@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 from urllib.parse import quote
@@ -63,9 +64,12 @@ class MariaDB(Store):
         return f"mysql://root@localhost/{DATABASE}?unix_socket={path}"
 
     def ready(self) -> bool:
+        path = str(self.sockets / SOCKET)
         try:
-            connection = pymysql.connect(unix_socket=str(self.sockets / SOCKET), user="root")
-        except pymysql.OperationalError:
+            with socket.socket(socket.AF_UNIX) as trial:
+                trial.connect(path)  # PyMySQL leaves its own open when this fails
+            connection = pymysql.connect(unix_socket=path, user="root")
+        except (OSError, pymysql.OperationalError):
             return False
         with connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8mb4")
