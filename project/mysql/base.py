@@ -13,7 +13,7 @@ class SchemaEditor(schema.DatabaseSchemaEditor):
     """Gives every table a collation that compares texts as they are, and knows no padding."""
 
     @property
-    def sql_create_table(self) -> str:
+    def sql_create_table(self) -> str:  # type: ignore[override]  # the server decides
         name = "utf8mb4_nopad_bin" if self.connection.mysql_is_mariadb else "utf8mb4_0900_bin"
         plain = schema.DatabaseSchemaEditor.sql_create_table
         return f"{plain} CHARACTER SET utf8mb4 COLLATE {name}"
