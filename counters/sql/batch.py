@@ -44,4 +44,5 @@ def names_of(model: type[models.Model]) -> list[str]:
 
 def as_json(rows: Iterable[Sequence[Any]]) -> str:
     """Return the rows as an array of arrays; times as the database writes them."""
-    return json.dumps(list(rows), default=connection.ops.adapt_datetimefield_value)
+    write = connection.ops.adapt_datetimefield_value
+    return json.dumps(list(rows), default=write, separators=(",", ":"))

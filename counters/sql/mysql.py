@@ -1,7 +1,9 @@
 """MariaDB from 10.6 and MySQL from 8.0: `JSON_TABLE` makes rows of a text."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
@@ -9,6 +11,16 @@ from django.db import connection, models
 from counters.figures import HourTotal
 from counters.models import Mark, Rollup
 from counters.sql.batch import Added, Move, as_json, names_of, quoted
+
+AT_ONCE = 100_000
+"""Rows in one statement: 4 MB. A server takes no longer one than its max_allowed_packet: 16 MB."""
+
+
+def parts(given: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield what is given as the texts for as few statements as may be: mostly for one."""
+    left = iter(given)
+    while part := list(islice(left, AT_ONCE)):
+        yield as_json(part)
 
 
 def rows(name: str, **columns: str) -> str:
@@ -29,11 +41,13 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     joined = f"{added} STRAIGHT_JOIN {table} AS target ON target.{key} = added.id"
     update = f"UPDATE {joined} SET target.{counter} = target.{counter} + added.views"  # noqa: S608
     look = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
-    given = as_json(counts.items())
+    found: dict[int, int] = {}
     with connection.cursor() as cursor:
-        cursor.execute(update, [given])
-        cursor.execute(look, [given])
-        return dict(cursor.fetchall())
+        for part in parts(counts.items()):
+            cursor.execute(update, [part])
+            cursor.execute(look, [part])
+            found.update(cursor.fetchall())
+    return found
 
 
 def add_rollups(content_type: ContentType, added: Sequence[Added]) -> None:
@@ -45,7 +59,8 @@ def add_rollups(content_type: ContentType, added: Sequence[Added]) -> None:
         ON DUPLICATE KEY UPDATE views = views + added.more
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type.pk, as_json(added)])
+        for part in parts(added):
+            cursor.execute(statement, [content_type.pk, part])
 
 
 def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None:

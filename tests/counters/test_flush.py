@@ -19,6 +19,7 @@ from counters.flush import counted, flush, flush_all, flush_for
 from counters.log import get_log
 from counters.models import Batch, Mark, Partition, Rollup, SetAside, Spilled
 from counters.record import record
+from counters.sql import mysql
 from eventlog import Full, Log
 from tests.counters.conftest import AT, HOUR
 
@@ -378,4 +379,17 @@ def test_random_views_add_up(log: Log, contents: list[Content], counts: Counts) 
     flush_all()
 
     assert counts() == [expected[pk] for pk in sorted(expected)]
+    assert not list(differences())
+
+
+def test_a_batch_that_is_too_large_for_one_statement_is_counted(
+    page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql, "AT_ONCE", 2)  # the other databases have no limit in reach
+    for _ in range(5):
+        record(page, contents)
+
+    flush_all()
+
+    assert counts() == [5, 5, 5]
     assert not list(differences())
