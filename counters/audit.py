@@ -14,7 +14,7 @@ from django.db.models import F, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from counters import published
+from counters import published, sql
 from counters.figures import Audit, HourTotal
 from counters.log import get_log
 from counters.models import Adjustment, Mark, Partition, Rollup
@@ -122,7 +122,7 @@ def repair(difference: Difference) -> int | None:
     model = countable_models()[difference.label]
     of_target = {"content_type": content_type_of(model), "target_id": difference.target}
     with transaction.atomic():
-        row = model._base_manager.select_for_update(of=("self",)).filter(pk=difference.target)
+        row = sql.lock(model._base_manager.filter(pk=difference.target))
         if not list(row.values_list("pk")):
             return None
         views = Rollup.objects.filter(**of_target).aggregate(n=Sum("views"))["n"] or 0

@@ -79,6 +79,7 @@ def test_partitions_that_share_contents_do_not_deadlock(
     assert set(Text.objects.filter(pk__in=[t.pk for t in shared]).values_list("counter")) == {(90,)}
 
 
+@pytest.mark.postgres  # elsewhere a row has no such lock: the editor waits until the commit
 def test_an_editor_who_attaches_content_does_not_wait_for_a_flush(
     page: Page, contents: list[Content]
 ) -> None:

@@ -238,6 +238,7 @@ def test_an_append_is_sent_once_and_not_at_all_while_the_circuit_is_open(
     open_queue: OpenQueue, proxy: Proxy, server: redis.Redis
 ) -> None:
     errands = open_queue(proxy.url, timeout=0.2)
+    errands.append(b"none", AT)  # connected now, and signed in where there is a password
     proxy.fault = Fault.SWALLOW
 
     with pytest.raises(Away):
@@ -245,10 +246,10 @@ def test_an_append_is_sent_once_and_not_at_all_while_the_circuit_is_open(
     with pytest.raises(Refused, match="circuit breaker"):
         errands.append(b"two", AT)
 
-    assert server.xlen(errands.key) == 1
+    assert server.xlen(errands.key) == 2
     proxy.fault = Fault.NONE
     wait_until(lambda: not errands.breaker.is_open or appended(errands))
-    assert server.xlen(errands.key) == 2
+    assert server.xlen(errands.key) == 3
 
 
 def appended(errands: RedisQueue) -> bool:

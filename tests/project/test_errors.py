@@ -13,6 +13,7 @@ from catalog.pages.models import Page
 from counters.models import Spilled
 from project import errors
 from project.logs import StoreAway
+from tests import databases
 from tests.eventlog.proxy import Proxy
 
 
@@ -56,8 +57,7 @@ def test_without_the_database_the_answer_is_503(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = Page.objects.create(title="A page")
-    connection.close()
-    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+    databases.take_away(monkeypatch)
 
     answer = client.get(f"/api/v1/pages/{page.pk}/")
 

@@ -70,6 +70,7 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
     ("url", "engine"),
     [
         ("postgres://u:p@h:5433/n?sslmode=require", "postgresql"),
+        ("mysql://u:p@h:3307/n", "project.mysql"),
         ("sqlite:////tmp/footfall.sqlite3", "sqlite3"),
     ],
 )

@@ -15,6 +15,7 @@ from catalog.pages.models import Content, Page
 from counters.audit import differences, repair
 from counters.flush import flush, flush_all
 from counters.models import Spilled
+from tests import databases
 from tests.catalog.pages.making import make_contents, make_page, make_text
 from tests.catalog.pages.reading import Reader
 from tests.counters.test_concurrency import run_at_once
@@ -241,8 +242,7 @@ def test_prepared_page_is_answered_without_the_database(
 ) -> None:
     page, other = make_page(make_text()), make_page()
     before = read(client, page)
-    connection.close()
-    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+    databases.take_away(monkeypatch)
 
     after, unprepared = read(client, page), client.get(address(other))
 
