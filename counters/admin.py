@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from counters import dashboard
+from counters.admin_reset import ResettableAdmin
 from counters.figures import Audit
 from counters.models import Adjustment, Batch, Dashboard, Partition, SetAside
 from counters.spill import replay
@@ -110,21 +111,30 @@ def address(site: admin.AdminSite, request: HttpRequest, target: Model) -> str:
         return ""
 
 
-class ChartedAdmin(ModelAdmin):
-    """Base class of the admin of a countable model: shows its views over time, below the fields."""
+SHOWN = ("views_chart", "reset_link")
+
+
+class ChartedAdmin(ResettableAdmin):
+    """Base class of the admin of a countable model: shows its views over time, below the fields.
+
+    The counter can be set by hand from there, and from the list.
+    """
 
     class Media:
         css = {"all": ["counters/dashboard.css"]}
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*super().get_readonly_fields(request, obj), "views_chart")
+        return (*super().get_readonly_fields(request, obj), *SHOWN)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [field for field in super().get_fields(request, obj) if field != "views_chart"]
+        return [field for field in super().get_fields(request, obj) if field not in SHOWN]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        return [*fieldsets, (None, {"fields": ["views_chart"]})] if obj else fieldsets
+        if not obj:
+            return fieldsets
+        shown = SHOWN if self.has_reset_permission(request, obj) else SHOWN[:1]
+        return [*fieldsets, (None, {"fields": list(shown)})]
 
     @admin.display(description=_("views over time"))
     def views_chart(self, target: Model) -> str:

@@ -1,13 +1,17 @@
-"""`manage.py counters flush | status | audit [--repair] | ready [PART...]`."""
+"""`manage.py counters flush | status | audit [--repair] | reset MODEL ID | ready [PART...]`."""
 
 from typing import Any
 
+from django.apps import apps
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from counters.audit import carry_out
 from counters.figures import Audit
 from counters.flush import flush_all
 from counters.readiness import PARTS, examine
+from counters.reset import reset
 from counters.status import status
 from eventlog import LogError
 
@@ -27,6 +31,12 @@ class Command(BaseCommand):
         audit.add_argument(
             "--repair", action="store_true", help="set wrong counters to what their rollups say"
         )
+        reset = commands.add_parser("reset", help="set a counter by hand, and note who and why")
+        reset.add_argument("model", help="as the audit names it: pages.content")
+        reset.add_argument("pk", type=int, metavar="ID")
+        reset.add_argument("--to", type=int, default=0, metavar="N", help="0, if not given")
+        reset.add_argument("--why", required=True, help="the reason, which is kept")
+        reset.add_argument("--who", metavar="NAME", help="the user whose decision it is")
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         try:
@@ -78,3 +88,18 @@ class Command(BaseCommand):
             )
         if not audit.differences:
             self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
+
+    def reset(
+        self, model: str, pk: int, to: int, why: str, who: str | None, **options: Any
+    ) -> None:
+        try:
+            by = get_user_model()._default_manager.get_by_natural_key(who) if who else None
+            target = apps.get_model(model)
+            amount = reset(target, pk, to, why, by)
+        except ObjectDoesNotExist as error:
+            raise CommandError(f"There is no user {who}.") from error
+        except (LookupError, TypeError, ValueError) as error:
+            raise CommandError(str(error)) from error
+        if amount is None:
+            raise CommandError(f"There is no {model} {pk}.")
+        self.stdout.write(f"{model} {pk}: set to {to} ({amount:+d}). Views in the log come on top.")
