@@ -237,6 +237,8 @@ PREPARED_SECONDS = env.float("PREPARED_SECONDS", 300.0, validate=validate.Range(
 PREPARED_MAX_BYTES = env.int("PREPARED_MAX_BYTES", 256 * 1024**2, validate=positive)
 COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", 64 * 1024**2, validate=positive)
 COUNTERS_BATCH_EVENTS = env.int("COUNTERS_BATCH_EVENTS", 50_000, validate=positive)
+# Views by the hour are kept for so long, then by the day. The dashboard shows 30 days of them.
+COUNTERS_HOURLY_DAYS = env.int("COUNTERS_HOURLY_DAYS", 400, validate=validate.Range(min=31))
 
 # --- Uploads --------------------------------------------------------------------------------------
 
