@@ -95,8 +95,12 @@ def _move(
 
 
 def fold_totals(model: type[models.Model], day: datetime) -> int:
-    """Fold the totals of one day; return how many rows that removed."""
+    """Fold the totals of one day; return how many rows that removed.
+
+    Not if there are hours of targets again: what is left in the totals tells the next fold of them.
+    """
     kind = content_type_of(model)
+    of_targets = Rollup.objects.filter(content_type=kind, hour__gt=day, hour__lt=day + DAY)
     of_day = HourTotal.objects.filter(content_type=kind, hour__gte=day, hour__lt=day + DAY)
     with transaction.atomic():
         # It must be there to be locked first: a flush locks them in the order of the hours, too.
@@ -104,6 +108,9 @@ def fold_totals(model: type[models.Model], day: datetime) -> int:
         HourTotal.objects.bulk_create([first], ignore_conflicts=True)
         rows = of_day.select_for_update().order_by("hour").values_list("hour", "views")
         hours = {hour: views for hour, views in rows if hour > day}
+        # Looked for under the locks: what a flush adds from now on makes an hour of totals anew.
+        if of_targets.exists():
+            return 0
         # Not all that are there now: a flush may have added an hour since.
         of_day.filter(hour__in=hours).delete()
         sql.add_totals(model, {_number(day): sum(hours.values())})
