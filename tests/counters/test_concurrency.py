@@ -8,11 +8,11 @@ from functools import partial
 from typing import Any
 
 import pytest
-from counters.adjusting import adjust
 from django.db import connection
 from django.db.models import Sum
 
 from catalog.pages.models import Content, Page, PageContent, Text
+from counters.adjusting import adjust
 from counters.audit import differences
 from counters.flush import flush, flush_all
 from counters.models import Adjustment, Rollup

@@ -126,4 +126,5 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except Impossible as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{adjusted.amount:+d}" if adjusted else "it is that already")
+        done = f"{adjusted.amount:+d}. Views in the log come on top." if adjusted else "so already."
+        self.stdout.write(f"{model} {id}: {done}")
