@@ -27,6 +27,8 @@ class Conf:
     PREPARED_MAX_BYTES: int = 256 * MIB
     COUNTERS_BATCH_BYTES: int = 64 * MIB
     COUNTERS_BATCH_EVENTS: int = 50_000
+    COUNTERS_HOURLY_DAYS: int = 400
+    """How long views are kept by the hour; then by the day. The dashboard shows 30 days."""
 
     def __getattribute__(self, name: str) -> Any:
         try:

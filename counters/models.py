@@ -34,6 +34,8 @@ class Partition(models.Model):
     ordinal = models.BigIntegerField(default=0)
     events = models.BigIntegerField(_("events"), default=0)
     """Events applied from this partition so far."""
+    pruned = models.BigIntegerField(default=0)
+    """Those of them whose batches are no longer kept."""
     flushed_at = models.DateTimeField(_("last flush"), null=True)
     flushed_events = models.PositiveIntegerField(_("events in the last flush"), default=0)
     missing = models.BigIntegerField(_("lost in a store, at least"), default=0)

@@ -279,6 +279,10 @@ COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", Conf.COUNTERS_BATCH_BYTES
 COUNTERS_BATCH_EVENTS = env.int(
     "COUNTERS_BATCH_EVENTS", Conf.COUNTERS_BATCH_EVENTS, validate=positive
 )
+# Views by the hour are kept for so long, then by the day. The dashboard shows 30 days of them.
+COUNTERS_HOURLY_DAYS = env.int(
+    "COUNTERS_HOURLY_DAYS", Conf.COUNTERS_HOURLY_DAYS, validate=validate.Range(min=31)
+)
 
 # --- Uploads --------------------------------------------------------------------------------------
 

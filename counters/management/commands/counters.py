@@ -1,5 +1,6 @@
 """`manage.py counters flush | status | audit [--repair] | adjust | ready [PART...]`."""
 
+import time
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -7,13 +8,15 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from counters.adjusting import Impossible, adjust
-from counters.audit import carry_out
+from counters.audit import Progress, carry_out, silent
 from counters.figures import Audit
 from counters.flush import flush_all
 from counters.readiness import PARTS, examine
 from counters.registry import countable_models
 from counters.status import status
 from eventlog import LogError
+
+BAR = 40  # characters
 
 
 class Command(BaseCommand):
@@ -84,7 +87,7 @@ class Command(BaseCommand):
 
     def audit(self, repair: bool, **options: Any) -> None:
         audit = Audit()
-        for line in carry_out(audit, repair):
+        for line in carry_out(audit, repair, self.progress()):
             self.stdout.write(line)
         if not audit.is_clean:
             raise CommandError(
@@ -92,6 +95,23 @@ class Command(BaseCommand):
             )
         if not audit.differences:
             self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
+
+    def progress(self) -> Progress:
+        """Return what draws a bar on a terminal, at most ten times a second."""
+        if not self.stderr.isatty():
+            return silent
+        drawn = 0.0
+
+        def draw(label: str, done: int, of: int) -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn > 0.1 or done == of:
+                drawn = time.monotonic()
+                filled = BAR * done // max(1, of)
+                bar = f"{'#' * filled}{'.' * (BAR - filled)}"
+                end = "\n" if done == of else ""
+                self.stderr.write(f"\r{label:<24} [{bar}] {done:,}/{of:,}", ending=end)
+
+        return draw
 
     def adjust(self, model: str, id: int, who: str | None, **options: Any) -> None:  # noqa: A002
         try:
@@ -106,4 +126,5 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         except Impossible as error:
             raise CommandError(str(error)) from None
-        self.stdout.write(f"{adjusted.amount:+d}" if adjusted else "it is that already")
+        done = f"{adjusted.amount:+d}. Views in the log come on top." if adjusted else "so already."
+        self.stdout.write(f"{model} {id}: {done}")
