@@ -1,13 +1,17 @@
 """What the containers may do, as docker-compose.yml says it."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from project import settings
+
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+SCALED: dict[str, Any] = yaml.safe_load((ROOT / "compose/scale.yml").read_text())["services"]
 STORES = ("db", "redis")
 # What is written, beside the volumes of the stores: temporary files, uploads, PostgreSQL's socket.
 WRITABLE = {"/tmp", "/media/footfall", "/run/postgresql", "/var/lib/postgresql/data", "/data"}  # noqa: S108
@@ -71,3 +75,28 @@ def test_only_the_service_itself_is_published_to_all() -> None:
         if not port.startswith("127.0.0.1:")
     }
     assert published == {"runserver": "8000:8000"}
+
+
+@pytest.mark.parametrize("name", ["pgbouncer", "proxy"])
+def test_what_scaling_adds_is_hardened_as_well(name: str) -> None:
+    service = SCALED[name]
+    users = re.findall(r"^USER (.+)$", (ROOT / service["build"] / "Dockerfile").read_text(), re.M)
+    assert users[-1] in {"postgres", "101:101"}
+    for key in ("read_only", "cap_drop", "security_opt"):
+        assert service[key] == SERVICES["web"][key]
+
+
+def test_everything_that_scales_knows_of_the_pooler() -> None:
+    with_database = {name for name, service in SERVICES.items() if "celery" in str(service)}
+    for name in {"web", *with_database}:
+        assert SCALED[name]["environment"]["DATABASE_POOLED"] == "true"
+    # What a pooler does not pass on, the server is started with.
+    for limit in re.findall(r"-c (\S+)", settings.TIMEOUTS):
+        assert limit in SCALED["db"]["command"]
+
+
+def test_the_proxy_never_sends_a_request_twice() -> None:
+    http, stream = (ROOT / "compose/nginx/nginx.conf").read_text().split("\nstream {")
+    assert "proxy_next_upstream off;" in http
+    assert "keepalive" not in http  # an idle connection may end just when it is taken
+    assert "proxy_next_upstream on;" in stream  # there, a connection that was refused
