@@ -13,7 +13,7 @@ from accounts import tasks
 from project.celery import app
 
 pytestmark = pytest.mark.django_db
-schedule = importlib.import_module("accounts.migrations.0004_sessions")
+schedule = importlib.import_module("accounts.migrations.0005_sessions")
 
 
 def test_sessions_that_have_ended_go() -> None:

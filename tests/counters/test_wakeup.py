@@ -27,7 +27,7 @@ from tests.counters.test_spill import Counts
 
 schedule = importlib.import_module("counters.migrations.0002_schedule")
 figures = importlib.import_module("counters.migrations.0004_figures")
-ledger = importlib.import_module("counters.migrations.0006_ledger")
+ledger = importlib.import_module("counters.migrations.0007_ledger")
 
 
 @pytest.mark.django_db
