@@ -55,13 +55,14 @@ end
 return {{id, prepared[2], numbers}}
 """)
 
-# KEYS: what is prepared, its lease   ARGV: token, milliseconds
-# 1: the caller prepares it. 0: it is there. -1: somebody else prepares it.
+# KEYS: what is prepared, its lease, number of misses   ARGV: token, milliseconds
+# 1: the caller prepares it, which is a miss. 0: it is there. -1: somebody else prepares it.
 LEASE = Script("""
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
 end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
+  redis.call('INCR', KEYS[3])
   return 1
 end
 return -1

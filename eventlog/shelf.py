@@ -71,10 +71,10 @@ class Shelf:
     def lease(self, partition: int, name: str) -> Lease | None:
         """Return the right to put it; None once it is there, or does not come for `PATIENCE`."""
         lease = Lease(partition, name, secrets.token_hex(8))
-        keys = self._keys(partition, prepared(name), f"lease:{name}")
+        keys = self._keys(partition, prepared(name), f"lease:{name}", "misses")
         end = time.monotonic() + PATIENCE
         while True:
-            state = self._try(evaluate, LEASE, 2, *keys, lease.token, LEASE_MS)
+            state = self._try(evaluate, LEASE, 3, *keys, lease.token, LEASE_MS)
             if state == 1:
                 return lease
             if state == 0 or time.monotonic() > end:
@@ -99,6 +99,10 @@ class Shelf:
         cap = self._max_bytes // 2
         arguments = (lease.token, cap, life, body, value, *(number for _, number in numbers))
         return bool(self._try(evaluate, PUT, len(keys), *keys, *arguments))
+
+    def misses(self, partition: int) -> int:
+        """Return how often something was not there and had to be prepared. Raises LogError."""
+        return int(self._try(call, "GET", *self._keys(partition, "misses")) or 0)
 
     def release(self, lease: Lease) -> None:
         """Give the lease back: there is nothing to put."""

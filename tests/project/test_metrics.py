@@ -1,0 +1,111 @@
+"""`/metrics`: true figures, from any process, and what is declared is what is documented."""
+
+import re
+from pathlib import Path
+
+import pytest
+from django.db import DatabaseError
+from django.test import Client
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
+
+from counters import metrics as counting
+from counters.figures import Audit
+from counters.flush import flush
+from counters.models import SetAside
+from counters.record import record
+from tests.catalog.pages.making import make_page, make_text
+from uploads import metrics as files
+from uploads.models import File, Status
+
+pytestmark = pytest.mark.django_db
+DECLARED = {*counting.GAUGES, *counting.COUNTERS, *files.GAUGES}
+
+
+def read(client: Client) -> dict[tuple[str, str], float]:
+    """Return value by name and label, summed up over partitions."""
+    answer = client.get("/metrics")
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/plain; version=")
+    found: dict[tuple[str, str], float] = {}
+    for family in text_string_to_metric_families(answer.content.decode()):
+        for sample in family.samples:
+            label = "".join(v for k, v in sample.labels.items() if k != "partition")
+            key = sample.name, label
+            found[key] = found.get(key, 0) + sample.value
+    return found
+
+
+def test_figures_are_those_of_the_stores(client: Client) -> None:
+    page = make_page(make_text("Salt"))
+    before = read(client)
+    for _ in range(3):
+        record(page)
+    waiting = read(client)
+    flush()
+    counted = read(client)
+
+    name = ("footfall_waiting_events", "")
+    assert (waiting[name] - before[name], counted[name]) == (3, 0)
+    assert counted["footfall_events_total", ""] - before["footfall_events_total", ""] == 3
+    assert counted["footfall_last_batch_events", ""] == 3
+    assert counted["footfall_up", "database"] == counted["footfall_up", "log"] == 1
+
+
+def test_misses_are_reads_that_had_to_prepare(client: Client) -> None:
+    page = make_page(make_text("Salt"))
+    name = ("footfall_prepared_misses_total", "")
+    before = read(client)[name]
+    for _ in range(3):
+        client.get(f"/api/v1/pages/{page.pk}/")
+
+    assert read(client)[name] - before == 1
+
+
+def test_files_are_counted_by_status(client: Client) -> None:
+    File.objects.create(name="a", size=1, status=Status.FAILED)
+
+    found = read(client)
+
+    assert found["footfall_files", "failed"] == 1
+    assert found["footfall_files", "processed"] == 0
+
+
+def test_an_audit_and_what_is_set_aside_are_told(client: Client) -> None:
+    Audit.objects.create(differences=2, finished_at=timezone.now())
+    SetAside.objects.create(partition=0, body=b"?", reason="nonsense", at=0)
+
+    found = read(client)
+
+    assert found["footfall_audit_differences", ""] == 2
+    assert found["footfall_set_aside_events", ""] == 1
+
+
+def test_without_redis_the_rest_is_told(client: Client, settings: Settings) -> None:
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+
+    found = read(client)
+
+    assert (found["footfall_up", "log"], found["footfall_up", "database"]) == (0, 1)
+    assert ("footfall_waiting_events", "") not in found
+    assert found["footfall_spilled_events", ""] == 0
+
+
+def test_without_the_database_the_answer_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(counting, "status", away)
+
+    assert read(client)["footfall_up", "database"] == 0
+
+
+def test_every_name_is_documented_and_used() -> None:
+    text = Path("docs/monitoring.md").read_text()
+    assert set(re.findall(r"^\| `(footfall_\w+)` ", text, re.M)) == DECLARED
+    for path in Path("compose/monitoring").rglob("*.*"):
+        for name in re.findall(r"footfall_\w+", path.read_text()):
+            assert name in DECLARED, f"{path}: {name}"
