@@ -4,6 +4,8 @@ import os
 
 from celery import Celery
 
+from project import identity  # noqa: F401  # tasks have the id of the request that asked for them
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 app = Celery("footfall")

@@ -404,14 +404,22 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "project.logs.Line", "format": "%(levelname)-7s %(name)s: %(message)s"}
+        "text": {"()": "project.logs.Line", "format": "%(levelname)-7s %(name)s: %(message)s"},
+        "json": {
+            "()": "pythonjsonlogger.json.JsonFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s %(process)d",
+            "rename_fields": {"asctime": "at", "levelname": "level", "name": "logger"},
+        },
     },
-    "filters": {"store_away": {"()": "project.logs.StoreAway"}},
+    "filters": {
+        "store_away": {"()": "project.logs.StoreAway"},
+        "of_request": {"()": "project.identity.OfRequest"},
+    },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": "line",
-            "filters": ["store_away"],
+            "formatter": env.str("LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"])),
+            "filters": ["store_away", "of_request"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},

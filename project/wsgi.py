@@ -10,6 +10,7 @@ django = get_wsgi_application()
 
 from catalog.pages.shortcut import Shortcut  # noqa: E402  # once Django is set up
 from project import deadline  # noqa: E402  # it reads the settings
+from project.identity import Identified  # noqa: E402
 
 deadline.install()
-application = Shortcut(django)
+application = Identified(Shortcut(django))

@@ -87,8 +87,8 @@ def test_what_scaling_adds_is_hardened_as_well(name: str) -> None:
 
 
 def test_everything_that_scales_knows_of_the_pooler() -> None:
-    with_database = {name for name, service in SERVICES.items() if "celery" in str(service)}
-    for name in {"web", *with_database}:
+    with_database = {name for name, service in SERVICES.items() if "-A project" in str(service)}
+    for name in {"web", *with_database} - {"flower"}:
         assert SCALED[name]["environment"]["DATABASE_POOLED"] == "true"
     # What a pooler does not pass on, the server is started with.
     for limit in re.findall(r"-c (\S+)", settings.TIMEOUTS):
