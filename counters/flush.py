@@ -295,8 +295,9 @@ def trim(log: Log, claims: Sequence[Claim]) -> None:
             try:
                 log.trim(claim.number, position)
             except LogError as error:
-                logger.warning("the log cannot be trimmed: %s", error)
-                return
+                logger.warning("partition %s cannot be trimmed: %s", claim.number, error)
+                if isinstance(error, Away):
+                    return
 
 
 def flush_for(seconds: float) -> int:

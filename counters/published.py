@@ -14,7 +14,7 @@ from counters.log import get_shelf
 from counters.models import Stale
 from counters.record import partition_for
 from counters.registry import content_type_of
-from eventlog import LogError
+from eventlog import Away, LogError
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +31,9 @@ def homes() -> Homes:
 def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     """Publish new counters, by the names of their targets, wherever there are copies of old ones.
 
-    committed: when they were, by the monotonic clock. Raises LogError. What is not published is put
-    right by the flush of the next view that shows it: that one publishes the sum again.
+    committed: when they were, by the monotonic clock. Raises LogError, after the partitions that
+    could be told. What is not published is put right by the flush of the next view that shows it:
+    that one publishes the sum again.
     """
     shelf = get_shelf()
     partitions = range(settings.EVENTLOG_PARTITIONS)
@@ -42,11 +43,19 @@ def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
         for partition in partitions:
             if mask is None or mask >> partition & 1:
                 by_partition[partition][name] = number
+    error: LogError | None = None
     for partition, own in enumerate(by_partition):
         # A publisher that slept must not undo what was set by hand meanwhile: see `withhold`.
         if time.monotonic() - committed > PATIENCE:
             return
-        shelf.raise_to(partition, own)
+        try:
+            shelf.raise_to(partition, own)
+        except Away:
+            raise
+        except LogError as one:  # its server alone, perhaps
+            error = one
+    if error:
+        raise error
 
 
 def changed(model: type[models.Model], ids: Iterable[int], *, counter: bool = False) -> None:

@@ -12,7 +12,7 @@ from kombu.exceptions import OperationalError
 
 from counters.log import get_log
 from counters.wakeup import QUEUE
-from eventlog import LogError
+from eventlog import Away, LogError
 
 BEAT_PATIENCE = timedelta(seconds=20)
 
@@ -30,10 +30,14 @@ def database() -> None:
 
 
 def log() -> None:
+    """Ask for each partition: in a cluster they are on several servers."""
     try:
-        get_log().length(0)
-    except LogError as error:
+        for partition in range(settings.EVENTLOG_PARTITIONS):
+            get_log().length(partition)
+    except Away as error:
         raise Missing("Redis does not answer") from error
+    except LogError as error:
+        raise Missing(f"Redis does not answer for partition {partition}") from error
 
 
 def worker() -> None:

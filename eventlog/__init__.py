@@ -20,6 +20,7 @@ Entry ids are Redis' own, and nothing rests on them: a clock may jump, a stream 
 """
 
 from eventlog.breaker import CircuitBreaker
+from eventlog.cluster import is_cluster
 from eventlog.entries import Appended, Entry, Number, Position, Slice
 from eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from eventlog.log import Log
@@ -47,5 +48,6 @@ __all__ = [
     "Refused",
     "Shelf",
     "Slice",
+    "is_cluster",
     "partition_of",
 ]
