@@ -59,6 +59,7 @@ class Topology:
             self._look()
         address = self._slots[slot]
         if address is None:
+            self.doubt()
             raise Unreachable(f"no server of {self._hosts()} says who has slot {slot}")
         return address
 
@@ -93,13 +94,13 @@ class Topology:
         try:
             if self._clock() < self._next_look or not self._doubtful:
                 return
+            self._next_look = self._clock() + REFRESH
             # Those first that answered when they were last asked.
             known = list(dict.fromkeys([*self._servers, *self._seeds]))
             random.shuffle(known)
             known.sort(key=lambda address: self.breaker(address).is_open)
             any(self._ask(address) for address in known)
         finally:
-            self._next_look = self._clock() + REFRESH
             self._looking.release()
 
     def _ask(self, address: Address) -> bool:
