@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 
 from django.conf import settings
@@ -35,7 +35,6 @@ def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     could be told. What is not published is put right by the flush of the next view that shows it:
     that one publishes the sum again.
     """
-    shelf = get_shelf()
     partitions = range(settings.EVENTLOG_PARTITIONS)
     by_partition: list[dict[str, int]] = [{} for _ in partitions]
     for name, number in numbers.items():
@@ -43,13 +42,17 @@ def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
         for partition in partitions:
             if mask is None or mask >> partition & 1:
                 by_partition[partition][name] = number
+    _raise_to(by_partition, committed)
+
+
+def _raise_to(by_partition: Sequence[Mapping[str, int]], committed: float) -> None:
     error: LogError | None = None
     for partition, own in enumerate(by_partition):
         # A publisher that slept must not undo what was set by hand meanwhile: see `withhold`.
         if time.monotonic() - committed > PATIENCE:
             return
         try:
-            shelf.raise_to(partition, own)
+            get_shelf().raise_to(partition, own)
         except Away:
             raise
         except LogError as one:  # its server alone, perhaps

@@ -31,13 +31,13 @@ def database() -> None:
 
 def log() -> None:
     """Ask for each partition: in a cluster they are on several servers."""
-    try:
-        for partition in range(settings.EVENTLOG_PARTITIONS):
+    for partition in range(settings.EVENTLOG_PARTITIONS):
+        try:
             get_log().length(partition)
-    except Away as error:
-        raise Missing("Redis does not answer") from error
-    except LogError as error:
-        raise Missing(f"Redis does not answer for partition {partition}") from error
+        except Away as error:
+            raise Missing("Redis does not answer") from error
+        except LogError as error:
+            raise Missing(f"Redis does not answer for partition {partition}") from error
 
 
 def worker() -> None:

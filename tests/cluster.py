@@ -1,9 +1,10 @@
 """A Redis Cluster of real processes on loopback: three masters, each with a replica."""
 
+import signal
 import socket
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
@@ -53,23 +54,25 @@ class Node:
         return found
 
     def slots(self) -> set[int]:
-        """Return the slots that it says are its own: none if it is a replica, or does not answer.
-
-        A line of CLUSTER NODES: id, address, flags, master, three numbers, link, slots...
-        """
-        try:
-            lines = self.ask("CLUSTER", "NODES").splitlines()
-        except LogError:
-            return set()
-        _, _, flags, *others = next(line for line in lines if "myself" in line).split()
-        if "master" not in flags:
-            return set()
+        """Return the slots that it says are its own: none of a replica, or if it is away."""
         found: set[int] = set()
-        for one in others[5:]:
+        for one in self._line()[8:]:
             if not one.startswith("["):  # [slot->-node]: on its way
                 start, _, end = one.partition("-")
                 found |= set(range(int(start), int(end or start) + 1))
         return found
+
+    def follows(self, master: str) -> bool:
+        """Tell whether it says that it is a replica of the server with this name."""
+        return self._line()[3:4] == [master]
+
+    def _line(self) -> list[str]:
+        """Return what it says of itself: id, address, flags, master, 3 numbers, link, slots..."""
+        try:
+            lines = self.ask("CLUSTER", "NODES").splitlines()
+        except LogError:
+            return []
+        return next(line for line in lines if "myself" in line).split()
 
 
 class RedisCluster:
@@ -130,6 +133,20 @@ class RedisCluster:
         """Wait until others say that what `master` had is theirs."""
         others = [node for node in self.nodes if node is not master]
         wait_until(lambda: slots <= set().union(*(node.slots() for node in others)), seconds)
+
+    @contextmanager
+    def cut_off(self, master: Node) -> Iterator[None]:
+        """Let a master answer without passing anything on; for less than the time-out of nodes."""
+        name = master.name
+        replicas = [node.store.process for node in self.nodes if node.follows(name)]
+        for process in filter(None, replicas):
+            process.send_signal(signal.SIGSTOP)
+        try:
+            master.ask("CLIENT", "KILL", "TYPE", "replica")
+            yield
+        finally:
+            for process in filter(None, replicas):
+                process.send_signal(signal.SIGCONT)
 
     def move(self, slot: int, target: Node, pause: float = 0.0) -> int:
         """Move one slot as `redis-cli --cluster reshard` does; return how many keys it had.
