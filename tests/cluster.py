@@ -53,6 +53,11 @@ class Node:
         found: list[bytes] = call(self._pool, "CLUSTER", "GETKEYSINSLOT", slot, 10_000)
         return found
 
+    def all(self, pattern: str = "*") -> list[str]:
+        """Return the names of its keys."""
+        found: list[bytes] = call(self._pool, "KEYS", pattern)
+        return [key.decode() for key in found]
+
     def slots(self) -> set[int]:
         """Return the slots that it says are its own: none of a replica, or if it is away."""
         found: set[int] = set()
@@ -172,7 +177,7 @@ class RedisCluster:
     def forget(self, prefix: str) -> None:
         """Remove all keys that begin with `prefix`."""
         for node in self.masters():
-            for key in call(node._pool, "KEYS", f"{prefix}:*"):
+            for key in node.all(f"{prefix}:*"):
                 node.ask("DEL", key)
 
     def _form(self) -> None:
