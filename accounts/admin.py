@@ -1,6 +1,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
 from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
@@ -10,6 +11,7 @@ from django.utils.translation import ngettext
 from rest_framework.authtoken.models import Token
 
 from accounts.models import User, Welcome
+from counters.admin import ReadOnlyAdmin
 
 
 class WelcomeInline(admin.StackedInline):  # type: ignore[type-arg]
@@ -69,3 +71,20 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
         ended, _by_model = Token.objects.filter(user__in=users).delete()
         text = ngettext("%s token was ended.", "%s tokens were ended.", ended) % ended
         self.message_user(request, text)
+
+
+@admin.register(LogEntry)
+class TrailAdmin(ReadOnlyAdmin):
+    """What staff have done, here and by the API; nobody changes it."""
+
+    list_display = ("action_time", "user", "action_flag", "content_type", "object_repr", "said")
+    list_filter = ("action_flag", "action_time", "content_type")
+    list_select_related = ("user", "content_type")
+    search_fields = ("=user__username", "object_repr")
+    search_help_text = _("The name of a user, or a part of what it was done to.")
+    show_full_result_count = False
+    date_hierarchy = "action_time"
+
+    @admin.display(description=_("what"))
+    def said(self, entry: LogEntry) -> str:
+        return entry.get_change_message()

@@ -4,6 +4,8 @@ import logging
 import threading
 
 from celery import shared_task
+from django.contrib.sessions.models import Session
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from accounts import letters
@@ -40,6 +42,12 @@ def reset_password(address: str) -> None:
     user = User.objects.addressed(address).filter(is_active=True).first()
     if user is not None and user.has_usable_password():
         letters.reset(user).send()
+
+
+@shared_task(name="accounts.clear_sessions")
+def clear_sessions() -> None:
+    """Remove the sessions that have ended."""
+    Session.objects.filter(expire_date__lt=timezone.now()).delete()
 
 
 def ask_for_welcome(pk: int) -> None:

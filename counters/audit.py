@@ -1,21 +1,29 @@
 """The audit: are the invariants true, while views keep coming?
 
 * counter == sum(rollups) + sum(adjustments), for every target;
-* the totals by the hour are the sums of the rollups, for every model;
-* nothing was trimmed above a position, and the mark of a position's session is not below it.
+* the totals by the hour are the sums of the rollups, for every model and day;
+* nothing was trimmed above a position, and the mark of a position's session is not below it;
+* what the batches took is what the partitions gave, and marks and spill are in order.
+
+Nothing is locked, except what is mended. Each comparison is one statement about some thousand
+targets or one day, so it sees one moment, and holds no snapshot for longer than that.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connection, models, transaction
-from django.db.models import F, OuterRef, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import F, Max, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, TruncDay
 from django.utils import timezone
 
-from counters import published
+from counters import published, sql
+from counters.events import BIGINT
 from counters.figures import Audit, HourTotal
+from counters.invariants import broken_batches, broken_marks, broken_spill
 from counters.log import get_log
 from counters.models import Adjustment, Mark, Partition, Rollup
 from counters.registry import (
@@ -28,6 +36,14 @@ from counters.registry import (
 from eventlog import LogError
 
 KEPT_LINES = 100
+AT_ONCE = 5_000  # targets that one statement compares
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being compared, the last id compared and the highest one."""
+
+
+def silent(label: str, done: int, of: int) -> None:
+    """Show no progress."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +59,7 @@ class Difference:
         return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
 
 
-def carry_out(audit: Audit, repair: bool = False) -> Iterator[str]:
+def carry_out(audit: Audit, repair: bool = False, progress: Progress = silent) -> Iterator[str]:
     """Look at everything, yield a line for each thing that is wrong, and note the result.
 
     repair: mend the counters too. Raises LogError or DatabaseError if a store is away.
@@ -51,7 +67,7 @@ def carry_out(audit: Audit, repair: bool = False) -> Iterator[str]:
     audit.started_at = timezone.now()
     audit.save()
     try:
-        for line in _findings(audit, repair):
+        for line in _findings(audit, repair, progress):
             if len(audit.lines) < KEPT_LINES:
                 audit.lines.append(line)
             yield line
@@ -63,14 +79,15 @@ def carry_out(audit: Audit, repair: bool = False) -> Iterator[str]:
         audit.save()
 
 
-def _findings(audit: Audit, mend: bool) -> Iterator[str]:
+def _findings(audit: Audit, mend: bool, progress: Progress) -> Iterator[str]:
     audit.repaired = mend
-    for difference in differences():
+    for difference in differences(progress):
         audit.differences += 1
         yield f"{difference}{_mended(difference) if mend else ''}"
-    for line in (*broken_totals(), *broken_positions()):
-        audit.broken += 1
-        yield line
+    for look in (broken_totals, broken_positions, broken_batches, broken_marks, broken_spill):
+        for line in look():
+            audit.broken += 1
+            yield line
 
 
 def _mended(difference: Difference) -> str:
@@ -78,18 +95,32 @@ def _mended(difference: Difference) -> str:
     return "; deleted meanwhile" if expected is None else f"; set to {expected}"
 
 
-def differences() -> Iterator[Difference]:
-    """Yield every target that differs, model by model.
+def differences(progress: Progress = silent) -> Iterator[Difference]:
+    """Yield every target that differs, model by model, in the order of the ids.
 
-    One statement per model sees one moment: a flush commits before it or after it.
+    A statement sees one moment: a flush commits before it or after it.
     """
     for label, model in sorted(countable_models().items()):
-        with connection.cursor() as cursor:
-            content_type = content_type_of(model)
-            cursor.execute(_comparison(model), [content_type.pk, content_type.pk])
-            while rows := cursor.fetchmany(1000):
-                for row in rows:
-                    yield Difference(label, *map(int, row))
+        kind, statement = content_type_of(model).pk, _comparison(model)
+        highest = model._base_manager.aggregate(n=Max("pk"))["n"] or 0
+        for after, last in _ranges(model):
+            with connection.cursor() as cursor:
+                span = (after, last)
+                cursor.execute(statement, [kind, *span, kind, *span, *span])
+                rows = cursor.fetchall()
+            for row in rows:
+                yield Difference(label, *map(int, row))
+            progress(label, min(last, highest), highest)
+
+
+def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
+    """Yield (after, last): `AT_ONCE` targets each, however their ids are spread."""
+    ids = model._base_manager.order_by("pk").values_list("pk", flat=True)
+    after = -1
+    while (last := ids.filter(pk__gt=after)[AT_ONCE - 1 : AT_ONCE].first()) is not None:
+        yield after, last
+        after = last
+    yield after, BIGINT - 1
 
 
 def _comparison(model: type[models.Model]) -> str:
@@ -103,13 +134,14 @@ def _comparison(model: type[models.Model]) -> str:
         FROM {table} target
         LEFT JOIN (
             SELECT target_id, SUM(views) AS views FROM {rollup}
-            WHERE content_type_id = %s GROUP BY target_id
+            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
         ) rolled ON rolled.target_id = target.{key}
         LEFT JOIN (
             SELECT target_id, SUM(amount) AS amount FROM {adjustment}
-            WHERE content_type_id = %s GROUP BY target_id
+            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
         ) adjusted ON adjusted.target_id = target.{key}
-        WHERE target.{counter} <> COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
+        WHERE target.{key} > %s AND target.{key} <= %s
+            AND target.{counter} <> COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
         ORDER BY target.{key}
     """  # noqa: S608
 
@@ -122,7 +154,7 @@ def repair(difference: Difference) -> int | None:
     model = countable_models()[difference.label]
     of_target = {"content_type": content_type_of(model), "target_id": difference.target}
     with transaction.atomic():
-        row = model._base_manager.select_for_update(of=("self",)).filter(pk=difference.target)
+        row = sql.lock(model._base_manager.filter(pk=difference.target))
         if not list(row.values_list("pk")):
             return None
         views = Rollup.objects.filter(**of_target).aggregate(n=Sum("views"))["n"] or 0
@@ -134,17 +166,32 @@ def repair(difference: Difference) -> int | None:
 
 
 def broken_totals() -> Iterator[str]:
-    """Yield every model whose totals by the hour are not what its rollups add up to."""
+    """Yield every model and day whose totals by the hour are not what its rollups add up to."""
+    totals = HourTotal.objects.order_by()
+    counted = {content_type_of(model).pk for model in countable_models().values()}
+    for kind in sorted(counted | set(totals.values_list("content_type", flat=True).distinct())):
+        days = totals.filter(content_type=kind).annotate(day=TruncDay("hour", tzinfo=UTC))
+        starts = sorted(days.values_list("day", flat=True).distinct())[1:]
+        # Whatever lies before the first day or after the last belongs to it.
+        for since, until in pairwise([None, *starts, None]):
+            yield from _broken_total(kind, since, until)
 
+
+def _broken_total(kind: int, since: datetime | None, until: datetime | None) -> Iterator[str]:
     def views(source: type[Rollup] | type[HourTotal]) -> Coalesce:
         by_model = source._default_manager.filter(content_type=OuterRef("pk")).order_by()
+        if since:
+            by_model = by_model.filter(hour__gte=since)
+        if until:
+            by_model = by_model.filter(hour__lt=until)
         sums = by_model.values("content_type").annotate(n=Sum("views")).values("n")
         return Coalesce(Subquery(sums), Value(0), output_field=models.BigIntegerField())
 
     # One statement, so one moment.
     compared = ContentType.objects.annotate(rolled=views(Rollup), total=views(HourTotal))
-    for model in compared.exclude(rolled=F("total")):
-        yield f"{model}: {model.rolled} views in the rollups, {model.total} in the totals"
+    for model in compared.filter(pk=kind).exclude(rolled=F("total")):
+        when = f" from {since:%Y-%m-%d}" if since else f" until {until:%Y-%m-%d}" if until else ""
+        yield f"{model}{when}: {model.rolled} views in the rollups, {model.total} in the totals"
 
 
 def broken_positions() -> Iterator[str]:

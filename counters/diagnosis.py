@@ -17,6 +17,7 @@ from counters.workers import Workers
 OVERDUE = 10.0  # seconds after which an event should have been counted
 # Together with the refresh of the page, red within 15 seconds.
 QUIET = timedelta(seconds=8)  # without a flush
+TOLD = timedelta(days=7)  # after a loss in a store
 TICKLESS = timedelta(seconds=10)  # without a tick of beat, which notes them every 5 seconds
 
 
@@ -189,6 +190,26 @@ def events_are_set_aside(facts: Facts) -> Finding | None:
     )
 
 
+def a_store_has_lost_events(facts: Facts) -> Finding | None:
+    missed_at = facts.status.missed_at
+    if missed_at is None or facts.now - missed_at > TOLD:
+        return None
+    count = facts.status.missing
+    return Finding(
+        Level.AMBER,
+        ngettext(
+            "At least %s event was lost inside a store.",
+            "At least %s events were lost inside a store.",
+            count,
+        )
+        % number(count),
+        _(
+            "PostgreSQL came back older than what the log keeps, or Redis lost what was in it."
+            " Nothing is to be done here; docs/guarantee.md says what to change."
+        ),
+    )
+
+
 def audit_found_something(facts: Facts) -> Finding | None:
     audit = facts.audit
     if audit is None or audit.finished_at is None or audit.is_clean:
@@ -222,4 +243,5 @@ CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
     workers_are_unknown,
     other_worker_is_missing,
     events_are_set_aside,
+    a_store_has_lost_events,
 )

@@ -2,26 +2,26 @@
 
 from functools import cache
 
-from django.conf import settings
 from django.core.signals import setting_changed
 
+from counters.conf import conf
 from eventlog import RedisLog, Shelf
 
 
 @cache
 def get_log() -> RedisLog:
     """Return this process' log: one set of connections, one circuit breaker."""
-    partitions = settings.EVENTLOG_PARTITIONS
-    cap = settings.EVENTLOG_MAX_BYTES // partitions
+    partitions = conf.EVENTLOG_PARTITIONS
+    cap = conf.EVENTLOG_MAX_BYTES // partitions
     # What is kept of the past must leave room for what comes.
-    retention = min(settings.EVENTLOG_RETENTION_BYTES // partitions, cap // 2)
+    retention = min(conf.EVENTLOG_RETENTION_BYTES // partitions, cap // 2)
     return RedisLog(
-        settings.EVENTLOG_URL,
-        prefix=settings.EVENTLOG_PREFIX,
+        conf.EVENTLOG_URL,
+        prefix=conf.EVENTLOG_PREFIX,
         max_bytes=cap,
-        retention_seconds=settings.EVENTLOG_RETENTION_SECONDS,
+        retention_seconds=conf.EVENTLOG_RETENTION_SECONDS,
         retention_bytes=retention,
-        timeout=settings.EVENTLOG_TIMEOUT_SECONDS,
+        timeout=conf.EVENTLOG_TIMEOUT_SECONDS,
     )
 
 
@@ -29,12 +29,12 @@ def get_log() -> RedisLog:
 def get_shelf() -> Shelf:
     """Return what is prepared beside that log: when one of them is away, so is the other."""
     return Shelf(
-        settings.EVENTLOG_URL,
+        conf.EVENTLOG_URL,
         breaker=get_log().breaker,
-        prefix=settings.EVENTLOG_PREFIX,
-        seconds=settings.PREPARED_SECONDS,
-        max_bytes=settings.PREPARED_MAX_BYTES // settings.EVENTLOG_PARTITIONS,
-        timeout=settings.EVENTLOG_TIMEOUT_SECONDS,
+        prefix=conf.EVENTLOG_PREFIX,
+        seconds=conf.PREPARED_SECONDS,
+        max_bytes=conf.PREPARED_MAX_BYTES // conf.EVENTLOG_PARTITIONS,
+        timeout=conf.EVENTLOG_TIMEOUT_SECONDS,
     )
 
 

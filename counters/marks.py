@@ -1,11 +1,13 @@
 """The marks of a batch: what was counted before, and what is counted now."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from django.utils import timezone
 
 from counters import sql
+from counters.aggregate import View
+from counters.claims import Claim
 from counters.models import Mark
 from eventlog import Entry, Number
 
@@ -88,3 +90,31 @@ class Marks:
                 moved.append(sql.Move(session, partition, before[0], *after))
         Mark.objects.bulk_create(fresh)
         sql.move_marks(moved, now)
+
+
+def load_marks(claims: Sequence[Claim]) -> Marks:
+    """Load the marks of every session that the batch names."""
+    numbers: set[tuple[int, int]] = set()
+    for claim in claims:
+        sessions = {entry.number.session for entry in claim.entries if entry.number}
+        sessions |= {row.session for row in claim.spilled if row.session is not None}
+        numbers |= {(session, claim.number) for session in sessions}
+    return Marks(numbers)
+
+
+def drop_seen(claims: Sequence[Claim], marks: Marks) -> list[View]:
+    """Return what was not counted before; the log goes first, since its order is the marks'."""
+    views: list[View] = []
+    for claim in claims:
+        before = len(views)
+        views += [
+            View(claim.number, at, body, "" if number else entry_id.decode())
+            for entry_id, number, at, _, body in marks.pass_by_log(claim.entries, claim.number)
+        ]
+        views += [
+            View(claim.number, row.at, bytes(row.body))
+            for row in claim.spilled
+            if row.number is None or marks.pass_by_spill(row.number, claim.number)
+        ]
+        claim.fresh = len(views) - before
+    return views

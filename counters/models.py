@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from counters import figures  # noqa: F401  # Django looks for all models here
 from counters.fields import CounterField
+from counters.gaps import missing
 from counters.targets import Target
 from eventlog import Entry, Number, Position
 
@@ -33,14 +34,22 @@ class Partition(models.Model):
     ordinal = models.BigIntegerField(default=0)
     events = models.BigIntegerField(_("events"), default=0)
     """Events applied from this partition so far."""
+    pruned = models.BigIntegerField(default=0)
+    """Those of them whose batches are no longer kept."""
     flushed_at = models.DateTimeField(_("last flush"), null=True)
     flushed_events = models.PositiveIntegerField(_("events in the last flush"), default=0)
+    missing = models.BigIntegerField(_("lost in a store, at least"), default=0)
+    """Events that were in the log and were neither applied nor found there: see `counters.gaps`."""
+    missed_at = models.DateTimeField(_("last loss"), null=True)
 
     class Meta:
         verbose_name = _("partition")
         verbose_name_plural = _("partitions")
 
-    MOVING = ("position", "session", "seq", "ordinal", "events", "flushed_at", "flushed_events")
+    MOVING = (
+        "position", "session", "seq", "ordinal", "events", "flushed_at", "flushed_events",
+        "missing", "missed_at",
+    )  # fmt: skip
 
     def __str__(self) -> str:
         return f"{self.number}"
@@ -58,6 +67,9 @@ class Partition(models.Model):
     def move(self, entries: Sequence[Entry], fresh: int, now: datetime) -> None:
         """Note that `entries` were read and `fresh` events were new; saves nothing."""
         if entries:
+            if lost := missing(self.ordinal, entries):
+                self.missing += lost
+                self.missed_at = now
             last = entries[-1]
             self.position = last.id.decode()
             self.session, self.seq = last.number or (None, None)

@@ -3,17 +3,21 @@
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 
-from django.conf import settings
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
+from django.dispatch import Signal
 
+from counters.aggregate import Sums
+from counters.applied import Counters
+from counters.claims import Claim
+from counters.conf import conf
 from counters.homes import Homes
 from counters.log import get_shelf
-from counters.models import Stale
+from counters.models import Batch, Stale
 from counters.record import partition_for
-from counters.registry import content_type_of
+from counters.registry import content_type_of, countable_models
 from eventlog import Away, LogError
 
 logger = logging.getLogger(__name__)
@@ -22,10 +26,37 @@ AT_ONCE = 1_000  # notes that are worked off in one go
 PATIENCE = 3.0  # seconds after the commit, after which counters are not published any more
 
 
+counted = Signal()
+"""Sent after the commit, once per model: `sender` the model, `counters` {id: its new counter}."""
+
+
 @cache
 def homes() -> Homes:
     """Return where this process knows copies to be. They live for twice PREPARED_SECONDS."""
-    return Homes(life=2 * settings.PREPARED_SECONDS + 60)
+    return Homes(life=2 * conf.PREPARED_SECONDS + 60)
+
+
+def remember(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
+    """Remember from which partitions the targets were viewed: there may be copies."""
+    if batch:
+        read = {claim.number for claim in claims if claim.is_read}
+        has_all = read.issuperset(range(conf.EVENTLOG_PARTITIONS))
+        homes().note(batch.pk, has_all, sums.seen)
+
+
+def publish(counters: Counters, committed: float) -> None:
+    """Renew the copies of the counters, and tell whoever else keeps one. Failing harms nobody."""
+    try:
+        for label, values in counters.items():
+            named = {f"{label}:{pk}": counter for pk, counter in values.items()}
+            raise_counters(named, committed)
+        forget_stale()
+    except LogError as away:
+        logger.warning("the counters were not published: %s", away)
+    for label, values in counters.items():
+        for receiver, error in counted.send_robust(countable_models()[label], counters=values):
+            if isinstance(error, Exception):
+                logger.error("%r failed", receiver, exc_info=error)
 
 
 def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
@@ -35,30 +66,44 @@ def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     could be told. What is not published is put right by the flush of the next view that shows it:
     that one publishes the sum again.
     """
-    partitions = range(settings.EVENTLOG_PARTITIONS)
-    by_partition: list[dict[str, int]] = [{} for _ in partitions]
-    for name, number in numbers.items():
-        mask = homes().of(name)
-        for partition in partitions:
-            if mask is None or mask >> partition & 1:
-                by_partition[partition][name] = number
-    _raise_to(by_partition, committed)
+    where = homes().of(numbers)
+    by_partition: list[dict[str, int]] = [{} for _ in range(conf.EVENTLOG_PARTITIONS)]
+    for name, mask in where.items():
+        for partition in partitions_in(mask, len(by_partition)):
+            by_partition[partition][name] = numbers[name]
+    found = {name: 0 for name, mask in where.items() if mask is None}
+    if _raise_to(by_partition, committed, found):
+        homes().note_found(found)
 
 
-def _raise_to(by_partition: Sequence[Mapping[str, int]], committed: float) -> None:
+def _raise_to(
+    by_partition: Sequence[Mapping[str, int]], committed: float, found: dict[str, int]
+) -> bool:
+    """Note in `found` where copies are; return whether all partitions were told in time."""
     error: LogError | None = None
     for partition, own in enumerate(by_partition):
         # A publisher that slept must not undo what was set by hand meanwhile: see `withhold`.
         if time.monotonic() - committed > PATIENCE:
-            return
+            return False
         try:
-            get_shelf().raise_to(partition, own)
+            there = get_shelf().raise_to(partition, own)
         except Away:
             raise
-        except LogError as one:  # its server alone, perhaps
+        except LogError as one:  # in a cluster, its server alone
             error = one
+            continue
+        for name in there:
+            if name in found:
+                found[name] |= 1 << partition
     if error:
         raise error
+    return True
+
+
+@lru_cache(maxsize=1024)
+def partitions_in(mask: int | None, number: int) -> list[int]:
+    """Return the partitions that have a bit in `mask`: each of the `number` if it is None."""
+    return [p for p in range(number) if mask is None or mask >> p & 1]
 
 
 def changed(model: type[models.Model], ids: Iterable[int], *, counter: bool = False) -> None:
@@ -94,7 +139,7 @@ def _forget(notes: Iterable[Stale]) -> None:
         name = f"{kind.app_label}.{kind.model}:{note.target_id}"
         by_partition.setdefault(partition_for(name), set()).add(name)
         if note.counter:
-            for partition in range(settings.EVENTLOG_PARTITIONS):
+            for partition in range(conf.EVENTLOG_PARTITIONS):
                 get_shelf().withhold(partition, [name])
     for partition, names in by_partition.items():
         get_shelf().forget(partition, names)

@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from celery import current_app
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import OperationalError
 
+from counters.conf import conf
 from counters.log import get_log
 from counters.wakeup import QUEUE
 from eventlog import Away, LogError
 
 BEAT_PATIENCE = timedelta(seconds=20)
+BEAT_SYNC = timedelta(seconds=180)  # between two notes, unless `beat_sync_every` says otherwise
 
 
 class Missing(Exception):
@@ -31,7 +32,7 @@ def database() -> None:
 
 def log() -> None:
     """Ask for each partition: in a cluster they are on several servers."""
-    for partition in range(settings.EVENTLOG_PARTITIONS):
+    for partition in range(conf.EVENTLOG_PARTITIONS):
         try:
             get_log().length(partition)
         except Away as error:
@@ -61,7 +62,8 @@ def beat() -> None:
         raise Missing("the flush is not scheduled, or disabled")
     # Beat notes its ticks every few of them; a note from the future is one of a clock gone wrong.
     interval = getattr(flush.schedule, "run_every", timedelta())
-    patience = max(BEAT_PATIENCE, (settings.CELERY_BEAT_SYNC_EVERY + 1) * interval)
+    ticks = current_app.conf.beat_sync_every
+    patience = max(BEAT_PATIENCE, (ticks + 1) * interval) if ticks else BEAT_SYNC + BEAT_PATIENCE
     if not flush.last_run_at or abs(timezone.now() - flush.last_run_at) > patience:
         raise Missing(f"last tick: {flush.last_run_at or 'never'}")
 

@@ -3,14 +3,15 @@
 import time
 from collections.abc import Iterable, Mapping
 
-from django.conf import settings
 from django.db import DatabaseError, models
 
 from counters import events
+from counters.conf import conf
 from counters.log import get_log
 from counters.registry import counted_as
 from counters.spill import spill
 from eventlog import Ambiguous, Number, Refused, partition_of
+from eventlog.failpoints import failpoint
 
 
 class Unacknowledged(Exception):
@@ -51,7 +52,7 @@ def name_of(model: type[models.Model], pk: int) -> str:
 
 def partition_for(name: str) -> int:
     """Return the partition to which the views of the target with this name go."""
-    return partition_of(name, settings.EVENTLOG_PARTITIONS)
+    return partition_of(name, conf.EVENTLOG_PARTITIONS)
 
 
 def append(partition: int, body: bytes, at: int) -> None:
@@ -68,7 +69,9 @@ def append(partition: int, body: bytes, at: int) -> None:
 
 def keep(partition: int, body: bytes, at: int, number: Number | None) -> None:
     """Spill the view, or raise Unacknowledged."""
+    failpoint("before_spill")
     try:
         spill(partition, body, at, number)
     except DatabaseError as error:
         raise Unacknowledged("neither Redis nor the database took the view") from error
+    failpoint("after_spill")

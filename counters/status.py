@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count, Min
 from django.utils import timezone
 
+from counters.conf import conf
 from counters.log import get_log
 from counters.models import Batch, Partition, SetAside, Spilled
 from eventlog import Away, Log, LogError
@@ -60,6 +60,17 @@ class Status:
         return max((age for age in ages if age is not None), default=None)
 
     @property
+    def missing(self) -> int:
+        """Events that a store has lost, at least."""
+        return sum(one.partition.missing for one in self.partitions)
+
+    @property
+    def missed_at(self) -> datetime | None:
+        """When a loss came to light last."""
+        times = [one.partition.missed_at for one in self.partitions]
+        return max((at for at in times if at), default=None)
+
+    @property
     def as_of(self) -> datetime | None:
         """Views up to this moment are in what is read after this; None while the log is away."""
         if self.pending is None:
@@ -97,7 +108,7 @@ def status() -> Status:
 def _partitions() -> list[Partition]:
     """Return every partition, those too that no flush has seen yet."""
     known = {partition.number: partition for partition in Partition.objects.all()}
-    numbers = sorted({*known, *range(settings.EVENTLOG_PARTITIONS)})
+    numbers = sorted({*known, *range(conf.EVENTLOG_PARTITIONS)})
     return [known.get(number) or Partition(number=number) for number in numbers]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from celery import shared_task
 from kombu.exceptions import OperationalError
 
+from counters import fold as folding
 from counters import housekeeping, ranking, wakeup
 from counters.audit import carry_out
 from counters.figures import Audit
@@ -20,6 +21,12 @@ def flush() -> None:
 def prune() -> None:
     """Remove what no count needs any more."""
     housekeeping.prune()
+
+
+@shared_task(name="counters.fold")
+def fold() -> None:
+    """Fold the hours into days that are older than the retention."""
+    folding.fold()
 
 
 @shared_task(name="counters.rank")

@@ -1,4 +1,4 @@
-"""A circuit breaker: while Redis is away, requests find out without asking it."""
+"""A circuit breaker: while a store is away, requests find out without asking it."""
 
 import time
 from collections.abc import Callable

@@ -77,7 +77,7 @@ if redis.call('GET', KEYS[2]) ~= ARGV[1] then
 end
 redis.call('DEL', KEYS[2])
 local life = tonumber(ARGV[3])
-local size = #ARGV[4] + #ARGV[5] + 200 * #KEYS
+local size = #ARGV[4] + #ARGV[5] + 100 * #KEYS
 local spent = redis.call('INCRBY', KEYS[3], size)
 redis.call('PEXPIRE', KEYS[3], 2 * life)
 if spent > tonumber(ARGV[2]) then
@@ -102,16 +102,19 @@ return 1
 
 # KEYS: of numbers   ARGV: numbers
 # Only those that are there, and only upwards: of two publishers, the slower one changes nothing.
+# Answers which are there: the first is 1.
 RAISE = Script("""
-local raised = 0
+local there = {}
 local held = redis.call('MGET', unpack(KEYS))
 for i, number in ipairs(ARGV) do
-  if held[i] and held[i] ~= '-' and tonumber(held[i]) < tonumber(number) then
-    redis.call('SET', KEYS[i], number, 'XX', 'KEEPTTL')
-    raised = raised + 1
+  if held[i] and held[i] ~= '-' then
+    there[#there + 1] = i
+    if tonumber(held[i]) < tonumber(number) then
+      redis.call('SET', KEYS[i], number, 'XX', 'KEEPTTL')
+    end
   end
 end
-return raised
+return there
 """)
 
 # KEYS: stream   ARGV: position's id, session, seq, oldest id to keep, bytes that may be kept

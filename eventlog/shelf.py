@@ -109,14 +109,14 @@ class Shelf:
         for some in _chunks(both):
             self._delete(self._keys(partition, *some))
 
-    def raise_to(self, partition: int, numbers: Mapping[str, int]) -> int:
-        """Raise those numbers that are on the shelf and lower; return how many were."""
-        raised = 0
+    def raise_to(self, partition: int, numbers: Mapping[str, int]) -> list[str]:
+        """Raise those numbers that are on the shelf and lower; return the names of all there."""
+        there: list[str] = []
         for some in _chunks(list(numbers)):
-            keys = self._keys(partition, *(f"number:{name}" for name in some))
+            keys = self._keys(partition, *[f"number:{name}" for name in some])
             values = [numbers[name] for name in some]
-            raised += self._evaluate(RAISE, keys, *values)
-        return raised
+            there += [some[place - 1] for place in self._evaluate(RAISE, keys, *values)]
+        return there
 
     def withhold(self, partition: int, names: Iterable[str]) -> None:
         """Remove numbers that went down, and let none be put for some seconds.

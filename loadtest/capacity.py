@@ -85,7 +85,7 @@ class Model:
     """Events per second that a flusher reads and sums up."""
     retention_seconds: float = 600.0
     retention_bytes: float = 128 * MEGABYTE
-    prepared_bytes: float = 128 * MEGABYTE
+    prepared_bytes: float = 256 * MEGABYTE
 
     def needs(self, load: Load) -> Needs:
         flushes = 1 / load.interval

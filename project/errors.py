@@ -1,6 +1,7 @@
 """What is answered when there is no answer: JSON to a client of the API, always."""
 
 import logging
+import sys
 from typing import Any
 
 from django.db import IntegrityError, InterfaceError, OperationalError
@@ -16,6 +17,7 @@ from counters.record import Unacknowledged
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = "1"  # seconds
+AWAY = (Unacknowledged, OperationalError, InterfaceError)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -26,7 +28,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         logger.warning("answered 409: %s", line)
         text = _("Something else was changed at the same moment. Try again.")
         return Response({"detail": text}, status=status.HTTP_409_CONFLICT)
-    if not isinstance(error, Unacknowledged | OperationalError | InterfaceError):
+    if not isinstance(error, AWAY):
         return rest_exception_handler(error, context)
     logger.warning("answered 503: %s", line)
     return Response(
@@ -44,7 +46,20 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Answer 500, for an error that nobody has foreseen."""
+    """Answer 500, for an error that nobody has foreseen; 503 if a store is away."""
+    if isinstance(sys.exc_info()[1], AWAY):  # Django calls this while it handles the error
+        return away(request)
     if not request.path.startswith("/api/"):
         return defaults.server_error(request)
     return JsonResponse({"detail": _("Something is broken here. It was logged.")}, status=500)
+
+
+def away(request: HttpRequest) -> HttpResponse:
+    """Answer 503 with Retry-After, where Django REST framework has no say: the admin, say."""
+    text = _("A store is away. Try again in a moment.")
+    answer: HttpResponse = JsonResponse({"detail": text})
+    if not request.path.startswith("/api/"):
+        answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    answer.status_code = 503
+    answer["Retry-After"] = RETRY_AFTER
+    return answer

@@ -1,6 +1,7 @@
-"""What the logs leave out."""
+"""What the logs leave out, and that nobody writes lines of his own into them."""
 
 import logging
+import unicodedata
 
 import django.db
 import kombu.exceptions
@@ -26,3 +27,31 @@ class StoreAway(logging.Filter):
             record.args, record.exc_info, record.exc_text = (), None, None
         # The error handler of the API has said so, and why.
         return getattr(record, "status_code", None) != 503
+
+
+class Line(logging.Formatter):
+    """Writes each record so that only its first line begins at the margin.
+
+    Names of files, paths and headers are hearsay: what they have in the way of line ends and other
+    control characters is written as an escape. The stack of an error is indented.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n    ".join(plain(line) for line in super().format(record).split("\n"))
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # of the base class
+        return super().formatMessage(record).replace("\n", "\\n")
+
+
+def plain(line: str) -> str:
+    """Return `line` with its control characters, and all that ends a line, escaped."""
+    if line.isprintable():
+        return line
+    return "".join(map(escaped, line))
+
+
+def escaped(character: str) -> str:
+    # Control, format (it turns the direction of writing), surrogates; line and paragraph ends.
+    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
+        return character.encode("unicode_escape").decode()
+    return character

@@ -9,10 +9,12 @@ import os
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from environs import Env, validate
 from environs.exceptions import EnvError
 
+from counters.conf import Conf
 from eventlog import is_cluster
 from standalone import addresses
 
@@ -79,10 +81,11 @@ INSTALLED_APPS = [
     "uploads",
 ]
 
-MIDDLEWARE = [
+MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.py
     "django.middleware.security.SecurityMiddleware",
-    "catalog.pages.shortcut.Shortcut",  # a prepared page needs none of those below
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "project.policy.Policy",
+    "project.bodies.Bodies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -91,6 +94,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "project.trail.Trail",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -98,6 +102,7 @@ WSGI_APPLICATION = "project.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "project" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -121,6 +126,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en")
+LANGUAGES = [("en", "English"), ("ru", "Русский")]  # each as its own speakers call it
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
@@ -170,6 +176,9 @@ SPECTACULAR_SETTINGS = {
 # --- Stores ---------------------------------------------------------------------------------------
 
 
+TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
+
+
 def database() -> dict[str, Any]:
     """Return the default database: `DATABASE_URL`, or the `POSTGRES_*` that Compose has."""
     if host := env.str("POSTGRES_HOST", ""):
@@ -187,6 +196,9 @@ def database() -> dict[str, Any]:
     config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
     if config["ENGINE"] == "django.db.backends.postgresql":
         # A worker that is stopped while it holds its claim must not hold it for ever.
+        pooled = env.bool("DATABASE_POOLED", False)
+        # In transaction mode a cursor of the server would be looked for on another connection.
+        config["DISABLE_SERVER_SIDE_CURSORS"] = pooled
         config["OPTIONS"] = {
             "connect_timeout": 3,
             # A host that is gone says nothing: find out within some 15 seconds.
@@ -194,15 +206,37 @@ def database() -> dict[str, Any]:
             "keepalives_interval": 5,
             "keepalives_count": 2,
             "tcp_user_timeout": 15_000,
-            "options": "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s",
+            # A pooler takes none: behind one, the server is started with them.
+            **({} if pooled else {"options": TIMEOUTS}),
             **config.get("OPTIONS", {}),
         }
     elif config["ENGINE"] == "django.db.backends.sqlite3":
-        config["OPTIONS"] = {"transaction_mode": "IMMEDIATE", "timeout": 20}
+        # One writes while others read. Who is to write says so at once, and waits for its turn.
+        config["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode = WAL",
+        }
+    elif config["ENGINE"] == "django.db.backends.mysql":
+        config["ENGINE"] = "project.mysql"
+        # Only MariaDB has the one in a comment. MySQL keeps a claim until its client is gone.
+        limits = "innodb_lock_wait_timeout = 10 /*M! , idle_transaction_timeout = 30 */"
+        config["OPTIONS"] = {
+            "connect_timeout": 3,
+            "init_command": f"SET SESSION {limits}",
+            **config.get("OPTIONS", {}),
+        }
     return config
 
 
 DATABASES = {"default": database()}
+# How long it may say nothing to the web server: see `project/deadline.py`.
+DATABASE_TIMEOUT_SECONDS = env.float(
+    "DATABASE_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.1)
+)
+if DATABASES["default"]["ENGINE"] == "project.mysql":
+    # It has no index of some rows only, and MariaDB none on an expression: a migration makes up.
+    SILENCED_SYSTEM_CHECKS = ["models.W037", "models.W044"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")
@@ -242,24 +276,36 @@ positive = validate.Range(min=1)
 
 # The README says what each of these is for.
 EVENTLOG_URL = REDIS_URL
-EVENTLOG_PREFIX = env.str("EVENTLOG_PREFIX", "footfall")
-EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", 8, validate=positive)
-EVENTLOG_MAX_BYTES = env.int("EVENTLOG_MAX_BYTES", 512 * 1024**2, validate=positive)
-EVENTLOG_RETENTION_SECONDS = env.int("EVENTLOG_RETENTION_SECONDS", 600, validate=positive)
-EVENTLOG_RETENTION_BYTES = env.int("EVENTLOG_RETENTION_BYTES", 128 * 1024**2, validate=positive)
+EVENTLOG_PREFIX = env.str("EVENTLOG_PREFIX", Conf.EVENTLOG_PREFIX)
+EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", Conf.EVENTLOG_PARTITIONS, validate=positive)
+EVENTLOG_MAX_BYTES = env.int("EVENTLOG_MAX_BYTES", Conf.EVENTLOG_MAX_BYTES, validate=positive)
+EVENTLOG_RETENTION_SECONDS = env.int(
+    "EVENTLOG_RETENTION_SECONDS", Conf.EVENTLOG_RETENTION_SECONDS, validate=positive
+)
+EVENTLOG_RETENTION_BYTES = env.int(
+    "EVENTLOG_RETENTION_BYTES", Conf.EVENTLOG_RETENTION_BYTES, validate=positive
+)
 EVENTLOG_TIMEOUT_SECONDS = env.float(
-    "EVENTLOG_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.01)
+    "EVENTLOG_TIMEOUT_SECONDS", Conf.EVENTLOG_TIMEOUT_SECONDS, validate=validate.Range(min=0.01)
 )
 # A prepared page lives so long at most: that bounds memory, and what a crash may leave stale.
-PREPARED_SECONDS = env.float("PREPARED_SECONDS", 300.0, validate=validate.Range(min=1.0))
-PREPARED_MAX_BYTES = env.int("PREPARED_MAX_BYTES", 256 * 1024**2, validate=positive)
-COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", 64 * 1024**2, validate=positive)
-COUNTERS_BATCH_EVENTS = env.int("COUNTERS_BATCH_EVENTS", 50_000, validate=positive)
+PREPARED_SECONDS = env.float(
+    "PREPARED_SECONDS", Conf.PREPARED_SECONDS, validate=validate.Range(min=1.0)
+)
+PREPARED_MAX_BYTES = env.int("PREPARED_MAX_BYTES", Conf.PREPARED_MAX_BYTES, validate=positive)
+COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", Conf.COUNTERS_BATCH_BYTES, validate=positive)
+COUNTERS_BATCH_EVENTS = env.int(
+    "COUNTERS_BATCH_EVENTS", Conf.COUNTERS_BATCH_EVENTS, validate=positive
+)
+# Views by the hour are kept for so long, then by the day. The dashboard shows 30 days of them.
+COUNTERS_HOURLY_DAYS = env.int(
+    "COUNTERS_HOURLY_DAYS", Conf.COUNTERS_HOURLY_DAYS, validate=validate.Range(min=31)
+)
 
 # --- Uploads --------------------------------------------------------------------------------------
 
 UPLOADS_MAX_BYTES = env.int("UPLOADS_MAX_BYTES", 100 * 1024**2, validate=positive)
-# In a process of the web server, which has 8 threads: slow clients leave one to all others.
+# In a process of the web server, which has 8 threads: slow clients leave one to readers.
 UPLOADS_AT_ONCE = env.int("UPLOADS_AT_ONCE", 7, validate=positive)
 UPLOADS_REFUSED: list[str] = env.list(
     "UPLOADS_REFUSED",
@@ -307,6 +353,22 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
+# What a page may load and do: its own files, nothing inline. Previews come from the bucket, too.
+BUCKET = ["https://*.amazonaws.com"] if env.str("S3_BUCKET", "") else []
+if BUCKET and (found := urlsplit(env.str("S3_ENDPOINT_URL", ""))).netloc:
+    BUCKET = [f"{found.scheme}://{found.netloc}", f"{found.scheme}://*.{found.netloc}"]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:", *BUCKET],
+        "media-src": ["'self'", *BUCKET],
+        "object-src": ["'none'"],
+        "base-uri": ["'none'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
 # --- Mail -----------------------------------------------------------------------------------------
 
 
@@ -350,7 +412,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
+CELERY_BEAT_SCHEDULER = "project.beat:OneOfMany"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until an edited schedule or a jumped clock is noticed
 CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which tells that beat lives
 
@@ -359,7 +421,9 @@ CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which t
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)-7s %(name)s: %(message)s"}},
+    "formatters": {
+        "line": {"()": "project.logs.Line", "format": "%(levelname)-7s %(name)s: %(message)s"}
+    },
     "filters": {"store_away": {"()": "project.logs.StoreAway"}},
     "handlers": {
         "console": {
@@ -373,5 +437,6 @@ LOGGING = {
         "celery": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
         "django": {"level": "INFO", "handlers": []},  # else every line is written twice
+        "django.server": {"level": "INFO", "handlers": [], "propagate": True},
     },
 }

@@ -48,13 +48,7 @@ def programs(configuration: Configuration, environment: Mapping[str, str]) -> li
         _celery_worker(
             environment, "uploader", queue="uploads", threads=min(2, os.cpu_count() or 1)
         ),
-        _celery(
-            environment,
-            "beat",
-            "beat",
-            "--scheduler",
-            "django_celery_beat.schedulers:DatabaseScheduler",
-        ),
+        _celery(environment, "beat", "beat"),
         _web(configuration, environment),
     ]
 

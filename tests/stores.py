@@ -1,20 +1,22 @@
 """The pytest plugin that gives a test run stores of its own (`-p tests.stores`).
 
-It starts PostgreSQL and Redis in a temporary directory before Django reads its settings, unless
+It starts a database and Redis in a temporary directory before Django reads its settings, unless
 DATABASE_URL (or POSTGRES_HOST) and REDIS_URL name others. Both end with the run, however it ends.
+The database is PostgreSQL, or what FOOTFALL_TESTS_DB says: postgres, mysql or sqlite.
 """
 
 import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from standalone.stores import Postgres, Redis, Store
+from standalone.stores import Postgres, Redis, Store, StoreError
+from tests import mariadb
 
 XDIST_WORKER = "PYTEST_XDIST_WORKER"
 OURS = "FOOTFALL_TESTS_STARTED_REDIS"
@@ -46,16 +48,44 @@ def start_stores(stack: ExitStack) -> None:
     directory = temporary_directory(stack)
     # An empty DATA_DIR: never the addresses, and never the files, of a `make run` beside the tests.
     os.environ["DATA_DIR"] = str(directory)
-    stores: dict[str, Store] = {
-        "DATABASE_URL": Postgres(directory / "postgres", settings=NOT_DURABLE),
-        "REDIS_URL": redis(directory),
-    }
-    for variable, store in stores.items():
-        if not any(os.environ.get(name) for name in NAMED_BY[variable]):
-            start(store, stack)
-            os.environ[variable] = store.url
-            if variable == "REDIS_URL":
-                os.environ[OURS] = "yes"
+    if not is_named("DATABASE_URL"):
+        os.environ["DATABASE_URL"] = database_url(directory, stack)
+    if not is_named("REDIS_URL"):
+        store = redis(directory)
+        start(store, stack)
+        os.environ["REDIS_URL"] = store.url
+        os.environ[OURS] = "yes"
+
+
+def is_named(variable: str) -> bool:
+    return any(os.environ.get(name) for name in NAMED_BY[variable])
+
+
+def database_url(directory: Path, stack: ExitStack) -> str:
+    """Start the database that is asked for, unless it is a file; return its address."""
+    engine = os.environ.get("FOOTFALL_TESTS_DB", "postgres")
+    if engine == "sqlite":
+        return f"sqlite:///{directory}/footfall.sqlite3"
+    if engine not in DATABASES:
+        raise pytest.UsageError(f"DB={engine} is none of: sqlite, {', '.join(DATABASES)}")
+    try:
+        store = DATABASES[engine](directory)
+        start(store, stack)
+    except StoreError as error:
+        raise pytest.UsageError(str(error)) from error
+    return store.url
+
+
+def postgres(directory: Path) -> Store:
+    return Postgres(directory / "postgres", settings=NOT_DURABLE)
+
+
+def mysql(directory: Path) -> Store:
+    mariadb.install()
+    return mariadb.MariaDB(directory / "mysql")
+
+
+DATABASES: dict[str, Callable[[Path], Store]] = {"postgres": postgres, "mysql": mysql}
 
 
 def redis(directory: Path) -> Redis:

@@ -4,6 +4,7 @@ import logging
 
 from django.db import transaction
 
+from eventlog.failpoints import failpoint
 from uploads.models import File
 from uploads.outbox import publish_on_commit
 from uploads.receiving import Received
@@ -27,12 +28,15 @@ def take(received: Received, owner: int | None) -> File:
         kind=detected.kind,
         owner_id=owner,
     )
+    failpoint("upload_received")
     store(file, received)
+    failpoint("upload_stored")
     is_committing = False
     try:
         with transaction.atomic():
             file.save()
             publish_on_commit(file)
+            failpoint("upload_recorded")
             is_committing = True
     except BaseException:
         if not is_committing:

@@ -51,10 +51,12 @@ def publish_at_once(file: File) -> None:
 
 def publish(file: File) -> None:
     """Append the event, then note it in the row, unless that has changed. Raises LogError."""
+    failpoint("upload_committed")
     entry_id = get_queue().append(encode(file.pk), time.time_ns() // 1_000_000)
     failpoint("upload_appended")
     unchanged = File.objects.filter(pk=file.pk, status=Status.RECEIVED, due_at=file.due_at)
     unchanged.update(due_at=None, entry_id=entry_id)
+    failpoint("upload_published")
 
 
 def publish_due() -> int:

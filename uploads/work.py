@@ -74,6 +74,7 @@ def work(consumer: str = CONSUMER) -> bool:
     gave_up = finish(file, outcome)
     failpoint("upload_finished")
     settle(queue, delivery, gave_up)
+    failpoint("upload_settled")
     return True
 
 

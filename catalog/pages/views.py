@@ -1,8 +1,10 @@
 """The API of pages. It is public and looks nobody up: a read costs the queries of the page."""
 
-from django.conf import settings
+from collections.abc import Mapping, MutableMapping
+from typing import Any
+
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
@@ -34,7 +36,7 @@ from eventlog import Ambiguous, Refused
 
 JSON = "application/json"
 HEADERS = {"Cache-Control": "no-store"}
-SENT_AS = "footfall.sent_as"  # in META: the number of an append that got no answer
+SENT_AS = "footfall.sent_as"  # in the environ: the number of an append that got no answer
 
 
 class PageList(ListAPIView[Page]):
@@ -85,8 +87,9 @@ class PageDetail(APIView):
         lease = None
         if SENT_AS not in request.META:
             lease = prepared.lease(Page, pk)
-            if lease is None and (answer := answer_prepared(request._request, pk)):
-                return answer
+            url = request.build_absolute_uri(request.path)
+            if lease is None and (body := read_prepared(request.META, pk, url)):
+                return HttpResponse(body, JSON, headers=HEADERS)
         try:
             payload = load(pk)
         except Exception:
@@ -110,39 +113,33 @@ class PageDetail(APIView):
         return Response(serializer.data, headers=HEADERS)
 
 
-def answer_prepared(request: HttpRequest, pk: int) -> HttpResponse | None:
-    """Answer a page that is prepared, and record the view of it, in one call of Redis.
+def read_prepared(environ: MutableMapping[str, Any], pk: int, url: str) -> bytes | None:
+    """Return a page that is prepared, as JSON, and record the view of it: one call of Redis.
 
-    None: it is not prepared, or Redis did not answer; then its view is not recorded, or noted in
-    the request as sent.
+    environ: of the request, as WSGI has it. url: the page's, as it stands in the answer.
+    None: another form is asked for, it is not prepared, or Redis did not answer; then its view is
+    not recorded, or noted in `environ` as sent.
     """
-    if not takes_json(request):
+    if not takes_json(environ):
         return None
-    url = f"{request.scheme}://{request.get_host()}{request.path}"  # first: a host may be refused
     try:
         found = prepared.view(Page, pk)
     except Refused:
         return None
     except Ambiguous as error:
-        request.META[SENT_AS] = error.number
+        environ[SENT_AS] = error.number
         return None
     if found is None:
         return None
     template, *counters = found
-    body = fill_in(template, url, counters)
-    headers = {  # what the middleware past which this goes would add
-        **HEADERS,
-        "Content-Length": str(len(body)),
-        "X-Frame-Options": settings.X_FRAME_OPTIONS,
-    }
-    return HttpResponse(body, JSON, headers=headers)
+    return fill_in(template, url, counters)
 
 
-def takes_json(request: HttpRequest) -> bool:
+def takes_json(environ: Mapping[str, Any]) -> bool:
     """Tell whether the answer is plain JSON beyond doubt. Whoever asks for more is asked by DRF."""
-    accepted = request.META.get("HTTP_ACCEPT", "*/*")
+    accepted = environ.get("HTTP_ACCEPT", "*/*")
     plain = ("*/*" in accepted or JSON in accepted) and "indent" not in accepted
-    return plain and "format=" not in request.META.get("QUERY_STRING", "")
+    return plain and "format=" not in environ.get("QUERY_STRING", "")
 
 
 class ContentViews(APIView):

@@ -138,3 +138,22 @@ def test_a_cache_that_is_away_locks_nobody_out_and_keeps_nobody_waiting(
 
     assert [try_to_sign_in(api, name) for name in ("a", "b", "c")] == [400, 400, 429]
     assert len(asked) == 1
+
+
+def test_an_address_that_a_client_made_up_is_not_believed(
+    api: APIClient, rates: Rates, settings: Settings
+) -> None:
+    """Of `X-Forwarded-For`, what trusted proxies have appended counts; the rest is hearsay."""
+    rates(login="2/min")
+    for proxies, appended in ((0, ""), (1, f", {next(addresses)}")):
+        monkeyed = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
+        settings.REST_FRAMEWORK = monkeyed
+        answers = [
+            api.post(
+                LOGIN,
+                {"username": uuid4().hex, "password": WRONG},
+                headers={"X-Forwarded-For": f"192.0.2.{number}{appended}"},
+            ).status_code
+            for number in range(3)
+        ]
+        assert answers == [400, 400, 429]

@@ -1,11 +1,9 @@
 import os
 from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 import redis
-from django.db import connection
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
@@ -13,6 +11,7 @@ from counters import workers
 from counters.log import get_log
 from counters.workers import Workers
 from eventlog import Log
+from tests import databases
 from tests.eventlog.proxy import Proxy
 
 AT = 1_763_683_200_000  # 2025-11-21 00:00 UTC, in ms
@@ -88,17 +87,12 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
 
 
 @pytest.fixture
-def environment(prefix: str) -> dict[str, str]:
+def environment(prefix: str, db: None) -> dict[str, str]:
     """The environment of a process that works on the test's database and log."""
-    name = str(connection.settings_dict["NAME"])
-    environment = {
+    return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "EVENTLOG_PREFIX": prefix,
         "EVENTLOG_PARTITIONS": "2",
-        "POSTGRES_DB": name,
+        **databases.environment(),
     }
-    if "DATABASE_URL" in environment:
-        parts = urlsplit(environment["DATABASE_URL"])
-        environment["DATABASE_URL"] = parts._replace(path=f"/{name}").geturl()
-    return environment

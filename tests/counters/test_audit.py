@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 
 import pytest
@@ -6,12 +7,14 @@ from django.core.management import CommandError, call_command
 from django.db.models import F
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pytest_django import Settings
 from redis import Redis
 
 from catalog.pages.models import Content, Page
-from counters import tasks
+from counters import audit as auditing
+from counters import housekeeping, tasks
 from counters.audit import (
     KEPT_LINES,
     Difference,
@@ -22,11 +25,12 @@ from counters.audit import (
 )
 from counters.figures import Audit, HourTotal
 from counters.flush import flush
-from counters.models import Adjustment, Mark, Partition, Rollup
+from counters.invariants import broken_marks, broken_spill
+from counters.models import Adjustment, Batch, Mark, Partition, Rollup, Spilled
 from counters.record import record
 from counters.workers import Workers
 from eventlog import Log
-from tests.counters.conftest import AT, Answering
+from tests.counters.conftest import AT, HOUR, Answering
 from tests.counters.test_flush import store_views
 from tests.counters.test_spill import Counts
 
@@ -81,6 +85,77 @@ def test_totals_that_are_not_the_sum_of_the_rollups_are_reported() -> None:
         "Pages | content: 9 views in the rollups, 10 in the totals",
         "Pages | page: 3 views in the rollups, 4 in the totals",
     ]
+
+
+def test_totals_are_compared_day_by_day(log: Log, contents: list[Content]) -> None:
+    day = 24 * HOUR
+    store_views(log, *[(AT + n * day, [contents[0].pk]) for n in range(3)])
+    flush()
+    assert not list(broken_totals())
+    middle = datetime.fromtimestamp((AT + day) / 1000, UTC)
+    HourTotal.objects.filter(hour=middle).update(views=7)
+    Rollup.objects.filter(hour=middle + timedelta(days=1)).update(hour=middle + timedelta(days=9))
+
+    assert sorted(broken_totals()) == [
+        f"Pages | content from {middle:%Y-%m-%d}: 1 views in the rollups, 7 in the totals",
+    ]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_targets_are_compared_range_by_range(
+    contents: list[Content], monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(auditing, "AT_ONCE", at_once)
+    Content.objects.filter(pk__in=[one.pk for one in contents]).update(counter=7)
+    told: list[tuple[str, int, int]] = []
+
+    found = list(differences(lambda *progress: told.append(progress)))
+
+    assert [one.target for one in found] == [content.pk for content in contents]
+    last = contents[-1].pk
+    assert [progress for progress in told if progress[0] == "pages.content"][-1][1:] == (last, last)
+
+
+def test_batches_that_took_something_else_are_reported() -> None:
+    Batch.objects.update(events=F("events") + 2)
+
+    with pytest.raises(CommandError, match="1 positions are broken"):
+        audit()
+    assert Audit.objects.get().lines == [
+        "batches: 5 events taken, 3 given by the partitions",
+    ]
+
+
+def test_books_of_the_batches_stay_right_when_old_ones_go(log: Log) -> None:
+    log.append(0, b"not a view", AT)
+    flush()
+    Batch.objects.update(at=timezone.now() - housekeeping.KEEP_BATCHES)
+
+    housekeeping.prune()
+
+    assert not Batch.objects.exists()
+    assert "clean" in audit()
+    assert sum(Partition.objects.values_list("pruned", flat=True)) == 4
+
+
+def test_marks_and_spilled_events_that_cannot_be_are_reported() -> None:
+    Mark.objects.create(session=1, partition=99, seq=0, updated_at=timezone.now())
+    spilled = Spilled.objects.create(partition=0, session=1, at=AT, body=b"")
+
+    assert list(broken_marks()) == ["mark 1/99: 0: no flush can have written it"]
+    assert list(broken_spill()) == [f"spilled event {spilled.pk}: it has half a number"]
+
+
+def test_progress_is_shown_on_a_terminal(contents: list[Content]) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    err = Terminal()
+    call_command("counters", "audit", stdout=StringIO(), stderr=err)
+
+    last = contents[-1].pk
+    assert f"[{'#' * 40}] {last:,}/{last:,}\n" in err.getvalue()
 
 
 def test_adjustments_belong_to_the_sum(contents: list[Content]) -> None:

@@ -1,13 +1,13 @@
 """Real processes that die at every step of the way of a view, and what is left behind."""
 
-import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from pathlib import Path
+from urllib.parse import quote
 
+import psutil
 import pytest
+from django.db import connection
 
 from catalog.pages.models import Content, Page
 from counters.audit import broken_positions, differences
@@ -16,19 +16,12 @@ from counters.models import Batch
 from counters.record import record
 from eventlog.failpoints import ENVIRONMENT
 from tests.counters.test_spill import Counts
+from tests.failpoints import FLUSH, RECORD
+from tests.standalone.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Where the flush can die, and whether its batch was committed by then.
-FLUSH = {
-    "after_read": False,
-    "after_apply": False,
-    "before_commit": False,
-    "after_commit": True,
-    "after_publish": True,
-    "after_trim": True,
-}
-RECORD = """
+READ = """
 import django, sys
 django.setup()
 from catalog.pages.models import Page
@@ -74,21 +67,54 @@ def test_a_flush_that_is_killed_counts_once(
     assert Batch.objects.count() == 1 + committed
 
 
-def test_a_writer_that_is_killed_after_its_append_is_counted_at_most_once(
-    page: Page, contents: list[Content], counts: Counts, environment: dict[str, str]
+@pytest.mark.parametrize("failpoint", RECORD)
+def test_a_writer_that_is_killed_is_counted_at_most_once(
+    failpoint: str,
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
+    environment: dict[str, str],
 ) -> None:
-    died = die(environment, "after_append", "-c", RECORD, str(page.pk))
+    store, times = RECORD[failpoint]
+    if store == "spill":
+        environment["REDIS_URL"] = "redis://127.0.0.1:1"
+
+    died = die(environment, failpoint, "-c", READ, str(page.pk))
 
     assert died.returncode == -signal.SIGKILL
-    flush()
+    record(page, contents)
+    flush_all()
+    assert counts() == [times + 1] * 3
+    assert not list(differences())
+
+
+def database_url(options: str) -> str:
+    """Return the address of the test's database, with options for the server."""
+    found = {name: quote(str(value), safe="") for name, value in connection.settings_dict.items()}
+    server = f"{found['USER']}:{found['PASSWORD']}@{found['HOST']}:{found['PORT']}"
+    return f"postgres://{server.rstrip(':')}/{found['NAME']}?options={quote(options)}"
+
+
+def test_a_flush_that_is_stopped_does_not_hold_its_claim_for_ever(
+    page: Page, contents: list[Content], counts: Counts, environment: dict[str, str]
+) -> None:
+    """PostgreSQL lets go of it: after 30 seconds, here sooner. The rest is an ordinary flush."""
+    record(page, contents)
+    environment.pop("POSTGRES_HOST", None)
+    environment["DATABASE_URL"] = database_url("-c idle_in_transaction_session_timeout=500ms")
+    stopped = subprocess.Popen(
+        [sys.executable, "manage.py", "counters", "flush"],
+        env={**environment, ENVIRONMENT: "before_commit:STOP", "PYTHONPATH": "."},
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED, 60)
+        wait_until(lambda: flush().batch, 30)
+        assert counts() == [1, 1, 1]
+    finally:
+        stopped.send_signal(signal.SIGCONT)
+        stopped.wait(60)
+
+    assert stopped.returncode != 0
     assert counts() == [1, 1, 1]
-
-
-def test_every_failpoint_is_tested() -> None:
-    sources = [path.read_text() for room in ("counters", "eventlog") for path in walk(room)]
-    named = {name for text in sources for name in re.findall(r'failpoint\("(\w+)"\)', text)}
-
-    assert named == {*FLUSH, "after_append"}
-
-
-walk: Callable[[str], list[Path]] = lambda room: sorted(Path(room).rglob("*.py"))  # noqa: E731
+    assert not list(differences())

@@ -157,3 +157,11 @@ def test_events_set_aside_come_after_what_is_worse() -> None:
 )
 def test_the_last_audit_is_told(audit: Audit, expected: list[str]) -> None:
     assert said(replace(WELL, audit=audit)) == expected
+
+
+def test_what_a_store_has_lost_is_told_for_a_week() -> None:
+    partition = Partition(number=0, flushed_at=NOW, missing=12, missed_at=NOW - timedelta(days=2))
+    lost = with_status(partitions=[PartitionStatus(partition, 0, None, 0.0, 0)])
+
+    assert said(lost) == ["amber: At least 12 events were lost inside a store."]
+    assert said(replace(lost, now=NOW + timedelta(days=5, seconds=1))) != said(lost)

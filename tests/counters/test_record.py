@@ -5,7 +5,6 @@ import time
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import connection
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
@@ -13,6 +12,7 @@ from counters.log import get_log
 from counters.models import Spilled
 from counters.record import Unacknowledged, record
 from eventlog import Entry, Log, partition_of
+from tests import databases
 from tests.eventlog.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.django_db
@@ -108,8 +108,7 @@ def test_with_both_stores_away_the_view_is_not_acknowledged(
     settings: Settings, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.EVENTLOG_URL = "redis://127.0.0.1:1"
-    connection.close()
-    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+    databases.take_away(monkeypatch)
 
     with pytest.raises(Unacknowledged):
         record(page)

@@ -27,6 +27,7 @@ from tests.counters.test_spill import Counts
 
 schedule = importlib.import_module("counters.migrations.0002_schedule")
 figures = importlib.import_module("counters.migrations.0004_figures")
+ledger = importlib.import_module("counters.migrations.0006_ledger")
 
 
 @pytest.mark.django_db
@@ -116,6 +117,19 @@ def test_the_most_viewed_are_scheduled() -> None:
 
     figures.unschedule(apps, None)
     assert not PeriodicTask.objects.filter(task="counters.rank").exists()
+
+
+@pytest.mark.django_db
+def test_folding_is_scheduled() -> None:
+    ledger.schedule(apps, None)
+    ledger.schedule(apps, None)
+
+    fold = PeriodicTask.objects.get(task="counters.fold")
+    assert str(fold.interval) == "every day"
+    assert fold.task in app.tasks
+
+    ledger.unschedule(apps, None)
+    assert not PeriodicTask.objects.filter(task="counters.fold").exists()
 
 
 @pytest.mark.django_db

@@ -36,7 +36,8 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
+        credentials, at, _host = urlsplit(self._upstream).netloc.rpartition("@")
+        return f"redis://{credentials}{at}127.0.0.1:{self._listener.getsockname()[1]}/0"
 
     def __enter__(self) -> Self:
         self._start(self._accept)

@@ -58,7 +58,7 @@ def test_numbers_are_raised_on_every_shelf_that_has_them(log: RedisLog, shelf: S
     shelf.put(take(shelf), b"body", b"value", [("a", 1), ("b", 1)])
     shelf.put(take(shelf, "page:8"), b"body", b"other", [("a", 1)])
 
-    assert shelf.raise_to(0, {"a": 10, "c": 5}) == 1
+    assert shelf.raise_to(0, {"a": 10, "c": 5}) == ["a"]
 
     assert answered(log) == [b"value", b"10", b"1"]
     assert answered(log, "page:8") == [b"other", b"10"]
@@ -67,7 +67,7 @@ def test_numbers_are_raised_on_every_shelf_that_has_them(log: RedisLog, shelf: S
 def test_a_thousand_numbers_are_raised(log: RedisLog, shelf: Shelf) -> None:
     names = [f"n{i}" for i in range(MOST_NUMBERS)]
     assert shelf.put(take(shelf), b"body", b"value", [(name, 0) for name in names])
-    assert shelf.raise_to(0, dict.fromkeys(names, 3)) == MOST_NUMBERS
+    assert shelf.raise_to(0, dict.fromkeys(names, 3)) == names
     assert answered(log) == [b"value"] + [b"3"] * MOST_NUMBERS
     assert not shelf.put(take(shelf, "page:8"), b"", b"", [(n, 0) for n in [*names, "more"]])
 

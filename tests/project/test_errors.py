@@ -13,6 +13,7 @@ from catalog.pages.models import Page
 from counters.models import Spilled
 from project import errors
 from project.logs import StoreAway
+from tests import databases
 from tests.eventlog.proxy import Proxy
 
 
@@ -56,8 +57,7 @@ def test_without_the_database_the_answer_is_503(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = Page.objects.create(title="A page")
-    connection.close()
-    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+    databases.take_away(monkeypatch)
 
     answer = client.get(f"/api/v1/pages/{page.pk}/")
 
@@ -66,6 +66,23 @@ def test_without_the_database_the_answer_is_503(
     assert answer.status_code == 503
     assert answer["Retry-After"] == "1"
     assert answer.json() == {"detail": "A store is away. Try again in a moment."}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_database_the_admin_says_so(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.raise_request_exception = False
+    client.cookies["sessionid"] = "x" * 32
+    connection.close()
+    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+
+    answer = client.get("/admin/")
+
+    monkeypatch.undo()
+    connection.close()
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert answer.content == b"A store is away. Try again in a moment."
 
 
 def test_a_store_that_is_away_is_one_line() -> None:

@@ -13,6 +13,7 @@ from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from counters import readiness
+from tests import databases
 
 
 @pytest.fixture
@@ -39,8 +40,7 @@ def test_healthy_while_pages_can_be_answered(client: Client) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_unhealthy_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    connection.close()
-    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+    databases.take_away(monkeypatch)
 
     answer = client.get("/healthz")
     ready = client.get("/readyz")

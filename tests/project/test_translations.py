@@ -14,9 +14,9 @@ from django.utils.translation import templatize
 
 from tests.catalog.pages.making import make_page, make_text
 
-APPS = ("accounts", "catalog", "counters", "project", "uploads")
+APPS = ("accounts", "api", "catalog", "counters", "project", "uploads")
 RUSSIAN = settings.BASE_DIR / "locale/ru/LC_MESSAGES"
-CALLS = ("_", "gettext", "gettext_lazy", "ngettext")
+CALLS = ("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext")
 QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 PLACEHOLDER = r"%(?:\(\w+\))?[sd]"
 
@@ -79,8 +79,10 @@ def texts_in_code() -> set[str]:
 
 def texts_in_python(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CALLS:
-            yield ast.literal_eval(node.args[0])
+        match node:  # what is not a literal was marked where it is one, by gettext_noop
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(text)), *_]):
+                if name in CALLS:
+                    yield text
 
 
 def texts_in_template(path: Path) -> Iterator[str]:

@@ -1,16 +1,15 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import pytest
 import redis
 from django.core.files.base import ContentFile
-from django.db import connection
 from pytest_django import Settings
 
 from eventlog import RedisQueue
+from tests import databases
 from tests.eventlog.proxy import Proxy
 from tests.uploads.sandboxes import Sandbox
 from uploads import outbox, sweep
@@ -90,21 +89,16 @@ def upload(make_file: MakeFile) -> Upload:
 
 
 @pytest.fixture
-def environment(prefix: str, media: Path) -> dict[str, str]:
+def environment(prefix: str, media: Path, db: None) -> dict[str, str]:
     """The environment of a process that works on the test's database, queue and storage."""
-    name = str(connection.settings_dict["NAME"])
-    environment = {
+    return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "EVENTLOG_PREFIX": prefix,
         "MEDIA_ROOT": str(media),
-        "POSTGRES_DB": name,
         "PYTHONPATH": ".",
+        **databases.environment(),
     }
-    if "DATABASE_URL" in environment:
-        parts = urlsplit(environment["DATABASE_URL"])
-        environment["DATABASE_URL"] = parts._replace(path=f"/{name}").geturl()
-    return environment
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Real processes that die at every step of the way of a file, and what becomes of it."""
 
-import re
 import signal
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pytest_django import Settings
 
 from eventlog import RedisQueue
 from eventlog.failpoints import ENVIRONMENT
+from tests.failpoints import GIVEN_UP, INTAKE, WORK
 from tests.uploads import making
 from tests.uploads.conftest import MakeFile
 from uploads import orphans
@@ -22,27 +22,25 @@ from uploads.work import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-# Where a worker can die, what its file is then, and how many attempts it takes in all.
-WORK = {
-    "upload_taken": (Status.RECEIVED, 1),
-    "upload_claimed": (Status.PROCESSING, 2),
-    "upload_processed": (Status.PROCESSING, 2),
-    "upload_examined": (Status.PROCESSING, 2),
-    "upload_finished": (Status.PROCESSED, 1),
-}
 RUN = """
 import django, sys
 django.setup()
-from uploads.models import File
-from uploads.outbox import publish
+from uploads.intake import take
+from uploads.receiving import Received
 from uploads.work import work
-publish(File.objects.get()) if sys.argv[1] == "publish" else work()
+if sys.argv[1] == "work":
+    work()
+else:
+    received = Received("a.png")
+    received.append(bytes.fromhex(sys.argv[2]))
+    received.finish()
+    take(received, None)
 """
 
 
-def die(environment: dict[str, str], failpoint: str, what: str) -> None:
+def die(environment: dict[str, str], failpoint: str, *what: str) -> None:
     died = subprocess.run(
-        [sys.executable, "-c", RUN, what],
+        [sys.executable, "-c", RUN, *what],
         env={**environment, ENVIRONMENT: failpoint},
         check=False,
         timeout=60,
@@ -77,14 +75,14 @@ def test_a_file_whose_worker_is_killed_is_processed_once(
     media: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    status, attempts = WORK[failpoint]
+    status, waits, attempts = WORK[failpoint]
     publish(picture)
 
     die(environment, failpoint, "work")
 
     picture.refresh_from_db()
     assert picture.status == status
-    assert queue.length() == 1
+    assert queue.length() == waits
     process_all(settings)
     picture.refresh_from_db()
     assert (picture.status, picture.attempts) == (Status.PROCESSED, attempts)
@@ -92,45 +90,57 @@ def test_a_file_whose_worker_is_killed_is_processed_once(
     assert (queue.length(), queue.dead_count()) == (0, 0)
     monkeypatch.setattr(orphans, "AGE", timedelta(0))
     orphans.compare()
-    left = {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
-    assert left == {str(picture.file), str(picture.thumbnail)}
+    assert stored(media) == {str(picture.file), str(picture.thumbnail)}
 
 
-def test_a_file_whose_upload_is_killed_while_it_publishes_is_processed_once(
-    picture: File, queue: RedisQueue, environment: dict[str, str], settings: Settings
+def stored(media: Path) -> set[str]:
+    return {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("failpoint", INTAKE)
+def test_a_file_whose_upload_is_killed_is_processed_once_or_gone(
+    failpoint: str,
+    queue: RedisQueue,
+    environment: dict[str, str],
+    settings: Settings,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    die(environment, "upload_appended", "publish")
+    is_kept, entries = INTAKE[failpoint]
 
-    picture.refresh_from_db()
-    assert picture.due_at
-    assert make_due() == 1
-    assert queue.length() == 2
+    die(environment, failpoint, "take", making.png().hex())
+
+    assert (File.objects.count(), queue.length()) == (is_kept, entries)
+    make_due()
     process_all(settings)
-    picture.refresh_from_db()
-    assert (picture.status, picture.attempts) == (Status.PROCESSED, 1)
-    assert queue.length() == 0
+    monkeypatch.setattr(orphans, "AGE", timedelta(0))
+    orphans.compare()
+    files = list(File.objects.all())
+    assert [(file.status, file.attempts) for file in files] == [(Status.PROCESSED, 1)] * is_kept
+    assert stored(media) == {str(name) for file in files for name in (file.file, file.thumbnail)}
+    assert (queue.length(), queue.dead_count()) == (0, 0)
 
 
-def test_a_file_that_was_given_up_before_its_worker_died_is_a_dead_letter(
-    picture: File, queue: RedisQueue, environment: dict[str, str], settings: Settings, media: Path
+@pytest.mark.parametrize("failpoint", GIVEN_UP)
+def test_a_file_that_was_given_up_before_its_worker_died_is_one_dead_letter(
+    failpoint: str,
+    picture: File,
+    queue: RedisQueue,
+    environment: dict[str, str],
+    settings: Settings,
+    media: Path,
 ) -> None:
+    buried = GIVEN_UP[failpoint]
     media.rename(media.with_name("unmounted"))
     publish(picture)
 
-    die({**environment, "UPLOADS_ATTEMPTS": "1"}, "upload_finished", "work")
+    die({**environment, "UPLOADS_ATTEMPTS": "1"}, failpoint, "work")
 
     picture.refresh_from_db()
     assert picture.status == Status.FAILED
-    assert (queue.length(), queue.dead_count()) == (1, 0)
+    assert (queue.length(), queue.dead_count()) == (not buried, buried)
     settings.UPLOADS_ATTEMPTS = 1
     process_all(settings)
     assert (queue.length(), queue.dead_count()) == (0, 1)
     picture.refresh_from_db()
     assert (picture.status, picture.attempts) == (Status.FAILED, 1)
-
-
-def test_every_failpoint_is_tested() -> None:
-    sources = [path.read_text() for path in sorted(Path("uploads").rglob("*.py"))]
-    named = {name for text in sources for name in re.findall(r'failpoint\("(\w+)"\)', text)}
-
-    assert named == {*WORK, "upload_appended"}

@@ -9,12 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPResponse
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pytest
 import requests
-from django.db import connection
 
+from tests import databases
 from tests.standalone.waiting import wait_until
 from tests.uploads.sending import END, MULTIPART, UPLOAD, part, stored
 from uploads.models import File
@@ -48,16 +47,13 @@ class Web:
 def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         web = Web(free.getsockname()[1], tmp_path_factory.mktemp("media"))
-    name = str(connection.settings_dict["NAME"])
     environment = os.environ | {
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "EVENTLOG_PREFIX": "test-wire",
         "MEDIA_ROOT": str(web.media),
-        "POSTGRES_DB": name,
         "UPLOADS_MAX_BYTES": str(LIMIT),
+        **databases.environment(),
     }
-    if url := environment.get("DATABASE_URL"):
-        environment["DATABASE_URL"] = urlsplit(url)._replace(path=f"/{name}").geturl()
     command = [sys.executable, "-m", "granian", "project.wsgi:application", "--interface", "wsgi",
                "--host", "127.0.0.1", "--port", str(web.port), "--blocking-threads", "2",
                "--log-level", "critical"]  # fmt: skip

@@ -1,15 +1,22 @@
-"""`manage.py counters flush | status | audit [--repair] | ready [PART...]`."""
+"""`manage.py counters flush | status | audit [--repair] | adjust | ready [PART...]`."""
 
+import time
 from typing import Any
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from counters.audit import carry_out
+from counters.adjusting import Impossible, adjust
+from counters.audit import Progress, carry_out, silent
 from counters.figures import Audit
 from counters.flush import flush_all
 from counters.readiness import PARTS, examine
+from counters.registry import countable_models
 from counters.status import status
 from eventlog import LogError
+
+BAR = 40  # characters
 
 
 class Command(BaseCommand):
@@ -24,6 +31,14 @@ class Command(BaseCommand):
         audit = commands.add_parser(
             "audit", help="check that counters are what their rollups say; exit 1 if one is not"
         )
+        adjust = commands.add_parser("adjust", help="set a counter by hand, and note who and why")
+        adjust.add_argument("model", help="for example pages.content")
+        adjust.add_argument("id", type=int)
+        how = adjust.add_mutually_exclusive_group(required=True)
+        how.add_argument("--to", type=int, help="the new counter; 0 is a reset")
+        how.add_argument("--by", type=int, help="the difference")
+        adjust.add_argument("--why", required=True)
+        adjust.add_argument("--who", help="username of whom it is noted for")
         audit.add_argument(
             "--repair", action="store_true", help="set wrong counters to what their rollups say"
         )
@@ -56,6 +71,8 @@ class Command(BaseCommand):
                 )
             )
         self.stdout.write(f"spilled: {now.spilled}   set aside: {now.set_aside}")
+        if now.missing:
+            self.stdout.write(f"lost inside a store: at least {now.missing} events")
         if now.log_error:
             raise CommandError(f"The log is away: {now.log_error}")
 
@@ -70,7 +87,7 @@ class Command(BaseCommand):
 
     def audit(self, repair: bool, **options: Any) -> None:
         audit = Audit()
-        for line in carry_out(audit, repair):
+        for line in carry_out(audit, repair, self.progress()):
             self.stdout.write(line)
         if not audit.is_clean:
             raise CommandError(
@@ -78,3 +95,36 @@ class Command(BaseCommand):
             )
         if not audit.differences:
             self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
+
+    def progress(self) -> Progress:
+        """Return what draws a bar on a terminal, at most ten times a second."""
+        if not self.stderr.isatty():
+            return silent
+        drawn = 0.0
+
+        def draw(label: str, done: int, of: int) -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn > 0.1 or done == of:
+                drawn = time.monotonic()
+                filled = BAR * done // max(1, of)
+                bar = f"{'#' * filled}{'.' * (BAR - filled)}"
+                end = "\n" if done == of else ""
+                self.stderr.write(f"\r{label:<24} [{bar}] {done:,}/{of:,}", ending=end)
+
+        return draw
+
+    def adjust(self, model: str, id: int, who: str | None, **options: Any) -> None:  # noqa: A002
+        try:
+            target = countable_models()[model.lower()]
+            user = get_user_model()._default_manager.get_by_natural_key(who) if who else None
+            how = {name: options[name] for name in ("to", "by", "why")}
+            adjusted = adjust(target, id, who=user, **how)
+        except KeyError:
+            names = ", ".join(sorted(countable_models()))
+            raise CommandError(f"{model} is not counted; these are: {names}") from None
+        except ObjectDoesNotExist as error:
+            raise CommandError(str(error)) from None
+        except Impossible as error:
+            raise CommandError(str(error)) from None
+        done = f"{adjusted.amount:+d}. Views in the log come on top." if adjusted else "so already."
+        self.stdout.write(f"{model} {id}: {done}")

@@ -4,7 +4,16 @@ from uuid import uuid4
 
 import pytest
 import redis
+from django.test import Client
 from pytest_django import Settings
+
+from tests.catalog.pages.reading import Reader
+
+
+@pytest.fixture
+def client() -> Client:
+    """Reads as through the web server."""
+    return Reader()
 
 
 @pytest.fixture(autouse=True)

@@ -85,7 +85,7 @@ def test_content_says_where_it_stands(admin_client: Client) -> None:
     assert "12" in admin_client.get("/admin/pages/video/").content.decode()
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="PostgreSQL's plans are looked at")
+@pytest.mark.postgres  # whose plans are looked at
 def test_search_uses_an_index(admin_client: Client) -> None:
     make_pages(4000, contents_each=5)  # many enough of each for an index to pay
     with connection.cursor() as cursor:

@@ -129,7 +129,7 @@ def test_long_list_is_counted_once_in_a_while(
     assert client.get("/api/v1/pages/").json()["count"] == 4
 
 
-@pytest.mark.skipif("connection.vendor != 'postgresql'", reason="the index is PostgreSQL's")
+@pytest.mark.postgres  # which has that index
 def test_search_finds_its_index() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")

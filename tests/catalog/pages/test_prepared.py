@@ -15,7 +15,9 @@ from catalog.pages.models import Content, Page
 from counters.audit import differences, repair
 from counters.flush import flush, flush_all
 from counters.models import Spilled
+from tests import databases
 from tests.catalog.pages.making import make_contents, make_page, make_text
+from tests.catalog.pages.reading import Reader
 from tests.counters.test_concurrency import run_at_once
 from tests.eventlog.proxy import Fault, Proxy
 
@@ -142,7 +144,7 @@ def test_https_is_still_seen_to(client: Client, page: Page, settings: Settings) 
     assert client.get(address(page)).headers["X-Content-Type-Options"] == "nosniff"
     assert client.get(address(page)).headers["X-Frame-Options"] == "DENY"
     settings.SECURE_SSL_REDIRECT = True
-    assert Client().get(address(page)).status_code == 301
+    assert Reader().get(address(page)).status_code == 301
     assert flush_all() == 3
 
 
@@ -186,7 +188,7 @@ def test_herd_before_a_cold_page_renders_it_once(
 
     monkeypatch.setattr(views, "load", counted)
 
-    run_at_once([lambda: read(Client(), page)] * 12)
+    run_at_once([lambda: read(Reader(), page)] * 12)
 
     assert loads == [page.pk]
     assert flush_all() == 12
@@ -240,8 +242,7 @@ def test_prepared_page_is_answered_without_the_database(
 ) -> None:
     page, other = make_page(make_text()), make_page()
     before = read(client, page)
-    connection.close()
-    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+    databases.take_away(monkeypatch)
 
     after, unprepared = read(client, page), client.get(address(other))
 

@@ -83,7 +83,7 @@ def test_it_says_how_fresh_it_is(client: Client) -> None:
 
     assert (waiting["total"], waiting["pending"]) == (0, 3)
     as_of = datetime.fromisoformat(waiting["as_of"])
-    assert before - timedelta(milliseconds=1) <= as_of <= timezone.now()
+    assert before - timedelta(seconds=1) <= as_of <= timezone.now()  # by Redis' clock
     assert (counted["total"], counted["pending"]) == (3, 0)
     assert counted["as_of"] > waiting["as_of"]
 

@@ -1,0 +1,48 @@
+"""Changes of a counter by hand, each with who made it, when, by how much, and why."""
+
+from typing import Any
+
+from django.db import models, transaction
+
+from counters import published
+from counters.models import Adjustment
+from counters.registry import content_type_of, countable_models, counted_as, counter_name
+
+
+class Impossible(ValueError):
+    """The counter would be negative, or nothing was said to change."""
+
+
+def adjust(
+    model: type[models.Model],
+    pk: int,
+    *,
+    to: int | None = None,
+    by: int | None = None,
+    why: str,
+    who: Any = None,
+) -> Adjustment | None:
+    """Set the counter of a target `to` so many views, or change it `by` so many.
+
+    who: the user; None is a command. One transaction: the row is locked, so no flush comes between
+    what is noted and what is set. Views that are still in the log are counted after it. Returns
+    what was noted, None if the counter is that already. Raises the model's DoesNotExist, TypeError
+    if it is not countable, or Impossible.
+    """
+    model = countable_models()[counted_as(model)]
+    if (to is None) == (by is None) or not why.strip():
+        raise Impossible("Say either `to` or `by`, and why.")
+    counter = counter_name(model)
+    with transaction.atomic():
+        row = model._base_manager.select_for_update(of=("self",)).filter(pk=pk)
+        before = row.values_list(counter, flat=True).get()
+        amount = to - before if to is not None else by or 0
+        if before + amount < 0:
+            raise Impossible(f"The counter is {before}: it cannot be {before + amount}.")
+        if not amount:
+            return None
+        model._base_manager.filter(pk=pk).update(**{counter: before + amount})
+        published.changed(model, [pk], counter=True)
+        return Adjustment.objects.create(
+            content_type=content_type_of(model), target_id=pk, amount=amount, by=who, reason=why
+        )

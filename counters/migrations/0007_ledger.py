@@ -1,0 +1,60 @@
+"""What the batches took that are no longer kept; and the task that folds old hours into days."""
+
+from collections import Counter
+from typing import Any
+
+from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+from django.utils import timezone
+
+FOLD = "Fold old hours into days (fold)"
+
+
+def open_books(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Batches that were removed before now took what those that are left have not."""
+    taken: Counter[str] = Counter()
+    batches = apps.get_model("counters", "Batch").objects
+    for partitions in batches.values_list("partitions", flat=True).iterator(chunk_size=2_000):
+        taken.update(partitions)
+    for partition in apps.get_model("counters", "Partition").objects.all():
+        partition.pruned = partition.events - taken[str(partition.number)]
+        partition.save(update_fields=["pruned"])
+
+
+def schedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    interval = apps.get_model("django_celery_beat", "IntervalSchedule")
+    every_day, _ = interval.objects.get_or_create(every=1, period="days")
+    entry: dict[str, Any] = {"task": "counters.fold", "interval": every_day}
+    apps.get_model("django_celery_beat", "PeriodicTask").objects.update_or_create(
+        name=FOLD, defaults=entry
+    )
+    tell_beat(apps)
+
+
+def unschedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(name=FOLD).delete()
+    tell_beat(apps)
+
+
+def tell_beat(apps: StateApps) -> None:
+    """Have a running beat read its entries again: the models of a migration send no signals."""
+    apps.get_model("django_celery_beat", "PeriodicTasks").objects.update_or_create(
+        ident=1, defaults={"last_update": timezone.now()}
+    )
+
+
+class Migration(migrations.Migration):
+    dependencies = (
+        ("counters", "0006_missing"),
+        ("django_celery_beat", "0019_alter_periodictasks_options"),
+    )
+    operations = (
+        migrations.AddField(
+            model_name="partition",
+            name="pruned",
+            field=models.BigIntegerField(default=0),
+        ),
+        migrations.RunPython(open_books, migrations.RunPython.noop),
+        migrations.RunPython(schedule, unschedule),
+    )

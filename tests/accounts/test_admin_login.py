@@ -1,0 +1,94 @@
+"""The admin's login: passwords are not guessed there either."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from tests.accounts.people import LOGIN
+from tests.accounts.test_throttles import addresses
+
+pytestmark = pytest.mark.django_db
+
+ADDRESS = "/admin/login/"
+RIGHT, WRONG = "a long enough one", "a wrong one"
+Rates = Callable[..., None]
+
+
+@pytest.fixture
+def admin() -> User:
+    name = f"admin{uuid4().hex}"  # which nobody has tried yet
+    return User.objects.create_superuser(name, f"{name}@example.com", RIGHT)
+
+
+def at_an_address() -> Client:
+    return Client(REMOTE_ADDR=next(addresses))
+
+
+def try_to_sign_in(client: Client, name: str, password: str = WRONG) -> int:
+    return client.post(ADDRESS, {"username": name, "password": password}).status_code
+
+
+def test_whoever_knows_the_password_comes_in(admin: User, rates: Rates) -> None:
+    rates(login="5/min", login_account="2/min")
+    client = at_an_address()
+    answer = client.post(f"{ADDRESS}?next=/admin/", {"username": admin.username, "password": RIGHT})
+    assert answer.headers["Location"] == "/admin/"
+    assert client.get("/admin/").status_code == 200
+
+
+def test_a_client_that_guesses_is_told_to_wait(admin: User, rates: Rates) -> None:
+    rates(login="2/min")
+    client = at_an_address()
+    assert [try_to_sign_in(client, name) for name in "ab"] == [200, 200]
+    answer = client.post(ADDRESS, {"username": admin.username, "password": RIGHT})
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 61
+    assert "Too many tries" in answer.content.decode()
+    assert client.get(ADDRESS).status_code == 200
+    assert try_to_sign_in(at_an_address(), admin.username, RIGHT) == 302
+
+
+def test_one_account_is_not_guessed_from_many_addresses(admin: User, rates: Rates) -> None:
+    rates(login_account="2/min")
+    spellings = (admin.username, f" {admin.username.upper()}", admin.username)
+    tries = [try_to_sign_in(at_an_address(), name) for name in spellings]
+    assert tries == [200, 200, 429]
+    assert try_to_sign_in(at_an_address(), uuid4().hex) == 200
+
+
+def test_tries_at_the_api_and_in_the_admin_are_one(admin: User, rates: Rates) -> None:
+    rates(login_account="2/min")
+    body = {"username": admin.username, "password": WRONG}
+    for _ in range(2):
+        assert at_an_address().post(LOGIN, body, "application/json").status_code == 400
+    assert try_to_sign_in(at_an_address(), admin.username) == 429
+
+
+def test_signing_in_ends_the_count_of_the_account(admin: User, rates: Rates) -> None:
+    rates(login_account="2/min")
+    for _ in range(2):
+        assert try_to_sign_in(at_an_address(), admin.username) == 200
+        assert try_to_sign_in(at_an_address(), admin.username, RIGHT) == 302
+
+
+def test_a_forged_address_is_the_same_client(admin: User, rates: Rates) -> None:
+    """No proxy is trusted unless the settings say so: the header is whatever a client writes."""
+    rates(login="2/min")
+    client = at_an_address()
+    answers = [
+        client.post(
+            ADDRESS,
+            {"username": f"user{number}", "password": WRONG},
+            headers={"X-Forwarded-For": f"192.0.2.{number}"},
+        ).status_code
+        for number in range(3)
+    ]
+    assert answers == [200, 200, 429]
+
+
+def test_a_form_from_elsewhere_is_refused(admin: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    assert try_to_sign_in(client, admin.username, RIGHT) == 403

@@ -1,0 +1,166 @@
+"""What docs/security.md promises of settings, headers and logs."""
+
+import logging
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from project.logs import Line
+from tests.catalog.pages.conftest import own_log as own_log
+from tests.catalog.pages.making import make_page, make_text
+from tests.project.test_settings import PRODUCTION, ROOT
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = ("/upload/", "/files/", "/admin/login/", "/api/v1/docs/", "/password/set/", "/nowhere/")
+SECRET = re.compile(
+    r"""(?ix) (?:secret|password|passwd|api_?key|access_?key|token) (?:_key)? ["']? \s* [:=] \s*
+    ["'] [^"'\s]{6,} ["']"""
+)
+
+
+def html(client: Client, address: str) -> str:
+    answer = client.get(address, headers={"Accept": "text/html"})
+    assert answer.headers["Content-Type"].startswith("text/html")
+    return answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("address", PEOPLE)
+def test_pages_for_people_have_a_policy_without_inline_script(client: Client, address: str) -> None:
+    policy = html(client, address)
+    assert "default-src 'self'" in policy
+    assert "object-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+
+
+def test_the_api_has_no_policy_to_pay_for(client: Client, own_log: None) -> None:
+    page = make_page(make_text())
+    for _ in range(2):  # made, and prepared
+        answer = client.get(f"/api/v1/pages/{page.pk}/")
+        assert "Content-Security-Policy" not in answer.headers
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_no_template_of_ours_has_inline_script() -> None:
+    templates = [file for file in tracked("*.html") if "/mail/" not in file]
+    assert len(templates) > 10
+    for file in templates:
+        text = (ROOT / file).read_text()
+        assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|javascript:", text), file
+
+
+def test_host_that_is_not_ours_is_refused(client: Client, own_log: None) -> None:
+    page = make_page(make_text())
+    for _ in range(2):
+        answer = client.get(f"/api/v1/pages/{page.pk}/", headers={"Host": "evil.example"})
+        assert answer.status_code == 400
+        assert client.get(f"/api/v1/pages/{page.pk}/").status_code == 200
+
+
+def test_cookies_are_for_https_and_not_for_scripts() -> None:
+    code = (
+        "from django.conf import settings as s; print(s.SESSION_COOKIE_SECURE, "
+        "s.CSRF_COOKIE_SECURE, s.SESSION_COOKIE_HTTPONLY, s.SESSION_COOKIE_SAMESITE, "
+        "s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=PRODUCTION | {"DJANGO_SETTINGS_MODULE": "project.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == ["True", "True", "True", "Lax", "True", "31536000"]
+
+
+def tracked(*patterns: str) -> list[str]:
+    """Return the names of the files that belong to the project."""
+    skipped = {".git", ".venv", ".data", "node_modules"}
+    found = (file for pattern in patterns for file in Path(ROOT).rglob(pattern))
+    return [
+        str(file.relative_to(ROOT))
+        for file in found
+        if not skipped & set(file.relative_to(ROOT).parts)
+    ]
+
+
+def test_no_secret_is_in_the_tree() -> None:
+    """Of what runs in production: tests and load tests have passwords of nobody."""
+    assert SECRET.search('SECRET_KEY = "0123456789"')
+    assert SECRET.search("'PASSWORD': 'correct horse'".replace(" h", "-h"))
+    for file in tracked("*.py", "*.html", "*.js", "*.toml", "Dockerfile"):
+        if not file.startswith(("tests/", "loadtest/")):
+            lines = (ROOT / file).read_text().splitlines()
+            # What only looks like one has been looked at, and says so.
+            found = [line for line in lines if SECRET.search(line) and "noqa: S105" not in line]
+            assert found == [], file
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\nERROR   root: forged",
+        "a\r\nINFO b",
+        "a\x1b[2Jb",
+        "a\u2028b",
+        "a\x85b",
+        "a\u202eb",
+        "a\0b",
+    ],
+)
+def test_hearsay_makes_no_line_of_its_own(text: str) -> None:
+    line = Line("%(levelname)-7s %(name)s: %(message)s")
+    record = logging.LogRecord("uploads", logging.INFO, "", 0, "took %s", (text,), None)
+    written = line.format(record)
+    assert len(written.splitlines()) == 1
+    assert written.isprintable()
+
+
+def test_the_error_behind_a_stack_makes_no_line_of_its_own() -> None:
+    try:
+        raise ValueError("a.txt\nERROR   root: forged\r\x1b[2J")
+    except ValueError as error:
+        found = (ValueError, error, error.__traceback__)
+    record = logging.LogRecord("uploads", logging.ERROR, "", 0, "failed", (), found)
+    first, *others = Line("%(levelname)s %(message)s").format(record).split("\n")
+    assert first == "ERROR failed"
+    assert others
+    assert all(line.startswith("    ") and line.isprintable() for line in others)
+
+
+@pytest.mark.parametrize("name", ["", "django.request", "django.server", "uploads", "celery"])
+def test_every_logger_writes_such_lines(name: str) -> None:
+    logger: logging.Logger | None = logging.getLogger(name)
+    found: list[logging.Handler] = []
+    while logger:
+        found += logger.handlers
+        logger = logger.parent if logger.propagate else None
+    streams = [one for one in found if type(one) is logging.StreamHandler]
+    assert [type(one.formatter) for one in streams] == [Line]
+
+
+def test_a_body_has_a_limit(client: Client, settings: Settings) -> None:
+    body = b'{"title": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
+    answer = client.post("/api/v1/auth/token/login/", body, "application/json")
+    assert answer.status_code in (400, 413)
+
+
+def test_every_answer_that_the_docs_give_has_the_test_that_they_name() -> None:
+    text = (ROOT / "docs/security.md").read_text()
+    rows = [row for row in text.splitlines() if row.startswith("| ") and "---" not in row]
+    assert len(rows) > 25
+    for row in rows:
+        if row.startswith("| threat"):
+            continue
+        named = re.findall(r"`(tests/\S+\.py)(?:::(\w+))?`", row)
+        assert named, row
+        for file, name in named:
+            assert f"def {name or 'test_'}" in (ROOT / file).read_text(), (file, name)

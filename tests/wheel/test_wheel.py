@@ -1,0 +1,237 @@
+"""The wheel in another Django project: installed, one line added, its own model counted."""
+
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg2
+import pytest
+from django.conf import settings
+from django.db import connection
+from pytest_django import DjangoDbBlocker
+
+from tests.standalone.waiting import wait_until
+
+pytestmark = pytest.mark.django_db  # else there is no server to make a database on
+
+FOLDER = settings.BASE_DIR / "wheel"
+README = (FOLDER / "README.md").read_text()
+
+MODELS = """
+from django.db import models
+from counters.models import Countable
+
+
+class Article(Countable):
+    title = models.CharField(max_length=200)
+"""
+VIEWS = """
+from django.http import JsonResponse
+from django.shortcuts import get_object_or_404
+from counters.record import record
+from news.models import Article
+
+
+def article(request, pk):
+    article = get_object_or_404(Article, pk=pk)
+    record(article)
+    return JsonResponse({"views": article.counter})
+"""
+SETTINGS = """
+import os
+from elsewhere.settings import *
+
+INSTALLED_APPS += ["news", "hitcount"]
+{said_in_the_readme}
+EVENTLOG_URL = os.environ["REDIS_URL"]
+CELERY_BROKER_URL = {broker!r}
+EVENTLOG_PREFIX = "elsewhere"
+DATABASES = {{"default": {database!r}}}
+ALLOWED_HOSTS = ["testserver"]
+"""
+CELERY = """
+from celery import Celery
+
+app = Celery("elsewhere")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+{said_in_the_readme}
+"""
+URLS = """
+from django.contrib import admin
+from django.urls import path
+from news.views import article
+
+urlpatterns = [path("admin/", admin.site.urls), path("<int:pk>/", article)]
+"""
+# What django-hitcount 1.3 has in its table, as far as a move needs it.
+HITCOUNT = """
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+
+
+class HitCount(models.Model):
+    hits = models.PositiveIntegerField(default=0)
+    object_pk = models.PositiveIntegerField()
+    content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
+"""
+
+Run = Callable[..., str]
+
+
+def said(language: str, containing: str) -> str:
+    """Return the block of the README's code that contains a text."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (block,) = (block for block in blocks if containing in block)
+    return str(block)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run([*build, "--directory", directory], cwd=FOLDER, check=True)
+    (wheel,) = directory.glob("footfall_counters-*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, str]]:
+    """An empty database beside that of the tests."""
+    with django_db_blocker.unblock():
+        its = connection.settings_dict
+        name = f"{its['NAME']}_elsewhere"
+        server = psycopg2.connect(**{**connection.get_connection_params(), "dbname": "postgres"})
+    server.autocommit = True
+    with server.cursor() as cursor:
+        cursor.execute(f'CREATE DATABASE "{name}"')
+        keys = ("ENGINE", "HOST", "PORT", "USER", "PASSWORD")
+        yield {**{key: its[key] for key in keys}, "NAME": name}
+        cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def project(
+    wheel: Path, database: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """A project that `startproject` made, with what the wheel's README says, and an app."""
+    root = tmp_path_factory.mktemp("project")
+    with zipfile.ZipFile(wheel) as archive:  # what `pip install --no-deps` does with a pure one
+        archive.extractall(root / "site")
+    subprocess.run([sys.executable, "-m", "django", "startproject", "elsewhere", root], check=True)
+    settings_said, celery_said = said("python", "EVENTLOG_URL").split("# celery.py")
+    celery_said = celery_said.partition("\n")[2]
+    files = {
+        "elsewhere/local.py": SETTINGS.format(
+            said_in_the_readme=settings_said, database=database, broker=settings.CELERY_BROKER_URL
+        ),
+        "elsewhere/celery.py": CELERY.format(said_in_the_readme=celery_said),
+        "elsewhere/__init__.py": "from elsewhere.celery import app\n",
+        "elsewhere/urls.py": URLS,
+        "news/models.py": MODELS,
+        "news/views.py": VIEWS,
+        "hitcount/models.py": HITCOUNT,
+    }
+    for name, text in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    for app in ("news", "hitcount"):
+        (root / app / "__init__.py").touch()
+    return root
+
+
+def environment(project: Path) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "REDIS_URL")}
+    return {
+        **kept,
+        "DJANGO_SETTINGS_MODULE": "elsewhere.local",
+        "PYTHONPATH": os.pathsep.join((str(project), str(project / "site"))),
+    }
+
+
+@pytest.fixture(scope="module")
+def run(project: Path) -> Run:
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *command],
+            cwd=project,
+            env=environment(project),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    run("manage.py", "makemigrations", "news", "hitcount")
+    run("manage.py", "migrate", "--verbosity", "0")
+    return run
+
+
+def shell(run: Run, *lines: str) -> str:
+    setup = ("import django; django.setup()", "from news.models import Article")
+    return run("-c", "\n".join((*setup, *lines))).strip()
+
+
+def test_the_wheel_counts_another_projects_model(run: Run, project: Path) -> None:
+    where = shell(run, "import counters, eventlog; print(counters.__file__, eventlog.__file__)")
+    assert where.count(str(project / "site")) == 2
+    read_three_times = (
+        "from django.test import Client",
+        "pk = Article.objects.create(title='First').pk",
+        "print([Client().get(f'/{pk}/').status_code for _ in range(3)], pk)",
+    )
+    answered, pk = shell(run, *read_three_times).rsplit(" ", 1)
+    assert answered == "[200, 200, 200]"
+
+    flusher = "celery --quiet -A elsewhere worker -Q counters -n flusher@%h --pool threads -c 1"
+    worker = subprocess.Popen(
+        [sys.executable, "-m", *flusher.split()],
+        cwd=project,
+        env=environment(project),
+    )
+    try:
+        counter = f"print(Article.objects.get(pk={pk}).counter)"
+        wait_until(lambda: shell(run, counter) == "3", 30)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+    assert "clean" in run("manage.py", "counters", "audit")
+
+
+def test_the_counts_of_django_hitcount_move_over(run: Run) -> None:
+    kept = (
+        "from hitcount.models import HitCount as Kept",
+        "from django.contrib.contenttypes.models import ContentType",
+        "article = Article.objects.create(title='Old')",
+        "kind = ContentType.objects.get_for_model(Article)",
+        "Kept.objects.create(hits=1234, object_pk=article.pk, content_type=kind)",
+    )
+
+    moved = shell(
+        run,
+        *kept,
+        said("python", "HitCount.objects"),
+        "article.refresh_from_db()",
+        "print(article.counter)",
+    )
+
+    assert moved == "1234"
+    assert "clean" in run("manage.py", "counters", "audit")
+
+
+def test_a_project_without_the_address_of_redis_is_told(run: Run) -> None:
+    lines = (
+        "from django.conf import settings; del settings.EVENTLOG_URL",
+        "from counters.record import record",
+        "try: record(Article.objects.create(title='x'))",
+        "except Exception as error: print(repr(error))",
+    )
+
+    assert shell(run, *lines) == "ImproperlyConfigured('The setting EVENTLOG_URL is missing.')"
