@@ -258,6 +258,26 @@ def evaluated(node: Node) -> int:
     return int(calls[1]) if node.slots() and calls else 0
 
 
+def test_every_server_is_told_who_asks(cluster: RedisCluster, prefix: str) -> None:
+    def url(password: str) -> str:
+        return cluster.url.replace("//", f"//footfall:{password}@")
+
+    for node in cluster.nodes:
+        node.ask("ACL", "SETUSER", "footfall", "on", ">p@ss:w/rd", "~*", "&*", "+@all")
+    known = RedisLog(url("p%40ss%3Aw%2Frd"), prefix=prefix)
+    unknown = RedisLog(url("wrong"), prefix=prefix)
+    try:
+        for partition in range(PARTITIONS):
+            known.append(partition, b"a", AT)
+        assert all("user=footfall" in node.ask("CLIENT", "LIST") for node in cluster.masters())
+        with pytest.raises(Refused):
+            unknown.append(0, b"a", AT)
+    finally:
+        known.close()
+        for node in cluster.nodes:
+            node.ask("ACL", "DELUSER", "footfall")
+
+
 @pytest.mark.parametrize(
     ("url", "one"),
     [

@@ -9,11 +9,11 @@ from tests.faults.report import figures, table
 from tests.faults.schedule import Planned
 from tests.stores import temporary_directory
 
-SEED, SECONDS = 5, 6.0
+SEED, SECONDS = 5, 4.0
 PLANNED = [
     Planned(0.5, "a partition moved", 0.0, 0.0),
-    Planned(1.5, "a master killed, its replica behind", 2.0, 0.4),
-    Planned(2.5, "Redis killed", 0.0, 0.0),  # the broker
+    Planned(1.0, "a master killed, its replica behind", 0.1, 0.4),
+    Planned(2.0, "Redis killed", 0.0, 0.0),  # the broker
 ]
 
 
