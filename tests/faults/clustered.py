@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg2
 from redis.crc import key_slot
 
 from eventlog import Number, RedisLog
@@ -28,6 +29,7 @@ from tests.faults.injuries import INJURIES, Injury
 from tests.faults.schedule import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.service import Attended, Service
 from tests.faults.verdict import Interval, Verdict
+from tests.standalone.waiting import wait_until
 from tests.stores import start
 
 PARTITIONS = 8
@@ -123,9 +125,13 @@ class ClusterService(Service):
 
     def _is_counted(self, partition: int, number: Number) -> bool:
         """Tell whether a flush has counted it, or will, since the web has spilled it."""
-        with self.cursor() as cursor:
-            cursor.execute(COUNTED, {"partition": partition, **number._asdict()})
-            return cursor.fetchone() is not None
+        while True:
+            try:
+                with self.cursor() as cursor:
+                    cursor.execute(COUNTED, {"partition": partition, **number._asdict()})
+                    return cursor.fetchone() is not None
+            except psycopg2.OperationalError:  # it is being hurt, too
+                wait_until(self.database_answers, 60)
 
 
 def _events(log: RedisLog, partition: int) -> dict[Number, bytes]:
