@@ -72,6 +72,7 @@ class ClusterService(Service):
         self.hurt = threading.Lock()
         self.promotions = 0
         self.gone: list[Gone] = []
+        self.cost: Counter[str] = Counter()
         # The kernel ends a server with the thread that has started it: see Program.process_options.
         self._starter = ThreadPoolExecutor(1)
 
@@ -151,7 +152,9 @@ def clustered(hurt: Callable[[ClusterService, Planned], Iterator[None]]) -> Inju
             service.cluster.wait_whole()
             yield from hurt(service, planned)
             service.cluster.wait_whole()
+            before = len(service.gone)
             service.measure()
+            service.cost[planned.name] += len(service.gone) - before
 
     return injury
 
@@ -260,6 +263,7 @@ class ClusterCampaign(Campaign):
         outcome.notes = {
             "replicas promoted": str(self._cluster_service.promotions),
             "events that replication lost": str(len(self._cluster_service.gone)),
+            **{f"  {name}": str(number) for name, number in self._cluster_service.cost.items()},
             "  in views": str(verdict.total().gone),
             "  of these answered and not counted": str(verdict.missing),
         }
