@@ -74,9 +74,9 @@ load: $(INSTALLED) ## Read, upload and register for a TIME as so many USERS (HOS
 # 10 minutes, unless somebody has said TIME.
 FAULTS_TIME = $(if $(filter file,$(origin TIME)),10m,$(TIME))
 
-faults: $(INSTALLED) ## Break something every few seconds under load; nothing may be lost (TIME=10m, SEED=1)
+faults: $(INSTALLED) ## Break something every few seconds under load (TIME=10m, SEED=1, PROFILE=cluster)
 	@exec $(BIN)/python -m tests.faults --time $(FAULTS_TIME) $(if $(SEED),--seed $(SEED)) \
-		--directory $(DATA_DIR)/faults $(ARGS)
+		$(if $(PROFILE),--profile $(PROFILE)) --directory $(DATA_DIR)/faults $(ARGS)
 
 wheel: $(INSTALLED) ## Build footfall-counters, which counts for other Django projects, into dist/
 	@cd wheel && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist

@@ -95,5 +95,6 @@ def trim(log: Log, claims: Sequence[Claim]) -> None:
             try:
                 log.trim(claim.number, position)
             except LogError as error:
-                logger.warning("the log cannot be trimmed: %s", error)
-                return
+                logger.warning("partition %s cannot be trimmed: %s", claim.number, error)
+                if isinstance(error, Away):
+                    return

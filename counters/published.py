@@ -18,7 +18,7 @@ from counters.log import get_shelf
 from counters.models import Batch, Stale
 from counters.record import partition_for
 from counters.registry import content_type_of, countable_models
-from eventlog import LogError
+from eventlog import Away, LogError
 
 logger = logging.getLogger(__name__)
 
@@ -62,24 +62,42 @@ def publish(counters: Counters, committed: float) -> None:
 def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     """Publish new counters, by the names of their targets, wherever there are copies of old ones.
 
-    committed: when they were, by the monotonic clock. Raises LogError. What is not published is put
-    right by the flush of the next view that shows it: that one publishes the sum again.
+    committed: when they were, by the monotonic clock. Raises LogError, after the partitions that
+    could be told. What is not published is put right by the flush of the next view that shows it:
+    that one publishes the sum again.
     """
-    shelf = get_shelf()
     where = homes().of(numbers)
-    found = {name: 0 for name, mask in where.items() if mask is None}
     by_partition: list[dict[str, int]] = [{} for _ in range(conf.EVENTLOG_PARTITIONS)]
     for name, mask in where.items():
         for partition in partitions_in(mask, len(by_partition)):
             by_partition[partition][name] = numbers[name]
+    found = {name: 0 for name, mask in where.items() if mask is None}
+    if _raise_to(by_partition, committed, found):
+        homes().note_found(found)
+
+
+def _raise_to(
+    by_partition: Sequence[Mapping[str, int]], committed: float, found: dict[str, int]
+) -> bool:
+    """Note in `found` where copies are; return whether all partitions were told in time."""
+    error: LogError | None = None
     for partition, own in enumerate(by_partition):
         # A publisher that slept must not undo what was set by hand meanwhile: see `withhold`.
         if time.monotonic() - committed > PATIENCE:
-            return
-        for name in shelf.raise_to(partition, own):
+            return False
+        try:
+            there = get_shelf().raise_to(partition, own)
+        except Away:
+            raise
+        except LogError as one:  # in a cluster, its server alone
+            error = one
+            continue
+        for name in there:
             if name in found:
                 found[name] |= 1 << partition
-    homes().note_found(found)
+    if error:
+        raise error
+    return True
 
 
 @lru_cache(maxsize=1024)

@@ -9,9 +9,10 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import OperationalError
 
+from counters.conf import conf
 from counters.log import get_log
 from counters.wakeup import QUEUE
-from eventlog import LogError
+from eventlog import Away, LogError
 
 BEAT_PATIENCE = timedelta(seconds=20)
 BEAT_SYNC = timedelta(seconds=180)  # between two notes, unless `beat_sync_every` says otherwise
@@ -30,10 +31,14 @@ def database() -> None:
 
 
 def log() -> None:
-    try:
-        get_log().length(0)
-    except LogError as error:
-        raise Missing("Redis does not answer") from error
+    """Ask for each partition: in a cluster they are on several servers."""
+    for partition in range(conf.EVENTLOG_PARTITIONS):
+        try:
+            get_log().length(partition)
+        except Away as error:
+            raise Missing("Redis does not answer") from error
+        except LogError as error:
+            raise Missing(f"Redis does not answer for partition {partition}") from error
 
 
 def worker() -> None:

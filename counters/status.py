@@ -12,7 +12,7 @@ from django.utils import timezone
 from counters.conf import conf
 from counters.log import get_log
 from counters.models import Batch, Partition, SetAside, Spilled
-from eventlog import Log, LogError
+from eventlog import Away, Log, LogError
 
 RATE_WINDOW = timedelta(minutes=1)
 PATIENCE = 1.0  # seconds that the log may take to say what waits in it
@@ -23,7 +23,7 @@ _asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="status")
 
 @dataclass(frozen=True)
 class PartitionStatus:
-    """One partition. `undelivered` and `oldest_seconds` are None while the log is away."""
+    """One partition. `undelivered` and `oldest_seconds` are None while its server is away."""
 
     partition: Partition
     undelivered: int | None
@@ -117,10 +117,10 @@ Waiting = tuple[int | None, float | None]
 
 
 def _ask(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
-    """Return what waits in each partition; or nothing, and why the log did not say."""
+    """Return what waits in each partition, and why the log did not say that of all."""
     asked = _asking.submit(_waiting, log, partitions)
     try:
-        return asked.result(PATIENCE), ""
+        return asked.result(PATIENCE)
     except TimeoutError:
         asked.cancel()
         error = f"no answer within {PATIENCE:g} s"
@@ -129,14 +129,21 @@ def _ask(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], str]
     return [(None, None)] * len(partitions), error
 
 
-def _waiting(log: Log, partitions: Sequence[Partition]) -> list[Waiting]:
+def _waiting(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
     found: list[Waiting] = []
+    error = ""
     for partition in partitions:
         position = partition.read_up_to
-        undelivered = log.pending(partition.number, position)
-        oldest = log.oldest(partition.number, position) if undelivered else None
-        found.append((undelivered, _age(oldest)))
-    return found
+        try:
+            undelivered = log.pending(partition.number, position)
+            oldest = log.oldest(partition.number, position) if undelivered else None
+            found.append((undelivered, _age(oldest)))
+        except Away:
+            raise
+        except LogError as reason:  # in a cluster the others may be on servers that answer
+            error = str(reason)
+            found.append((None, None))
+    return found, error
 
 
 def _age(at: int | None) -> float | None:

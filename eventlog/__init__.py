@@ -8,7 +8,8 @@ The delivery contract
 * `append` raising `Refused` means: the event is not in the log and never will be.
 * `append` raising `Ambiguous` means: it may be in the log, now or later. Its `number` says which
   event that is, so that whoever counts can count it once, wherever it turns up.
-* Nothing here retries an append. A retry is a second event.
+* Nothing here retries an append. A retry is a second event. (A server of a cluster that does not
+  have the partition says so before it runs anything; then the one that has it is asked.)
 
 Every event has a `Number`: the random id of the session of the writer that sent it, and that
 session's sequence number, which grows with each append. A writer has one append in flight at most,
@@ -19,6 +20,7 @@ Entry ids are Redis' own, and nothing rests on them: a clock may jump, a stream 
 """
 
 from eventlog.breaker import CircuitBreaker
+from eventlog.cluster import is_cluster
 from eventlog.entries import Appended, Entry, Number, Position, Slice
 from eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from eventlog.log import Log
@@ -46,5 +48,6 @@ __all__ = [
     "Refused",
     "Shelf",
     "Slice",
+    "is_cluster",
     "partition_of",
 ]

@@ -5,9 +5,10 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.connection import ConnectionPool
+from redis.exceptions import AskError, MovedError, TryAgainError
 from redis.retry import Retry
 
-from eventlog.errors import Away, LogError
+from eventlog.errors import Away, Elsewhere, LogError
 from eventlog.scripts import Script
 
 
@@ -44,10 +45,18 @@ def call(pool: ConnectionPool, *command: Any) -> Any:
             raise
         finally:
             pool.release(connection)
+    except (AskError, TryAgainError) as error:
+        raise elsewhere(error) from error
     except redis.ResponseError as error:
         raise LogError(str(error)) from error
     except redis.RedisError as error:
         raise Away(str(error)) from error
+
+
+def elsewhere(error: AskError | TryAgainError) -> Elsewhere:
+    """Return what a redirection means; redis-py's MovedError is an AskError, too."""
+    text = f"{type(error).__name__}: {error}"
+    return Elsewhere(text, error.node_addr if isinstance(error, MovedError) else None)
 
 
 def evaluate(pool: ConnectionPool, script: Script, keys: int, *arguments: Any) -> Any:

@@ -10,9 +10,10 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from eventlog.breaker import CircuitBreaker
-from eventlog.connections import call, connections, evaluate
-from eventlog.errors import LogError, Refused
-from eventlog.scripts import ACKNOWLEDGE, BURY, PRESENT
+from eventlog.cluster import servers
+from eventlog.connections import call, evaluate
+from eventlog.errors import LogError
+from eventlog.scripts import ACKNOWLEDGE, BURY, PRESENT, Script
 
 GROUP = "workers"
 CHUNK = 500  # ids that one script looks for: bounds how long Redis answers nobody else
@@ -62,22 +63,16 @@ class RedisQueue:
         self.dead_key = f"{prefix}:{{{name}}}:dead"
         self.breaker = breaker or CircuitBreaker()
         self._max_dead = max_dead
-        self._appending = connections(url, timeout)
-        self._working = connections(url, max(timeout, 5.0))
+        self._appending = servers(url, timeout, self.breaker)
+        self._working = servers(url, max(timeout, 5.0))
 
     def append(self, body: bytes, at: int) -> str:
         """Append one entry and return its id. `at` is in milliseconds since 1970.
 
         After a LogError that is not Refused the entry may be in the queue all the same.
         """
-        if not self.breaker.allows():
-            raise Refused("the circuit breaker is open")
-        try:
-            entry_id = call(self._appending, "XADD", self.key, "*", "t", at, "b", body)
-        except LogError:
-            self.breaker.failed()
-            raise
-        self.breaker.succeeded()
+        command = ("XADD", self.key, "*", "t", at, "b", body)
+        entry_id = self._appending.ask(self.key, lambda at: call(at.pool, *command))
         return str(entry_id.decode())
 
     def take(self, consumer: str) -> Delivery | None:
@@ -103,11 +98,11 @@ class RedisQueue:
 
     def keep(self, delivery: Delivery, consumer: str) -> None:
         """Say that somebody still works on it: for nobody else to take it over."""
-        call(self._working, "XCLAIM", self.key, GROUP, consumer, 0, delivery.id, "JUSTID")
+        self._call("XCLAIM", self.key, GROUP, consumer, 0, delivery.id, "JUSTID")
 
     def acknowledge(self, delivery: Delivery) -> None:
         """Remove the entry: its work is done. Once more does nothing."""
-        evaluate(self._working, ACKNOWLEDGE, 1, self.key, GROUP, delivery.id)
+        self._evaluate(ACKNOWLEDGE, 1, self.key, GROUP, delivery.id)
 
     def bury(self, delivery: Delivery, reason: str) -> None:
         """Move the entry to the dead letters: nobody will try it again by himself.
@@ -115,36 +110,42 @@ class RedisQueue:
         One that the queue has lost is buried all the same, with no id.
         """
         fields = (delivery.id, delivery.at, delivery.body, reason, self._max_dead)
-        evaluate(self._working, BURY, 2, self.key, self.dead_key, GROUP, *fields)
+        self._evaluate(BURY, 2, self.key, self.dead_key, GROUP, *fields)
 
     def dead(self, count: int = 100) -> list[DeadLetter]:
         """Return the latest dead letters, the last first."""
-        found = call(self._working, "XREVRANGE", self.dead_key, "+", "-", "COUNT", count)
+        found = self._call("XREVRANGE", self.dead_key, "+", "-", "COUNT", count)
         return [_letter(*entry) for entry in found]
 
     def dead_count(self) -> int:
         """Return how many dead letters there are."""
-        return int(call(self._working, "XLEN", self.dead_key))
+        return int(self._call("XLEN", self.dead_key))
 
     def discard(self, letters: Collection[str]) -> int:
         """Remove the dead letters with these ids; return how many there were."""
-        return int(call(self._working, "XDEL", self.dead_key, *letters)) if letters else 0
+        return int(self._call("XDEL", self.dead_key, *letters)) if letters else 0
 
     def present(self, ids: Sequence[str]) -> set[str]:
         """Return which of the entries are in the queue: they wait, or somebody has taken them."""
         found: set[str] = set()
         for start in range(0, len(ids), CHUNK):
             chunk = ids[start : start + CHUNK]
-            found |= {one.decode() for one in evaluate(self._working, PRESENT, 1, self.key, *chunk)}
+            found |= {one.decode() for one in self._evaluate(PRESENT, 1, self.key, *chunk)}
         return found
 
     def length(self) -> int:
         """Return the number of entries that wait or that somebody has taken."""
-        return int(call(self._working, "XLEN", self.key))
+        return int(self._call("XLEN", self.key))
 
     def close(self) -> None:
-        self._appending.disconnect()
-        self._working.disconnect()
+        self._appending.close()
+        self._working.close()
+
+    def _call(self, *command: Any) -> Any:
+        return self._working.ask(self.key, lambda at: call(at.pool, *command))
+
+    def _evaluate(self, script: Script, *arguments: Any) -> Any:
+        return self._working.ask(self.key, lambda at: evaluate(at.pool, script, *arguments))
 
     def _grouped(self, *command: Any) -> Any:
         """Send a command of the group, which is made on first use and after Redis has lost it.
@@ -152,23 +153,23 @@ class RedisQueue:
         It starts at the first entry: those from before it was made have waited for it.
         """
         try:
-            return call(self._working, *command)
+            return self._call(*command)
         except LogError as error:
             if not str(error).startswith("NOGROUP"):
                 raise
         try:
-            call(self._working, "XGROUP", "CREATE", self.key, GROUP, "0", "MKSTREAM")
+            self._call("XGROUP", "CREATE", self.key, GROUP, "0", "MKSTREAM")
         except LogError as error:
             if not str(error).startswith("BUSYGROUP"):  # another worker was faster
                 raise
-        return call(self._working, *command)
+        return self._call(*command)
 
     def _let_go_of_the_gone(self) -> None:
         """Acknowledge what was taken and has left the stream: Redis 6.2 does not by itself."""
-        pending = call(self._working, "XPENDING", self.key, GROUP, "-", "+", CHUNK)
+        pending = self._call("XPENDING", self.key, GROUP, "-", "+", CHUNK)
         ids = [entry_id.decode() for entry_id, *_ in pending]
         if gone := set(ids) - self.present(ids):
-            call(self._working, "XACK", self.key, GROUP, *gone)
+            self._call("XACK", self.key, GROUP, *gone)
 
 
 def _delivery(entry_id: bytes, fields: list[bytes]) -> Delivery:

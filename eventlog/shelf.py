@@ -11,14 +11,14 @@ so what somebody read before that, however slow, is not put any more.
 import random
 import secrets
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from eventlog.breaker import CircuitBreaker
-from eventlog.connections import call, connections, evaluate
-from eventlog.errors import Away, Refused
+from eventlog.cluster import servers
+from eventlog.connections import call, evaluate
 from eventlog.partitions import partition_key
-from eventlog.scripts import LEASE, PUT, RAISE
+from eventlog.scripts import LEASE, PUT, RAISE, Script
 
 CHUNK = 500  # keys in one call: bounds how long Redis answers nobody else
 MOST_NUMBERS = 1_000
@@ -65,8 +65,7 @@ class Shelf:
         self._prefix = prefix
         self._milliseconds = int(seconds * 1000)
         self._max_bytes = max_bytes
-        self._breaker = breaker
-        self._connections = connections(url, timeout)
+        self._servers = servers(url, timeout, breaker)
 
     def lease(self, partition: int, name: str) -> Lease | None:
         """Return the right to put it; None once it is there, or does not come for `PATIENCE`."""
@@ -74,7 +73,7 @@ class Shelf:
         keys = self._keys(partition, prepared(name), f"lease:{name}", "misses")
         end = time.monotonic() + PATIENCE
         while True:
-            state = self._try(evaluate, LEASE, 3, *keys, lease.token, LEASE_MS)
+            state = self._evaluate(LEASE, keys, lease.token, LEASE_MS)
             if state == 1:
                 return lease
             if state == 0 or time.monotonic() > end:
@@ -98,21 +97,22 @@ class Shelf:
         keys = self._keys(lease.partition, *names, *(f"number:{name}" for name, _ in numbers))
         cap = self._max_bytes // 2
         arguments = (lease.token, cap, life, body, value, *(number for _, number in numbers))
-        return bool(self._try(evaluate, PUT, len(keys), *keys, *arguments))
+        return bool(self._evaluate(PUT, keys, *arguments))
 
     def misses(self, partition: int) -> int:
         """Return how often something was not there and had to be prepared. Raises LogError."""
-        return int(self._try(call, "GET", *self._keys(partition, "misses")) or 0)
+        (key,) = self._keys(partition, "misses")
+        return int(self._servers.ask(key, lambda at: call(at.pool, "GET", key)) or 0)
 
     def release(self, lease: Lease) -> None:
         """Give the lease back: there is nothing to put."""
-        self._try(call, "DEL", *self._keys(lease.partition, f"lease:{lease.name}"))
+        self._delete(self._keys(lease.partition, f"lease:{lease.name}"))
 
     def forget(self, partition: int, names: Iterable[str]) -> None:
         """Remove what is prepared under `names`, and see that nothing older is put there."""
         both = [key for name in names for key in (prepared(name), f"lease:{name}")]
         for some in _chunks(both):
-            self._try(call, "DEL", *self._keys(partition, *some))
+            self._delete(self._keys(partition, *some))
 
     def raise_to(self, partition: int, numbers: Mapping[str, int]) -> list[str]:
         """Raise those numbers that are on the shelf and lower; return the names of all there."""
@@ -120,8 +120,7 @@ class Shelf:
         for some in _chunks(list(numbers)):
             keys = self._keys(partition, *[f"number:{name}" for name in some])
             values = [numbers[name] for name in some]
-            found = self._try(evaluate, RAISE, len(keys), *keys, *values)
-            there += [some[place - 1] for place in found]
+            there += [some[place - 1] for place in self._evaluate(RAISE, keys, *values)]
         return there
 
     def withhold(self, partition: int, names: Iterable[str]) -> None:
@@ -130,25 +129,24 @@ class Shelf:
         By then nobody is left who has read the higher one.
         """
         for name in names:
-            (key,) = self._keys(partition, f"number:{name}")
-            self._try(call, "SET", key, "-", "PX", WITHHELD_MS)
+            self._withhold(*self._keys(partition, f"number:{name}"))
 
     def close(self) -> None:
-        self._connections.disconnect()
+        self._servers.close()
 
     def _keys(self, partition: int, *names: str) -> list[str]:
         return [partition_key(self._prefix, partition, name) for name in names]
 
-    def _try(self, ask: Callable[..., Any], *arguments: Any) -> Any:
-        if not self._breaker.allows():
-            raise Refused("the circuit breaker is open")
-        try:
-            answer = ask(self._connections, *arguments)
-        except Away:
-            self._breaker.failed()
-            raise
-        self._breaker.succeeded()
-        return answer
+    def _evaluate(self, script: Script, keys: Sequence[str], *arguments: Any) -> Any:
+        return self._servers.ask(
+            keys[0], lambda at: evaluate(at.pool, script, len(keys), *keys, *arguments)
+        )
+
+    def _delete(self, keys: Sequence[str]) -> None:
+        self._servers.ask(keys[0], lambda at: call(at.pool, "DEL", *keys))
+
+    def _withhold(self, key: str) -> None:
+        self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", WITHHELD_MS))
 
 
 def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:

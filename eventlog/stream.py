@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from eventlog.breaker import CircuitBreaker
-from eventlog.connections import call, connections, evaluate
+from eventlog.cluster import servers
+from eventlog.connections import call, evaluate
 from eventlog.entries import Appended, Entry, Number, Position, Slice
-from eventlog.errors import Ambiguous, Full, Refused
 from eventlog.partitions import partition_key
 from eventlog.scripts import APPEND, APPEND_PREPARED, TRIM, Script
 from eventlog.shelf import prepared
-from eventlog.writer import WriterPool
 
 BIGINT = 2**63
 FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # session, number, time, ordinal, body: see scripts.APPEND
@@ -21,10 +20,11 @@ CHUNK = 2_000  # entries read in one call: bounds the memory that one answer tak
 class RedisLog:
     """The log on Redis 6.2 or later, or Valkey. Safe for threads, and across a fork.
 
-    url: `redis://...`, `rediss://...` or `unix://...`.
+    url: `redis://...`, `rediss://...` or `unix://...`; of a cluster: see `cluster.Topology`.
     max_bytes: of Redis' memory that one partition may take before it is Full.
     retention_seconds, retention_bytes: how much is kept before the position when trimming.
     timeout: seconds that an append may take.
+    breaker: of a single server; each server of a cluster has its own.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class RedisLog:
         self._retention_ms = int(retention_seconds * 1000)
         self._retention_bytes = retention_bytes
         self.breaker = breaker or CircuitBreaker()
-        self._writers = WriterPool(connections(url, timeout))
-        self._reading = connections(url, max(timeout, 5.0))
+        self._appending = servers(url, timeout, self.breaker)
+        self._reading = servers(url, max(timeout, 5.0))
 
     def append(self, partition: int, body: bytes, at: int) -> Appended:
         appended: Appended = self._append(APPEND, partition, ("log", "ordinal"), at, body)
@@ -77,17 +77,18 @@ class RedisLog:
             return 0
         milliseconds = int(position.id.partition(b"-")[0])
         oldest = max(0, milliseconds - self._retention_ms)
-        arguments = (position.id, *position.number, oldest, self._retention_bytes)
-        trimmed: int = evaluate(self._reading, TRIM, 1, self._key(partition), *arguments)
+        key = self._key(partition)
+        arguments = (key, position.id, *position.number, oldest, self._retention_bytes)
+        trimmed: int = self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments))
         return trimmed
 
     def length(self, partition: int) -> int:
-        length: int = self._call("XLEN", self._key(partition))
+        length: int = self._call("XLEN", partition)
         return length
 
     def pending(self, partition: int, position: Position | None) -> int:
         length = self.length(partition)
-        last = self._call("XREVRANGE", self._key(partition), "+", "-", "COUNT", 1)
+        last = self._call("XREVRANGE", partition, "+", "-", "COUNT", 1)
         if not last or position is None or self._after(partition, position, 0) is None:
             return length
         if last[0][0] == position.id:
@@ -100,23 +101,14 @@ class RedisLog:
         return entries[0].at if entries else None
 
     def close(self) -> None:
-        self._writers.close()
-        self._reading.disconnect()
+        self._appending.close()
+        self._reading.close()
 
     def _append(self, script: Script, partition: int, names: Sequence[str], *arguments: Any) -> Any:
-        if not self.breaker.allows():
-            raise Refused("the circuit breaker is open")
         keys = [partition_key(self._prefix, partition, name) for name in names]
-        try:
-            appended = self._writers.append(script, keys, self._max_bytes, *arguments)
-        except Full:
-            self.breaker.succeeded()
-            raise
-        except (Refused, Ambiguous):
-            self.breaker.failed()
-            raise
-        self.breaker.succeeded()
-        return appended
+        return self._appending.ask(
+            keys[0], lambda at: at.writers.append(script, keys, self._max_bytes, *arguments)
+        )
 
     def _key(self, partition: int) -> str:
         return partition_key(self._prefix, partition, "log")
@@ -134,11 +126,12 @@ class RedisLog:
         return entries[1:]
 
     def _range(self, partition: int, start: bytes, end: bytes, count: int) -> list[Entry]:
-        raw = self._call("XRANGE", self._key(partition), start, end, "COUNT", count)
+        raw = self._call("XRANGE", partition, start, end, "COUNT", count)
         return [_entry(*entry) for entry in raw]
 
-    def _call(self, *command: Any) -> Any:
-        return call(self._reading, *command)
+    def _call(self, command: str, partition: int, *arguments: Any) -> Any:
+        key = self._key(partition)
+        return self._reading.ask(key, lambda at: call(at.pool, command, key, *arguments))
 
 
 def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:

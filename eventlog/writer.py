@@ -10,8 +10,9 @@ from weakref import WeakSet
 import redis
 from redis.connection import ConnectionPool
 
+from eventlog.connections import elsewhere
 from eventlog.entries import Appended, Number
-from eventlog.errors import Ambiguous, Full, LogError, Refused
+from eventlog.errors import Ambiguous, Elsewhere, Full, LogError, Refused
 from eventlog.failpoints import failpoint
 from eventlog.scripts import Script
 
@@ -21,12 +22,15 @@ REFUSALS = (
     redis.exceptions.AuthenticationError,
     redis.exceptions.BusyLoadingError,
     redis.exceptions.ClusterDownError,
-    redis.exceptions.MovedError,
     redis.exceptions.NoPermissionError,
     redis.exceptions.OutOfMemoryError,
     redis.exceptions.ReadOnlyError,
 )
+REDIRECTIONS = (redis.exceptions.AskError, redis.exceptions.TryAgainError)
 REFUSING = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "WRONGTYPE")
+
+# A script ends so when one of its keys has left this server of a cluster. The XADD is its last.
+MOVED_AWAY = "attempted to access a non local key"
 
 
 class Writer:
@@ -89,7 +93,9 @@ def _meaning(error: redis.RedisError, number: Number) -> LogError:
     text = str(error)
     if text.startswith("FULL"):
         return Full(text)
-    if isinstance(error, REFUSALS) or text.startswith(REFUSING):
+    if isinstance(error, REDIRECTIONS):
+        return elsewhere(error)
+    if isinstance(error, REFUSALS) or text.startswith(REFUSING) or MOVED_AWAY in text:
         return Refused(text)
     return Ambiguous(number)
 
@@ -114,7 +120,7 @@ class WriterPool:
             writer = Writer(self._connections)
         try:
             appended = writer.append(script, keys, *arguments)
-        except Full:
+        except (Full, Elsewhere):
             self._idle.append(writer)
             raise
         except BaseException:

@@ -15,6 +15,7 @@ from environs import Env, validate
 from environs.exceptions import EnvError
 
 from counters.conf import Conf
+from eventlog import is_cluster
 from standalone import addresses
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -240,7 +241,24 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.str("REDIS_URL")
 
-CACHE_URL = env.str("CACHE_URL", "") or REDIS_URL
+
+def redis_server(variable: str) -> str:
+    """Return the single server that a variable names, by default the one of `REDIS_URL`.
+
+    A broker is no cluster, since it moves messages between keys of many slots; nor is the cache.
+    """
+    url: str = env.str(variable, "") or REDIS_URL
+    if not is_cluster(url):
+        return url
+    if url == REDIS_URL:
+        raise EnvError(
+            f'Environment variable "{variable}" not set: '
+            "it names a single Redis server beside the cluster of REDIS_URL."
+        )
+    raise EnvError(f'Environment variable "{variable}" invalid: it must be a single server.')
+
+
+CACHE_URL = redis_server("CACHE_URL")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -371,8 +389,8 @@ SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")
 
 
 def broker_url() -> str:
-    """Return `CELERY_BROKER_URL`, by default the same server as `REDIS_URL`."""
-    url: str = env.str("CELERY_BROKER_URL", "") or REDIS_URL
+    """Return `CELERY_BROKER_URL`, as Celery wants it."""
+    url = redis_server("CELERY_BROKER_URL")
     if url.startswith("unix://"):  # Celery's name for a Redis behind a unix socket
         path, _, query = url.removeprefix("unix://").partition("?")
         return f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or 0}"

@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -8,6 +10,9 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
+
+from tests.cluster import RedisCluster
+from tests.stores import temporary_directory
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -45,3 +50,13 @@ def django_assert_num_queries(
     """
     ContentType.objects.get_for_models(*apps.get_models(), for_concrete_models=False)
     return django_assert_num_queries
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[RedisCluster]:
+    """Six processes, started by the first test that asks. A test that hurts them mends them."""
+    with ExitStack() as stack:
+        cluster = RedisCluster(temporary_directory(stack), appendfsync="no")
+        stack.callback(cluster.stop)
+        cluster.start()
+        yield cluster

@@ -98,7 +98,8 @@ class History(RuleBasedStateMachine):
     def an_append_gets_no_answer(self, lands: str, answered: bool) -> None:
         """`answered`: the view was spilled. Else the web worker died, or the database was away."""
         content = self.unseen.pop()
-        writers: Any = get_log()._writers
+        log: Any = get_log()
+        writers = log._appending.writers
         writer = writers._idle.pop() if writers._idle else Writer(writers._connections)
         number = Number(writer.session, writer._seq)
         writer.close()
@@ -208,7 +209,8 @@ class History(RuleBasedStateMachine):
         """Let an append reach Redis that was sent some time ago."""
         partition = partition_for(name_of(Content, content.pk))
         keys = [f"{self.prefix}:{{{partition}}}:{name}" for name in ("log", "ordinal")]
-        writer = Writer(get_log()._writers._connections)
+        log: Any = get_log()
+        writer = Writer(log._appending.writers._connections)
         writer.session, writer._seq = number
         writer.append(APPEND, keys, CAP, now(), body(content))
         writer.close()

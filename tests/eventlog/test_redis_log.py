@@ -4,6 +4,7 @@ import pytest
 import redis
 
 from eventlog import Position, RedisLog, Refused
+from eventlog.server import Server
 from tests.eventlog.contract import AT, LogContract, bodies, read
 
 
@@ -110,8 +111,10 @@ def test_a_read_that_was_interrupted_leaves_no_answer_to_the_next(
         raise KeyboardInterrupt
 
     read(log, partition=0)
-    connection = log._reading.get_connection()
-    log._reading.release(connection)
+    assert isinstance(log._reading, Server)
+    pool = log._reading.pool
+    connection = pool.get_connection()
+    pool.release(connection)
     with monkeypatch.context() as patch:
         patch.setattr(connection, "read_response", interrupted)
         with pytest.raises(KeyboardInterrupt):

@@ -12,10 +12,17 @@ import redis
 
 from eventlog import Ambiguous, Full, RedisLog, Refused
 from eventlog.breaker import CircuitBreaker
+from eventlog.server import Server
+from eventlog.writer import WriterPool
 from tests.eventlog.contract import AT, bodies, read
 from tests.eventlog.proxy import Fault, Proxy
 
 TIMEOUT = 0.2  # seconds
+
+
+def writers(log: RedisLog) -> WriterPool:
+    assert isinstance(log._appending, Server)
+    return log._appending.writers
 
 
 @pytest.fixture
@@ -118,7 +125,7 @@ def test_an_error_that_is_not_known_to_be_a_refusal_is_ambiguous(
     def replies(*args: object, **kwargs: object) -> None:
         raise reply
 
-    monkeypatch.setattr(log._writers._idle[-1]._connection, "read_response", replies)
+    monkeypatch.setattr(writers(log)._idle[-1]._connection, "read_response", replies)
     with pytest.raises(meaning) as caught:
         log.append(0, b"b", AT)
 
@@ -152,7 +159,7 @@ def test_an_interrupt_in_mid_reply_ends_the_session(
 ) -> None:
     """The reply is still on its way: the connection must not be used for the next append."""
     first = log.append(0, b"a", AT).number
-    writer = log._writers._idle[-1]
+    writer = writers(log)._idle[-1]
 
     def interrupted(*args: object, **kwargs: object) -> None:
         raise KeyboardInterrupt

@@ -9,15 +9,21 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 from standalone.configuration import ROOT
 from tests.faults.campaign import Campaign, Outcome
+from tests.faults.clustered import ClusterCampaign, ClusterService
 from tests.faults.report import figures, table
-from tests.faults.schedule import schedule
+from tests.faults.schedule import CLUSTER_KINDS, KINDS, schedule
 from tests.faults.service import Service
 
 GAP = 3.7  # seconds between two faults on average: 150 and some in 10 minutes
 PAGES = 200
+PROFILES: dict[str, tuple[Any, ...]] = {
+    "redis": (KINDS, Service, Campaign),
+    "cluster": (CLUSTER_KINDS, ClusterService, ClusterCampaign),
+}
 
 
 def main() -> int:
@@ -26,10 +32,11 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     directory: Path = wanted.directory.resolve()
     say(f"seed {wanted.seed}, {wanted.time:g} s; in {directory}")
-    planned = schedule(wanted.seed, wanted.time, wanted.gap)
-    with Service(directory) as service:
+    kinds, of, campaign = PROFILES[wanted.profile]
+    planned = schedule(wanted.seed, wanted.time, wanted.gap, kinds)
+    with of(directory) as service:
         populate(service)
-        outcome = Campaign(service, planned, say).carry_out(
+        outcome = campaign(service, planned, say).carry_out(
             wanted.time, clients=wanted.clients, pause=wanted.pause, seed=wanted.seed
         )
     return report(outcome, wanted.seed, directory)
@@ -38,6 +45,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make faults", description=__doc__)
     parser.add_argument("--time", type=seconds, default=seconds("10m"), help="30s, 10m, 1h")
+    parser.add_argument("--profile", choices=sorted(PROFILES), default="redis")
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="repeats a run")
     parser.add_argument("--directory", type=Path, default=ROOT / ".data" / "faults")
     parser.add_argument("--clients", type=int, default=12)

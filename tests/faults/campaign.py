@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ import psutil
 import redis
 
 from tests.faults.clients import Books, Clients
-from tests.faults.injuries import injured
+from tests.faults.injuries import INJURIES, Injury, injured
 from tests.faults.schedule import POSTGRES, REDIS, Planned
 from tests.faults.service import Service
 from tests.faults.verdict import Interval, Verdict, judge
@@ -50,6 +50,8 @@ class Outcome:
     batches: list[float]
     """When views were counted, by the monotonic clock."""
     dropped: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    """What else is to be told, by its name."""
 
     @property
     def is_exact(self) -> bool:
@@ -67,6 +69,8 @@ class Outcome:
 
 class Campaign:
     """Hurts one service. `carry_out` may be called once."""
+
+    injuries: Mapping[str, Injury] = INJURIES
 
     def __init__(self, service: Service, planned: Sequence[Planned], say: Say) -> None:
         self._service = service
@@ -97,9 +101,13 @@ class Campaign:
         after = service.counters()
         counted = {name: views - before.get(name, 0) for name, views in after.items()}
         books = reading.books()
-        verdict = judge(books.answered, books.attempted, targets, counted)
+        verdict = judge(books.answered, books.attempted, targets, counted, self.gone())
         audit = service.manage("counters", "audit")
         return self._outcome(span, books, verdict, (audit.stdout + audit.stderr).strip(), last)
+
+    def gone(self) -> Mapping[str, int] | None:
+        """Return the views that are lost and known to be: none, of a single Redis."""
+        return None
 
     def _outcome(
         self, span: Interval, books: Books, verdict: Verdict, audit: str, last: int
@@ -139,7 +147,7 @@ class Campaign:
         happened = Happened(planned, began=time.monotonic())
         self._happened.append(happened)
         try:
-            with injured(self._service, planned):
+            with injured(self._service, planned, self.injuries[planned.name]):
                 if planned.lasting:
                     self._ended.wait(planned.lasting)
             happened.ended = time.monotonic()

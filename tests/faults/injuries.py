@@ -19,9 +19,9 @@ Injury = Callable[[Service, Planned], Iterator[None]]
 
 
 @contextmanager
-def injured(service: Service, planned: Planned) -> Iterator[None]:
+def injured(service: Service, planned: Planned, injury: Injury) -> Iterator[None]:
     """Hurt the service as planned; the end of the `with` undoes it, as far as it can be undone."""
-    yield from INJURIES[planned.name](service, planned)
+    yield from injury(service, planned)
 
 
 def killed(name: str) -> Injury:

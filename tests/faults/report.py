@@ -39,6 +39,7 @@ def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
         "views": {
             "attempted": gain.attempted, "answered": gain.answered, "counted": gain.counted,
         },
+        "notes": outcome.notes,
         "events by the log": outcome.by_log,
         "events by the spill": outcome.by_spill,
         "dropped": {reason: number for reason, number in outcome.dropped.items() if number},
@@ -114,6 +115,7 @@ def table(found: dict[str, Any]) -> str:
         ("an answer took", _words(found["latency"], " s")),
         ("  while a store was away", _words(found["latency while a store is away"], " s")),
     ]
+    rows += found["notes"].items()
     lines = [f"{name:<42} {value}" for name, value in rows]
     lines += [f"wrong: {name} {gain}" for name, gain in list(found["wrong"].items())[:20]]
     lines += [f"failed: {failure}" for failure in found["failures"]]

@@ -56,6 +56,21 @@ KINDS: Mapping[str, Kind] = {
     "a flush beside the flusher": Kind("command", 3, 3, mending=1),
 }
 
+CLUSTER = "cluster"
+# Beside a Redis Cluster: the rest breaks as it does without one.
+CLUSTER_KINDS: Mapping[str, Kind] = {
+    "a master killed, its replica promoted": Kind(CLUSTER, 3, 5, mending=4),
+    "a master killed, its replica behind": Kind(CLUSTER, 3, 5, mending=4),
+    "a master killed, back at once": Kind(CLUSTER, mending=4),
+    "a master stopped": Kind(CLUSTER, 0.5, 5, mending=4),
+    "a replica killed": Kind(CLUSTER, 0.2, 2, mending=3),
+    "a partition moved": Kind(CLUSTER, mending=2),
+    "Redis killed": KINDS["Redis killed"],  # the broker
+    "flusher killed": KINDS["flusher killed"],
+    "web worker killed": KINDS["web worker killed"],
+    "PostgreSQL killed": KINDS["PostgreSQL killed"],
+}
+
 
 @dataclass(frozen=True)
 class Planned:
@@ -69,10 +84,12 @@ class Planned:
 
     @property
     def kind(self) -> Kind:
-        return KINDS[self.name]
+        return {**KINDS, **CLUSTER_KINDS}[self.name]
 
 
-def schedule(seed: int, seconds: float, gap: float) -> list[Planned]:
+def schedule(
+    seed: int, seconds: float, gap: float, kinds: Mapping[str, Kind] = KINDS
+) -> list[Planned]:
     """Return the faults of a run: one about every `gap` seconds, all over before `seconds`."""
     dice = random.Random(seed)
     free_at: dict[str, float] = {}
@@ -80,13 +97,13 @@ def schedule(seed: int, seconds: float, gap: float) -> list[Planned]:
     waiting: list[str] = []
     at = WARM_UP
     while at < seconds - QUIET:
-        if len(waiting) < len(KINDS):  # every kind has its turn before one comes again too often
-            waiting += dice.sample(sorted(KINDS), len(KINDS))
-        name = next((one for one in waiting if free_at.get(KINDS[one].part, 0) <= at), None)
+        if len(waiting) < len(kinds):  # every kind has its turn before one comes again too often
+            waiting += dice.sample(sorted(kinds), len(kinds))
+        name = next((one for one in waiting if free_at.get(kinds[one].part, 0) <= at), None)
         lasting, chance = dice.random(), dice.random()
         if name is not None:
             waiting.remove(name)
-            kind = KINDS[name]
+            kind = kinds[name]
             lasting = kind.shortest + lasting * (kind.longest - kind.shortest)
             lasting = round(min(lasting, seconds - at), 2)
             free_at[kind.part] = at + lasting + kind.mending

@@ -164,7 +164,7 @@ class Service:
     def environment(self, configuration: Configuration) -> dict[str, str]:
         kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
         given = {name: os.environ[name] for name in kept if name in os.environ}
-        stores = {"DATABASE_URL": self.database_url, "REDIS_URL": self.proxy.url}
+        stores = {"DATABASE_URL": self.database_url, "REDIS_URL": self.variables["REDIS_URL"]}
         return service.environment(configuration, {**given, **self.variables}, stores)
 
     def manage(self, *words: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":

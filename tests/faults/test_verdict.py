@@ -5,8 +5,9 @@ from itertools import combinations
 
 import pytest
 
+from tests.faults.clustered import CLUSTER_INJURIES
 from tests.faults.injuries import INJURIES
-from tests.faults.schedule import KINDS, schedule
+from tests.faults.schedule import CLUSTER_KINDS, KINDS, schedule
 from tests.faults.verdict import (
     Gain,
     both,
@@ -27,6 +28,14 @@ def test_what_was_answered_is_counted_once_on_everything_on_the_page() -> None:
     assert (verdict.lost, verdict.doubled) == (0, 0)
     assert verdict.total() == Gain(11, 11, 11)
     assert verdict.wrong() == {}
+
+
+def test_what_a_dead_master_took_with_it_is_missing_and_not_lost() -> None:
+    counted = {**EXACT, "content 7": 1}
+
+    verdict = judge({1: 3, 2: 1}, {1: 3, 2: 1}, TARGETS, counted, {"content 7": 2, "page 2": 1})
+
+    assert (verdict.missing, verdict.lost, verdict.doubled) == (3, 1, 0)
 
 
 def test_an_unanswered_read_may_be_counted_or_not() -> None:
@@ -96,3 +105,4 @@ def test_a_part_is_whole_before_it_is_hurt_again() -> None:
 
 def test_every_kind_of_fault_can_be_done() -> None:
     assert INJURIES.keys() == KINDS.keys()
+    assert CLUSTER_INJURIES.keys() == CLUSTER_KINDS.keys()

@@ -16,10 +16,17 @@ class Gain(NamedTuple):
     answered: int
     counted: int
     attempted: int
+    gone: int = 0
+    """What a dead master had and its replica had not: known to be lost."""
+
+    @property
+    def missing(self) -> int:
+        return max(0, self.answered - self.counted)
 
     @property
     def lost(self) -> int:
-        return max(0, self.answered - self.counted)
+        """What nothing accounts for."""
+        return max(0, self.missing - self.gone)
 
     @property
     def doubled(self) -> int:
@@ -40,8 +47,12 @@ class Verdict:
     def doubled(self) -> int:
         return sum(gain.doubled for gain in self.gains.values())
 
+    @property
+    def missing(self) -> int:
+        return sum(gain.missing for gain in self.gains.values())
+
     def total(self) -> Gain:
-        """Return the sums of the three columns."""
+        """Return the sums of the columns."""
         columns = zip(*self.gains.values(), strict=True)
         return Gain(*map(sum, columns)) if self.gains else Gain(0, 0, 0)
 
@@ -54,11 +65,12 @@ def judge(
     attempted: Mapping[int, int],
     targets: Mapping[int, Iterable[str]],
     counted: Mapping[str, int],
+    gone: Mapping[str, int] | None = None,
 ) -> Verdict:
     """Hold the counters against the books.
 
     answered, attempted: reads by page. targets: what a read of each page is a view of.
-    counted: what each target's counter has gained.
+    counted: what each target's counter has gained. gone: what it has not, for a reason.
     """
     should: Counter[str] = Counter()
     might: Counter[str] = Counter()
@@ -66,9 +78,12 @@ def judge(
         for name in set(names):  # what stands twice on a page gains one
             should[name] += answered.get(page, 0)
             might[name] += attempted.get(page, 0)
-    names_of_all = counted.keys() | might.keys()
+    gone = gone or {}
     return Verdict(
-        {name: Gain(should[name], counted.get(name, 0), might[name]) for name in names_of_all}
+        {
+            name: Gain(should[name], counted.get(name, 0), might[name], gone.get(name, 0))
+            for name in counted.keys() | might.keys()
+        }
     )
 
 

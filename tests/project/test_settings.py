@@ -66,6 +66,30 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+CLUSTER = "redis+cluster://:secret@one.example:7000,two.example:7001/"
+BESIDE = {"CELERY_BROKER_URL": "redis://broker/0", "CACHE_URL": "redis://cache/0"}
+
+
+def test_a_cluster_has_a_broker_and_a_cache_beside_it() -> None:
+    done = start(PRODUCTION | {"REDIS_URL": CLUSTER} | BESIDE)
+
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_a_cluster_cannot_be_the_broker_or_the_cache(name: str) -> None:
+    others = {other: url for other, url in BESIDE.items() if other != name}
+
+    done = start(PRODUCTION | {"REDIS_URL": CLUSTER} | others)
+    assert done.returncode != 0
+    assert f'"{name}" not set' in done.stderr
+    assert "Traceback" not in done.stderr
+
+    done = start(PRODUCTION | BESIDE | {name: CLUSTER})
+    assert done.returncode != 0
+    assert f'"{name}" invalid' in done.stderr
+
+
 @pytest.mark.parametrize(
     ("url", "engine"),
     [

@@ -1,0 +1,275 @@
+"""`make faults PROFILE=cluster`: the log on a Redis Cluster of six processes, which break.
+
+Redis replicates *after* it has answered. So a master that is replaced takes with it what it had not
+passed on yet: that much is measured, from the dead master's own file. Nothing else may be missing.
+"""
+
+import json
+import os
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg2
+from redis.crc import key_slot
+
+from eventlog import Number, RedisLog
+from standalone.stores import Redis
+from tests.cluster import Node, RedisCluster
+from tests.faults.campaign import Campaign, Outcome, Say
+from tests.faults.clients import Books
+from tests.faults.injuries import INJURIES, Injury
+from tests.faults.schedule import CLUSTER, CLUSTER_KINDS, Planned
+from tests.faults.service import Attended, Service
+from tests.faults.verdict import Interval, Verdict
+from tests.standalone.waiting import wait_until
+from tests.stores import start
+
+PARTITIONS = 8
+PREFIX = "footfall"
+EVERYTHING = 10**9
+COUNTED = """
+    SELECT 1 FROM counters_mark
+    WHERE session = %(session)s AND partition = %(partition)s
+        AND (seq >= %(seq)s OR spilled = %(seq)s)
+    UNION ALL
+    SELECT 1 FROM counters_spilled
+    WHERE session = %(session)s AND partition = %(partition)s AND seq = %(seq)s
+"""
+
+
+@dataclass(frozen=True)
+class Gone:
+    """An event that a dead master had, its successor has not, and nobody has counted."""
+
+    partition: int
+    number: Number
+    body: bytes
+
+
+class ClusterService(Service):
+    """The service with three kinds of Redis: a cluster for the log, a broker, and a cache."""
+
+    def __init__(self, directory: Path, port: int = 0, **variables: str) -> None:
+        super().__init__(directory, port, **variables)
+        shutil.rmtree(directory / "cluster", ignore_errors=True)  # its ports are others each time
+        self.cluster = RedisCluster(directory / "cluster")
+        self.cache = Attended(directory / "cache")
+        self.variables |= {
+            "REDIS_URL": self.cluster.url,
+            "CELERY_BROKER_URL": self.proxy.url,
+            "CACHE_URL": self.cache.store.url,
+            "EVENTLOG_PARTITIONS": str(PARTITIONS),
+        }
+        self.tails = directory / "cluster" / "tails"
+        self.hurt = threading.Lock()
+        self.promotions = 0
+        self.gone: list[Gone] = []
+        self.cost: Counter[str] = Counter()
+        # The kernel ends a server with the thread that has started it: see Program.process_options.
+        self._starter = ThreadPoolExecutor(1)
+
+    def __enter__(self) -> "ClusterService":
+        self.cache.start()
+        self._starter.submit(self.cluster.start).result()
+        super().__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
+        self.cluster.stop()
+        self.cache.stop()
+        self._starter.shutdown()
+
+    def start_again(self, node: Node) -> None:
+        self._starter.submit(node.store.start).result()
+        node.store.wait_ready()
+
+    def keep_files(self, node: Node) -> None:
+        """Keep what a dead or frozen server has written: it empties its files to follow another."""
+        kept = self.tails / str(len(list(self.tails.glob("*")))) / "appendonlydir"
+        kept.mkdir(parents=True)
+        for file in (node.store.directory / "appendonlydir").iterdir():
+            os.link(file, kept / file.name)
+
+    def log(self, url: str) -> RedisLog:
+        return RedisLog(url, prefix=PREFIX)
+
+    def measure(self) -> None:
+        """Note what the servers had whose files were kept, and nobody has any more."""
+        for kept in sorted(self.tails.glob("*")):
+            with ExitStack() as stack:
+                stack.callback(shutil.rmtree, kept)
+                store = Redis(Path(shutil.copytree(kept, kept / "copy")))
+                start(store, stack)
+                self.gone += self._missing(store.url)
+
+    def _missing(self, url: str) -> Iterator[Gone]:
+        with ExitStack() as stack:
+            dead, alive = RedisLog(url, prefix=PREFIX), RedisLog(self.cluster.url, prefix=PREFIX)
+            stack.callback(dead.close)
+            stack.callback(alive.close)
+            for partition in range(PARTITIONS):
+                had = _events(dead, partition)
+                # One that has moved to another server since is not gone.
+                have = _events(alive, partition) if had else {}
+                for number in had.keys() - have.keys():
+                    if not self._is_counted(partition, number):
+                        yield Gone(partition, number, had[number])
+
+    def _is_counted(self, partition: int, number: Number) -> bool:
+        """Tell whether a flush has counted it, or will, since the web has spilled it."""
+        while True:
+            try:
+                with self.cursor() as cursor:
+                    cursor.execute(COUNTED, {"partition": partition, **number._asdict()})
+                    return cursor.fetchone() is not None
+            except psycopg2.OperationalError:  # it is being hurt, too
+                wait_until(self.database_answers, 60)
+
+
+def _events(log: RedisLog, partition: int) -> dict[Number, bytes]:
+    entries = log.read(partition, None, EVERYTHING, EVERYTHING).entries
+    return {entry.number: entry.body for entry in entries if entry.number}
+
+
+# --- The faults -----------------------------------------------------------------------------------
+
+
+def clustered(hurt: Callable[[ClusterService, Planned], Iterator[None]]) -> Injury:
+    """Make an injury of the cluster: one at a time, of a whole one, and its cost is measured."""
+
+    def injury(service: Service, planned: Planned) -> Iterator[None]:
+        assert isinstance(service, ClusterService)
+        with service.hurt:
+            service.cluster.wait_whole()
+            yield from hurt(service, planned)
+            service.cluster.wait_whole()
+            before = len(service.gone)
+            service.measure()
+            service.cost[planned.name] += len(service.gone) - before
+
+    return injury
+
+
+def _a_master(service: ClusterService, planned: Planned) -> Node:
+    masters = service.cluster.masters()
+    return masters[int(planned.chance * len(masters))]
+
+
+def replaced(service: ClusterService, planned: Planned) -> Iterator[None]:
+    node = _a_master(service, planned)
+    slots = node.slots()
+    node.store.kill()
+    yield from _replaced(service, node, slots)
+
+
+def behind(service: ClusterService, planned: Planned) -> Iterator[None]:
+    """Let it go on without its replica for half a second, then kill it: this is what loses."""
+    node = _a_master(service, planned)
+    slots = node.slots()
+    with service.cluster.cut_off(node):
+        time.sleep(0.5)
+        node.store.kill()
+    yield from _replaced(service, node, slots)
+
+
+def _replaced(service: ClusterService, node: Node, slots: set[int]) -> Iterator[None]:
+    service.keep_files(node)
+    try:
+        service.cluster.wait_replaced(node, slots)
+        service.promotions += 1
+        yield
+    finally:
+        service.start_again(node)
+
+
+def back_at_once(service: ClusterService, planned: Planned) -> Iterator[None]:
+    node = _a_master(service, planned)
+    node.store.kill()
+    service.keep_files(node)
+    service.start_again(node)
+    yield
+
+
+def stopped(service: ClusterService, planned: Planned) -> Iterator[None]:
+    """Freeze it. After a second it is replaced; when it goes on, it finds out a bit later."""
+    node = _a_master(service, planned)
+    assert node.store.process
+    node.store.process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+        service.keep_files(node)
+    finally:
+        node.store.process.send_signal(signal.SIGCONT)
+    service.cluster.wait_whole()
+    service.promotions += not node.slots()
+
+
+def replica_killed(service: ClusterService, planned: Planned) -> Iterator[None]:
+    replicas = [node for node in service.cluster.nodes if not node.slots()]
+    node = replicas[int(planned.chance * len(replicas))]
+    node.store.kill()
+    try:
+        yield
+    finally:
+        service.start_again(node)
+
+
+def moved(service: ClusterService, planned: Planned) -> Iterator[None]:
+    key = f"{PREFIX}:{{{int(planned.chance * PARTITIONS)}}}:log"
+    source = service.cluster.master_of(key)
+    target = next(node for node in service.cluster.masters() if node is not source)
+    service.cluster.move(key_slot(key.encode()), target, pause=0.002)
+    yield
+
+
+CLUSTER_INJURIES: Mapping[str, Injury] = {
+    **{name: INJURIES[name] for name in CLUSTER_KINDS if name in INJURIES},
+    "a master killed, its replica promoted": clustered(replaced),
+    "a master killed, its replica behind": clustered(behind),
+    "a master killed, back at once": clustered(back_at_once),
+    "a master stopped": clustered(stopped),
+    "a replica killed": clustered(replica_killed),
+    "a partition moved": clustered(moved),
+}
+
+
+class ClusterCampaign(Campaign):
+    injuries = CLUSTER_INJURIES
+
+    def __init__(self, service: ClusterService, planned: Sequence[Planned], say: Say) -> None:
+        super().__init__(service, planned, say)
+        self._cluster_service = service
+
+    def gone(self) -> Mapping[str, int]:
+        views: Counter[str] = Counter()
+        for event in self._cluster_service.gone:
+            for label, ids in json.loads(event.body)["ids"].items():
+                views.update(f"{label.partition('.')[2]} {one}" for one in ids)
+        return views
+
+    def _outcome(
+        self, span: Interval, books: Books, verdict: Verdict, audit: str, last: int
+    ) -> Outcome:
+        outcome = super()._outcome(span, books, verdict, audit, last)
+        outcome.notes = {
+            "replicas promoted": str(self._cluster_service.promotions),
+            "events that replication lost": str(len(self._cluster_service.gone)),
+            **{f"  {name}": str(number) for name, number in self._cluster_service.cost.items()},
+            "  in views": str(verdict.total().gone),
+            "  of these answered and not counted": str(verdict.missing),
+        }
+        return outcome
+
+    def _is_whole(self, part: str) -> bool:
+        return (
+            self._cluster_service.cluster.is_whole() if part == CLUSTER else super()._is_whole(part)
+        )
