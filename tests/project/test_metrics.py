@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from django.db import DatabaseError
@@ -21,6 +22,12 @@ from uploads.models import File, Status
 
 pytestmark = pytest.mark.django_db
 DECLARED = {*counting.GAUGES, *counting.COUNTERS, *files.GAUGES}
+
+
+@pytest.fixture(autouse=True)
+def _log_of_its_own(settings: Settings) -> None:
+    """Other tests leave in the log what a transaction took back from the database."""
+    settings.EVENTLOG_PREFIX = f"test-{uuid4().hex}"
 
 
 def read(client: Client) -> dict[tuple[str, str], float]:
