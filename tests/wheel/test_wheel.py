@@ -5,18 +5,13 @@ import re
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import psycopg2
 import pytest
 from django.conf import settings
-from django.db import connection
-from pytest_django import DjangoDbBlocker
 
 from tests.standalone.waiting import wait_until
-
-pytestmark = pytest.mark.django_db  # else there is no server to make a database on
 
 FOLDER = settings.BASE_DIR / "wheel"
 README = (FOLDER / "README.md").read_text()
@@ -50,7 +45,7 @@ INSTALLED_APPS += ["news", "hitcount"]
 EVENTLOG_URL = os.environ["REDIS_URL"]
 CELERY_BROKER_URL = {broker!r}
 EVENTLOG_PREFIX = "elsewhere"
-DATABASES = {{"default": {database!r}}}
+DATABASES["default"]["OPTIONS"] = {{"transaction_mode": "IMMEDIATE", "timeout": 20}}
 ALLOWED_HOSTS = ["testserver"]
 """
 CELERY = """
@@ -100,25 +95,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, str]]:
-    """An empty database beside that of the tests."""
-    with django_db_blocker.unblock():
-        its = connection.settings_dict
-        name = f"{its['NAME']}_elsewhere"
-        server = psycopg2.connect(**{**connection.get_connection_params(), "dbname": "postgres"})
-    server.autocommit = True
-    with server.cursor() as cursor:
-        cursor.execute(f'CREATE DATABASE "{name}"')
-        keys = ("ENGINE", "HOST", "PORT", "USER", "PASSWORD")
-        yield {**{key: its[key] for key in keys}, "NAME": name}
-        cursor.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def project(
-    wheel: Path, database: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that `startproject` made, with what the wheel's README says, and an app."""
     root = tmp_path_factory.mktemp("project")
     with zipfile.ZipFile(wheel) as archive:  # what `pip install --no-deps` does with a pure one
@@ -128,7 +105,7 @@ def project(
     celery_said = celery_said.partition("\n")[2]
     files = {
         "elsewhere/local.py": SETTINGS.format(
-            said_in_the_readme=settings_said, database=database, broker=settings.CELERY_BROKER_URL
+            said_in_the_readme=settings_said, broker=settings.CELERY_BROKER_URL
         ),
         "elsewhere/celery.py": CELERY.format(said_in_the_readme=celery_said),
         "elsewhere/__init__.py": "from elsewhere.celery import app\n",
