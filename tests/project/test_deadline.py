@@ -16,7 +16,10 @@ from project import deadline
 from project.deadline import Deadline
 from tests.eventlog.proxy import Fault, Proxy
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.postgres,  # the guard is psycopg2's
+]
 
 SECONDS = 0.4
 
