@@ -62,8 +62,9 @@ class CountingCollector(Collector):
         up = gauge("footfall_up", "store")
         try:
             now_is = status()
-            up.add_metric(["database"], 1)
-            yield from self.of_database(now_is)
+            read = list(self.of_database(now_is))
+            up.add_metric(["database"], 1)  # once all was read: one store must not be told twice
+            yield from read
             yield from self.of_log(now_is)
             up.add_metric(["log"], 0 if now_is.log_error else 1)
         except DatabaseError:

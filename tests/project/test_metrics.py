@@ -110,6 +110,17 @@ def test_without_the_database_the_answer_says_so(
     assert read(client)["footfall_up", "database"] == 0
 
 
+def test_a_database_that_goes_away_meanwhile_is_told_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise DatabaseError
+
+    monkeypatch.setattr(counting, "dropped", away)
+
+    assert read(client)["footfall_up", "database"] == 0  # the sum of all samples
+
+
 def test_every_name_is_documented_and_used() -> None:
     text = Path("docs/monitoring.md").read_text()
     assert set(re.findall(r"^\| `(footfall_\w+)` ", text, re.M)) == DECLARED
