@@ -5,14 +5,16 @@ Read from the log and the database when it is asked, so that any process answers
 
 from collections.abc import Iterator
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError
+from django.db.models import Sum
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from counters.conf import conf
-from counters.figures import Audit
-from counters.log import get_shelf
+from counters.figures import Audit, HourTotal
+from counters.log import get_log, get_shelf
 from counters.models import Batch, Stale
 from counters.status import Status, status
 from eventlog import LogError
@@ -36,6 +38,7 @@ GAUGES = {
 }
 COUNTERS = {
     "footfall_events_total": "Events that were applied.",
+    "footfall_views_total": "Views that were counted, by what was viewed.",
     "footfall_lost_events_total": "Events that a store has lost, at least.",
     "footfall_prepared_misses_total": "Reads for which an answer had to be prepared.",
 }
@@ -69,6 +72,7 @@ class CountingCollector(Collector):
             up.add_metric(["log"], 0 if now_is.log_error else 1)
         except DatabaseError:
             up.add_metric(["database"], 0)
+            up.add_metric(["log"], answers())
         yield up
 
     def describe(self) -> Iterator[Metric]:
@@ -78,6 +82,7 @@ class CountingCollector(Collector):
 
     def of_database(self, now_is: Status) -> Iterator[Metric]:
         yield from partitioned(now_is)
+        yield views()
         yield single("footfall_spilled_events", now_is.spilled)
         yield single("footfall_spilled_oldest_seconds", now_is.spilled_oldest_seconds or 0)
         yield single("footfall_set_aside_events", now_is.set_aside)
@@ -112,6 +117,24 @@ class CountingCollector(Collector):
         except LogError:
             return
         yield misses
+
+
+def answers() -> int:
+    """Return 1 if the log answers, else 0."""
+    try:
+        get_log().length(0)
+    except LogError:
+        return 0
+    return 1
+
+
+def views() -> Metric:
+    family = counter("footfall_views_total", "model")
+    sums = HourTotal.objects.order_by().values("content_type").annotate(views=Sum("views"))
+    for row in sums:
+        kind = ContentType.objects.get_for_id(row["content_type"])
+        family.add_metric([f"{kind.app_label}.{kind.model}"], row["views"])
+    return family
 
 
 def partitioned(now_is: Status) -> Iterator[Metric]:

@@ -57,6 +57,7 @@ def test_figures_are_those_of_the_stores(client: Client) -> None:
     assert (waiting[name] - before[name], counted[name]) == (3, 0)
     assert counted["footfall_events_total", ""] - before["footfall_events_total", ""] == 3
     assert counted["footfall_last_batch_events", ""] == 3
+    assert counted["footfall_views_total", "pages.page"] == 3
     assert counted["footfall_up", "database"] == counted["footfall_up", "log"] == 1
 
 
