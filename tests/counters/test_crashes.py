@@ -95,6 +95,7 @@ def database_url(options: str) -> str:
     return f"postgres://{server.rstrip(':')}/{found['NAME']}?options={quote(options)}"
 
 
+@pytest.mark.postgres  # MariaDB lets go of it after 30 s, and nothing makes that sooner here
 def test_a_flush_that_is_stopped_does_not_hold_its_claim_for_ever(
     page: Page, contents: list[Content], counts: Counts, environment: dict[str, str]
 ) -> None:

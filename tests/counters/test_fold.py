@@ -1,8 +1,10 @@
 """Hours fold into days: not a view is lost, and the history by days stays what it was."""
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import OperationalError
 from django.db.models import Sum
 from pytest_django import Settings
 
@@ -133,11 +135,13 @@ def test_folding_beside_flushes_of_late_views_loses_nothing(
     def count_late() -> None:
         for number in range(30):
             store_views(log, *[(AT + n * HOUR, ids) for n in range(number % 5, 48, 5)])
-            flush()
+            with suppress(OperationalError):  # a deadlock, on MariaDB: the next one goes on
+                flush()
 
     def fold_often() -> None:
         for _ in range(30):
-            fold()
+            with suppress(OperationalError):
+                fold()
 
     run_at_once([count_late, fold_often, fold_often])
     flush_all()
