@@ -1,47 +1,34 @@
 """The entries of Celery beat, which an operator edits in the admin from then on."""
 
-from typing import Any
-
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
-from django.utils import timezone
 
-FLUSH, PRUNE = "Count the views (flush)", "Remove old batches and marks (prune)"
+from counters.scheduling import put, remove
+
+ENTRIES = {
+    # A tick that waited for 2 seconds behind a flush is of no use: there are newer ones.
+    "Count the views (flush)": {
+        "task": "counters.flush",
+        "every": 1,
+        "period": "seconds",
+        "queue": "counters",
+        "expire_seconds": 2,
+    },
+    "Remove old batches and marks (prune)": {
+        "task": "counters.prune",
+        "every": 1,
+        "period": "hours",
+    },
+}
 
 
 def schedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    interval = apps.get_model("django_celery_beat", "IntervalSchedule")
-    every_second, _ = interval.objects.get_or_create(every=1, period="seconds")
-    every_hour, _ = interval.objects.get_or_create(every=1, period="hours")
-    entries: dict[str, dict[str, Any]] = {
-        # A tick that waited for 2 seconds behind a flush is of no use: there are newer ones.
-        FLUSH: {
-            "task": "counters.flush",
-            "interval": every_second,
-            "queue": "counters",
-            "expire_seconds": 2,
-        },
-        PRUNE: {"task": "counters.prune", "interval": every_hour},
-    }
-    for name, entry in entries.items():
-        apps.get_model("django_celery_beat", "PeriodicTask").objects.update_or_create(
-            name=name, defaults=entry
-        )
-    tell_beat(apps)
+    put(apps, ENTRIES)
 
 
 def unschedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    periodic = apps.get_model("django_celery_beat", "PeriodicTask")
-    periodic.objects.filter(name__in=[FLUSH, PRUNE]).delete()
-    tell_beat(apps)
-
-
-def tell_beat(apps: StateApps) -> None:
-    """Have a running beat read its entries again: the models of a migration send no signals."""
-    apps.get_model("django_celery_beat", "PeriodicTasks").objects.update_or_create(
-        ident=1, defaults={"last_update": timezone.now()}
-    )
+    remove(apps, ENTRIES)
 
 
 class Migration(migrations.Migration):

@@ -1,14 +1,16 @@
 """What the batches took that are no longer kept; and the task that folds old hours into days."""
 
 from collections import Counter
-from typing import Any
 
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
-from django.utils import timezone
 
-FOLD = "Fold old hours into days (fold)"
+from counters.scheduling import put, remove
+
+ENTRIES = {
+    "Fold old hours into days (fold)": {"task": "counters.fold", "every": 1, "period": "days"}
+}
 
 
 def open_books(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -23,25 +25,11 @@ def open_books(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None
 
 
 def schedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    interval = apps.get_model("django_celery_beat", "IntervalSchedule")
-    every_day, _ = interval.objects.get_or_create(every=1, period="days")
-    entry: dict[str, Any] = {"task": "counters.fold", "interval": every_day}
-    apps.get_model("django_celery_beat", "PeriodicTask").objects.update_or_create(
-        name=FOLD, defaults=entry
-    )
-    tell_beat(apps)
+    put(apps, ENTRIES)
 
 
 def unschedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    apps.get_model("django_celery_beat", "PeriodicTask").objects.filter(name=FOLD).delete()
-    tell_beat(apps)
-
-
-def tell_beat(apps: StateApps) -> None:
-    """Have a running beat read its entries again: the models of a migration send no signals."""
-    apps.get_model("django_celery_beat", "PeriodicTasks").objects.update_or_create(
-        ident=1, defaults={"last_update": timezone.now()}
-    )
+    remove(apps, ENTRIES)
 
 
 class Migration(migrations.Migration):
