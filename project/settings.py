@@ -1,37 +1,14 @@
-"""Every setting of Footfall, read from the environment.
+"""Every setting of Footfall. A variable that is wrong ends the start with an error naming it."""
 
-A missing or unreadable variable ends the start with an error that names it. `DATABASE_URL`,
-`REDIS_URL` and `DJANGO_SECRET_KEY` may be left out beside a `make run`: then they are those of its
-embedded stores in `DATA_DIR`.
-"""
-
-import os
-import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from environs import Env, validate
+from environs import validate
 from environs.exceptions import EnvError
 
 from counters.conf import Conf
-from eventlog import is_cluster
-from standalone import addresses
-
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-env = Env()
-
-
-DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
-
-for name, embedded in (
-    ("DJANGO_SECRET_KEY", addresses.secret_key),
-    ("DATABASE_URL", addresses.database_url),
-    ("REDIS_URL", addresses.redis_url),
-):
-    if name not in os.environ and (value := embedded(DATA_DIR)):
-        os.environ[name] = value
+from project.environment import BASE_DIR, DATA_DIR, env, positive
+from project.stores import REDIS_URL, broker_url, bucket_origins, database, redis_server, storage
 
 # --- Security -------------------------------------------------------------------------------------
 
@@ -176,59 +153,6 @@ SPECTACULAR_SETTINGS = {
 # --- Stores ---------------------------------------------------------------------------------------
 
 
-TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
-
-
-def database() -> dict[str, Any]:
-    """Return the default database: `DATABASE_URL`, or the `POSTGRES_*` that Compose has."""
-    if host := env.str("POSTGRES_HOST", ""):
-        config: dict[str, Any] = {
-            "ENGINE": "django.db.backends.postgresql",
-            "HOST": host,
-            "PORT": env.str("POSTGRES_PORT", "5432"),
-            "NAME": env.str("POSTGRES_DB"),
-            "USER": env.str("POSTGRES_USER"),
-            "PASSWORD": env.str("POSTGRES_PASSWORD"),
-        }
-    else:
-        config = dict(env.dj_db_url("DATABASE_URL"))
-    # Django's runserver has a thread for each connection of a client: what they kept would add up.
-    config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
-    if config["ENGINE"] == "django.db.backends.postgresql":
-        # A worker that is stopped while it holds its claim must not hold it for ever.
-        pooled = env.bool("DATABASE_POOLED", False)
-        # In transaction mode a cursor of the server would be looked for on another connection.
-        config["DISABLE_SERVER_SIDE_CURSORS"] = pooled
-        config["OPTIONS"] = {
-            "connect_timeout": 3,
-            # A host that is gone says nothing: find out within some 15 seconds.
-            "keepalives_idle": 5,
-            "keepalives_interval": 5,
-            "keepalives_count": 2,
-            "tcp_user_timeout": 15_000,
-            # A pooler takes none: behind one, the server is started with them.
-            **({} if pooled else {"options": TIMEOUTS}),
-            **config.get("OPTIONS", {}),
-        }
-    elif config["ENGINE"] == "django.db.backends.sqlite3":
-        # One writes while others read. Who is to write says so at once, and waits for its turn.
-        config["OPTIONS"] = {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode = WAL",
-        }
-    elif config["ENGINE"] == "django.db.backends.mysql":
-        config["ENGINE"] = "project.mysql"
-        # Only MariaDB has the one in a comment. MySQL keeps a claim until its client is gone.
-        limits = "innodb_lock_wait_timeout = 10 /*M! , idle_transaction_timeout = 30 */"
-        config["OPTIONS"] = {
-            "connect_timeout": 3,
-            "init_command": f"SET SESSION {limits}",
-            **config.get("OPTIONS", {}),
-        }
-    return config
-
-
 DATABASES = {"default": database()}
 # How long it may say nothing to the web server: see `project/deadline.py`.
 DATABASE_TIMEOUT_SECONDS = env.float(
@@ -238,24 +162,6 @@ if DATABASES["default"]["ENGINE"] == "project.mysql":
     # It has no index of some rows only, and MariaDB none on an expression: a migration makes up.
     SILENCED_SYSTEM_CHECKS = ["models.W037", "models.W044"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-
-REDIS_URL = env.str("REDIS_URL")
-
-
-def redis_server(variable: str) -> str:
-    """Return the single server that a variable names, by default the one of `REDIS_URL`.
-
-    A broker is no cluster, since it moves messages between keys of many slots; nor is the cache.
-    """
-    url: str = env.str(variable, "") or REDIS_URL
-    if not is_cluster(url):
-        return url
-    if url == REDIS_URL:
-        raise EnvError(
-            f'Environment variable "{variable}" not set: '
-            "it names a single Redis server beside the cluster of REDIS_URL."
-        )
-    raise EnvError(f'Environment variable "{variable}" invalid: it must be a single server.')
 
 
 CACHE_URL = redis_server("CACHE_URL")
@@ -271,8 +177,6 @@ CACHES = {
 }
 
 # --- Counting -------------------------------------------------------------------------------------
-
-positive = validate.Range(min=1)
 
 # The README says what each of these is for.
 EVENTLOG_URL = REDIS_URL
@@ -322,41 +226,13 @@ UPLOADS_CPU_SECONDS = env.int("UPLOADS_CPU_SECONDS", 30, validate=positive)
 UPLOADS_SECONDS = env.float("UPLOADS_SECONDS", 60.0, validate=validate.Range(min=0.1))
 
 
-def storage() -> dict[str, Any]:
-    """Return where files are kept: in `MEDIA_ROOT`, or in the bucket that `S3_BUCKET` names."""
-    if not (bucket := env.str("S3_BUCKET", "")):
-        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
-    from boto3.s3.transfer import TransferConfig
-    from botocore.config import Config
-
-    options = {
-        "bucket_name": bucket,
-        "endpoint_url": env.str("S3_ENDPOINT_URL", "") or None,
-        "region_name": env.str("S3_REGION", "us-east-1"),
-        "access_key": env.str("S3_ACCESS_KEY_ID", "") or None,
-        "secret_key": env.str("S3_SECRET_ACCESS_KEY", "") or None,
-        "querystring_expire": 600,  # seconds that the address of a download is good for
-        "client_config": Config(
-            connect_timeout=3,
-            read_timeout=20,
-            retries={"max_attempts": 3},
-            signature_version="s3v4",
-        ),
-        # A thread of the web server sends two parts of 8 MiB at a time.
-        "transfer_config": TransferConfig(max_concurrency=2),
-    }
-    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
-
-
 STORAGES = {
     "default": storage(),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
 # What a page may load and do: its own files, nothing inline. Previews come from the bucket, too.
-BUCKET = ["https://*.amazonaws.com"] if env.str("S3_BUCKET", "") else []
-if BUCKET and (found := urlsplit(env.str("S3_ENDPOINT_URL", ""))).netloc:
-    BUCKET = [f"{found.scheme}://{found.netloc}", f"{found.scheme}://*.{found.netloc}"]
+BUCKET = bucket_origins()
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -386,15 +262,6 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Footfall <footfall@localhost
 SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")
 
 # --- Celery ---------------------------------------------------------------------------------------
-
-
-def broker_url() -> str:
-    """Return `CELERY_BROKER_URL`, as Celery wants it."""
-    url = redis_server("CELERY_BROKER_URL")
-    if url.startswith("unix://"):  # Celery's name for a Redis behind a unix socket
-        path, _, query = url.removeprefix("unix://").partition("?")
-        return f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or 0}"
-    return url
 
 
 CELERY_BROKER_URL = broker_url()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from project import settings
+from project import stores
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -91,7 +91,7 @@ def test_everything_that_scales_knows_of_the_pooler() -> None:
     for name in {"web", *with_database} - {"flower"}:
         assert SCALED[name]["environment"]["DATABASE_POOLED"] == "true"
     # What a pooler does not pass on, the server is started with.
-    for limit in re.findall(r"-c (\S+)", settings.TIMEOUTS):
+    for limit in re.findall(r"-c (\S+)", stores.TIMEOUTS):
         assert limit in SCALED["db"]["command"]
 
 

@@ -142,7 +142,8 @@ def test_compose_variables_make_a_database_whatever_the_password() -> None:
 
 
 def test_the_readme_lists_every_variable() -> None:
-    source = (ROOT / "project/settings.py").read_text()
+    modules = [ROOT / f"project/{name}.py" for name in ("environment", "settings", "stores")]
+    source = "".join(module.read_text() for module in modules)
     names = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
     readme = (ROOT / "README.md").read_text()
 

@@ -1,0 +1,139 @@
+"""The stores that the environment names: the database, the Redis servers, the storage of files."""
+
+import sys
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs.exceptions import EnvError
+
+from eventlog import is_cluster
+from project.environment import env
+
+TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
+
+
+def database() -> dict[str, Any]:
+    """Return the default database: `DATABASE_URL`, or the `POSTGRES_*` that Compose has."""
+    if host := env.str("POSTGRES_HOST", ""):
+        config: dict[str, Any] = {
+            "ENGINE": "django.db.backends.postgresql",
+            "HOST": host,
+            "PORT": env.str("POSTGRES_PORT", "5432"),
+            "NAME": env.str("POSTGRES_DB"),
+            "USER": env.str("POSTGRES_USER"),
+            "PASSWORD": env.str("POSTGRES_PASSWORD"),
+        }
+    else:
+        config = dict(env.dj_db_url("DATABASE_URL"))
+    # Django's runserver has a thread for each connection of a client: what they kept would add up.
+    config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
+    if tune := TUNED.get(config["ENGINE"]):
+        config |= tune(config.get("OPTIONS", {}))
+    return config
+
+
+def _postgresql(options: dict[str, Any]) -> dict[str, Any]:
+    pooled = env.bool("DATABASE_POOLED", False)
+    return {
+        # In transaction mode a cursor of the server would be looked for on another connection.
+        "DISABLE_SERVER_SIDE_CURSORS": pooled,
+        "OPTIONS": {
+            "connect_timeout": 3,
+            # A host that is gone says nothing: find out within some 15 seconds.
+            "keepalives_idle": 5,
+            "keepalives_interval": 5,
+            "keepalives_count": 2,
+            "tcp_user_timeout": 15_000,
+            # A worker that is stopped while it holds its claim must not hold it for ever.
+            # A pooler takes none of these: behind one, the server is started with them.
+            **({} if pooled else {"options": TIMEOUTS}),
+            **options,
+        },
+    }
+
+
+def _sqlite(options: dict[str, Any]) -> dict[str, Any]:
+    # One writes while others read. Who is to write says so at once, and waits for its turn.
+    init = "PRAGMA journal_mode = WAL"
+    return {"OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": init}}
+
+
+def _mysql(options: dict[str, Any]) -> dict[str, Any]:
+    # Only MariaDB has the one in a comment. MySQL keeps a claim until its client is gone.
+    limits = "innodb_lock_wait_timeout = 10 /*M! , idle_transaction_timeout = 30 */"
+    init = f"SET SESSION {limits}"
+    return {
+        "ENGINE": "project.mysql",
+        "OPTIONS": {"connect_timeout": 3, "init_command": init, **options},
+    }
+
+
+TUNED = {
+    "django.db.backends.postgresql": _postgresql,
+    "django.db.backends.sqlite3": _sqlite,
+    "django.db.backends.mysql": _mysql,
+}
+
+
+REDIS_URL = env.str("REDIS_URL")
+
+
+def redis_server(variable: str) -> str:
+    """Return the single server that a variable names, by default the one of `REDIS_URL`.
+
+    A broker is no cluster, since it moves messages between keys of many slots; nor is the cache.
+    """
+    url: str = env.str(variable, "") or REDIS_URL
+    if not is_cluster(url):
+        return url
+    if url == REDIS_URL:
+        raise EnvError(
+            f'Environment variable "{variable}" not set: '
+            "it names a single Redis server beside the cluster of REDIS_URL."
+        )
+    raise EnvError(f'Environment variable "{variable}" invalid: it must be a single server.')
+
+
+def broker_url() -> str:
+    """Return `CELERY_BROKER_URL`, as Celery wants it."""
+    url = redis_server("CELERY_BROKER_URL")
+    if url.startswith("unix://"):  # Celery's name for a Redis behind a unix socket
+        path, _, query = url.removeprefix("unix://").partition("?")
+        return f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or 0}"
+    return url
+
+
+def storage() -> dict[str, Any]:
+    """Return where files are kept: in `MEDIA_ROOT`, or in the bucket that `S3_BUCKET` names."""
+    if not (bucket := env.str("S3_BUCKET", "")):
+        return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    from boto3.s3.transfer import TransferConfig
+    from botocore.config import Config
+
+    options = {
+        "bucket_name": bucket,
+        "endpoint_url": env.str("S3_ENDPOINT_URL", "") or None,
+        "region_name": env.str("S3_REGION", "us-east-1"),
+        "access_key": env.str("S3_ACCESS_KEY_ID", "") or None,
+        "secret_key": env.str("S3_SECRET_ACCESS_KEY", "") or None,
+        "querystring_expire": 600,  # seconds that the address of a download is good for
+        "client_config": Config(
+            connect_timeout=3,
+            read_timeout=20,
+            retries={"max_attempts": 3},
+            signature_version="s3v4",
+        ),
+        # A thread of the web server sends two parts of 8 MiB at a time.
+        "transfer_config": TransferConfig(max_concurrency=2),
+    }
+    return {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options}
+
+
+def bucket_origins() -> list[str]:
+    """Return the origins of the bucket, if any: a download is redirected there."""
+    if not env.str("S3_BUCKET", ""):
+        return []
+    endpoint = urlsplit(env.str("S3_ENDPOINT_URL", ""))
+    if not endpoint.netloc:
+        return ["https://*.amazonaws.com"]
+    return [f"{endpoint.scheme}://{endpoint.netloc}", f"{endpoint.scheme}://*.{endpoint.netloc}"]
