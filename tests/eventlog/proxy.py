@@ -36,8 +36,10 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        credentials, at, _host = urlsplit(self._upstream).netloc.rpartition("@")
-        return f"redis://{credentials}{at}127.0.0.1:{self._listener.getsockname()[1]}/0"
+        parts = urlsplit(self._upstream)
+        credentials, at, _host = parts.netloc.rpartition("@")
+        database = "" if parts.scheme == "unix" else parts.path
+        return f"redis://{credentials}{at}127.0.0.1:{self._listener.getsockname()[1]}{database}"
 
     def __enter__(self) -> Self:
         self._start(self._accept)
