@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 
-from counters import published
+from counters import published, sql
 from counters.models import Adjustment
 from counters.registry import content_type_of, countable_models, counted_as, counter_name
 
@@ -34,8 +34,7 @@ def adjust(
         raise Impossible("Say either `to` or `by`, and why.")
     counter = counter_name(model)
     with transaction.atomic():
-        no_key = connection.features.has_select_for_no_key_update
-        row = model._base_manager.select_for_update(no_key=no_key).filter(pk=pk)
+        row = sql.lock(model._base_manager.filter(pk=pk))
         before = row.values_list(counter, flat=True).get()
         amount = to - before if to is not None else by or 0
         if before + amount < 0:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from django.db import connection, models, transaction
+from django.db import models, transaction
 from django.db.models.functions import TruncDay
 from django.utils import timezone
 
@@ -67,8 +67,7 @@ def fold_some(model: type[models.Model], day: datetime) -> int:
 
 
 def _locked(model: type[models.Model], ids: Sequence[int]) -> set[int]:
-    no_key = connection.features.has_select_for_no_key_update
-    rows = model._base_manager.select_for_update(no_key=no_key).filter(pk__in=ids)
+    rows = sql.lock(model._base_manager.filter(pk__in=ids))
     return set(rows.order_by("pk").values_list("pk", flat=True))
 
 

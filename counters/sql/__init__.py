@@ -84,9 +84,11 @@ def move_marks(moves: Sequence[Move], now: datetime) -> None:
 
 
 def lock(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:
-    """Return `rows` with a lock on those of their own table, or on those of its parents too.
+    """Return countable `rows` with the lock that a flush takes on them: nobody counts meanwhile.
 
-    MariaDB cannot lock some of the tables alone. SQLite locks all of them for who writes.
+    Who attaches one to something else does not wait, where the database has such a lock. MariaDB
+    cannot lock some of the tables alone. SQLite locks all of them for who writes.
     """
-    alone = connection.features.has_select_for_update_of
-    return rows.select_for_update(of=("self",) if alone else ())
+    has = connection.features
+    of = ("self",) if has.has_select_for_update_of else ()
+    return rows.select_for_update(of=of, no_key=has.has_select_for_no_key_update)
