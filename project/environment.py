@@ -10,13 +10,12 @@ from pathlib import Path
 from environs import Env, validate
 
 from standalone import addresses
-
-BASE_DIR = Path(__file__).resolve().parent.parent
+from standalone.configuration import Configuration
 
 env = Env()
 positive = validate.Range(min=1)
 
-DATA_DIR = Path(env.str("DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+DATA_DIR = Path(env.str("DATA_DIR", str(Configuration.data_dir))).resolve()
 
 for name, embedded in (
     ("DJANGO_SECRET_KEY", addresses.secret_key),

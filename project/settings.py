@@ -7,8 +7,11 @@ from environs import validate
 from environs.exceptions import EnvError
 
 from counters.conf import Conf
-from project.environment import BASE_DIR, DATA_DIR, env, positive
+from project.environment import DATA_DIR, env, positive
 from project.stores import REDIS_URL, broker_url, bucket_origins, database, redis_server, storage
+from standalone.configuration import ROOT
+
+BASE_DIR: Path = ROOT
 
 # --- Security -------------------------------------------------------------------------------------
 
@@ -152,7 +155,6 @@ SPECTACULAR_SETTINGS = {
 
 # --- Stores ---------------------------------------------------------------------------------------
 
-
 DATABASES = {"default": database()}
 # How long it may say nothing to the web server: see `project/deadline.py`.
 DATABASE_TIMEOUT_SECONDS = env.float(
@@ -163,12 +165,10 @@ if DATABASES["default"]["ENGINE"] == "project.mysql":
     SILENCED_SYSTEM_CHECKS = ["models.W037", "models.W044"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-
-CACHE_URL = redis_server("CACHE_URL")
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": CACHE_URL,
+        "LOCATION": redis_server("CACHE_URL"),
         "KEY_PREFIX": "footfall-cache",
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": None},
     },
@@ -178,7 +178,7 @@ CACHES = {
 
 # --- Counting -------------------------------------------------------------------------------------
 
-# The README says what each of these is for.
+# `counters/conf.py` says what each of these is for, and has the defaults.
 EVENTLOG_URL = REDIS_URL
 EVENTLOG_PREFIX = env.str("EVENTLOG_PREFIX", Conf.EVENTLOG_PREFIX)
 EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", Conf.EVENTLOG_PARTITIONS, validate=positive)
@@ -192,7 +192,6 @@ EVENTLOG_RETENTION_BYTES = env.int(
 EVENTLOG_TIMEOUT_SECONDS = env.float(
     "EVENTLOG_TIMEOUT_SECONDS", Conf.EVENTLOG_TIMEOUT_SECONDS, validate=validate.Range(min=0.01)
 )
-# A prepared page lives so long at most: that bounds memory, and what a crash may leave stale.
 PREPARED_SECONDS = env.float(
     "PREPARED_SECONDS", Conf.PREPARED_SECONDS, validate=validate.Range(min=1.0)
 )
@@ -201,7 +200,6 @@ COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", Conf.COUNTERS_BATCH_BYTES
 COUNTERS_BATCH_EVENTS = env.int(
     "COUNTERS_BATCH_EVENTS", Conf.COUNTERS_BATCH_EVENTS, validate=positive
 )
-# Views by the hour are kept for so long, then by the day. The dashboard shows 30 days of them.
 COUNTERS_HOURLY_DAYS = env.int(
     "COUNTERS_HOURLY_DAYS", Conf.COUNTERS_HOURLY_DAYS, validate=validate.Range(min=31)
 )
@@ -224,7 +222,6 @@ UPLOADS_MEMORY_BYTES = env.int(
 )
 UPLOADS_CPU_SECONDS = env.int("UPLOADS_CPU_SECONDS", 30, validate=positive)
 UPLOADS_SECONDS = env.float("UPLOADS_SECONDS", 60.0, validate=validate.Range(min=0.1))
-
 
 STORAGES = {
     "default": storage(),
@@ -262,7 +259,6 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Footfall <footfall@localhost
 SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")
 
 # --- Celery ---------------------------------------------------------------------------------------
-
 
 CELERY_BROKER_URL = broker_url()
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
