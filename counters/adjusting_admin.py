@@ -9,11 +9,12 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import BigIntegerField, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from counters.adjusting import adjust
+from counters.admin_addresses import admin_address
 from counters.registry import counter_of
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class AdjustingAdmin(ModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.adjust_view)
-        return [path("adjust/", view, name=self.adjust_name), *super().get_urls()]
+        name = f"{self.opts.app_label}_{self.opts.model_name}_adjust"
+        return [path("adjust/", view, name=name), *super().get_urls()]
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions = super().get_actions(request)
@@ -44,15 +46,11 @@ class AdjustingAdmin(ModelAdmin):
             actions.pop("adjust_counters", None)
         return actions
 
-    @property
-    def adjust_name(self) -> str:
-        return f"{self.opts.app_label}_{self.opts.model_name}_adjust"
-
     def may_adjust(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request) and request.user.has_perm(PERMISSION)
 
     def adjust_address(self, ids: list[int]) -> str:
-        where = reverse(f"{self.admin_site.name}:{self.adjust_name}")
+        where = admin_address(self.admin_site, self.model, "adjust")
         return f"{where}?{urlencode({'id': ids}, doseq=True)}"
 
     @admin.action(description=_("Set the counters of the selected %(verbose_name_plural)s"))
@@ -72,11 +70,7 @@ class AdjustingAdmin(ModelAdmin):
         form = AdjustForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             self.set_counters(request, targets, **form.cleaned_data)
-            return HttpResponseRedirect(
-                reverse(
-                    f"{self.admin_site.name}:{self.opts.app_label}_{self.opts.model_name}_changelist"
-                )
-            )
+            return HttpResponseRedirect(admin_address(self.admin_site, self.model, "changelist"))
         context = {
             **self.admin_site.each_context(request),
             "title": _("Set counters"),

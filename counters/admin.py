@@ -1,6 +1,6 @@
 """The operators' side of the counting: the dashboard, and the rows behind it."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
@@ -15,16 +15,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from counters import dashboard
-from counters.adjusting_admin import AdjustingAdmin
+from counters.adjusting_admin import AdjustingAdmin, ModelAdmin
+from counters.admin_addresses import admin_address
 from counters.figures import Audit
 from counters.models import Adjustment, Batch, Dashboard, Partition, SetAside
 from counters.spill import replay
 from counters.tasks import ask_for_audit
-
-if TYPE_CHECKING:
-    ModelAdmin = admin.ModelAdmin[Any]
-else:
-    ModelAdmin = admin.ModelAdmin
 
 
 class ReadOnlyAdmin(ModelAdmin):
@@ -104,10 +100,8 @@ def address(site: admin.AdminSite, request: HttpRequest, target: Model) -> str:
     model_admin = site._registry.get(type(target))
     if model_admin is None or not model_admin.has_view_permission(request, target):
         return ""
-    opts = target._meta
-    name = f"{site.name}:{opts.app_label}_{opts.model_name}_change"
     try:
-        return reverse(name, args=[target.pk])
+        return admin_address(site, type(target), "change", target.pk)
     except NoReverseMatch:
         return ""
 

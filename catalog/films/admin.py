@@ -7,7 +7,6 @@ from django.contrib.admin.widgets import AdminTextareaWidget
 from django.db.models import Count, Model, OuterRef, QuerySet, Subquery, TextField
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +17,7 @@ from catalog.films.models import Category, Comment, Film, Generation
 from catalog.pages.admin_counted import CountedAdmin
 from catalog.pages.admin_search import SearchAdmin
 from counters.admin import ReadOnlyAdmin
+from counters.admin_addresses import admin_address
 
 SHOWN = 10
 """A form shows so many of the films or comments below it; the newest."""
@@ -111,7 +111,7 @@ class CategoryAdmin(OwningAdmin, SearchAdmin):
     @admin.display(description=_("films"))
     def films(self, category: Any) -> str:
         """Return how many there are, as the way to all of them."""
-        address = reverse(f"{self.admin_site.name}:films_film_changelist")
+        address = admin_address(self.admin_site, Film, "changelist")
         link = '<a href="{}?category__id__exact={}">{}</a>'
         return format_html(link, address, category.pk, category.films_in)
 

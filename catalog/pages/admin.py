@@ -23,6 +23,7 @@ from catalog.pages.admin_filters import PageFilter, TypeFilter, types_in
 from catalog.pages.admin_places import PlaceInline, render_block
 from catalog.pages.admin_search import TitleSelect
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
+from counters.admin_addresses import admin_address
 
 PAGES_SHOWN = 10
 """A content's form links to so many of the pages on which it stands."""
@@ -118,7 +119,10 @@ class ContentTypeAdmin(AnyContentAdmin):
     @admin.display(description=_("stands on"))
     def stands_on(self, content: Content) -> str:
         pages = Page.objects.filter(places__content=content).distinct().order_by("-pk")
-        links = [(self.address(Page, "change", page.pk), page) for page in pages[:PAGES_SHOWN]]
+        site = self.admin_site
+        links = [
+            (admin_address(site, Page, "change", page.pk), page) for page in pages[:PAGES_SHOWN]
+        ]
         return format_html_join(SafeString("<br>"), '<a href="{}">{}</a>', links)
 
 
@@ -209,7 +213,10 @@ class ContentAdmin(AnyContentAdmin):
             "opts": self.opts,
             "is_popup": "_popup" in request.GET,
             "types": [
-                (model._meta.verbose_name, f"{self.address(model, 'add')}?{query}")
+                (
+                    model._meta.verbose_name,
+                    f"{admin_address(self.admin_site, model, 'add')}?{query}",
+                )
                 for model in types
             ],
         }
@@ -225,5 +232,5 @@ class ContentAdmin(AnyContentAdmin):
         content = self.get_object(request, unquote(object_id))
         if content is None or type(content) is Content:
             return super().change_view(request, object_id, form_url, extra_context)
-        address = self.address(type(content), "change", content.pk)
+        address = admin_address(self.admin_site, type(content), "change", content.pk)
         return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}")

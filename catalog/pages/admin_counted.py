@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.db.models import Count, Model, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
@@ -48,9 +47,3 @@ class CountedAdmin(ChartedAdmin, SearchAdmin):
         facts = CountedAdmin.readonly_fields
         asked = [field for field in super().get_fields(request, obj) if field not in facts]
         return [*asked, facts] if obj else asked  # the facts stand in one line
-
-    def address(self, model: type[Model], view: str, *args: object) -> str:
-        opts = model._meta
-        return reverse(
-            f"{self.admin_site.name}:{opts.app_label}_{opts.model_name}_{view}", args=args
-        )

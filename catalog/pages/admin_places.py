@@ -13,6 +13,7 @@ from nested_admin.nested import NestedStackedInline
 
 from catalog.pages.admin_search import TitleSelect
 from catalog.pages.models import Content, PageContent
+from counters.admin_addresses import admin_address
 
 CONTENT: Any = PageContent._meta.get_field("content")
 
@@ -64,6 +65,6 @@ def render_block(content: Content, site: admin.AdminSite) -> SafeString:
         "kind": contents.kind(content),
         "glance": contents.glance(content),
         "views": contents.views(content),
-        "address": contents.address(type(content), "change", content.pk),
+        "address": admin_address(site, type(content), "change", content.pk),
     }
     return render_to_string("admin/pages/page/block.html", context)

@@ -7,9 +7,11 @@ from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
+
+from counters.admin_addresses import admin_address
 
 
 class SearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -55,8 +57,7 @@ class TitleSelect(AutocompleteSelect):
         return rendered
 
     def get_url(self) -> str:
-        opts = self.field.remote_field.model._meta
-        return reverse(f"{self.admin_site.name}:{opts.app_label}_{opts.model_name}_search")
+        return admin_address(self.admin_site, self.field.remote_field.model, "search")
 
     def build_attrs(
         self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None

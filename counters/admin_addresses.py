@@ -1,0 +1,11 @@
+"""Addresses in the admin."""
+
+from django.contrib.admin import AdminSite
+from django.db.models import Model
+from django.urls import reverse
+
+
+def admin_address(site: AdminSite, model: type[Model], view: str, *args: object) -> str:
+    """Return where a view of a model's admin is: "changelist", "add", "change" with a key, ..."""
+    opts = model._meta
+    return reverse(f"{site.name}:{opts.app_label}_{opts.model_name}_{view}", args=args)
