@@ -53,9 +53,7 @@ def counter(name: str, *labels: str) -> CounterMetricFamily:
 
 
 def single(name: str, value: float) -> GaugeMetricFamily:
-    family = gauge(name)
-    family.add_metric([], value)
-    return family
+    return GaugeMetricFamily(name, GAUGES[name], value=value)
 
 
 class CountingCollector(Collector):
