@@ -4,8 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget
-from django.db.models import Count, Model, OuterRef, QuerySet, Subquery, TextField
-from django.db.models.functions import Coalesce
+from django.db.models import QuerySet, TextField
 from django.http import HttpRequest
 from django.utils.formats import number_format
 from django.utils.html import format_html
@@ -14,7 +13,7 @@ from nested_admin.formsets import NestedInlineFormSet
 from nested_admin.nested import NestedModelAdmin, NestedStackedInline, NestedTabularInline
 
 from catalog.films.models import Category, Comment, Film, Generation
-from catalog.pages.admin_counted import CountedAdmin
+from catalog.pages.admin_counted import CountedAdmin, number_of
 from catalog.pages.admin_search import SearchAdmin
 from counters.admin import ReadOnlyAdmin
 from counters.admin_addresses import admin_address
@@ -86,12 +85,6 @@ class FilmInline(Newest, NestedStackedInline):  # type: ignore[misc]
         return number_format(film.counter, force_grouping=True)
 
 
-def number_in(model: type[Model], field: str) -> Coalesce:
-    """Return the expression that counts the rows of `model` whose `field` is the row."""
-    rows: Any = model._default_manager.filter(**{field: OuterRef("pk")}).order_by().values(field)
-    return Coalesce(Subquery(rows.annotate(number=Count("pk")).values("number")), 0)
-
-
 @admin.register(Category)
 class CategoryAdmin(OwningAdmin, SearchAdmin):
     list_display = ("title", "parent", "films", "owner")
@@ -106,7 +99,7 @@ class CategoryAdmin(OwningAdmin, SearchAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         categories: QuerySet[Category] = super().get_queryset(request)
-        return categories.annotate(films_in=number_in(Film, "category"))
+        return categories.annotate(films_in=number_of(Film, by="category"))
 
     @admin.display(description=_("films"))
     def films(self, category: Any) -> str:

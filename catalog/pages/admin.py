@@ -37,7 +37,7 @@ class PageAdmin(NestedModelAdmin, CountedAdmin):  # type: ignore[misc]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Page]:
         pages: QuerySet[Page] = super().get_queryset(request)
-        return pages.annotate(contents=number_of("pk", by="page"))
+        return pages.annotate(contents=number_of(PageContent, by="page"))
 
     @admin.display(description=_("contents"))
     def contents(self, page: Any) -> int:
@@ -81,7 +81,9 @@ class AnyContentAdmin(CountedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         contents = super().get_queryset(request)
-        counted: QuerySet[Any] = contents.annotate(pages=number_of("page", by="content"))
+        counted: QuerySet[Any] = contents.annotate(
+            pages=number_of(PageContent, by="content", what="page")
+        )
         return counted
 
     @admin.display(description=_("pages"))

@@ -1,4 +1,4 @@
-"""What the admins of pages and of contents have in common."""
+"""What the admins of all that is counted in the catalogue have in common."""
 
 from typing import Any, ClassVar
 
@@ -11,19 +11,18 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from catalog.pages.admin_search import SearchAdmin
-from catalog.pages.models import Content, Page, PageContent
 from counters.admin import ChartedAdmin
 
 
-def number_of(what: str, *, by: str) -> Coalesce:
-    """Return the expression that counts `what` in the places whose `by` is the row."""
-    places = PageContent.objects.filter(**{by: OuterRef("pk")}).order_by().values(by)
-    number = places.annotate(number=Count(what, distinct=True)).values("number")
+def number_of(model: type[Model], *, by: str, what: str = "pk") -> Coalesce:
+    """Return the expression that counts the different `what` of the rows whose `by` is the row."""
+    rows: Any = model._default_manager.filter(**{by: OuterRef("pk")}).order_by().values(by)
+    number = rows.annotate(number=Count(what, distinct=what != "pk")).values("number")
     return Coalesce(Subquery(number), 0)
 
 
 class CountedAdmin(ChartedAdmin, SearchAdmin):
-    """What pages and contents have in common: views, which are shown and never asked for."""
+    """Its views and times are shown, and never asked for."""
 
     readonly_fields: ClassVar[Any] = ("views", "created_at", "updated_at")
     list_per_page = 50
@@ -33,11 +32,11 @@ class CountedAdmin(ChartedAdmin, SearchAdmin):
         css = {"all": ("pages/admin.css",)}
 
     @admin.display(description=_("views"), ordering="counter")
-    def views(self, counted: Page | Content) -> str:
+    def views(self, counted: Any) -> str:
         return number_format(counted.counter, force_grouping=True)
 
     @admin.display(description=_("updated"), ordering="updated_at")
-    def updated(self, counted: Page | Content) -> str:
+    def updated(self, counted: Any) -> str:
         return date_format(localtime(counted.updated_at), "SHORT_DATE_FORMAT")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:

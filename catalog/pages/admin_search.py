@@ -1,4 +1,4 @@
-"""Finding pages and contents by the start of their title, in the lists and in the forms."""
+"""Finding what has a title by the start of it, in the lists and in the forms."""
 
 from typing import Any
 
