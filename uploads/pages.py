@@ -18,9 +18,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.pagination import Pagination
+from api.permissions import OwnerOrStaffDeletes, is_owner_or_staff
 from uploads.detection import SAFE_TO_SHOW
 from uploads.models import File, Kind, Status
-from uploads.views import FileDetail, FileList, OwnerOrStaffDeletes, Upload
+from uploads.views import FileDetail, FileList, Upload
 
 MOST_ROWS = 200
 """So many files are looked after at once."""
@@ -138,8 +139,7 @@ def dress(files: Iterable[File], request: Request | HttpRequest) -> list[Any]:
     """
     found: list[Any] = list(files)
     for file in found:
-        mine = request.user.is_authenticated and file.owner_id == request.user.pk
-        file.deletable = mine or request.user.is_staff
+        file.deletable = is_owner_or_staff(request, file)
         suffix = PurePath(file.name).suffix[1:]
         file.label = suffix.upper() if 0 < len(suffix) <= 4 else file.get_kind_display()
     return found

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
 from rest_framework.generics import DestroyAPIView, ListAPIView, RetrieveAPIView
 from rest_framework.parsers import MultiPartParser
-from rest_framework.permissions import SAFE_METHODS, AllowAny, IsAuthenticatedOrReadOnly
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from api import answers
 from api.pagination import Pagination
+from api.permissions import OwnerOrStaffDeletes
 from api.throttling import ByClient
 from uploads.intake import take
 from uploads.models import File
@@ -75,12 +76,6 @@ class Upload(APIView):
             if isinstance(request.successful_authenticator, LateSession):
                 request.successful_authenticator.check(request)
             return take(received, owner)
-
-
-class OwnerOrStaffDeletes(IsAuthenticatedOrReadOnly):
-    def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
-        mine = request.user.is_authenticated and obj.owner_id == request.user.pk
-        return request.method in SAFE_METHODS or mine or request.user.is_staff
 
 
 class FileList(ListAPIView[File]):
