@@ -26,7 +26,7 @@ MOST_ANSWER_BYTES = 2 * 1024**2
 ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 FAULTS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
@@ -110,7 +110,7 @@ def _ended(number: int) -> Exception:
 
 
 def _interrupted(why: str) -> Interrupted:
-    log.warning("The child that looked at a file is no help: %s", why)
+    logger.warning("The child that looked at a file is no help: %s", why)
     return Interrupted(_("Looking at it was interrupted."))
 
 
@@ -123,7 +123,7 @@ def _understood(answer: bytes) -> Result:
         if "interrupted" in told:
             raise _interrupted(clean_text(told["interrupted"]))
         if "failed" in told:
-            log.warning("A file has made its processor fail: %s", clean(told["failed"]))
+            logger.warning("A file has made its processor fail: %s", clean(told["failed"]))
             raise Unprocessable(_("It makes the program that looks at it fail."))
         return Result(
             metadata=clean(dict(told["metadata"])),
