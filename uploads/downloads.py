@@ -26,6 +26,7 @@ RANGE = OpenApiParameter(
     "Range", str, OpenApiParameter.HEADER, description="One range of bytes: `bytes=0-1023`."
 )
 REDIRECT = OpenApiResponse(description="With an object store: to a signed address there.")
+UNCHANGED = OpenApiResponse(description="It is what `If-None-Match` names.")
 UNSATISFIABLE = OpenApiResponse(description="The range begins behind the end.")
 
 
@@ -83,7 +84,7 @@ class Content(Download):
             (200, "*/*"): OpenApiTypes.BINARY,
             (206, "*/*"): OpenApiTypes.BINARY,
             302: REDIRECT,
-            304: OpenApiResponse(description="It is what `If-None-Match` names."),
+            304: UNCHANGED,
             416: UNSATISFIABLE,
             **answers.errors(404, 503),
         },
@@ -107,7 +108,7 @@ class Thumbnail(Download):
         responses={
             (200, "image/webp"): OpenApiTypes.BINARY,
             302: REDIRECT,
-            304: OpenApiResponse(description="It is what `If-None-Match` names."),
+            304: UNCHANGED,
             **answers.errors(404, 503),
         },
     )

@@ -60,8 +60,7 @@ class PageList(ListAPIView[Page]):
         responses={
             200: PageSerializer(many=True),
             400: answers.INVALID,
-            404: answers.NOT_FOUND,
-            503: answers.UNAVAILABLE,
+            **answers.errors(404, 503),
         },
     )
     def get(self, request: Request) -> Response:
@@ -76,11 +75,7 @@ class PageDetail(APIView):
 
     @extend_schema(
         operation_id="pages_retrieve",
-        responses={
-            200: PageDetailSerializer,
-            404: answers.NOT_FOUND,
-            503: answers.UNAVAILABLE,
-        },
+        responses={200: PageDetailSerializer, **answers.errors(404, 503)},
     )
     def get(self, request: Request, pk: int) -> HttpResponse:
         """Answer a page that was not prepared, and prepare it for whoever comes next."""
@@ -154,8 +149,7 @@ class ContentViews(APIView):
         responses={
             200: ContentViewsSerializer,
             400: answers.INVALID,
-            404: answers.NOT_FOUND,
-            503: answers.UNAVAILABLE,
+            **answers.errors(404, 503),
         },
     )
     def get(self, request: Request, pk: int) -> Response:
@@ -184,7 +178,7 @@ class ContentTop(APIView):
     @extend_schema(
         operation_id="contents_top",
         parameters=[TopQuerySerializer],
-        responses={200: TopSerializer, 400: answers.INVALID, 503: answers.UNAVAILABLE},
+        responses={200: TopSerializer, 400: answers.INVALID, **answers.errors(503)},
     )
     def get(self, request: Request) -> Response:
         query = TopQuerySerializer(data=request.query_params)
