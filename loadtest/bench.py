@@ -17,7 +17,7 @@ from typing import Any
 
 from loadtest import drain, report
 from loadtest.approaches import APPROACHES, BY_NAME, Approach
-from loadtest.measure import Figures, Measurement, Plan
+from loadtest.measure import LOADS, Figures, Measurement, Plan
 from loadtest.plot import bars
 from loadtest.servers import PYTHON, NotReady, Place, manage, peers_admin, run
 from loadtest.sites import PAGES, Site
@@ -109,7 +109,7 @@ class Bench:
         footfall, peer = measurements.get("footfall"), measurements.get("increment")
         if footfall is None or "footfall" in self.failed:
             return
-        for load in drain.LOADS:
+        for load in LOADS:
             rate = drain.drain(self.place, footfall.site, footfall.redis_number, load)
             verdict = footfall.site.settle()
             found = {"batched": rate, "lost": verdict.lost, "doubled": verdict.doubled}

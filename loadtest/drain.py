@@ -9,7 +9,7 @@ from zlib import crc32
 import redis
 
 from loadtest import zipf
-from loadtest.measure import HOT, ZIPF
+from loadtest.measure import HOT
 from loadtest.servers import Place, manage, run
 from loadtest.sites import Site
 
@@ -90,6 +90,3 @@ def one_by_one(site: Site, load: str) -> float:
             site.ledger.answered[page] += 1
             done += 1
         return done / (time.monotonic() - started)
-
-
-LOADS = (HOT, ZIPF)

@@ -13,7 +13,7 @@ from loadtest.freshness import Probe
 from loadtest.servers import Place, Server
 from loadtest.sites import Site
 
-HOT, ZIPF = "hot", "zipf"
+LOADS = HOT, ZIPF = "hot", "zipf"
 WARM_SECONDS = 0.5
 WARM_MOST = 120.0  # seconds that reading every page once may take
 PREPARED_SECONDS = 180.0  # for which a prepared page is surely kept (PREPARED_SECONDS * 0.8)
@@ -82,7 +82,7 @@ class Measurement:
         found = []
         with Server(self.place, self.programs) as server:
             self.start(server)
-            for load in order.sample([HOT, ZIPF], 2):
+            for load in order.sample(LOADS, len(LOADS)):
                 figures = self._measure(server, load)
                 figures.repetition = repetition
                 if repetition == 0:
@@ -164,6 +164,3 @@ class Measurement:
             delays = probe.stop()
         self._settle()
         return percentile(delays, 99)
-
-    def close(self) -> None:
-        self.site.close()

@@ -8,10 +8,9 @@ from typing import Any
 
 from loadtest.approaches import APPROACHES, BY_NAME
 from loadtest.figures import Median, ratio, short
-from loadtest.measure import HOT, ZIPF
+from loadtest.measure import HOT, LOADS, ZIPF
 
 Found = dict[str, Any]
-LOADS = (HOT, ZIPF)
 TITLES = {HOT: "One hot page", ZIPF: "Zipf over 10,000 pages"}
 
 
@@ -152,7 +151,7 @@ def text(found: Found) -> str:
         f"{machine['cores']} cores, shared by servers, stores and load; Python {found['python']}; "
         f"medians of up to {repetitions} repetitions; in brackets the spread of a ratio."
     ]
-    for load in (HOT, ZIPF):
+    for load in LOADS:
         parts += [f"{TITLES[load]}, 16 keep-alive connections", table(found, load)]
     parts += ["\n".join(map(str, aims(found)))]
     parts += [f"FAILED {name}: {why}" for name, why in found["failed"].items()]
@@ -164,8 +163,8 @@ def text(found: Found) -> str:
 def to_plot(found: Found) -> tuple[str, list[tuple[str, list[float]]], list[str]]:
     """Return the title, the bars of each row, and what the bars of a row are."""
     plotted = [
-        (approach.title, [median(found, approach.name, load, "rate") for load in (HOT, ZIPF)])
+        (approach.title, [median(found, approach.name, load, "rate") for load in LOADS])
         for approach in APPROACHES
         if rows(found, approach.name, HOT)
     ]
-    return "Requests per second", plotted, [TITLES[HOT], TITLES[ZIPF]]
+    return "Requests per second", plotted, [TITLES[load] for load in LOADS]

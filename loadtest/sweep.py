@@ -10,7 +10,7 @@ from loadtest.approaches import BY_NAME
 from loadtest.bench import Bench, free_port, say, stores_in
 from loadtest.capacity import Load, Point
 from loadtest.client import Load as Requests
-from loadtest.measure import HOT, Measurement, Plan
+from loadtest.measure import DRAWN, HOT, Measurement, Plan
 from loadtest.servers import PYTHON, Place, Server
 
 SECONDS = 6.0  # of each load, and so flushes in it
@@ -41,41 +41,35 @@ def measure(place: Place, measurement: Measurement) -> tuple[list[Point], float]
     with Server(place, measurement.programs) as server:
         measurement.start(server)
         for pages in PAGES:
-            drawn = zipf.draw(measurement.site.pages[:pages], 200_000, seed=1)
-            most = one(place, measurement, server, drawn, TRIAL_SECONDS, None).rate
+            most = read(measurement, server, pages, TRIAL_SECONDS).load.rate
             for share in SHARES:
-                load = Load(most * share, pages)
-                taken = one(place, measurement, server, drawn, SECONDS, load.rate)
-                points.append(Point(Load(taken.rate, pages), *taken.costs))
-                say(f"{pages:,} pages at {taken.rate:,.0f}/s: {taken.costs[0]:,.0f} rows/s")
+                point = read(measurement, server, pages, SECONDS, most * share)
+                points.append(point)
+                say(f"{pages:,} pages at {point.load.rate:,.0f}/s: {point.rows:,.0f} rows/s")
     return points, measurement.bytes_per_event or 0.0
 
 
-class Taken:
-    """The rate that was reached, and rows, WAL bytes and processor seconds, each per second."""
+def read(
+    measurement: Measurement, server: Server, pages: int, seconds: float, rate: float | None = None
+) -> Point:
+    """Read for some seconds, wait until all is counted, and divide what it took by the time.
 
-    def __init__(self, rate: float, costs: tuple[float, float, float]) -> None:
-        self.rate = rate
-        self.costs = costs
-
-
-def one(
-    place: Place,
-    measurement: Measurement,
-    server: Server,
-    pages: list[int],
-    seconds: float,
-    rate: float | None,
-) -> Taken:
-    """Read for some seconds, wait until all is counted, and divide what it took by the time."""
-    measurement.site.settle()
-    cpu, wal, started = server.cpu_seconds(), place.stores.wal_position(), time.monotonic()
-    run = Requests(place.address, pages, seconds, rate=rate).run()
-    measurement.site.ledger.add(run.ledger)
-    verdict = measurement.site.settle()
+    rate: that is tried for, by default as fast as can be. The load of the point is what it was.
+    """
+    site, stores = measurement.site, measurement.place.stores
+    drawn = zipf.draw(site.pages[:pages], DRAWN, seed=1)
+    site.settle()
+    cpu, wal, started = server.cpu_seconds(), stores.wal_position(), time.monotonic()
+    run = Requests(measurement.place.address, drawn, seconds, rate=rate).run()
+    site.ledger.add(run.ledger)
+    verdict = site.settle()
     if not verdict:
         raise ValueError(f"lost {verdict.lost}, doubled {verdict.doubled}")
     elapsed = time.monotonic() - started
-    written = place.stores.written(wal, place.stores.wal_position())
-    taken = (written.rows, written.wal_bytes, server.cpu_seconds() - cpu)
-    return Taken(len(run.latencies) / elapsed, tuple(x / elapsed for x in taken))  # type: ignore[arg-type]
+    written = stores.written(wal, stores.wal_position())
+    return Point(
+        Load(len(run.latencies) / elapsed, pages),
+        rows=written.rows / elapsed,
+        wal_bytes=written.wal_bytes / elapsed,
+        cores=(server.cpu_seconds() - cpu) / elapsed,
+    )
