@@ -1,4 +1,4 @@
-"""What must be true of the books beside the counters: batches, marks, spill and quarantine."""
+"""What must be true of the books beside the counters: batches, marks and spill."""
 
 from collections.abc import Iterator
 from typing import Any
