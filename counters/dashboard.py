@@ -9,7 +9,6 @@ from django.db import models
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django_celery_beat.models import PeriodicTask
 
 from counters.charts import Chart, chart, sparkline
 from counters.diagnosis import Facts, Finding, Level, diagnose
@@ -17,6 +16,7 @@ from counters.figures import Audit
 from counters.history import Interval, Point, series, totals
 from counters.ranking import Ranked, Top, Window, top, trend
 from counters.registry import countable_models
+from counters.scheduling import entry_of_flush
 from counters.status import status
 from counters.workers import asking
 
@@ -51,7 +51,7 @@ def health() -> Health:
     now_is = status()
     # A broker that is away takes seconds to say so, and is the same server in most places.
     workers = asking.answer(patience=0.0) if now_is.log_error else asking.answer()
-    flush = PeriodicTask.objects.filter(task="counters.flush", enabled=True).first()
+    flush = entry_of_flush()
     audits = list(Audit.objects.order_by("-pk")[:2])
     ended = next((audit for audit in audits if audit.finished_at), None)
     facts = Facts(

@@ -6,11 +6,11 @@ from datetime import timedelta
 from celery import current_app
 from django.db import DatabaseError, connection
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import OperationalError
 
 from counters.conf import conf
 from counters.log import get_log
+from counters.scheduling import entry_of_flush
 from counters.wakeup import QUEUE
 from eventlog import Away, LogError
 
@@ -55,7 +55,7 @@ def worker() -> None:
 def beat() -> None:
     """Look at when beat last sent a tick, as it notes itself every few ticks."""
     try:
-        flush = PeriodicTask.objects.filter(task="counters.flush", enabled=True).first()
+        flush = entry_of_flush()
     except DatabaseError as error:
         raise Missing("unknown: the database does not answer") from error
     if flush is None:

@@ -1,10 +1,11 @@
-"""The entries of Celery beat that migrations make, and operators edit in the admin from then on."""
+"""The entries of Celery beat: migrations make them, then operators edit them in the admin."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.migrations.state import StateApps
 from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
 
 
 def put(apps: StateApps, entries: Mapping[str, Mapping[str, Any]]) -> None:
@@ -30,6 +31,11 @@ def remove(apps: StateApps, names: Iterable[str]) -> None:
     periodic = apps.get_model("django_celery_beat", "PeriodicTask")
     periodic.objects.filter(name__in=list(names)).delete()
     _tell_beat(apps)
+
+
+def entry_of_flush() -> PeriodicTask | None:
+    """Return the entry that wakes the flush; None if there is none, or it is switched off."""
+    return PeriodicTask.objects.filter(task="counters.flush", enabled=True).first()
 
 
 def _tell_beat(apps: StateApps) -> None:
