@@ -1,4 +1,4 @@
-"""What Celery runs. No logic here."""
+"""What Celery runs, and how an audit is asked for. No logic here."""
 
 from typing import Any
 

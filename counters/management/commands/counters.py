@@ -20,7 +20,7 @@ BAR = 40  # characters
 
 
 class Command(BaseCommand):
-    help = "Flush the log, show how the counting stands, audit the counters."
+    help = "Flush the log, show how the counting stands, audit the counters or set one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
@@ -31,6 +31,9 @@ class Command(BaseCommand):
         audit = commands.add_parser(
             "audit", help="check that counters are what their rollups say; exit 1 if one is not"
         )
+        audit.add_argument(
+            "--repair", action="store_true", help="set wrong counters to what their rollups say"
+        )
         adjust = commands.add_parser("adjust", help="set a counter by hand, and note who and why")
         adjust.add_argument("model", help="for example pages.content")
         adjust.add_argument("id", type=int)
@@ -39,9 +42,6 @@ class Command(BaseCommand):
         how.add_argument("--by", type=int, help="the difference")
         adjust.add_argument("--why", required=True)
         adjust.add_argument("--who", help="username of whom it is noted for")
-        audit.add_argument(
-            "--repair", action="store_true", help="set wrong counters to what their rollups say"
-        )
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         try:
@@ -122,9 +122,7 @@ class Command(BaseCommand):
         except KeyError:
             names = ", ".join(sorted(countable_models()))
             raise CommandError(f"{model} is not counted; these are: {names}") from None
-        except ObjectDoesNotExist as error:
-            raise CommandError(str(error)) from None
-        except Impossible as error:
+        except (ObjectDoesNotExist, Impossible) as error:
             raise CommandError(str(error)) from None
         done = f"{adjusted.amount:+d}. Views in the log come on top." if adjusted else "so already."
         self.stdout.write(f"{model} {id}: {done}")
