@@ -140,6 +140,6 @@ def _forget(notes: Iterable[Stale]) -> None:
         by_partition.setdefault(partition_for(name), set()).add(name)
         if note.counter:
             for partition in range(conf.EVENTLOG_PARTITIONS):
-                get_shelf().withhold(partition, [name])
+                get_shelf().withhold(partition, name)
     for partition, names in by_partition.items():
         get_shelf().forget(partition, names)

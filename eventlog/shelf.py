@@ -123,13 +123,13 @@ class Shelf:
             there += [some[place - 1] for place in self._evaluate(RAISE, keys, *values)]
         return there
 
-    def withhold(self, partition: int, names: Iterable[str]) -> None:
-        """Remove numbers that went down, and let none be put for some seconds.
+    def withhold(self, partition: int, name: str) -> None:
+        """Remove a number that went down, and let none be put for some seconds.
 
         By then nobody is left who has read the higher one.
         """
-        for name in names:
-            self._withhold(*self._keys(partition, f"number:{name}"))
+        (key,) = self._keys(partition, f"number:{name}")
+        self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", WITHHELD_MS))
 
     def close(self) -> None:
         self._servers.close()
@@ -144,9 +144,6 @@ class Shelf:
 
     def _delete(self, keys: Sequence[str]) -> None:
         self._servers.ask(keys[0], lambda at: call(at.pool, "DEL", *keys))
-
-    def _withhold(self, key: str) -> None:
-        self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", WITHHELD_MS))
 
 
 def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:

@@ -244,7 +244,7 @@ def test_what_is_prepared_is_answered_and_appended_in_one_call(
     assert [one and list(one.values) for one in answers] == [[b"answer", b"8", b"6"]] * PARTITIONS
     assert sum(evaluated(node) for node in cluster.nodes) == calls + PARTITIONS
     assert bodies(read(clustered, partition=3)) == [b"event"]
-    shelf.withhold(3, ["text:2"])
+    shelf.withhold(3, "text:2")
     shelf.forget(4, ["page:7"])
     assert clustered.append_prepared(3, "page:7", AT) is None
     assert clustered.append_prepared(4, "page:7", AT) is None

@@ -147,7 +147,7 @@ def test_a_number_that_went_down_is_not_raised_by_who_comes_late(
 ) -> None:
     shelf.put(take(shelf), b"body", b"value", [("a", 100)])
 
-    shelf.withhold(0, ["a"])
+    shelf.withhold(0, "a")
     shelf.raise_to(0, {"a": 101})
     assert answered(log) is None
     assert not shelf.put(take(shelf), b"body", b"value", [("a", 100)])
