@@ -74,8 +74,7 @@ def test_without_the_database_the_admin_says_so(
 ) -> None:
     client.raise_request_exception = False
     client.cookies["sessionid"] = "x" * 32
-    connection.close()
-    monkeypatch.setitem(connection.settings_dict, "HOST", "/nowhere")
+    databases.take_away(monkeypatch)
 
     answer = client.get("/admin/")
 
