@@ -8,6 +8,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
 from django.db import connection
 from django.db.models.signals import post_migrate
+from django.utils import translation
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
 
@@ -38,6 +39,13 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     # Sent by the command that empties the tables, too.
     beat = apps.get_app_config("django_celery_beat")
     post_migrate.connect(restore, sender=beat, weak=False)
+
+
+@pytest.fixture(autouse=True)
+def language() -> Iterator[None]:
+    """A request that a test sends in its own thread leaves its language there."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture

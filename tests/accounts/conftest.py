@@ -1,6 +1,7 @@
 import os
 import socket
 from collections.abc import Callable, Iterator
+from uuid import uuid4
 
 import pytest
 from pytest_django import Settings
@@ -18,7 +19,10 @@ def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", NoLimits())
 
     def limit(**rates: str) -> None:
+        # Its account may have the number that another test's had.
+        own = f"{uuid4().hex}_%(scope)s_%(ident)s"
         for throttle in (ByClient, ByAccount):
+            monkeypatch.setattr(throttle, "cache_format", own)
             monkeypatch.setattr(throttle, "THROTTLE_RATES", NoLimits(rates))
 
     return limit

@@ -7,7 +7,7 @@ import redis
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
-from counters import workers
+from counters import published, workers
 from counters.log import get_log
 from counters.workers import Workers
 from eventlog import Log
@@ -38,6 +38,7 @@ def log(settings: Settings, prefix: str) -> Log:
     settings.EVENTLOG_PREFIX = prefix
     settings.EVENTLOG_PARTITIONS = 2
     settings.EVENTLOG_RETENTION_SECONDS = 600
+    published.homes.cache_clear()
     return get_log()
 
 
