@@ -5,7 +5,7 @@ DATA_DIR ?= .data
 DB ?= postgres
 ARGS ?=
 # One process for each of two cores; none for a few chosen tests.
-PARALLEL = $(if $(ARGS),,--numprocesses 2 --dist loadfile)
+PARALLEL = $(if $(ARGS),,--numprocesses 2 --dist loadfile --no-loadscope-reorder)
 
 BIN = .venv/bin
 INSTALLED = .venv/.installed

@@ -17,11 +17,13 @@ from tests.stores import temporary_directory
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, on another database, what is about PostgreSQL itself."""
+    """Leave out, on another database, what is about PostgreSQL itself. The longest come first."""
     if connection.vendor != "postgresql":
         left_out = [item for item in items if item.get_closest_marker("postgres")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
+    # Then no process is left alone with them, while the others have nothing to do any more.
+    items.sort(key=lambda item: item.path.parent.name not in ("live", "standalone", "browser"))
 
 
 @pytest.fixture(scope="session")
