@@ -8,9 +8,13 @@ from counters import published, sql
 from counters.models import Adjustment
 from counters.registry import content_type_of, countable_models, counted_as, counter_name
 
+HIGHEST = 10**15
+"""What a counter may be set to. One without room for a view more would keep every flush from
+committing; and Lua compares the copies in Redis as doubles, which are exact up to 9 * 10^15."""
+
 
 class Impossible(ValueError):
-    """The counter would be negative, or nothing was said to change."""
+    """The counter would be negative or too high, or nothing was said to change."""
 
 
 def adjust(
@@ -37,7 +41,7 @@ def adjust(
         row = sql.lock(model._base_manager.filter(pk=pk))
         before = row.values_list(counter, flat=True).get()
         amount = to - before if to is not None else by or 0
-        if before + amount < 0:
+        if not 0 <= before + amount <= HIGHEST:
             raise Impossible(f"The counter is {before}: it cannot be {before + amount}.")
         if not amount:
             return None

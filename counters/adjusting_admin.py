@@ -6,14 +6,14 @@ from urllib.parse import urlencode
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import BigIntegerField, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from counters.adjusting import adjust
+from counters.adjusting import HIGHEST, adjust
 from counters.admin_addresses import admin_address
 from counters.registry import counter_of
 
@@ -26,9 +26,7 @@ PERMISSION = "counters.add_adjustment"
 
 
 class AdjustForm(forms.Form):
-    to = forms.IntegerField(
-        label=_("Set to"), initial=0, min_value=0, max_value=BigIntegerField.MAX_BIGINT
-    )
+    to = forms.IntegerField(label=_("Set to"), initial=0, min_value=0, max_value=HIGHEST)
     why = forms.CharField(label=_("Reason"), max_length=1000, widget=forms.Textarea({"rows": 3}))
 
 

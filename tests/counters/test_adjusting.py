@@ -14,7 +14,7 @@ from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from catalog.pages.models import Content, Page
-from counters.adjusting import Impossible, adjust
+from counters.adjusting import HIGHEST, Impossible, adjust
 from counters.audit import differences
 from counters.flush import flush
 from counters.models import Adjustment
@@ -99,6 +99,8 @@ def test_what_is_so_already_is_not_noted(contents: list[Content]) -> None:
     [
         {"to": -1, "why": "x"},
         {"by": -1, "why": "x"},
+        {"to": HIGHEST + 1, "why": "x"},
+        {"by": 2**63 - 1, "why": "x"},
         {"to": 1, "by": 1, "why": "x"},
         {"why": "x"},
         {"to": 1, "why": " "},
@@ -109,6 +111,17 @@ def test_what_cannot_be_is_refused(contents: list[Content], wrong: dict[str, obj
         adjust(Content, contents[0].pk, **wrong)  # type: ignore[arg-type]
 
     assert not Adjustment.objects.exists()
+
+
+@pytest.mark.django_db
+def test_views_can_be_added_to_the_highest_counter(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    adjust(Content, contents[0].pk, to=HIGHEST, why="a slip")
+    viewed(page, contents, 2)
+
+    assert counts() == [HIGHEST + 2, 2, 2]
+    assert not list(differences())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -212,6 +225,17 @@ def test_the_admin_wants_a_reason(
     answer = admin_client.post(f"{ADJUST}?id={contents[0].pk}", {"to": "5", "why": " "})
 
     assert "This field is required." in answer.content.decode()
+    assert counts() == [0, 0, 0]
+
+
+@pytest.mark.django_db
+def test_the_admin_takes_no_counter_that_is_too_high(
+    admin_client: Client, contents: list[Content], counts: Counts
+) -> None:
+    wrong = {"to": f"{HIGHEST + 1}", "why": "a slip"}
+    answer = admin_client.post(f"{ADJUST}?id={contents[0].pk}", wrong)
+
+    assert f"less than or equal to {HIGHEST}" in answer.content.decode()
     assert counts() == [0, 0, 0]
 
 
