@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import DatabaseError, connection, models, transaction
+from django.db import connection, models, transaction
 from django.db.models import F, Max, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, TruncDay
 from django.utils import timezone
@@ -33,7 +33,6 @@ from counters.registry import (
     counter_name,
     key_column,
 )
-from eventlog import LogError
 
 KEPT_LINES = 100
 AT_ONCE = 5_000  # targets that one statement compares
@@ -59,10 +58,15 @@ class Difference:
         return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
 
 
+class Unmendable(Exception):
+    """What rollups and adjustments say is no number of views; the message is the reason."""
+
+
 def carry_out(audit: Audit, repair: bool = False, progress: Progress = silent) -> Iterator[str]:
     """Look at everything, yield a line for each thing that is wrong, and note the result.
 
-    repair: mend the counters too. Raises LogError or DatabaseError if a store is away.
+    repair: mend the counters too. Raises LogError or DatabaseError if a store is away. Whatever
+    interrupts it is noted: what was not looked at is not clean.
     """
     audit.started_at = timezone.now()
     audit.save()
@@ -71,7 +75,7 @@ def carry_out(audit: Audit, repair: bool = False, progress: Progress = silent) -
             if len(audit.lines) < KEPT_LINES:
                 audit.lines.append(line)
             yield line
-    except (LogError, DatabaseError) as error:
+    except BaseException as error:  # an interrupt too, or a reader that went away
         audit.error = str(error).strip() or type(error).__name__
         raise
     finally:
@@ -83,15 +87,19 @@ def _findings(audit: Audit, mend: bool, progress: Progress) -> Iterator[str]:
     audit.repaired = mend
     for difference in differences(progress):
         audit.differences += 1
-        yield f"{difference}{_mended(difference) if mend else ''}"
+        yield f"{difference}{_mended(difference, audit) if mend else ''}"
     for look in (broken_totals, broken_positions, broken_batches, broken_marks, broken_spill):
         for line in look():
             audit.broken += 1
             yield line
 
 
-def _mended(difference: Difference) -> str:
-    expected = repair(difference)
+def _mended(difference: Difference, audit: Audit) -> str:
+    try:
+        expected = repair(difference)
+    except Unmendable as reason:
+        audit.repaired = False
+        return f"; not mended: {reason}"
     return "; deleted meanwhile" if expected is None else f"; set to {expected}"
 
 
@@ -149,7 +157,9 @@ def _comparison(model: type[models.Model]) -> str:
 def repair(difference: Difference) -> int | None:
     """Set the counter to what rollups and adjustments say now; return it, None if it is gone.
 
-    The row is locked first, so no flush can come between the sum and the counter.
+    The row is locked first, so no flush can come between the sum and the counter. Raises
+    Unmendable: who wrote a counter past the rollups, and then reset it, took away more than there
+    is.
     """
     model = countable_models()[difference.label]
     of_target = {"content_type": content_type_of(model), "target_id": difference.target}
@@ -160,6 +170,8 @@ def repair(difference: Difference) -> int | None:
         views = Rollup.objects.filter(**of_target).aggregate(n=Sum("views"))["n"] or 0
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
+        if expected < 0:
+            raise Unmendable("it is below 0")
         model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
         published.changed(model, [difference.target], counter=True)
         return expected

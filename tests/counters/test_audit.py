@@ -15,11 +15,13 @@ from redis import Redis
 from catalog.pages.models import Content, Page
 from counters import audit as auditing
 from counters import housekeeping, tasks
+from counters.adjusting import adjust
 from counters.audit import (
     KEPT_LINES,
     Difference,
     broken_positions,
     broken_totals,
+    carry_out,
     differences,
     repair,
 )
@@ -221,6 +223,50 @@ def test_an_audit_without_redis_says_so(settings: Settings) -> None:
     assert not kept.is_clean
     assert kept.error
     assert kept.finished_at
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError, BrokenPipeError])
+def test_an_audit_that_was_interrupted_is_not_clean(
+    monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    def interrupt() -> None:
+        raise end
+
+    monkeypatch.setattr(auditing, "broken_batches", interrupt)
+
+    with pytest.raises(end):
+        audit()
+
+    kept = Audit.objects.get()
+    assert not kept.is_clean
+    assert kept.error == end.__name__
+
+
+def test_an_audit_whose_reader_goes_away_is_not_clean(contents: list[Content]) -> None:
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+    lines = carry_out(Audit(), repair=True)
+    assert next(lines).endswith("set to 3")
+
+    lines.close()  # type: ignore[attr-defined]
+
+    assert not Audit.objects.get().is_clean
+
+
+def test_a_counter_that_cannot_be_mended_does_not_keep_the_others_from_it(
+    contents: list[Content], counts: Counts
+) -> None:
+    Content.objects.filter(pk=contents[0].pk).update(counter=1_200)
+    adjust(Content, contents[0].pk, to=0, why="written past the rollups, then reset")
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+
+    with pytest.raises(CommandError, match="2 counters differ"):
+        audit("--repair")
+
+    assert counts() == [0, 3, 3]
+    assert Audit.objects.get().lines == [
+        f"pages.content {contents[0].pk}: counter 0, rollups say -1197; not mended: it is below 0",
+        f"pages.content {contents[1].pk}: counter 7, rollups say 3; set to 3",
+    ]
 
 
 def test_the_result_is_kept(contents: list[Content]) -> None:
