@@ -48,15 +48,24 @@ def publish(counters: Counters, committed: float) -> None:
     """Renew the copies of the counters, and tell whoever else keeps one. Failing harms nobody."""
     try:
         for label, values in counters.items():
-            named = {f"{label}:{pk}": counter for pk, counter in values.items()}
-            raise_counters(named, committed)
+            raise_some({f"{label}:{pk}": n for pk, n in values.items()}, committed)
         forget_stale()
-    except LogError as away:
+    except Away as away:
         logger.warning("the counters were not published: %s", away)
     for label, values in counters.items():
         for receiver, error in counted.send_robust(countable_models()[label], counters=values):
             if isinstance(error, Exception):
                 logger.error("%r failed", receiver, exc_info=error)
+
+
+def raise_some(numbers: Mapping[str, int], committed: float) -> None:
+    """As `raise_counters`, but raises Away alone: a server of a cluster concerns its own copies."""
+    try:
+        raise_counters(numbers, committed)
+    except Away:
+        raise
+    except LogError as error:
+        logger.warning("some counters were not published: %s", error)
 
 
 def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
@@ -121,25 +130,43 @@ def changed(model: type[models.Model], ids: Iterable[int], *, counter: bool = Fa
 
 def forget_stale() -> None:
     """Make Redis forget what is noted; what it cannot be told stays noted."""
-    while notes := list(Stale.objects.order_by("pk")[:AT_ONCE]):
-        try:
-            _forget(notes)
-        except LogError as error:
-            logger.warning("%d stale answers stay in Redis: %s", len(notes), error)
+    last = 0
+    while notes := list(Stale.objects.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+        told, error = _forget(notes)
+        Stale.objects.filter(pk__in=told).delete()
+        if error:
+            logger.warning("%d stale answers stay in Redis: %s", len(notes) - len(told), error)
+        if isinstance(error, Away) or len(notes) < AT_ONCE:
             return
-        Stale.objects.filter(pk__in=[note.pk for note in notes]).delete()
-        if len(notes) < AT_ONCE:
-            return
+        last = notes[-1].pk
 
 
-def _forget(notes: Iterable[Stale]) -> None:
-    by_partition: dict[int, set[str]] = {}
+def _forget(notes: Sequence[Stale]) -> tuple[list[int], LogError | None]:
+    """Tell every partition that can be told; return the notes that all knew of, and what failed.
+
+    In a cluster the others may be on servers that answer.
+    """
+    stale: dict[int, set[str]] = {}
+    lowered: dict[int, set[str]] = {}
+    concerned: dict[int, set[int]] = {}
     for note in notes:
         kind = ContentType.objects.get_for_id(note.content_type_id)
         name = f"{kind.app_label}.{kind.model}:{note.target_id}"
-        by_partition.setdefault(partition_for(name), set()).add(name)
-        if note.counter:
-            for partition in range(conf.EVENTLOG_PARTITIONS):
+        home = partition_for(name)
+        stale.setdefault(home, set()).add(name)
+        everywhere = range(conf.EVENTLOG_PARTITIONS) if note.counter else ()
+        for partition in everywhere:
+            lowered.setdefault(partition, set()).add(name)
+        concerned[note.pk] = {home, *everywhere}
+    failed: dict[int, LogError] = {}
+    for partition in sorted({*stale, *lowered}):
+        try:
+            for name in lowered.get(partition, ()):
                 get_shelf().withhold(partition, name)
-    for partition, names in by_partition.items():
-        get_shelf().forget(partition, names)
+            get_shelf().forget(partition, stale.get(partition, ()))
+        except Away as away:
+            return [], away
+        except LogError as error:
+            failed[partition] = error
+    told = [pk for pk, partitions in concerned.items() if not partitions & failed.keys()]
+    return told, next(iter(failed.values()), None)

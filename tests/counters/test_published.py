@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 import redis
@@ -13,8 +13,9 @@ from counters import prepared, published
 from counters.flush import flush
 from counters.homes import Homes
 from counters.log import get_shelf
+from counters.models import Stale
 from counters.record import partition_for, record
-from eventlog import LogError
+from eventlog import LogError, Shelf
 
 pytestmark = pytest.mark.django_db
 
@@ -78,6 +79,82 @@ def test_counts_do_not_need_the_copies(
     record(page, contents)
     flush()
     assert copies() == {"0": b"2", "1": b"2"}
+
+
+@pytest.fixture
+def dead(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The partitions of which nothing can be told, as when their server in a cluster is dead."""
+    dead: set[int] = set()
+
+    def fail_where_dead(works: Callable[..., object]) -> Callable[..., object]:
+        def call(shelf: Shelf, partition: int, what: object) -> object:
+            if partition in dead:
+                raise LogError("its server is dead")
+            return works(shelf, partition, what)
+
+        return call
+
+    for name in ("raise_to", "withhold", "forget"):
+        monkeypatch.setattr(Shelf, name, fail_where_dead(getattr(Shelf, name)))
+    return dead
+
+
+def test_counters_of_one_model_are_told_though_those_of_another_cannot_be(
+    page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = published.raise_counters
+
+    def fail(numbers: Mapping[str, int], committed: float) -> None:
+        works(numbers, committed)
+        raise LogError("one server of the cluster is dead")
+
+    monkeypatch.setattr(published, "raise_counters", fail)
+
+    published.publish(
+        {"pages.page": {page.pk: 5}, "pages.content": {contents[0].pk: 5}}, time.monotonic()
+    )
+
+    assert copies() == {"0": b"5", "1": b"5"}
+
+
+def test_an_edit_shows_though_an_earlier_one_cannot_be_told_to_its_server(
+    page: Page, contents: list[Content], dead: set[int]
+) -> None:
+    def home(page: Page) -> int:
+        return partition_for(f"pages.page:{page.pk}")
+
+    others = iter(lambda: Page.objects.create(title="Another page"), None)
+    other = next(other for other in others if home(other) != home(page))
+    for one in (page, other):
+        lease = prepared.lease(Page, one.pk)
+        assert lease is not None
+        prepared.prepare(lease, one, contents, b"before the edit", contents)
+    dead.add(home(page))
+
+    for one in (page, other):
+        published.changed(Page, [one.pk])
+    published.forget_stale()
+
+    assert prepared.view(Page, other.pk) is None
+    assert prepared.view(Page, page.pk) is not None
+    assert {note.target_id for note in Stale.objects.all()} == {page.pk}
+
+
+def test_a_counter_that_went_down_is_told_until_every_server_knows(
+    contents: list[Content], copies: Copies, dead: set[int]
+) -> None:
+    published.forget_stale()
+    dead.add(0)
+    published.changed(Content, [contents[0].pk], counter=True)
+    published.forget_stale()
+    assert copies() == {"0": b"0", "1": b"-"}
+    assert Stale.objects.exists()
+
+    dead.clear()
+    published.forget_stale()
+
+    assert copies() == {"0": b"-", "1": b"-"}
+    assert not Stale.objects.exists()
 
 
 def test_without_redis_nothing_is_prepared(
