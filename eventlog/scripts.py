@@ -71,7 +71,9 @@ return -1
 # KEYS: what is prepared, its lease, bytes prepared of late, keys of the numbers...
 # ARGV: token, cap in bytes, milliseconds to keep it, body, value, numbers...
 # Whoever made it forget the page took the lease away, too: what was read before that is not put.
-# A number that is there and higher was published since ours was read. The numbers outlive the rest.
+# A number that is there and higher was published since ours was read, or the database came back
+# with an older past: it stays, and expires in its time however often it is put. All others outlive
+# what is prepared.
 PUT = Script("""
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return 0
@@ -89,9 +91,7 @@ for i = 4, #KEYS do
   local held, number = redis.call('GET', KEYS[i]), ARGV[i + 2]
   if held == '-' then
     return 0
-  elseif held and tonumber(held) >= tonumber(number) then
-    redis.call('PEXPIRE', KEYS[i], 2 * life)
-  else
+  elseif not held or tonumber(held) <= tonumber(number) then
     redis.call('SET', KEYS[i], number, 'PX', 2 * life)
   end
 end

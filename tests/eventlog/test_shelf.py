@@ -184,6 +184,21 @@ def test_everything_expires_and_not_at_once(
     assert answered(log, "brief") is None
 
 
+def test_a_number_that_is_too_high_does_not_live_on_by_being_put_again(
+    open_shelf: Callable[..., Shelf], log: RedisLog, server: redis.Redis, prefix: str
+) -> None:
+    """As after a database was restored: what it counts now is less than what was published."""
+    shelf = open_shelf(seconds=100)
+    shelf.put(take(shelf), b"body", b"value", [("a", 9)])
+    number = f"{prefix}:{{0}}:number:a"
+    server.pexpire(number, 50_000)
+
+    shelf.put(take(shelf, "page:8"), b"body", b"other", [("a", 3)])
+
+    assert answered(log, "page:8") == [b"other", b"9"]
+    assert server.pttl(number) <= 50_000
+
+
 def test_memory_is_bounded(open_shelf: Callable[..., Shelf], log: RedisLog) -> None:
     shelf = open_shelf(max_bytes=20_000)
     put = [shelf.put(take(shelf, f"p{n}"), b"b", b"v" * 1000, []) for n in range(30)]
