@@ -61,7 +61,8 @@ def _sqlite(options: dict[str, Any]) -> dict[str, Any]:
 def _mysql(options: dict[str, Any]) -> dict[str, Any]:
     # Only MariaDB has the one in a comment. MySQL keeps a claim until its client is gone.
     limits = "innodb_lock_wait_timeout = 10 /*M! , idle_transaction_timeout = 30 */"
-    init = f"SET SESSION {limits}"
+    # Django writes and reads times in UTC; CURRENT_TIMESTAMP shows those of the session's zone.
+    init = f"SET SESSION time_zone = '+00:00', {limits}"
     return {
         "ENGINE": "project.mysql",
         "OPTIONS": {"connect_timeout": 3, "init_command": init, **options},

@@ -2,9 +2,11 @@
 
 import threading
 import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 from pytest_django import Settings
 
 from eventlog import RedisQueue
@@ -43,6 +45,17 @@ def test_what_a_dead_worker_left_counts_as_an_attempt_and_is_tried_again(
     assert work.work()
 
     assert outcome(file) == (Status.PROCESSED, 2, "")
+
+
+def test_times_by_the_database_are_the_times_of_the_service(upload: Upload) -> None:
+    """The tests' MariaDB is in another time zone."""
+    file = upload()
+
+    assert work.work()
+
+    file.refresh_from_db()
+    assert file.processed_at
+    assert abs(file.processed_at - timezone.now()) < timedelta(minutes=10)
 
 
 def test_a_file_that_kills_its_worker_each_time_ends(
