@@ -1,10 +1,9 @@
 """A Redis Cluster of real processes on loopback: three masters, each with a replica."""
 
 import signal
-import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
@@ -12,6 +11,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from eventlog import LogError
 from eventlog.connections import call, connections
 from standalone.stores import Redis
+from tests.ports import free_ports
 from tests.standalone.waiting import wait_until
 
 MASTERS = 3
@@ -21,8 +21,8 @@ NODE_TIMEOUT_MS = 1_000  # after which a silent master is replaced; Redis' own d
 class Node:
     """One process of the cluster. It keeps its port and its data, and not its role."""
 
-    def __init__(self, directory: Path, config: Mapping[str, str]) -> None:
-        self.port, self.bus = free_ports(2)
+    def __init__(self, directory: Path, port: int, bus: int, config: Mapping[str, str]) -> None:
+        self.port, self.bus = port, bus
         own = {
             "cluster-enabled": "yes",
             "cluster-port": str(self.bus),
@@ -85,7 +85,11 @@ class RedisCluster:
 
     def __init__(self, directory: Path, **config: str) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.nodes = [Node(directory / str(n), config) for n in range(2 * MASTERS)]
+        ports = free_ports(4 * MASTERS)
+        self.nodes = [
+            Node(directory / str(n), port, bus, config)
+            for n, (port, bus) in enumerate(zip(ports[::2], ports[1::2], strict=True))
+        ]
 
     @property
     def url(self) -> str:
@@ -204,11 +208,3 @@ class RedisCluster:
         """Return who has what, as this node says."""
         found = call(node._pool, "CLUSTER", "SLOTS")
         return [(start, end, holders[0][1]) for start, end, *holders in found]
-
-
-def free_ports(number: int) -> list[int]:
-    with ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
-        ]
-        return [one.getsockname()[1] for one in sockets]

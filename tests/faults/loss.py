@@ -7,7 +7,6 @@ yet on the disk is the kernel's then, and survives.
 
 import argparse
 import shutil
-import socket
 import sys
 import tempfile
 import threading
@@ -21,6 +20,7 @@ import redis
 
 from eventlog import LogError, RedisLog
 from standalone.stores import Redis
+from tests.ports import free_port
 from tests.standalone.waiting import wait_until
 
 THREADS = 8
@@ -133,12 +133,6 @@ def end(store: Redis) -> None:
     assert store.process
     store.process.kill()
     store.process.wait()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def row(name: str, loss: Loss) -> str:

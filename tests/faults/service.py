@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
 from standalone.stores import Redis
 from tests.eventlog.proxy import Proxy
+from tests.ports import free_port
 from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 
@@ -222,9 +222,3 @@ class Service:
         except psycopg2.Error:
             return False
         return True
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port

@@ -1,10 +1,10 @@
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests import ports
 from tests.stores import temporary_directory
 
 
@@ -17,6 +17,4 @@ def data_dir() -> Iterator[Path]:
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
+    return ports.free_port()

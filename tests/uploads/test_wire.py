@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from tests import databases
+from tests.ports import free_port
 from tests.standalone.waiting import wait_until
 from tests.uploads.sending import END, MULTIPART, UPLOAD, part, stored
 from uploads.models import File
@@ -45,8 +46,7 @@ class Web:
 
 @pytest.fixture(scope="module")
 def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        web = Web(free.getsockname()[1], tmp_path_factory.mktemp("media"))
+    web = Web(free_port(), tmp_path_factory.mktemp("media"))
     environment = os.environ | {
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "EVENTLOG_PREFIX": "test-wire",
