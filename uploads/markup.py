@@ -2,15 +2,16 @@
 
 import re
 
+from uploads.scanning import skip
+
 # Which tags make HTML of a file that begins with them: https://mimesniff.spec.whatwg.org/ (7.1).
 # Libraries that know files by their first bytes miss what stands behind a byte order mark, white
 # space or a comment, and call an SVG with a comment HTML.
 PAGE = re.compile(r"<(!doctype\s+html|html|head|script|iframe|style|title|body)[\s/>]", re.I)
 FRAGMENT = re.compile(r"<(h1|div|font|table|a|b|br|p)[\s/>]", re.I)
 NOTHING = re.compile(
-    r"(?:\s++|\ufeff|<!--(?:[^-]|-(?!->))*+-->|<\?(?:[^?]|\?(?!>))*+\?>"
-    r"|<!doctype\s(?!\s*html)(?:[^>\[]|\[[^\]]*+\])*+>)*+",
-    re.I,
+    r"\s+|\ufeff|<!--.*?-->|<\?.*?\?>|<!doctype\s(?!\s*html)(?:[^>\[]|\[[^\]]*\])*>",
+    re.I | re.S,
 )
 ROOT = re.compile(r"<(?:[\w.-]+:)?([\w.-]+)([^>]*)")
 TAG = re.compile(r"<[a-z!/]", re.I)
@@ -18,7 +19,7 @@ TAG = re.compile(r"<[a-z!/]", re.I)
 
 def markup_type(text: str, suffix: str) -> str | None:
     """Return the type of a text that is HTML, SVG or other XML, or None for any other text."""
-    start = text[NOTHING.match(text).end() :]  # type: ignore[union-attr]  # it matches nothing, too
+    start = text[skip(NOTHING, text) :]
     root = ROOT.match(start)
     name, attributes = (root[1].lower(), root[2]) if root else ("", "")
     if name == "svg" or "http://www.w3.org/2000/svg" in attributes:

@@ -5,12 +5,14 @@ import json
 import re
 from itertools import islice
 
-# A beginning of JSON, cut anywhere. Nothing in it is tried twice: it is linear in the text.
-TOKENS = re.compile(
-    r"\s*+[\[{](?:[\s{}\[\],:]++|\"(?:[^\"\\]|\\.)*+\"|-?[0-9][0-9.eE+-]*+"
-    r"|true|false|null|NaN|-?Infinity)*+(?:\"(?:[^\"\\]|\\.)*+\\?|[a-zA-Z-]{1,8})?+\Z",
-    re.S,
+from uploads.scanning import skip
+
+# JSON, as far as it goes.
+OPENING = re.compile(r"\s*[\[{]")
+TOKEN = re.compile(
+    r"[\s{}\[\],:]+|\"(?:[^\"\\]|\\.)*\"|-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity", re.S
 )
+CUT = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\\?|[a-zA-Z-]{1,8})?\Z", re.S)  # a token without its end
 DELIMITERS = ",;\t|"
 FIELD_CHARACTERS = 1_000_000
 """No longer field of a table is read."""
@@ -21,7 +23,8 @@ def looks_like_json(text: str, *, whole: bool, named: bool) -> bool:
     if named and text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}:
         return True
     if not whole:
-        return TOKENS.match(text) is not None
+        is_opened = OPENING.match(text) is not None
+        return is_opened and CUT.match(text, skip(TOKEN, text)) is not None
     if not named and text.lstrip()[:1] not in {"{", "["}:
         return False  # a number or a word is a text
     try:
