@@ -54,7 +54,7 @@ def service() -> Iterator[Copy]:
         assert copy.stop() == 0, copy.output
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def manage(service: Copy) -> Manage:
     """Runs `manage.py` as an operator does beside the running service."""
     environment = {

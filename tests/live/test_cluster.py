@@ -3,6 +3,8 @@
 import sys
 from contextlib import ExitStack
 
+import pytest
+
 from eventlog.connections import call, connections
 from tests.faults.clustered import ClusterCampaign, ClusterService
 from tests.faults.report import figures, table
@@ -17,6 +19,7 @@ PLANNED = [
 ]
 
 
+@pytest.mark.long
 def test_only_what_replication_lost_is_lost_and_nothing_doubled() -> None:
     with ExitStack() as stack:
         service = stack.enter_context(ClusterService(temporary_directory(stack)))

@@ -9,7 +9,7 @@ from tests.faults.schedule import schedule
 from tests.faults.service import Service
 from tests.stores import temporary_directory
 
-SEED, SECONDS, GAP = 5, 16.0, 1.5
+SEED, SECONDS, GAP = 9, 12.0, 1.1
 
 
 def test_nothing_is_lost_and_nothing_doubled_whatever_dies() -> None:

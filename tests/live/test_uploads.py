@@ -91,6 +91,7 @@ def test_a_file_is_processed_within_seconds(files: Files) -> None:
     print(f"processed after {time.monotonic() - began:.2f} s")  # noqa: T201
 
 
+@pytest.mark.long
 def test_200_files_while_workers_are_killed_and_redis_restarts(service: Copy, files: Files) -> None:
     made = making.of_every_kind()
     assert made.keys() == FOUND.keys()

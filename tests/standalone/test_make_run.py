@@ -114,7 +114,9 @@ def copy(data_dir: Path, free_port: int, stack: ExitStack) -> Copy:
     return copy
 
 
-def test_the_service_serves_heals_and_stops(copy: Copy, free_port: int) -> None:
+def test_the_service_serves_heals_starts_again_and_stops(
+    copy: Copy, free_port: int, stack: ExitStack
+) -> None:
     assert copy.get("/healthz")[0] == 200
     assert json.loads(copy.get("/api/v1/pages/")[1])["count"] >= 5
     assert "Administrator admin, password " in copy.output
@@ -128,24 +130,16 @@ def test_the_service_serves_heals_and_stops(copy: Copy, free_port: int) -> None:
         assert f"{name} was killed by SIGKILL; starting it again" in copy.output
     wait_until(lambda: copy.get("/api/v1/pages/1/")[0] == 200, STARTED)
 
-    assert copy.stop() == 0, copy.output
-    assert copy.output.rstrip().endswith("footfall | stopped")
-    assert not copy.leftovers()
-
-
-def test_after_a_kill_of_the_supervisor_the_next_one_starts(
-    copy: Copy, free_port: int, stack: ExitStack
-) -> None:
-    copy.process.kill()
+    copy.process.kill()  # the supervisor
     copy.process.wait()
+    third = Copy(copy.data_dir, free_port)
+    stack.callback(third.end)
+    wait_until(lambda: third.output.count("footfall | ready after") == 2, STARTED)
+    assert third.output.count("password ") == 1  # the first run's: the data was kept
 
-    second = Copy(copy.data_dir, free_port)
-    stack.callback(second.end)
-    wait_until(lambda: second.output.count("footfall | ready after") == 2, STARTED)
-
-    assert second.output.count("password ") == 1  # the first run's: the data was kept
-    assert second.stop(signal.SIGINT) == 0, second.output
-    assert not second.leftovers()
+    assert third.stop(signal.SIGINT) == 0, third.output
+    assert third.output.rstrip().endswith("footfall | stopped")
+    assert not third.leftovers()
 
 
 def test_a_busy_port_is_named_before_anything_starts(data_dir: Path) -> None:
