@@ -29,6 +29,7 @@ def see(tab: Page, address: str) -> None:
     assert "unsafe" not in policy
 
 
+@pytest.mark.long
 def test_every_page_of_the_admin(tab: Page) -> None:
     made = [make_page(make_text()), make_comment(), make_book(), make_user()]
     for model in admin.site._registry:

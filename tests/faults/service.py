@@ -20,7 +20,7 @@ from standalone.program import Program
 from standalone.stores import Redis
 from tests.eventlog.proxy import Proxy
 from tests.ports import free_port
-from tests.standalone.test_make_run import Copy
+from tests.standalone.test_make_run import PLAIN, Copy
 from tests.standalone.waiting import wait_until
 
 RESTART = 0.2  # seconds until a dead Redis is started again, as under `make run`
@@ -162,10 +162,8 @@ class Service:
         }
 
     def environment(self, configuration: Configuration) -> dict[str, str]:
-        kept = ("PATH", "HOME", "LANG", "TMPDIR", "COVERAGE_PROCESS_CONFIG")
-        given = {name: os.environ[name] for name in kept if name in os.environ}
         stores = {"DATABASE_URL": self.database_url, "REDIS_URL": self.variables["REDIS_URL"]}
-        return service.environment(configuration, {**given, **self.variables}, stores)
+        return service.environment(configuration, {**PLAIN, **self.variables}, stores)
 
     def manage(self, *words: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
         configuration = Configuration(port=self.port, data_dir=self.data_dir)

@@ -1,4 +1,3 @@
-import os
 import socket
 import subprocess
 import sys
@@ -11,7 +10,7 @@ import pytest
 from standalone import addresses
 from standalone.configuration import ROOT
 from tests.live.readers import Readers
-from tests.standalone.test_make_run import Copy
+from tests.standalone.test_make_run import PLAIN, Copy
 from tests.standalone.waiting import wait_until
 from tests.stores import temporary_directory
 
@@ -57,18 +56,12 @@ def service() -> Iterator[Copy]:
 @pytest.fixture(scope="session")
 def manage(service: Copy) -> Manage:
     """Runs `manage.py` as an operator does beside the running service."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in ("DATABASE_URL", "REDIS_URL", "DJANGO_SECRET_KEY", "DJANGO_SETTINGS_MODULE")
-        and not name.startswith("POSTGRES_")
-    }
 
     def manage(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return subprocess.run(
             [sys.executable, "manage.py", *arguments],
             cwd=ROOT,
-            env={**environment, "DATA_DIR": str(service.data_dir)},
+            env={**PLAIN, "DATA_DIR": str(service.data_dir)},
             capture_output=True,
             text=True,
             check=False,
