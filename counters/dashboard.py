@@ -6,6 +6,7 @@ from datetime import datetime
 
 from celery import current_app
 from django.db import models
+from django.db.models import Q, Subquery
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
@@ -52,7 +53,7 @@ def health() -> Health:
     # A broker that is away takes seconds to say so, and is the same server in most places.
     workers = asking.answer(patience=0.0) if now_is.log_error else asking.answer()
     flush = entry_of_flush()
-    audits = list(Audit.objects.order_by("-pk")[:2])
+    audits = _last_audits()
     ended = next((audit for audit in audits if audit.finished_at), None)
     facts = Facts(
         now=timezone.now(),
@@ -65,6 +66,13 @@ def health() -> Health:
     )
     waiting = audits[0] if audits and not audits[0].finished_at else None
     return Health(facts, diagnose(facts), ended, waiting)
+
+
+def _last_audits() -> list[Audit]:
+    """Return the last one that was asked for, and before it the last one that ended."""
+    keys = Audit.objects.order_by("-pk").values("pk")
+    last, ended = Subquery(keys[:1]), Subquery(keys.exclude(finished_at=None)[:1])
+    return list(Audit.objects.filter(Q(pk=last) | Q(pk=ended)).order_by("-pk"))
 
 
 @dataclass(frozen=True)

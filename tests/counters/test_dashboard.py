@@ -12,6 +12,7 @@ from django_celery_beat.models import PeriodicTask
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.pages.models import Content, Page, Text
+from counters.figures import Audit
 from counters.flush import flush
 from counters.models import Partition, SetAside
 from counters.ranking import Window, rank_due
@@ -117,6 +118,18 @@ def test_a_beat_that_is_gone_turns_it_red(admin_client: Client) -> None:
     PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(seconds=11))
 
     assert "Beat sends no ticks; the last one came 11 s ago." in text(admin_client, HEALTH)
+
+
+def test_what_the_last_audit_found_stays_however_many_are_asked_for(admin_client: Client) -> None:
+    Audit.objects.create(differences=3, finished_at=timezone.now())
+    for _ in range(2):
+        Audit.objects.create()
+
+    shown = text(admin_client, HEALTH)
+
+    assert "3 counters and 0 positions are wrong" in shown
+    assert "One was asked for" in shown
+    assert 'data-level="red"' in shown
 
 
 def test_without_redis_it_is_shown_all_the_same(
