@@ -60,7 +60,8 @@ class Facts:
         return max((at for at in times if at), default=None)
 
     def is_quiet(self, flushed_at: datetime | None) -> bool:
-        return flushed_at is None or self.now - flushed_at > QUIET
+        """A flush in the future is one before the clock was set back."""
+        return flushed_at is None or abs(self.now - flushed_at) > QUIET
 
 
 def diagnose(facts: Facts) -> list[Finding]:

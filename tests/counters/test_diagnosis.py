@@ -53,6 +53,13 @@ def test_events_that_wait_while_nothing_is_flushed_are_a_stall() -> None:
     ]
 
 
+def test_a_clock_that_was_set_back_hides_no_stall() -> None:
+    facts = replace(with_status(3, oldest=20, flushed=-3600), workers=Workers())
+
+    assert [finding.level for finding in diagnose(facts)][:2] == [Level.RED, Level.RED]
+    assert said(facts)[0] == "red: Counting has stalled: 3 events wait, the oldest for 20 s."
+
+
 def test_the_first_event_after_a_quiet_night_is_not_a_stall() -> None:
     assert said(with_status(1, oldest=1, flushed=30_000)) == []
 
