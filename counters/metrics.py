@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError
-from django.db.models import Sum
+from django.db.models import Q, Sum
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -42,6 +42,8 @@ COUNTERS = {
     "footfall_lost_events_total": "Events that a store has lost, at least.",
     "footfall_prepared_misses_total": "Reads for which an answer had to be prepared.",
 }
+UNKNOWN = Q(differences=0, broken=0) & ~Q(error="")
+"""Audits that were interrupted before they found anything: they say nothing of the counters."""
 
 
 def gauge(name: str, *labels: str) -> GaugeMetricFamily:
@@ -91,7 +93,7 @@ class CountingCollector(Collector):
             yield single("footfall_last_batch_seconds", last.seconds)
             yield single("footfall_last_batch_timestamp_seconds", last.at.timestamp())
         yield dropped()
-        ended = Audit.objects.exclude(finished_at=None).order_by("-pk").first()
+        ended = Audit.objects.exclude(finished_at=None).exclude(UNKNOWN).order_by("-pk").first()
         if ended and ended.finished_at:
             yield single("footfall_audit_differences", ended.differences)
             yield single("footfall_audit_broken", ended.broken)

@@ -90,6 +90,15 @@ def test_an_audit_and_what_is_set_aside_are_told(client: Client) -> None:
     assert found["footfall_set_aside_events", ""] == 1
 
 
+def test_an_interrupted_audit_does_not_hide_what_the_one_before_found(client: Client) -> None:
+    Audit.objects.create(differences=2, finished_at=timezone.now())
+    Audit.objects.create(error="Redis does not answer", finished_at=timezone.now())
+    assert read(client)["footfall_audit_differences", ""] == 2
+
+    Audit.objects.create(broken=1, error="Redis does not answer", finished_at=timezone.now())
+    assert read(client)["footfall_audit_broken", ""] == 1
+
+
 def test_without_redis_the_rest_is_told(client: Client, settings: Settings) -> None:
     settings.EVENTLOG_URL = "redis://127.0.0.1:1"
 
