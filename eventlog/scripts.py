@@ -56,9 +56,14 @@ return {{id, prepared[2], numbers}}
 """)
 
 # KEYS: what is prepared, its lease, number of misses   ARGV: token, milliseconds
-# 1: the caller prepares it, which is a miss. 0: it is there. -1: somebody else prepares it.
+# 1: the caller prepares it, which is a miss. 0: it is there, or there was no room, also a miss.
+# -1: somebody else prepares it.
 LEASE = Script("""
 if redis.call('EXISTS', KEYS[1]) == 1 then
+  return 0
+end
+if redis.call('GET', KEYS[2]) == '-' then
+  redis.call('INCR', KEYS[3])
   return 0
 end
 if redis.call('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2]) then
@@ -73,7 +78,7 @@ return -1
 # Whoever made it forget the page took the lease away, too: what was read before that is not put.
 # A number that is there and higher was published since ours was read, or the database came back
 # with an older past: it stays, and expires in its time however often it is put. All others outlive
-# what is prepared.
+# what is prepared. 1: it was put. 0: it was not. -1: there is no room.
 PUT = Script("""
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return 0
@@ -85,7 +90,7 @@ local spent = redis.call('INCRBY', KEYS[3], size)
 redis.call('PEXPIRE', KEYS[3], 2 * life)
 if spent > tonumber(ARGV[2]) then
   redis.call('DECRBY', KEYS[3], size)
-  return 0
+  return -1
 end
 for i = 4, #KEYS do
   local held, number = redis.call('GET', KEYS[i]), ARGV[i + 2]

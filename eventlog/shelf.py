@@ -68,7 +68,10 @@ class Shelf:
         self._servers = servers(url, timeout, breaker)
 
     def lease(self, partition: int, name: str) -> Lease | None:
-        """Return the right to put it; None once it is there, or does not come for `PATIENCE`."""
+        """Return the right to put it; None once it is there, or does not come for `PATIENCE`.
+
+        None at once for what there was no room for a moment ago: nobody need wait for that.
+        """
         lease = Lease(partition, name, secrets.token_hex(8))
         keys = self._keys(partition, prepared(name), f"lease:{name}", "misses")
         end = time.monotonic() + PATIENCE
@@ -88,6 +91,7 @@ class Shelf:
         numbers: (name, number) of each, in the order in which they will be answered.
         """
         if len(numbers) > MOST_NUMBERS:
+            self._spare(lease)
             return False
         # They expire one by one: what was put at once must not be missed at once.
         life = int(self._milliseconds * random.uniform(0.8, 1.0))  # noqa: S311
@@ -97,7 +101,10 @@ class Shelf:
         keys = self._keys(lease.partition, *names, *(f"number:{name}" for name, _ in numbers))
         cap = self._max_bytes // 2
         arguments = (lease.token, cap, life, body, value, *(number for _, number in numbers))
-        return bool(self._evaluate(PUT, keys, *arguments))
+        state = self._evaluate(PUT, keys, *arguments)
+        if state == -1:
+            self._spare(lease)
+        return bool(state == 1)
 
     def misses(self, partition: int) -> int:
         """Return how often something was not there and had to be prepared. Raises LogError."""
@@ -133,6 +140,11 @@ class Shelf:
 
     def close(self) -> None:
         self._servers.close()
+
+    def _spare(self, lease: Lease) -> None:
+        """See that for a while nobody takes the lease, nor waits for who has it."""
+        (key,) = self._keys(lease.partition, f"lease:{lease.name}")
+        self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", LEASE_MS))
 
     def _keys(self, partition: int, *names: str) -> list[str]:
         return [partition_key(self._prefix, partition, name) for name in names]

@@ -136,6 +136,21 @@ def test_a_lease_that_is_given_back_is_taken_by_another(shelf: Shelf) -> None:
         assert other.result(5) is not None
 
 
+@pytest.mark.parametrize(("numbers", "max_bytes"), [(MOST_NUMBERS + 1, 2**24), (1, 2)])
+def test_nobody_waits_for_what_cannot_be_put(
+    open_shelf: Callable[..., Shelf], monkeypatch: pytest.MonkeyPatch, numbers: int, max_bytes: int
+) -> None:
+    monkeypatch.setattr("eventlog.shelf.PATIENCE", 50)
+    shelf = open_shelf(max_bytes=max_bytes)
+    assert not shelf.put(take(shelf), b"body", b"value", [(f"n{i}", 0) for i in range(numbers)])
+
+    assert shelf.lease(0, NAME) is None
+
+    assert shelf.misses(0) == 2
+    shelf.forget(0, [NAME])
+    assert take(shelf)
+
+
 def test_nobody_waits_for_ever(shelf: Shelf, server: redis.Redis, prefix: str) -> None:
     take(shelf)
     assert shelf.lease(0, NAME) is None
