@@ -10,6 +10,7 @@ from counters.events import Malformed, check_time, decode
 
 HOUR = 3_600_000  # milliseconds
 FOREIGN = "not an entry that this service has made"
+FORGOTTEN = "from so long ago that it is not known any more whether it was counted"
 
 
 class View(NamedTuple):
@@ -20,7 +21,9 @@ class View(NamedTuple):
     """Milliseconds since 1970."""
     body: bytes
     entry_id: str = ""
-    """Set for an entry that has no number, to know it again by."""
+    """Set for an entry of which no number tells whether it is new, to know it again by."""
+    reason: str = FOREIGN
+    """Why such an entry cannot be counted."""
 
 
 @dataclass
@@ -68,7 +71,7 @@ def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
     sums = Sums()
     reasons: dict[tuple[bytes, int], str] = {}
     alike = Counter(
-        (body, at // HOUR, partition) for partition, at, body, entry_id in views if not entry_id
+        (body, at // HOUR, partition) for partition, at, body, entry_id, _ in views if not entry_id
     )
     for (body, hour, partition), count in alike.items():
         try:
@@ -78,7 +81,7 @@ def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
             reasons[body, hour] = str(malformed)
     if reasons or sum(alike.values()) < len(views):  # most batches have nothing of the kind
         for view in views:
-            reason = FOREIGN if view.entry_id else reasons.get((view.body, view.at // HOUR))
+            reason = view.reason if view.entry_id else reasons.get((view.body, view.at // HOUR))
             if reason:
                 sums.malformed.append((view, reason))
     return sums

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from counters.figures import Audit
@@ -36,7 +36,7 @@ def prune() -> None:
     except LogError as error:
         logger.warning("no marks were pruned: %s", error)
         return
-    Mark.objects.filter(updated_at__lt=oldest).delete()
+    prune_marks(oldest)
 
 
 def prune_batches(before: datetime) -> int:
@@ -56,6 +56,18 @@ def prune_batches(before: datetime) -> int:
         return Batch.objects.filter(pk__in=old).delete()[0]
 
 
+def prune_marks(before: datetime) -> None:
+    """Remove the marks from before then.
+
+    That they are not known is noted first: a log may come back from that time, out of a backup.
+    """
+    with transaction.atomic():
+        list(Partition.objects.select_for_update().order_by("number"))
+        earlier = Q(known_since=None) | Q(known_since__lt=before)
+        Partition.objects.filter(earlier).update(known_since=before)
+    Mark.objects.filter(updated_at__lt=before).delete()
+
+
 def dismiss(before: datetime) -> None:
     """Remove events that nobody has decided about for long enough."""
     dismissed, _ = SetAside.objects.filter(set_aside_at__lt=before).delete()
@@ -66,13 +78,14 @@ def dismiss(before: datetime) -> None:
 def oldest_entry() -> datetime:
     """Return when the first event that is still in the log happened; now, if it is empty.
 
+    By the clock of its writer or of Redis, whichever is behind.
+
     A quiet partition keeps entries for weeks, and a mark says of each that it was counted: if the
     position is lost, they are read again.
     """
     log = get_log()
     oldest = time.time() * 1000
     for number in Partition.objects.values_list("number", flat=True):
-        at = log.oldest(number, None)
-        if at is not None:
-            oldest = min(oldest, max(at, 0))
+        for entry in log.read(number, None, count=1, max_bytes=1).entries:
+            oldest = min(oldest, max(entry.at, 0), entry.appended_at)
     return datetime.fromtimestamp(oldest / 1000, UTC)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from django.utils import timezone
 
 from counters import sql
-from counters.aggregate import View
+from counters.aggregate import FORGOTTEN, View
 from counters.claims import Claim
 from counters.models import Mark
 from eventlog import Entry, Number
@@ -35,14 +35,19 @@ class Marks:
         self._spilled = {key: spilled for key, (_, spilled) in self._before.items()}
         self.seen: Counter[str] = Counter()
 
-    def pass_by_log(self, entries: Iterable[Entry], partition: int) -> list[Entry]:
+    def pass_by_log(
+        self, entries: Iterable[Entry], partition: int, since: int = 0
+    ) -> tuple[list[Entry], list[Entry]]:
         """Move the marks past what the log has; return what was not counted before.
 
-        An entry without a number is never known by its mark.
+        An entry without a number is never known by its mark. Beside it is returned what lacks a
+        mark and is from before `since` (ms since 1970): the log has come back from a time of which
+        the marks are not kept any more.
         """
         marks = {session: seq for (session, of), seq in self._seq.items() if of == partition}
         spilled = {key[0]: seq for key, seq in self._spilled.items() if key[1] == partition}
         fresh: list[Entry] = []
+        forgotten: list[Entry] = []
         for entry in entries:
             number = entry[1]
             if number is not None:
@@ -50,13 +55,17 @@ class Marks:
                 if seq <= marks.get(session, NOTHING):
                     self.seen["seen before"] += 1
                     continue
+                # Both clocks say so: that of one writer may be wrong.
+                if entry[2] < since and session not in marks and entry.appended_at < since:
+                    forgotten.append(entry)
+                    continue
                 marks[session] = seq
                 if seq == spilled.get(session):
                     self.seen["counted from the spill"] += 1
                     continue
             fresh.append(entry)
         self._seq.update({(session, partition): seq for session, seq in marks.items()})
-        return fresh
+        return fresh, forgotten
 
     def pass_by_spill(self, number: Number, partition: int) -> bool:
         """Note a spilled event with a number; return False if it was counted from the log."""
@@ -107,9 +116,17 @@ def drop_seen(claims: Sequence[Claim], marks: Marks) -> list[View]:
     views: list[View] = []
     for claim in claims:
         before = len(views)
+        since = claim.partition.known_since
+        fresh, forgotten = marks.pass_by_log(
+            claim.entries, claim.number, int(since.timestamp() * 1000) if since else 0
+        )
         views += [
             View(claim.number, at, body, "" if number else entry_id.decode())
-            for entry_id, number, at, _, body in marks.pass_by_log(claim.entries, claim.number)
+            for entry_id, number, at, _, body in fresh
+        ]
+        views += [
+            View(claim.number, entry.at, entry.body, entry.id.decode(), FORGOTTEN)
+            for entry in forgotten
         ]
         views += [
             View(claim.number, row.at, bytes(row.body))

@@ -36,6 +36,8 @@ class Partition(models.Model):
     """Events applied from this partition so far."""
     pruned = models.BigIntegerField(default=0)
     """Those of them whose batches are no longer kept."""
+    known_since = models.DateTimeField(null=True)
+    """Marks from before then are not kept any more; null: all of them are."""
     flushed_at = models.DateTimeField(_("last flush"), null=True)
     flushed_events = models.PositiveIntegerField(_("events in the last flush"), default=0)
     missing = models.BigIntegerField(_("lost in a store, at least"), default=0)

@@ -16,7 +16,8 @@ session's sequence number, which grows with each append. A writer has one append
 and an `Ambiguous` one ends its session: so within a partition the numbers of a session stand in
 order, and the highest one applied (a *mark*) says of every other whether it was applied.
 
-Entry ids are Redis' own, and nothing rests on them: a clock may jump, a stream may start over.
+Entry ids are Redis' own, and nothing rests on their order: a clock may jump, a stream may start
+over.
 """
 
 from eventlog.breaker import CircuitBreaker

@@ -26,6 +26,11 @@ class Entry(NamedTuple):
     """How many entries the partition had been given up to this one; 0 where unknown."""
     body: bytes
 
+    @property
+    def appended_at(self) -> int:
+        """When it was appended, by Redis' clock: milliseconds since 1970."""
+        return int(self.id.partition(b"-")[0])
+
 
 class Position(NamedTuple):
     """The last entry that a reader has dealt with: a hint that saves reading, never a proof."""

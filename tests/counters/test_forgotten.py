@@ -1,0 +1,74 @@
+"""A log that comes back, out of a backup, from a time of which the marks are not kept any more."""
+
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+import redis
+from django.utils import timezone
+
+from catalog.pages.models import Content, Page
+from counters import housekeeping
+from counters.aggregate import FORGOTTEN
+from counters.audit import carry_out
+from counters.figures import Audit
+from counters.flush import flush_all
+from counters.log import get_log
+from counters.models import Mark, Partition, SetAside
+from counters.record import record
+from counters.spill import replay
+from tests.counters.test_spill import Counts
+
+pytestmark = pytest.mark.django_db
+
+
+def prune_days_later(days: int) -> None:
+    later = timezone.now() + timedelta(days=days)
+    with (
+        mock.patch("counters.housekeeping.timezone.now", return_value=later),
+        mock.patch("counters.housekeeping.time.time", return_value=later.timestamp()),
+    ):
+        housekeeping.prune()
+
+
+def test_views_of_an_old_log_are_not_counted_twice(
+    page: Page, contents: list[Content], counts: Counts, server: redis.Redis, prefix: str
+) -> None:
+    for _ in range(2):
+        record(page, contents)
+    flush_all()
+    (stream,) = server.scan_iter(f"{prefix}:*:log")
+    backup = server.dump(stream) or b""
+    server.delete(stream)
+    get_log().close()
+    record(page, contents)
+    flush_all()
+    server.delete(stream)
+    prune_days_later(9)
+    assert not Mark.objects.exists()
+
+    for _ in range(2):
+        server.restore(stream, 0, backup, replace=True)
+        Partition.objects.update(position="1-0")  # where neither of the logs has anything
+        flush_all()
+
+    assert counts() == [3, 3, 3]
+    assert list(SetAside.objects.values_list("reason", flat=True)) == [FORGOTTEN] * 2
+    assert not list(carry_out(Audit()))
+    replay(SetAside.objects.all())
+    flush_all()
+    assert counts() == [5, 5, 5]
+
+
+def test_views_that_wait_for_longer_than_marks_are_kept_are_counted(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    record(page, contents)
+    flush_all()
+    get_log().close()
+    record(page, contents)
+
+    prune_days_later(9)
+    flush_all()
+
+    assert counts() == [2, 2, 2]
