@@ -17,6 +17,10 @@ Counters = dict[str, dict[int, int]]
 """By label, then by id: the counter after this batch, of every target that exists."""
 
 
+KEPT_BYTES = 1024**2
+"""Of the body of what cannot be counted: it must not be too long for the database as well."""
+
+
 def set_aside(sums: Sums) -> None:
     """Keep what cannot be counted, with the reason."""
     SetAside.objects.bulk_create(
@@ -24,14 +28,14 @@ def set_aside(sums: Sums) -> None:
             SetAside(
                 partition=view.partition,
                 at=view.at,
-                body=view.body,
+                body=view.body[:KEPT_BYTES],
                 reason=reason[:200],
                 entry_id=view.entry_id or None,
             )
             for view, reason in sums.malformed
         ],
         ignore_conflicts=True,
-        batch_size=1000,
+        batch_size=sql.rows_at_once(view.body[:KEPT_BYTES] for view, _ in sums.malformed),
     )
 
 

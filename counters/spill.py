@@ -3,6 +3,7 @@
 from django.db import transaction
 from django.db.models import QuerySet
 
+from counters import sql
 from counters.models import SetAside, Spilled
 from eventlog import Number
 
@@ -21,7 +22,8 @@ def replay(events: QuerySet[SetAside]) -> int:
     with transaction.atomic():
         chosen = list(events.select_for_update().order_by("pk"))
         Spilled.objects.bulk_create(
-            Spilled(partition=event.partition, at=event.at, body=event.body) for event in chosen
+            [Spilled(partition=one.partition, at=one.at, body=one.body) for one in chosen],
+            batch_size=sql.rows_at_once(one.body for one in chosen),
         )
         SetAside.objects.filter(pk__in=[event.pk for event in chosen]).delete()
     return len(chosen)

@@ -14,9 +14,18 @@ from django.db import connection, models
 from django.db.models import QuerySet
 
 from counters.registry import content_type_of
-from counters.sql.batch import Added, Move, hour_start
+from counters.sql.batch import Added, Move, hour_start, rows_at_once
 
-__all__ = ["Conflict", "Move", "add_counts", "add_rollups", "add_totals", "lock", "move_marks"]
+__all__ = [
+    "Conflict",
+    "Move",
+    "add_counts",
+    "add_rollups",
+    "add_totals",
+    "lock",
+    "move_marks",
+    "rows_at_once",
+]
 
 
 class Conflict(Exception):

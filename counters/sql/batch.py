@@ -9,6 +9,10 @@ from django.db import connection, models
 
 from counters.registry import counter_column, key_column
 
+STATEMENT_BYTES = 4 * 1024**2
+"""Of bodies in one statement. MySQL and MariaDB take none that is longer than their
+max_allowed_packet, 16 MB unless it is set, and in a statement a body may be twice as long."""
+
 
 class Move(NamedTuple):
     """A mark's way from `old` to `seq`; `spilled` beside it."""
@@ -31,6 +35,12 @@ class Added(NamedTuple):
 def hour_start(hour: int) -> datetime:
     """Return when that hour since 1970 began."""
     return datetime.fromtimestamp(hour * 3600, UTC)
+
+
+def rows_at_once(bodies: Iterable[bytes | memoryview]) -> int:
+    """Return how many rows with such bodies one statement may have."""
+    longest = max(map(len, bodies), default=0)
+    return max(1, min(1_000, STATEMENT_BYTES // (longest + 1)))
 
 
 def quoted(*names: str) -> list[str]:

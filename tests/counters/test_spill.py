@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 
 import pytest
+import redis
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -143,6 +144,23 @@ def test_a_spilled_event_that_is_malformed_is_set_aside() -> None:
 
     assert SetAside.objects.get().reason.startswith("not JSON")
     assert not Spilled.objects.exists()
+
+
+def test_events_that_are_set_aside_do_not_hold_up_the_flush_however_large_they_are(
+    log: Log, server: redis.Redis, prefix: str, page: Page, contents: list[Content], counts: Counts
+) -> None:
+    """Views of pages with 3,000 contents, whose model was removed; and an entry of another make."""
+    ids = range(10**9, 10**9 + 3_000)
+    for _ in range(600):
+        log.append(0, events.encode({"shop.item": ids}), AT)
+    server.xadd(f"{prefix}:{{0}}:log", {"b": b"x" * 20 * 1024**2})
+    record(page, contents)
+
+    flush_all()
+
+    assert counts() == [1, 1, 1]
+    assert SetAside.objects.count() == 601
+    assert replay(SetAside.objects.all()) == 601
 
 
 def test_an_event_that_was_set_aside_goes_back_by_way_of_the_spill(
