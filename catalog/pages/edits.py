@@ -10,6 +10,8 @@ from django.db.models.signals import post_delete, post_save, pre_save
 from catalog.pages.models import Content, Page, PageContent
 from counters.published import changed
 
+TAKEN_FROM = "_taken_from"  # of a place that is being saved: the page on which it was
+
 
 def pages_showing(instance: Model) -> Iterable[int]:
     """Return the ids of the pages on which an instance is seen."""
@@ -23,14 +25,14 @@ def pages_showing(instance: Model) -> Iterable[int]:
 
 def edited(instance: Model, created: bool = False, **kwargs: Any) -> None:
     if not (created and isinstance(instance, (Page, Content))):  # nobody has seen it yet
-        changed(Page, pages_showing(instance))
+        changed(Page, {*pages_showing(instance), *vars(instance).pop(TAKEN_FROM, ())})
 
 
 def moved(instance: PageContent, **kwargs: Any) -> None:
-    """Before a place is saved: it may be taken from another page."""
+    """Before a place is saved: it may be taken from another page, which is told once it is."""
     if instance.pk:
         before = PageContent.objects.filter(pk=instance.pk).exclude(page=instance.page_id)
-        changed(Page, before.values_list("page_id", flat=True))
+        vars(instance)[TAKEN_FROM] = list(before.values_list("page_id", flat=True))
 
 
 def watch() -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from django.db import transaction
+from django.db.models.signals import pre_save
 from django.test import Client
 from pytest_django import Settings
 
-from catalog.pages.models import Content, Page, Text, Video
+from catalog.pages.models import Content, Page, PageContent, Text, Video
 from catalog.pages.payload import load
 from counters import prepared
 from counters.flush import flush
@@ -186,3 +187,26 @@ def test_page_that_was_read_before_an_edit_is_not_prepared_after_it(
     prepared.prepare(lease, found.page, found.contents, b"the old one", found.contents)
 
     assert seen(client, page) == seen(client, page) == ("New", ["Words"])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_content_that_moves_is_gone_from_its_old_page_though_that_is_read_meanwhile(
+    client: Client,
+) -> None:
+    """Without a transaction, as a script does it: there is a moment before the row is written."""
+    words = make_text("Words")
+    old, new = make_page(words, title="Old"), make_page(title="New")
+
+    def is_read(**kwargs: Any) -> None:
+        seen(client, old)
+
+    pre_save.connect(is_read, PageContent)
+    try:
+        place = old.places.get()
+        place.page = new
+        place.save()
+    finally:
+        pre_save.disconnect(is_read, PageContent)
+
+    assert seen(client, old) == ("Old", [])
+    assert seen(client, new) == ("New", ["Words"])
