@@ -23,6 +23,7 @@ else:
     ModelAdmin = admin.ModelAdmin
 
 PERMISSION = "counters.add_adjustment"
+AT_ONCE = 200  # counters: they are all in an address
 
 
 class AdjustForm(forms.Form):
@@ -52,10 +53,13 @@ class AdjustingAdmin(ModelAdmin):
         return f"{where}?{urlencode({'id': ids}, doseq=True)}"
 
     @admin.action(description=_("Set the counters of the selected %(verbose_name_plural)s"))
-    def adjust_counters(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
-        return HttpResponseRedirect(
-            self.adjust_address(list(queryset.values_list("pk", flat=True)))
-        )
+    def adjust_counters(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        chosen = list(queryset.values_list("pk", flat=True)[: AT_ONCE + 1])
+        if len(chosen) > AT_ONCE:
+            text = _("Choose %(most)d at the most.") % {"most": AT_ONCE}
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return HttpResponseRedirect(self.adjust_address(chosen))
 
     actions: Any = ("adjust_counters",)
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from catalog.pages.models import Content, Page
+from counters import adjusting_admin
 from counters.adjusting import HIGHEST, Impossible, adjust
 from counters.audit import differences
 from counters.flush import flush
@@ -216,6 +217,18 @@ def test_the_admin_sets_the_counters_of_a_list(
         get_user_model().objects.get(username="admin")
     }
     assert LogEntry.objects.filter(change_message__contains="counter -2: a robot").count() == 2
+
+
+@pytest.mark.django_db
+def test_the_admin_sets_no_more_counters_than_an_address_can_name(
+    admin_client: Client, contents: list[Content], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adjusting_admin, "AT_ONCE", 2)
+    chosen = {"_selected_action": [contents[0].pk], "select_across": "1"}
+
+    answer = admin_client.post(LIST, {"action": "adjust_counters", **chosen}, follow=True)
+
+    assert "Choose 2 at the most." in answer.content.decode()
 
 
 @pytest.mark.django_db
