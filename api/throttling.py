@@ -89,5 +89,8 @@ class ByAccount(throttling.SimpleRateThrottle):
 
 
 def alike(name: str) -> str:
-    """Return the same for all spellings of a name that the database takes for one."""
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+    """Return the same for all spellings of a name that the database takes for one.
+
+    To PostgreSQL an İ in lower case is an i, to Python it is one with a dot above.
+    """
+    return unicodedata.normalize("NFKC", name).strip().casefold().replace("\u0307", "")
