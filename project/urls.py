@@ -53,5 +53,6 @@ urlpatterns = [
     path("api/v1/", include("catalog.films.urls")),
 ]
 
+handler400 = "project.errors.malformed"
 handler404 = "project.errors.not_found"
 handler500 = "project.errors.broken"
