@@ -34,6 +34,13 @@ def test_what_django_refuses_is_json(client: Client) -> None:
         assert answer.json() == {"detail": "Malformed request."}
 
 
+def test_what_is_nested_too_deeply_is_no_error_of_ours(client: Client) -> None:
+    answer = client.post("/api/v1/auth/token/login/", "[" * 100_000, "application/json")
+
+    assert answer.status_code == 400
+    assert answer.json() == {"detail": "It is nested too deeply."}
+
+
 def test_elsewhere_it_is_a_page(client: Client) -> None:
     answer = client.get("/nothing/")
 
