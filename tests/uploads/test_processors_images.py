@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PIL import Image
@@ -40,6 +41,19 @@ def test_an_image_of_each_mode(mode: str, tmp_path: Path) -> None:
     result = look_here((tmp_path / "saved.png").read_bytes(), tmp_path / "picture")
 
     assert picture_of(result).size == (32, 32)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_a_large_scan_of_16_bits_has_its_greys(mode: str, tmp_path: Path) -> None:
+    order: Literal["big", "little"] = "big" if mode == "I;16B" else "little"
+    row = b"".join((level * 64).to_bytes(2, order) for level in range(1_000))
+    Image.frombytes(mode, (1_000, 700), row * 700).save(tmp_path / "saved.tiff")
+
+    result = look_here((tmp_path / "saved.tiff").read_bytes(), tmp_path / "scan")
+
+    middle = picture_of(result).convert("L").getpixel((160, 100))
+    assert isinstance(middle, int | float)
+    assert 100 < middle < 150
 
 
 def test_a_transparent_image_stays_transparent(tmp_path: Path) -> None:
