@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.uploads import making
-from tests.uploads.looking import look_here
+from tests.uploads.looking import look, look_here
 from uploads.processing import Result, Unprocessable
 
 
@@ -116,6 +116,17 @@ def test_an_orientation_that_there_is_not_is_none(orientation: int, tmp_path: Pa
     result = look_here(making.jpeg(orientation=orientation), tmp_path / "picture.jpg")
 
     assert result.metadata["orientation"] == 1
+
+
+def test_an_orientation_may_be_a_fraction(tmp_path: Path) -> None:
+    entry = (0x0112).to_bytes(2, "little") + b"\5\0\1\0\0\0\x1a\0\0\0"
+    exif = b"Exif\0\0II*\0\x08\0\0\0\1\0" + entry + bytes(4) + b"\6\0\0\0\1\0\0\0"
+    making.picture((64, 48), "RGB").save(tmp_path / "saved.jpg", exif=exif)
+
+    result = look((tmp_path / "saved.jpg").read_bytes(), tmp_path / "picture.jpg")
+
+    assert result.metadata["orientation"] == 6
+    assert picture_of(result).size == (48, 64)
 
 
 def test_a_thumbnail_tells_nothing_but_the_picture(tmp_path: Path) -> None:
