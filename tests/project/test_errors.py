@@ -41,6 +41,10 @@ def test_what_is_nested_too_deeply_is_no_error_of_ours(client: Client) -> None:
     assert answer.json() == {"detail": "It is nested too deeply."}
 
 
+def test_the_page_of_the_docs_has_no_options(client: Client) -> None:
+    assert client.options("/api/v1/docs/").status_code == 405
+
+
 def test_elsewhere_it_is_a_page(client: Client) -> None:
     answer = client.get("/nothing/")
 
