@@ -84,9 +84,14 @@ def note(request: HttpRequest, status: int, text: str, match: ResolverMatch) -> 
             user_id=user,
             content_type=ContentType.objects.get_for_model(model) if model else None,
             object_id=match.kwargs.get("pk"),
-            object_repr=request.path[:200],
+            object_repr=storable(request.path[:200]),
             action_flag=flag,
-            change_message=text,
+            change_message=storable(text),
         )
     except Error as error:
         logger.error("no entry for what user %s did: %s: %s", user, text, error)
+
+
+def storable(text: str) -> str:
+    """Return `text` as PostgreSQL holds it: else nobody would learn of a deed with a NUL in it."""
+    return text.replace("\0", "\ufffd")
