@@ -55,10 +55,11 @@ def deed(request: HttpRequest, match: ResolverMatch) -> str:
     if NOTED.fullmatch(match.url_name or ""):
         return ""
     if (match.url_name or "").endswith("_changelist"):
-        action = request.POST.get("action", "")
-        if action in ("", "delete_selected") or "_save" in request.POST:
+        # Of several, Django does the one that `index` points to.
+        actions = sorted({*request.POST.getlist("action")} - {"", "delete_selected"})
+        if not actions or "_save" in request.POST:
             return ""
-        line += f" {action}"
+        line += f" {','.join(actions)}"
     fields = {name for name in request.POST if name != "csrfmiddlewaretoken"}
     return " ".join([line, *(told(request, name) for name in sorted(fields - {"action"}))])
 
