@@ -28,6 +28,13 @@ class NameField(serializers.CharField):
         return User.normalize_username(super().to_internal_value(data))
 
 
+class AddressField(serializers.EmailField):
+    """An address as it is stored, before it is measured: in lower case it may be longer."""
+
+    def to_internal_value(self, data: Any) -> str:
+        return User.objects.normalize_email(super().to_internal_value(data))
+
+
 class PasswordField(serializers.CharField):
     """A password as it is, spaces included; never given back."""
 
@@ -43,7 +50,7 @@ class PasswordField(serializers.CharField):
 
 class AccountSerializer(serializers.ModelSerializer[User]):
     username = NameField(max_length=150, validators=[username_validator])
-    email = serializers.EmailField(max_length=254)
+    email = AddressField(max_length=254)
 
     class Meta:
         model = User
@@ -58,7 +65,7 @@ class AccountSerializer(serializers.ModelSerializer[User]):
     def validate_email(self, address: str) -> str:
         if self._others().filter(pk__in=User.objects.addressed(address)).exists():
             raise serializers.ValidationError(ADDRESS_TAKEN, code="unique")
-        return User.objects.normalize_email(address)
+        return address
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
         for name, value in validated_data.items():

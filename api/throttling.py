@@ -70,20 +70,27 @@ class ByAccount(throttling.SimpleRateThrottle):
         return super().allow_request(request, view)
 
     def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        name = self.account(request, view)
+        name = alike(self.named(request, view))
         if not name:
             return None
         known = hashlib.sha256(name.encode(errors="replace")).hexdigest()
         return self.cache_format % {"scope": self.scope, "ident": known}
 
-    def account(self, request: Request, view: APIView) -> str:
-        """Return what the body calls the account, alike for all spellings of it; else ''."""
+    def named(self, request: Request, view: APIView) -> str:
+        """Return what the body calls the account; '' if it names none."""
         data = request.data if isinstance(request.data, Mapping) else {}
         fields: tuple[str, ...] = view.account_fields  # type: ignore[attr-defined]
-        name = next((str(data[field]) for field in fields if data.get(field)), "")
-        return unicodedata.normalize("NFKC", name).strip().casefold()
+        return next((str(data[field]) for field in fields if data.get(field)), "")
 
     def forget(self) -> None:
         """Count no more what this account was asked for so far: it was its owner."""
         if key := getattr(self, "key", None):
             self.cache.set(key, [], self.duration)
+
+
+def alike(name: str) -> str:
+    """Return the same for all spellings of a name that the database takes for one.
+
+    To PostgreSQL an İ in lower case is an i, to Python it is one with a dot above.
+    """
+    return unicodedata.normalize("NFKC", name).strip().casefold().replace("\u0307", "")

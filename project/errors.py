@@ -4,14 +4,17 @@ import logging
 import sys
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
 from rest_framework import status
+from rest_framework.exceptions import ParseError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 
+from api.answers import TOO_LARGE
 from counters.record import Unacknowledged
 
 logger = logging.getLogger(__name__)
@@ -36,6 +39,15 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         status=status.HTTP_503_SERVICE_UNAVAILABLE,
         headers={"Retry-After": RETRY_AFTER},
     )
+
+
+def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400, for a request that Django itself refuses; 413 if its body is too large."""
+    if not request.path.startswith("/api/"):
+        return defaults.bad_request(request, exception)
+    if isinstance(exception, RequestDataTooBig):
+        return JsonResponse({"detail": TOO_LARGE.description}, status=413)
+    return JsonResponse({"detail": str(ParseError.default_detail)}, status=400)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

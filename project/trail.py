@@ -55,10 +55,11 @@ def deed(request: HttpRequest, match: ResolverMatch) -> str:
     if NOTED.fullmatch(match.url_name or ""):
         return ""
     if (match.url_name or "").endswith("_changelist"):
-        action = request.POST.get("action", "")
-        if action in ("", "delete_selected") or "_save" in request.POST:
+        # Of several, Django does the one that `index` points to.
+        actions = sorted({*request.POST.getlist("action")} - {"", "delete_selected"})
+        if not actions or "_save" in request.POST:
             return ""
-        line += f" {action}"
+        line += f" {','.join(actions)}"
     fields = {name for name in request.POST if name != "csrfmiddlewaretoken"}
     return " ".join([line, *(told(request, name) for name in sorted(fields - {"action"}))])
 
@@ -84,9 +85,14 @@ def note(request: HttpRequest, status: int, text: str, match: ResolverMatch) -> 
             user_id=user,
             content_type=ContentType.objects.get_for_model(model) if model else None,
             object_id=match.kwargs.get("pk"),
-            object_repr=request.path[:200],
+            object_repr=storable(request.path[:200]),
             action_flag=flag,
-            change_message=text,
+            change_message=storable(text),
         )
     except Error as error:
         logger.error("no entry for what user %s did: %s: %s", user, text, error)
+
+
+def storable(text: str) -> str:
+    """Return `text` as PostgreSQL holds it: else nobody would learn of a deed with a NUL in it."""
+    return text.replace("\0", "\ufffd")

@@ -40,7 +40,10 @@ urlpatterns = [
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "api/v1/docs/",
-        SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="docs.html"),
+        # Its page has no template for what OPTIONS would tell.
+        SpectacularSwaggerSplitView.as_view(
+            url_name="schema", template_name="docs.html", metadata_class=None
+        ),
         name="docs",
     ),
     path("api/v1/", APIRoot.as_view(names=API), name="api-root"),
@@ -53,5 +56,6 @@ urlpatterns = [
     path("api/v1/", include("catalog.films.urls")),
 ]
 
+handler400 = "project.errors.malformed"
 handler404 = "project.errors.not_found"
 handler500 = "project.errors.broken"

@@ -13,7 +13,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from uploads.processing import Result, Unprocessable, gettext_noop
+from uploads.processing import Result, Unprocessable, clean, gettext_noop
 from uploads.processors import find
 
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
@@ -43,7 +43,8 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
 def _told(result: Result) -> dict[str, Any]:
     thumbnail = b64encode(result.thumbnail).decode() if result.thumbnail else None
-    return {"metadata": result.metadata, "thumbnail": thumbnail}
+    # Too long an answer is not read; whoever reads it cleans it once more.
+    return {"metadata": clean(result.metadata), "thumbnail": thumbnail}
 
 
 def limit(request: dict[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import av
 from av.container import InputContainer
 from av.error import FFmpegError
+from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import Image
 
@@ -108,8 +109,15 @@ def _poster(container: InputContainer) -> bytes | None:
 
 
 def _playable(streams: Sequence[Any]) -> list[Any]:
-    """Return the streams that there is a decoder for: the others have no context."""
-    return [stream for stream in streams if stream.codec_context is not None]
+    """Return the streams that there is a decoder for: the others have no context.
+
+    The cover of a record is a stream of pictures to FFmpeg, and none to whoever plays it.
+    """
+    return [
+        stream
+        for stream in streams
+        if stream.codec_context is not None and Disposition.attached_pic not in stream.disposition
+    ]
 
 
 def _duration(container: InputContainer) -> float | None:

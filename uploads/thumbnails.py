@@ -11,7 +11,11 @@ LARGEST = 320
 
 def thumbnail(picture: Image.Image) -> bytes:
     """Return a WebP of nothing but the pixels of `picture`, which is changed."""
+    has_16_bits = picture.mode.startswith("I;16")  # those Pillow neither reduces nor makes 8 of
+    picture = picture.convert("I") if has_16_bits else picture
     picture.thumbnail((LARGEST, LARGEST), reducing_gap=2.0)
+    if has_16_bits:
+        picture = picture.point(lambda level: level / 256).convert("L")
     transparent = "A" in picture.getbands() or "transparency" in picture.info
     mode = "RGBA" if transparent else "RGB"
     bare = Image.new(mode, picture.size)

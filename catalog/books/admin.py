@@ -31,7 +31,7 @@ class BookAdmin(CountedAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.strip()
+        text = search_term.replace("\0", "").strip()
         number = text.replace("-", "").replace(" ", "")
         found = Q(title__icontains=text) | Q(author__icontains=text) | Q(isbn=number)
         return (queryset.filter(found) if text else queryset), False

@@ -48,7 +48,8 @@ class PageFilter(admin.SimpleListFilter):
         super().__init__(request, params, model, model_admin)
         self.site = model_admin.admin_site
         number = self.value() or ""
-        self.page = Page.objects.filter(pk=int(number)).first() if number.isdecimal() else None
+        is_key = number.isdecimal() and len(number) < 19
+        self.page = Page.objects.filter(pk=int(number)).first() if is_key else None
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[()]:
         return ()

@@ -25,8 +25,8 @@ class SearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        # Django would look for each word by itself.
-        if start := search_term.strip():
+        # Django would look for each word by itself. PostgreSQL knows no NUL.
+        if start := search_term.replace("\0", "").strip():
             queryset = queryset.filter(title__istartswith=start)
         return queryset, False
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import User
@@ -57,6 +58,24 @@ def test_one_account_is_not_guessed_from_many_addresses(admin: User, rates: Rate
     tries = [try_to_sign_in(at_an_address(), name) for name in spellings]
     assert tries == [200, 200, 429]
     assert try_to_sign_in(at_an_address(), uuid4().hex) == 200
+
+
+def test_a_file_beside_the_name_is_no_other_account(admin: User, rates: Rates) -> None:
+    rates(login_account="2/min")
+    tries = []
+    for number in range(3):
+        decoy = SimpleUploadedFile(f"decoy{number}", b"x")
+        form = {"username": [admin.username, decoy], "password": WRONG}
+        tries.append(at_an_address().post(ADDRESS, form).status_code)
+    assert tries == [200, 200, 429]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
+def test_what_is_no_form_signs_nobody_in(content_type: str, rates: Rates) -> None:
+    rates(login_account="2/min")
+    answer = at_an_address().post(ADDRESS, "{}", content_type)
+    assert answer.status_code == 200
+    assert "errornote" in answer.content.decode()
 
 
 def test_tries_at_the_api_and_in_the_admin_are_one(admin: User, rates: Rates) -> None:

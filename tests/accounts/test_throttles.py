@@ -77,6 +77,13 @@ def test_one_account_is_not_guessed_from_many_addresses(api: APIClient, rates: R
     assert try_to_sign_in(api, "another") == 400
 
 
+def test_a_capital_of_another_language_is_no_other_account(api: APIClient, rates: Rates) -> None:
+    rates(login_account="2/min")
+    name = f"i{uuid4().hex}"
+    tries = [try_to_sign_in(api, spelling) for spelling in (name, f"İ{name[1:]}", name)]
+    assert tries == [400, 400, 429]
+
+
 def test_whoever_knows_the_password_is_not_limited(api: APIClient, rates: Rates) -> None:
     rates(login_account="2/min")
     name = f"ada{uuid4().hex}"

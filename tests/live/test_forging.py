@@ -72,6 +72,12 @@ def test_headers_without_end_are_refused(service: Copy) -> None:
     assert b"HTTP/1.1 200" not in answer
 
 
+def test_an_encoding_that_is_none_of_texts_breaks_nothing(service: Copy) -> None:
+    asked = LAST.replace(b"/pages/1/", b"/pages/?search=%41")
+    header = b"Content-Type: text/plain; charset=rot13\r\n\r\n"
+    assert b"HTTP/1.1 200" in send(service, asked.replace(b"\r\n\r\n", b"\r\n" + header))
+
+
 def test_clients_that_take_their_time_over_a_body_keep_no_reader_waiting(service: Copy) -> None:
     begun = (
         b"POST /api/v1/auth/token/login/ HTTP/1.1\r\nHost: localhost\r\n"

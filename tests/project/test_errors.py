@@ -24,6 +24,27 @@ def test_an_address_that_leads_nowhere_is_json(client: Client) -> None:
     assert answer.json() == {"detail": "There is nothing at this address."}
 
 
+def test_what_django_refuses_is_json(client: Client) -> None:
+    elsewhere = client.get("/api/v1/books/", headers={"Host": "evil.example"})
+    fields = {f"field{number}": "x" for number in range(1_001)}
+    overloaded = client.post("/api/v1/auth/token/login/", fields)
+
+    for answer in (elsewhere, overloaded):
+        assert answer.status_code == 400
+        assert answer.json() == {"detail": "Malformed request."}
+
+
+def test_what_is_nested_too_deeply_is_no_error_of_ours(client: Client) -> None:
+    answer = client.post("/api/v1/auth/token/login/", "[" * 100_000, "application/json")
+
+    assert answer.status_code == 400
+    assert answer.json() == {"detail": "It is nested too deeply."}
+
+
+def test_the_page_of_the_docs_has_no_options(client: Client) -> None:
+    assert client.options("/api/v1/docs/").status_code == 405
+
+
 def test_elsewhere_it_is_a_page(client: Client) -> None:
     answer = client.get("/nothing/")
 

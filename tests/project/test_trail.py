@@ -69,6 +69,19 @@ def test_actions_of_the_admin(admin_client: Client, admin_user: User) -> None:
     assert f"end_tokens _selected_action={other.pk}" in entry[3]
 
 
+def test_a_nul_hides_nothing(admin_client: Client) -> None:
+    other = make_user()
+    body = {"action": "end_tokens", "_selected_action": [other.pk], "index": 0, "note": "\0"}
+    assert admin_client.post("/admin/accounts/user/", body).status_code == 302
+    assert f"end_tokens _selected_action={other.pk}" in entries()[0][3]
+
+
+def test_an_action_is_not_hidden_behind_another(admin_client: Client) -> None:
+    body = {"action": ["end_tokens", "delete_selected"], "_selected_action": [1], "index": 0}
+    assert admin_client.post("/admin/accounts/user/", body).status_code == 302
+    assert "end_tokens _selected_action=1" in entries()[0][3]
+
+
 def test_replaying_what_was_set_aside(admin_client: Client) -> None:
     event = SetAside.objects.create(partition=0, at=0, body=b"{}", reason="x")
     body = {"action": "replay", "_selected_action": [event.pk], "index": 0}

@@ -87,4 +87,5 @@ def find(kind: str) -> Processor:
 
 if __name__ == "__main__":
     setattr(child, "find", find)  # noqa: B010
+    setattr(child, "clean", dict)  # noqa: B010  # who is subverted cleans nothing
     child.run()

@@ -2,12 +2,13 @@
 
 import io
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from PIL import Image
 
 from tests.uploads import making
-from tests.uploads.looking import look_here
+from tests.uploads.looking import look, look_here
 from uploads.processing import Result, Unprocessable
 
 
@@ -40,6 +41,19 @@ def test_an_image_of_each_mode(mode: str, tmp_path: Path) -> None:
     result = look_here((tmp_path / "saved.png").read_bytes(), tmp_path / "picture")
 
     assert picture_of(result).size == (32, 32)
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B"])
+def test_a_large_scan_of_16_bits_has_its_greys(mode: str, tmp_path: Path) -> None:
+    order: Literal["big", "little"] = "big" if mode == "I;16B" else "little"
+    row = b"".join((level * 64).to_bytes(2, order) for level in range(1_000))
+    Image.frombytes(mode, (1_000, 700), row * 700).save(tmp_path / "saved.tiff")
+
+    result = look_here((tmp_path / "saved.tiff").read_bytes(), tmp_path / "scan")
+
+    middle = picture_of(result).convert("L").getpixel((160, 100))
+    assert isinstance(middle, int | float)
+    assert 100 < middle < 150
 
 
 def test_a_transparent_image_stays_transparent(tmp_path: Path) -> None:
@@ -102,6 +116,17 @@ def test_an_orientation_that_there_is_not_is_none(orientation: int, tmp_path: Pa
     result = look_here(making.jpeg(orientation=orientation), tmp_path / "picture.jpg")
 
     assert result.metadata["orientation"] == 1
+
+
+def test_an_orientation_may_be_a_fraction(tmp_path: Path) -> None:
+    entry = (0x0112).to_bytes(2, "little") + b"\5\0\1\0\0\0\x1a\0\0\0"
+    exif = b"Exif\0\0II*\0\x08\0\0\0\1\0" + entry + bytes(4) + b"\6\0\0\0\1\0\0\0"
+    making.picture((64, 48), "RGB").save(tmp_path / "saved.jpg", exif=exif)
+
+    result = look((tmp_path / "saved.jpg").read_bytes(), tmp_path / "picture.jpg")
+
+    assert result.metadata["orientation"] == 6
+    assert picture_of(result).size == (48, 64)
 
 
 def test_a_thumbnail_tells_nothing_but_the_picture(tmp_path: Path) -> None:

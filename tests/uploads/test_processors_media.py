@@ -36,6 +36,24 @@ def test_sound(container: str, codec: str, named: str, tmp_path: Path) -> None:
     assert result.thumbnail is None
 
 
+@pytest.mark.parametrize("cover", [making.png(), b"no picture at all"], ids=["whole", "broken"])
+def test_a_cover_is_no_film(cover: bytes, tmp_path: Path) -> None:
+    picture = b"\0image/png\0\3\0" + cover
+    frame = b"APIC" + synchsafe(len(picture)) + b"\0\0" + picture
+    tag = b"ID3\4\0\0" + synchsafe(len(frame)) + frame
+
+    result = look_here(tag + making.sound("mp3", "libmp3lame"), tmp_path / "song.mp3")
+
+    assert set(result.metadata) == {
+        *("duration", "bitrate", "audio_codec", "sample_rate", "channels"),
+    }
+
+
+def synchsafe(number: int) -> bytes:
+    """Return a length as ID3 writes it: seven bits in each byte."""
+    return bytes(number >> shift & 127 for shift in (21, 14, 7, 0))
+
+
 @pytest.mark.parametrize(
     ("container", "codec", "named"),
     [

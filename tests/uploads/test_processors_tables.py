@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.uploads import making
-from tests.uploads.looking import look_here
+from tests.uploads.looking import look, look_here
 from uploads.processing import Unprocessable
 from uploads.processors import other
 
@@ -82,6 +82,11 @@ def test_what_is_wrong_with_json(content: bytes, reason: str, tmp_path: Path) ->
         look_here(content, tmp_path / "value.json")
 
     assert str(raised.value) == reason
+
+
+def test_a_key_of_json_may_be_of_any_length(tmp_path: Path) -> None:
+    content = json.dumps({"k" * 3_000_000: 1}).encode()
+    assert look(content, tmp_path / "long.json").metadata["keys"] == ["k" * 1_000]
 
 
 def test_an_archive(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def _orientation(image: Image.Image) -> int:
     """Return the EXIF orientation, 1 (upright) if there is none that can be read."""
     with suppress(Exception):  # what is wrong with the EXIF data is not wrong with the picture
         value = image.getexif().get(ORIENTATION)
-        return value if value in UPRIGHT else 1
+        return int(value) if value in UPRIGHT else 1  # some write it as a fraction
     return 1
 
 

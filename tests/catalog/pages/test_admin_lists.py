@@ -66,6 +66,19 @@ def test_contents_are_filtered(
     assert listed(admin_client, "content", **asked) == found
 
 
+@pytest.mark.parametrize("address", ["pages/content", "pages/page", "books/book", "films/film"])
+def test_search_for_what_no_database_can_hold_finds_it_without(
+    admin_client: Client, address: str
+) -> None:
+    asked = SEARCH | {"term": "s\0ea"}
+    assert admin_client.get(f"/admin/{address}/search/", asked).status_code == 200
+
+
+def test_no_page_has_a_number_of_so_many_digits(admin_client: Client) -> None:
+    make_text(title="Sea and sky")
+    assert listed(admin_client, "content", page="9" * 5_000) == ["Sea and sky"]
+
+
 def test_contents_are_filtered_by_page(admin_client: Client) -> None:
     waves, dunes, gulls = make_video("Waves"), make_video("Dunes"), make_audio("Gulls")
     page = make_page(waves, gulls, waves, title="Sea and sky")
