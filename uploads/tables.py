@@ -23,8 +23,9 @@ def looks_like_json(text: str, *, whole: bool, named: bool) -> bool:
     if named and text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}:
         return True
     if not whole:
-        is_opened = OPENING.match(text) is not None
-        return is_opened and CUT.match(text, skip(TOKEN, text)) is not None
+        if not OPENING.match(text) or ends(text):
+            return False
+        return CUT.match(text, skip(TOKEN, text)) is not None
     if not named and text.lstrip()[:1] not in {"{", "["}:
         return False  # a number or a word is a text
     try:
@@ -36,8 +37,19 @@ def looks_like_json(text: str, *, whole: bool, named: bool) -> bool:
     return True
 
 
+def ends(text: str) -> bool:
+    """Tell whether a first value of JSON ends in `text`, and more follows: a value in each line."""
+    try:
+        _value, end = json.JSONDecoder().raw_decode(text.lstrip())
+    except (ValueError, RecursionError):  # it is cut, or too deep to tell
+        return False
+    return bool(text.lstrip()[end:].strip())
+
+
 def looks_like_csv(text: str, *, whole: bool) -> bool:
-    """Tell whether these are rows of a table; commas in prose are not."""
+    """Tell whether these are rows of a table; commas in prose, or in lines of JSON, are not."""
+    if OPENING.match(text):
+        return False
     delimiter, rows = split(text if whole else text[: text.rfind("\n") + 1])
     widths = {len(row) for row in rows if row}
     return len(widths) == 1 and len(rows) > 2 and max(widths) > (2 if delimiter == "," else 1)

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.uploads import making
-from uploads.detection import HEAD_BYTES, SAFE_TO_SHOW, Refused, detect
+from uploads.detection import HEAD_BYTES, SAFE_TO_SHOW, Detected, Refused, detect
 from uploads.models import Kind
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -184,3 +184,10 @@ def test_no_text_takes_long(piece: bytes) -> None:
 def detect_or_refuse(head: bytes) -> None:
     with suppress(Refused):
         detect(head, "")
+
+
+@pytest.mark.parametrize("lines", [4, 4_000])
+@pytest.mark.parametrize("name", ["events.jsonl", "service.log", "events"])
+def test_a_value_of_json_in_each_line_is_a_text(lines: int, name: str) -> None:
+    content = b'{"at": 1, "level": "info", "said": "something"}\n' * lines
+    assert detect(content[:HEAD_BYTES], name) == Detected(Kind.TEXT, "text/plain")
