@@ -12,6 +12,7 @@ from counters.log import get_log
 from counters.workers import Workers
 from eventlog import Log
 from tests import databases
+from tests.environments import unmeasured
 from tests.eventlog.proxy import Proxy
 
 AT = 1_763_683_200_000  # 2025-11-21 00:00 UTC, in ms
@@ -91,7 +92,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
 def environment(prefix: str, db: None) -> dict[str, str]:
     """The environment of a process that works on the test's database and log."""
     return {
-        **os.environ,
+        **unmeasured(),
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "EVENTLOG_PREFIX": prefix,
         "EVENTLOG_PARTITIONS": "2",

@@ -9,8 +9,9 @@ import pytest
 
 from standalone import addresses
 from standalone.configuration import ROOT
+from tests.environments import PLAIN
 from tests.live.readers import Readers
-from tests.standalone.test_make_run import PLAIN, Copy
+from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 from tests.stores import temporary_directory
 

@@ -16,17 +16,10 @@ import psutil
 import pytest
 
 from standalone.configuration import ROOT
+from tests.environments import MEASURED, PLAIN
 from tests.standalone.waiting import wait_until
 
 STARTED = 60.0  # seconds; a slow machine under coverage
-
-
-# Of this process' environment: what a service is started with, and what measures its coverage. That
-# makes it half as fast, so one copy is enough.
-PLAIN, MEASURED = (
-    {name: os.environ[name] for name in names if name in os.environ}
-    for names in (("PATH", "HOME", "LANG", "TMPDIR"), ("COVERAGE_PROCESS_CONFIG",))
-)
 
 
 class Copy:

@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from eventlog import RedisQueue
 from tests import databases
+from tests.environments import unmeasured
 from tests.eventlog.proxy import Proxy
 from tests.uploads.sandboxes import Sandbox
 from uploads import outbox, sweep
@@ -92,7 +93,7 @@ def upload(make_file: MakeFile) -> Upload:
 def environment(prefix: str, media: Path, db: None) -> dict[str, str]:
     """The environment of a process that works on the test's database, queue and storage."""
     return {
-        **os.environ,
+        **unmeasured(),
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "EVENTLOG_PREFIX": prefix,
         "MEDIA_ROOT": str(media),
