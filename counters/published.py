@@ -46,11 +46,11 @@ def remember(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
 
 def publish(counters: Counters, committed: float) -> None:
     """Renew the copies of the counters, and tell whoever else keeps one. Failing harms nobody."""
+    named = {f"{label}:{pk}": n for label, values in counters.items() for pk, n in values.items()}
     try:
-        for label, values in counters.items():
-            raise_some({f"{label}:{pk}": n for pk, n in values.items()}, committed)
+        raise_counters(named, committed)
         forget_stale()
-    except Away as away:
+    except LogError as away:
         logger.warning("the counters were not published: %s", away)
     for label, values in counters.items():
         for receiver, error in counted.send_robust(countable_models()[label], counters=values):
@@ -58,22 +58,12 @@ def publish(counters: Counters, committed: float) -> None:
                 logger.error("%r failed", receiver, exc_info=error)
 
 
-def raise_some(numbers: Mapping[str, int], committed: float) -> None:
-    """As `raise_counters`, but raises Away alone: a server of a cluster concerns its own copies."""
-    try:
-        raise_counters(numbers, committed)
-    except Away:
-        raise
-    except LogError as error:
-        logger.warning("some counters were not published: %s", error)
-
-
 def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     """Publish new counters, by the names of their targets, wherever there are copies of old ones.
 
-    committed: when they were, by the monotonic clock. Raises LogError, after the partitions that
-    could be told. What is not published is put right by the flush of the next view that shows it:
-    that one publishes the sum again.
+    committed: when they were, by the monotonic clock. Raises Away; a server of a cluster concerns
+    its own copies alone. What is not published is put right by the flush of the next view that
+    shows it: that one publishes the sum again.
     """
     where = homes().of(numbers)
     by_partition: list[dict[str, int]] = [{} for _ in range(conf.EVENTLOG_PARTITIONS)]
@@ -89,7 +79,7 @@ def _raise_to(
     by_partition: Sequence[Mapping[str, int]], committed: float, found: dict[str, int]
 ) -> bool:
     """Note in `found` where copies are; return whether all partitions were told in time."""
-    error: LogError | None = None
+    were_told = True
     for partition, own in enumerate(by_partition):
         # A publisher that slept must not undo what was set by hand meanwhile: see `withhold`.
         if time.monotonic() - committed > PATIENCE:
@@ -98,15 +88,14 @@ def _raise_to(
             there = get_shelf().raise_to(partition, own)
         except Away:
             raise
-        except LogError as one:  # in a cluster, its server alone
-            error = one
+        except LogError as error:  # in a cluster, its server alone
+            logger.warning("the counters of partition %d were not published: %s", partition, error)
+            were_told = False
             continue
         for name in there:
             if name in found:
                 found[name] |= 1 << partition
-    if error:
-        raise error
-    return True
+    return were_told
 
 
 @lru_cache(maxsize=1024)
