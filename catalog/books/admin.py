@@ -1,11 +1,8 @@
 """The admin of books."""
 
-from typing import Any
-
 from django import forms
 from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from catalog.books.models import Book
@@ -28,10 +25,6 @@ class BookAdmin(CountedAdmin):
     list_display = ("title", "author", "year", "isbn", "views", "updated")
     search_help_text = _("Part of the title or of the author's name, or an ISBN")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.replace("\0", "").strip()
+    def matching(self, text: str) -> Q:
         number = text.replace("-", "").replace(" ", "")
-        found = Q(title__icontains=text) | Q(author__icontains=text) | Q(isbn=number)
-        return (queryset.filter(found) if text else queryset), False
+        return Q(title__icontains=text) | Q(author__icontains=text) | Q(isbn=number)

@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -26,9 +26,12 @@ class SearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         # Django would look for each word by itself. PostgreSQL knows no NUL.
-        if start := search_term.replace("\0", "").strip():
-            queryset = queryset.filter(title__istartswith=start)
-        return queryset, False
+        text = search_term.replace("\0", "").strip()
+        return (queryset.filter(self.matching(text)) if text else queryset), False
+
+    def matching(self, text: str) -> Q:
+        """Return which rows are found by a text that is not empty."""
+        return Q(title__istartswith=text)
 
     def get_urls(self) -> list[URLPattern]:
         search = self.admin_site.admin_view(SearchView.as_view(admin_site=self.admin_site))
