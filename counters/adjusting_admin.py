@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from counters.adjusting import HIGHEST, adjust
-from counters.admin_addresses import admin_address
+from counters.admin_addresses import admin_address, key_in
 from counters.registry import counter_of
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class AdjustingAdmin(ModelAdmin):
         """Ask for the number and the reason; then set each counter, and log who did it."""
         if not self.may_adjust(request):
             raise PermissionDenied
-        ids = [int(one) for one in request.GET.getlist("id") if one.isdecimal() and len(one) < 19]
+        ids = {key_in(one) for one in request.GET.getlist("id")} - {None}
         targets = list(self.get_queryset(request).filter(pk__in=ids).order_by("pk"))
         form = AdjustForm(request.POST or None)
         if request.method == "POST" and form.is_valid():

@@ -19,6 +19,7 @@ from rest_framework.response import Response
 
 from api.pagination import Pagination
 from api.permissions import OwnerOrStaffDeletes, is_owner_or_staff
+from counters.admin_addresses import key_in
 from uploads.detection import SAFE_TO_SHOW
 from uploads.models import File, Kind, Status
 from uploads.views import FileDetail, FileList, Upload
@@ -123,9 +124,9 @@ def rows(request: HttpRequest) -> HttpResponse:
     """Answer with the rows of those files whose status is not what the page shows any more."""
     shown: dict[int, str] = {}
     for pending in request.GET.getlist("pending")[:MOST_ROWS]:
-        pk, _colon, status = pending.partition(":")
-        if pk.isdecimal() and len(pk) < 19:
-            shown[int(pk)] = status
+        text, _colon, status = pending.partition(":")
+        if (pk := key_in(text)) is not None:
+            shown[pk] = status
     files = list(File.objects.filter(pk__in=shown))
     changed = dress((file for file in files if shown[file.pk] != file.status), request)
     gone = shown.keys() - {file.pk for file in files}

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.pages.admin_search import TitleSelect
 from catalog.pages.models import Content, Page, PageContent
+from counters.admin_addresses import key_in
 
 
 def types_in(site: admin.AdminSite) -> list[type[Content]]:
@@ -47,9 +48,8 @@ class PageFilter(admin.SimpleListFilter):
     def __init__(self, request: HttpRequest, params: Any, model: Any, model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
         self.site = model_admin.admin_site
-        number = self.value() or ""
-        is_key = number.isdecimal() and len(number) < 19
-        self.page = Page.objects.filter(pk=int(number)).first() if is_key else None
+        key = key_in(self.value() or "")
+        self.page = None if key is None else Page.objects.filter(pk=key).first()
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> tuple[()]:
         return ()
