@@ -23,20 +23,18 @@ KEPT_BYTES = 1024**2
 
 def set_aside(sums: Sums) -> None:
     """Keep what cannot be counted, with the reason."""
-    SetAside.objects.bulk_create(
-        [
-            SetAside(
-                partition=view.partition,
-                at=view.at,
-                body=view.body[:KEPT_BYTES],
-                reason=reason[:200],
-                entry_id=view.entry_id or None,
-            )
-            for view, reason in sums.malformed
-        ],
-        ignore_conflicts=True,
-        batch_size=sql.rows_at_once(view.body[:KEPT_BYTES] for view, _ in sums.malformed),
-    )
+    rows = [
+        SetAside(
+            partition=view.partition,
+            at=view.at,
+            body=view.body[:KEPT_BYTES],
+            reason=reason[:200],
+            entry_id=view.entry_id or None,
+        )
+        for view, reason in sums.malformed
+    ]
+    at_once = sql.rows_at_once(row.body for row in rows)
+    SetAside.objects.bulk_create(rows, ignore_conflicts=True, batch_size=at_once)
 
 
 def apply(sums: Sums) -> tuple[Counters, int]:
