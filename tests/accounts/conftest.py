@@ -1,5 +1,4 @@
 import os
-import socket
 from collections.abc import Callable, Iterator
 from uuid import uuid4
 
@@ -11,6 +10,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from api.throttling import ByAccount, ByClient
 from tests.accounts.mailserver import MailServer
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +62,7 @@ def mail_server(by_mail: Callable[[int], None]) -> Iterator[MailServer]:
 @pytest.fixture
 def nobody_listens(by_mail: Callable[[int], None]) -> int:
     """A port, where mails are to go, but where there is no server yet."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
+    port = free_port()
     by_mail(port)
     return port
 

@@ -1,4 +1,3 @@
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from standalone import addresses
 from standalone.configuration import ROOT
 from tests.environments import PLAIN
 from tests.live.readers import Readers
+from tests.ports import free_port
 from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 from tests.stores import temporary_directory
@@ -44,10 +44,8 @@ LEASE = {"UPLOADS_LEASE_SECONDS": "5"}
 @pytest.fixture(scope="session")
 def service() -> Iterator[Copy]:
     """A running copy of the whole service, as `make run` starts it; one for all tests here."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
     with ExitStack() as stack:
-        copy = Copy(temporary_directory(stack), port, **UNTHROTTLED, **LEASE)
+        copy = Copy(temporary_directory(stack), free_port(), **UNTHROTTLED, **LEASE)
         stack.callback(copy.end)
         wait_until(copy.is_ready, 60)
         yield copy
