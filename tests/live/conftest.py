@@ -1,7 +1,9 @@
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 
 import psycopg2
 import pytest
@@ -23,6 +25,11 @@ COUNTERS = """
 
 Manage = Callable[..., "subprocess.CompletedProcess[str]"]
 
+
+Withstand = Callable[[AbstractContextManager[object]], None]
+
+# How long an attack lasts, in seconds. The suite runs the short version.
+ATTACK_SECONDS = float(os.environ.get("FOOTFALL_ATTACK_SECONDS", "4"))
 
 # Many requests of one client are what these tests are made of.
 UNTHROTTLED = {
@@ -88,3 +95,31 @@ def counters(service: Copy) -> Callable[[], list[int]]:
 @pytest.fixture
 def readers(service: Copy) -> Readers:
     return Readers(service.port, "/api/v1/pages/1/")
+
+
+@pytest.fixture
+def withstand(readers: Readers, counters: Callable[[], list[int]], manage: Manage) -> Withstand:
+    """Asserts what must hold during an attack, which is a context manager.
+
+    Every read of a page is answered with 200; within 3 s all of them are counted; the audit is
+    clean. The attack goes on until all of that has been seen.
+    """
+
+    def withstand(attack: AbstractContextManager[object]) -> None:
+        assert manage("counters", "flush").returncode == 0
+        before = counters()
+
+        def gained() -> set[int]:
+            return {now - then for now, then in zip(counters(), before, strict=True)}
+
+        with attack:
+            end = time.monotonic() + ATTACK_SECONDS
+            while time.monotonic() < end:
+                readers.read(32)
+            answered = readers.answers[200]
+            assert readers.answers == {200: answered}
+            wait_until(lambda: gained() == {answered}, 3)
+            audit = manage("counters", "audit")
+            assert audit.returncode == 0, audit.stdout
+
+    return withstand
