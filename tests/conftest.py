@@ -1,8 +1,11 @@
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
+from uuid import uuid4
 
 import pytest
+import redis
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core import serializers
@@ -10,10 +13,11 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 from django.utils import translation
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
-from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker
+from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
 from tests.cluster import RedisCluster
 from tests.stores import temporary_directory
+from tests.support.proxy import Proxy
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -41,6 +45,37 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     # Sent by the command that empties the tables, too.
     beat = apps.get_app_config("django_celery_beat")
     post_migrate.connect(restore, sender=beat, weak=False)
+
+
+@pytest.fixture
+def server() -> Iterator[redis.Redis]:
+    """A client of the Redis server, to look at what is really there."""
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        yield client
+
+
+@pytest.fixture
+def prefix(server: redis.Redis) -> Iterator[str]:
+    """The beginning of the test's own keys: tests share a Redis."""
+    prefix = f"test-{uuid4().hex}"
+    yield prefix
+    for key in server.scan_iter(f"{prefix}:*"):
+        server.delete(key)
+
+
+@pytest.fixture
+def own_log(settings: Settings, prefix: str) -> None:
+    """Views go to a log of the test's own."""
+    settings.EVENTLOG_PREFIX = prefix
+
+
+@pytest.fixture
+def proxy(settings: Settings) -> Iterator[Proxy]:
+    """Stands between this process and the log's Redis from now on."""
+    with Proxy(os.environ["REDIS_URL"]) as proxy:
+        settings.EVENTLOG_TIMEOUT_SECONDS = 0.2
+        settings.EVENTLOG_URL = proxy.url
+        yield proxy
 
 
 @pytest.fixture(autouse=True)

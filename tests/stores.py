@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from standalone.stores import Postgres, Redis, Store, StoreError
-from tests import mariadb
+from tests.support import mariadb
 
 XDIST_WORKER = "PYTEST_XDIST_WORKER"
 OURS = "FOOTFALL_TESTS_STARTED_REDIS"

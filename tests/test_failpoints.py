@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.failpoints import ALL, STEPS
+from tests.support.failpoints import ALL, STEPS
 
 LOOK_UPS = {"get_log", "get_queue", "countable_models"}  # no steps: they change nothing
 ROOMS = ("eventlog", "counters", "accounts", "uploads", "catalog", "project")

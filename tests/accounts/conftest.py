@@ -10,7 +10,7 @@ from rest_framework.throttling import SimpleRateThrottle
 
 from api.throttling import ByAccount, ByClient
 from tests.accounts.mailserver import MailServer
-from tests.ports import free_port
+from tests.support.ports import free_port
 
 
 @pytest.fixture(autouse=True)

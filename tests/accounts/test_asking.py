@@ -13,7 +13,7 @@ from accounts import tasks
 from accounts.models import Welcome
 from project.celery import app
 from tests.accounts.people import ADA, USERS
-from tests.standalone.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 

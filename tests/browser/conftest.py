@@ -10,9 +10,12 @@ from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-from tests.catalog.pages.conftest import own_log as own_log
-
 PATIENCE = 10_000  # milliseconds that the browser gets for each step
+
+
+@pytest.fixture(autouse=True)
+def own_log(own_log: None) -> None:
+    """Every test here gets it."""
 
 
 def chromium() -> str | None:

@@ -5,7 +5,7 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 from catalog.pages.models import Content
-from tests.catalog.pages.making import make_audio, make_page, make_text, make_video
+from tests.support.pages import make_audio, make_page, make_text, make_video
 
 ADD = "/admin/pages/page/add/"
 

@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from catalog.films.models import Category, Comment
-from tests.catalog.films.making import make_category, make_comment, make_film
+from tests.support.films import make_category, make_comment, make_film
 
 
 def test_film_and_comment_are_added_in_the_form_of_their_category(tab: Page) -> None:

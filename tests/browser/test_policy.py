@@ -14,10 +14,10 @@ from django_celery_beat.models import CrontabSchedule
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from tests.catalog.books.making import make_book
-from tests.catalog.films.making import make_comment
-from tests.catalog.pages.making import make_page, make_text
-from tests.catalog.people import make_user
+from tests.support.books import make_book
+from tests.support.films import make_comment
+from tests.support.pages import make_page, make_text
+from tests.support.people import make_user
 
 
 def see(tab: Page, address: str) -> None:

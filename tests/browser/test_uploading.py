@@ -13,7 +13,7 @@ from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
-from tests.uploads.making import jpeg
+from tests.support.files import jpeg
 from uploads import outbox
 from uploads.models import File
 from uploads.work import work

@@ -17,7 +17,7 @@ from counters.figures import Ranking
 from counters.ranking import Window, rank
 from counters.registry import content_type_of
 from counters.workers import Workers
-from tests.counters.conftest import Answering
+from tests.support.views import Answering
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

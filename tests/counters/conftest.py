@@ -1,9 +1,6 @@
-import os
-from collections.abc import Callable, Iterator
-from uuid import uuid4
+from collections.abc import Callable
 
 import pytest
-import redis
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
@@ -11,26 +8,9 @@ from counters import published, workers
 from counters.log import get_log
 from counters.workers import Workers
 from eventlog import Log
-from tests import databases
-from tests.environments import unmeasured
-from tests.eventlog.proxy import Proxy
-
-AT = 1_763_683_200_000  # 2025-11-21 00:00 UTC, in ms
-HOUR = 3_600_000
-
-
-@pytest.fixture
-def server() -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
-        yield client
-
-
-@pytest.fixture
-def prefix(server: redis.Redis) -> Iterator[str]:
-    prefix = f"test-{uuid4().hex}"
-    yield prefix
-    for key in server.scan_iter(f"{prefix}:*"):
-        server.delete(key)
+from tests.support import databases
+from tests.support.environments import unmeasured
+from tests.support.views import Answering
 
 
 @pytest.fixture(autouse=True)
@@ -41,15 +21,6 @@ def log(settings: Settings, prefix: str) -> Log:
     settings.EVENTLOG_RETENTION_SECONDS = 600
     published.homes.cache_clear()
     return get_log()
-
-
-@pytest.fixture
-def proxy(settings: Settings, log: Log) -> Iterator[Proxy]:
-    """Stands between this process and Redis from now on."""
-    with Proxy(os.environ["REDIS_URL"]) as proxy:
-        settings.EVENTLOG_TIMEOUT_SECONDS = 0.2
-        settings.EVENTLOG_URL = proxy.url
-        yield proxy
 
 
 @pytest.fixture
@@ -73,9 +44,6 @@ def counts(contents: list[Content]) -> Callable[[], list[int]]:
     keys = [content.pk for content in contents]
     ours = Content.objects.filter(pk__in=keys).order_by("pk")
     return lambda: list(ours.values_list("counter", flat=True))
-
-
-Answering = Callable[[Workers], None]
 
 
 @pytest.fixture

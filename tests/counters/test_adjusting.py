@@ -20,7 +20,7 @@ from counters.audit import differences
 from counters.flush import flush
 from counters.models import Adjustment
 from counters.record import record
-from tests.counters.test_spill import Counts
+from tests.support.views import Counts
 
 LIST = reverse("admin:pages_text_changelist")
 ADJUST = reverse("admin:pages_text_adjust")

@@ -10,8 +10,7 @@ from catalog.pages.models import Content
 from counters import events
 from counters.flush import flush
 from counters.models import SetAside, Spilled
-from tests.counters.conftest import AT
-from tests.counters.test_spill import Counts
+from tests.support.views import AT, Counts
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:counters_setaside_changelist"

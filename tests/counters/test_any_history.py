@@ -32,7 +32,7 @@ from counters.record import keep, name_of, partition_for, record, targets
 from eventlog import Number
 from eventlog.scripts import APPEND
 from eventlog.writer import Writer
-from tests.failpoints import FLUSH
+from tests.support.failpoints import FLUSH
 
 pytestmark = pytest.mark.django_db
 

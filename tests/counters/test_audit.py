@@ -32,9 +32,7 @@ from counters.models import Adjustment, Batch, Mark, Partition, Rollup, Spilled
 from counters.record import record
 from counters.workers import Workers
 from eventlog import Log
-from tests.counters.conftest import AT, HOUR, Answering
-from tests.counters.test_flush import store_views
-from tests.counters.test_spill import Counts
+from tests.support.views import AT, HOUR, Answering, Counts, store_views
 
 pytestmark = pytest.mark.django_db
 

@@ -12,8 +12,7 @@ from counters.audit import differences
 from counters.flush import flush_all
 from counters.models import Partition, Rollup
 from counters.record import record
-from tests.counters.conftest import AT, HOUR
-from tests.counters.test_spill import Counts
+from tests.support.views import AT, HOUR, Counts
 
 pytestmark = pytest.mark.django_db
 

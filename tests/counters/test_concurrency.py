@@ -2,8 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -17,24 +16,10 @@ from counters.audit import differences
 from counters.flush import flush, flush_all
 from counters.models import Adjustment, Rollup
 from counters.record import record
-from tests.counters.test_spill import Counts
+from tests.support.concurrency import run_at_once
+from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def run_at_once(jobs: Iterable[Callable[[], Any]]) -> None:
-    """Run each job in a thread with a database connection of its own; raise what one raised."""
-
-    def run(job: Callable[[], Any]) -> None:
-        try:
-            job()
-        finally:
-            connection.close()
-
-    jobs = list(jobs)
-    with ThreadPoolExecutor(len(jobs)) as threads:
-        for done in [threads.submit(run, job) for job in jobs]:
-            done.result(timeout=60)
 
 
 def test_writers_and_flushes_at_once_count_exactly(

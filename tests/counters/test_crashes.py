@@ -15,9 +15,9 @@ from counters.flush import flush, flush_all
 from counters.models import Batch
 from counters.record import record
 from eventlog.failpoints import ENVIRONMENT
-from tests.counters.test_spill import Counts
-from tests.failpoints import FLUSH, RECORD
-from tests.standalone.waiting import wait_until
+from tests.support.failpoints import FLUSH, RECORD
+from tests.support.views import Counts
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,8 +20,7 @@ from counters.record import record
 from counters.registry import countable_models
 from counters.workers import Workers
 from eventlog import Log
-from tests.counters.conftest import AT, Answering
-from tests.counters.test_flush import store_views
+from tests.support.views import AT, Answering, store_views
 
 pytestmark = pytest.mark.django_db
 

@@ -2,7 +2,6 @@
 
 import random
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,19 +21,11 @@ from counters.published import counted
 from counters.record import record
 from counters.sql import mysql
 from eventlog import Full, Log
-from tests.counters.conftest import AT, HOUR
+from tests.support.views import AT, HOUR, Counts, store_views
 
 pytestmark = pytest.mark.django_db
 
 SETS_COUNTER = r"""["`]counter["`] = """
-
-Counts = Callable[[], list[int]]
-
-
-def store_views(log: Log, *views: tuple[int, list[int]], partition: int = 0) -> None:
-    """Append one view per (time in ms, ids of contents)."""
-    for at, ids in views:
-        log.append(partition, events.encode({"pages.content": ids}), at)
 
 
 def test_every_content_of_a_viewed_page_gains_one(

@@ -18,9 +18,8 @@ from counters.fold import DELETED, fold
 from counters.history import Interval, Point, series, totals
 from counters.models import Rollup, SetAside
 from eventlog import Log
-from tests.counters.conftest import AT, HOUR
-from tests.counters.test_concurrency import run_at_once
-from tests.counters.test_flush import store_views
+from tests.support.concurrency import run_at_once
+from tests.support.views import AT, HOUR, store_views
 
 pytestmark = pytest.mark.django_db
 DAY = 24 * HOUR

@@ -17,7 +17,7 @@ from counters.log import get_log
 from counters.models import Mark, Partition, SetAside
 from counters.record import record
 from counters.spill import replay
-from tests.counters.test_spill import Counts
+from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db
 

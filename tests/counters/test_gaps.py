@@ -11,7 +11,7 @@ from counters.models import Batch, Mark, Partition
 from counters.record import record
 from counters.status import status
 from eventlog import Entry
-from tests.counters.test_spill import Counts
+from tests.support.views import Counts
 
 
 def entries(*ordinals: int) -> list[Entry]:

@@ -1,5 +1,6 @@
 """Views over time, of one target and of everything."""
 
+import importlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,10 +14,9 @@ from counters.flush import flush
 from counters.history import Interval, Point, series, totals
 from counters.models import Rollup
 from eventlog import Log
-from tests.counters.conftest import AT, HOUR
-from tests.counters.test_flush import store_views
-from tests.counters.test_wakeup import figures
+from tests.support.views import AT, HOUR, store_views
 
+figures = importlib.import_module("counters.migrations.0004_figures")
 MIDNIGHT = datetime.fromtimestamp(AT / 1000, UTC)
 
 pytestmark = pytest.mark.django_db

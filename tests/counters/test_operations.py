@@ -16,8 +16,7 @@ from counters.invariants import broken_batches
 from counters.models import Batch, Rollup, SetAside
 from counters.record import record
 from eventlog import Log
-from tests.counters.conftest import AT
-from tests.counters.test_spill import Counts
+from tests.support.views import AT, Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -12,8 +12,8 @@ from counters.log import get_log
 from counters.models import Spilled
 from counters.record import Unacknowledged, record
 from eventlog import Entry, Log, partition_of
-from tests import databases
-from tests.eventlog.proxy import Fault, Proxy
+from tests.support import databases
+from tests.support.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.django_db
 

@@ -1,7 +1,6 @@
 """Views that go past the log are counted once, in whatever order they turn up."""
 
 import os
-from collections.abc import Callable
 
 import pytest
 import redis
@@ -17,13 +16,11 @@ from counters.models import Mark, Rollup, SetAside, Spilled
 from counters.record import record
 from counters.spill import replay, spill
 from eventlog import Log
-from tests.counters.conftest import AT
-from tests.eventlog.proxy import Fault, Proxy
-from tests.eventlog.test_writer import wait_for
+from tests.support.proxy import Fault, Proxy
+from tests.support.views import AT, Counts
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
-
-Counts = Callable[[], list[int]]
 
 
 def test_spilled_views_are_counted_at_the_time_they_happened(
@@ -88,7 +85,7 @@ def test_an_append_that_lands_after_its_spill_was_counted_is_dropped(
     before = sum(get_log().length(partition) for partition in (0, 1))
 
     proxy.release()
-    assert wait_for(lambda: sum(get_log().length(p) for p in (0, 1)) == before + 1)
+    wait_until(lambda: sum(get_log().length(p) for p in (0, 1)) == before + 1)
     batch = flush().batch
 
     assert counts() == [2, 2, 2]

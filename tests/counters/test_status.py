@@ -15,9 +15,8 @@ from counters.record import record
 from counters.spill import spill
 from counters.status import PATIENCE, status
 from eventlog import Log
-from tests.counters.conftest import AT
-from tests.counters.test_flush import store_views
-from tests.eventlog.proxy import Fault, Proxy
+from tests.support.proxy import Fault, Proxy
+from tests.support.views import AT, store_views
 
 pytestmark = pytest.mark.django_db
 

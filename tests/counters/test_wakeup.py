@@ -21,9 +21,7 @@ from counters.models import Batch, Mark, Partition
 from counters.record import record
 from eventlog import Log
 from project.celery import app
-from tests.counters.conftest import AT
-from tests.counters.test_flush import store_views
-from tests.counters.test_spill import Counts
+from tests.support.views import AT, Counts, store_views
 
 schedule = importlib.import_module("counters.migrations.0002_schedule")
 figures = importlib.import_module("counters.migrations.0004_figures")

@@ -29,8 +29,8 @@ from eventlog.cluster import Topology, topology
 from standalone.stores import Redis
 from tests.cluster import Node, RedisCluster
 from tests.eventlog.contract import AT, LogContract, bodies, read
-from tests.standalone.waiting import wait_until
 from tests.stores import start
+from tests.support.waiting import wait_until
 
 PARTITIONS = 8
 

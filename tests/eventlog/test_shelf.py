@@ -10,8 +10,8 @@ import redis
 from eventlog import Away, Lease, LogError, RedisLog, Refused, Shelf
 from eventlog.shelf import LEASE_MS, MOST_NUMBERS
 from tests.eventlog.contract import AT, bodies, read
-from tests.eventlog.proxy import Fault, Proxy
-from tests.eventlog.test_writer import wait_for
+from tests.support.proxy import Fault, Proxy
+from tests.support.waiting import wait_until
 
 NAME = "page:7"
 
@@ -195,7 +195,7 @@ def test_everything_expires_and_not_at_once(
     assert max(prepared) <= 100_000
     shelf = open_shelf(seconds=0.05)
     shelf.put(take(shelf, "brief"), b"body", b"value", [("a", 1)])
-    assert wait_for(lambda: not server.exists(f"{prefix}:{{0}}:prepared:brief"))
+    wait_until(lambda: not server.exists(f"{prefix}:{{0}}:prepared:brief"))
     assert answered(log, "brief") is None
 
 

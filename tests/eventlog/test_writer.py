@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from eventlog.breaker import CircuitBreaker
 from eventlog.server import Server
 from eventlog.writer import WriterPool
 from tests.eventlog.contract import AT, bodies, read
-from tests.eventlog.proxy import Fault, Proxy
+from tests.support.proxy import Fault, Proxy
+from tests.support.waiting import wait_until
 
 TIMEOUT = 0.2  # seconds
 
@@ -43,7 +43,7 @@ def test_an_append_without_an_answer_is_ambiguous_and_sent_once(
     with pytest.raises(Ambiguous) as caught:
         proxied.append(0, b"second", AT)
 
-    assert wait_for(lambda: log.length(0) == 1 + landed)
+    wait_until(lambda: log.length(0) == 1 + landed)
     entries = read(log)[1:]
     assert bodies(entries) == [b"second"] * landed
     assert [entry.number for entry in entries] == [caught.value.number] * landed
@@ -60,7 +60,7 @@ def test_an_append_that_lands_late_has_the_number_that_was_told(
 
     proxy.release()
 
-    assert wait_for(lambda: log.length(0) == 3)
+    wait_until(lambda: log.length(0) == 3)
     assert bodies(read(log)) == [b"first", b"third", b"second"]
     assert read(log)[-1].number == caught.value.number
 
@@ -196,10 +196,3 @@ def test_a_forked_process_has_sessions_of_its_own(log: RedisLog, url: str, prefi
     before, child, after = done.stdout.split()
     assert before == after != child
     assert bodies(read(log)) == [b"parent", b"child", b"parent"]
-
-
-def wait_for(condition: Callable[[], bool], seconds: float = 3) -> bool:
-    end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.01)
-    return condition()

@@ -14,7 +14,7 @@ from tests.faults.injuries import INJURIES, Injury, injured
 from tests.faults.schedule import POSTGRES, REDIS, Planned
 from tests.faults.service import Service
 from tests.faults.verdict import Interval, Verdict, judge
-from tests.standalone.waiting import wait_until
+from tests.support.waiting import wait_until
 
 MENDED = 60.0  # seconds that a part may take to be whole again
 COUNTED = 120.0  # seconds until nothing waits to be counted any more

@@ -29,8 +29,8 @@ from tests.faults.injuries import INJURIES, Injury
 from tests.faults.schedule import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.service import Attended, Service
 from tests.faults.verdict import Interval, Verdict
-from tests.standalone.waiting import wait_until
 from tests.stores import start
+from tests.support.waiting import wait_until
 
 PARTITIONS = 8
 PREFIX = "footfall"

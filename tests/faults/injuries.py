@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 import psutil
 from celery import Celery
 
-from tests.eventlog.proxy import Fault, Proxy
 from tests.faults.schedule import Planned
 from tests.faults.service import Service
+from tests.support.proxy import Fault, Proxy
 
 TICKS = 20
 Injury = Callable[[Service, Planned], Iterator[None]]

@@ -20,8 +20,8 @@ import redis
 
 from eventlog import LogError, RedisLog
 from standalone.stores import Redis
-from tests.ports import free_port
-from tests.standalone.waiting import wait_until
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 THREADS = 8
 MOST_BYTES = 2**40

@@ -18,11 +18,11 @@ from standalone import addresses, service
 from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
 from standalone.stores import Redis
-from tests.environments import PLAIN
-from tests.eventlog.proxy import Proxy
-from tests.ports import free_port
 from tests.standalone.test_make_run import Copy
-from tests.standalone.waiting import wait_until
+from tests.support.environments import PLAIN
+from tests.support.ports import free_port
+from tests.support.proxy import Proxy
+from tests.support.waiting import wait_until
 
 RESTART = 0.2  # seconds until a dead Redis is started again, as under `make run`
 COUNTERS = """

@@ -10,12 +10,12 @@ import pytest
 
 from standalone import addresses
 from standalone.configuration import ROOT
-from tests.environments import PLAIN
 from tests.live.readers import Readers
-from tests.ports import free_port
 from tests.standalone.test_make_run import Copy
-from tests.standalone.waiting import wait_until
 from tests.stores import temporary_directory
+from tests.support.environments import PLAIN
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 COUNTERS = """
     SELECT DISTINCT content.id, content.counter

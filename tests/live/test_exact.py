@@ -6,7 +6,6 @@ Real processes and real signals. `tests/counters/test_crashes.py` kills at exact
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import psycopg2
 import pytest
@@ -14,7 +13,8 @@ import pytest
 from tests.live.conftest import Manage
 from tests.live.readers import Readers
 from tests.standalone.test_make_run import Copy
-from tests.standalone.waiting import wait_until
+from tests.support.concurrency import meanwhile
+from tests.support.waiting import wait_until
 
 Counters = Callable[[], list[int]]
 REQUESTS = 1000
@@ -48,26 +48,6 @@ def exact(counters: Counters, readers: Readers, manage: Manage) -> Iterator[None
     assert manage("counters", "flush").returncode == 0
     (each,) = gained()
     assert readers.answers[200] <= each <= readers.answers.total()
-
-
-@contextmanager
-def meanwhile(run: Callable[[], None]) -> Iterator[None]:
-    """Run something in another thread beside the body, and wait for its end."""
-    errors: list[BaseException] = []
-
-    def caught() -> None:
-        try:
-            run()
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=caught)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
-    assert not errors, errors
 
 
 def test_a_thousand_reads_from_16_clients(readers: Readers) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.live.conftest import Manage
 from tests.standalone.test_make_run import Copy
-from tests.standalone.waiting import wait_until
+from tests.support.waiting import wait_until
 
 Counters = Callable[[], list[int]]
 Gained = Callable[[], set[int]]

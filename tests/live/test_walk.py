@@ -12,7 +12,7 @@ from standalone.configuration import ROOT
 from tests.live.people import People
 from tests.live.readme import run, steps
 from tests.standalone.test_make_run import Copy
-from tests.standalone.waiting import wait_until
+from tests.support.waiting import wait_until
 
 HEADING = "## A walk"
 Ask = Callable[..., requests.Response]

@@ -14,7 +14,7 @@ from pytest_django import Settings
 from project import beat
 from project.beat import OneOfMany
 from project.celery import app
-from tests.standalone.waiting import wait_until
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 

@@ -14,7 +14,7 @@ from catalog.pages.models import Page
 from eventlog import CircuitBreaker
 from project import deadline
 from project.deadline import Deadline
-from tests.eventlog.proxy import Fault, Proxy
+from tests.support.proxy import Fault, Proxy
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

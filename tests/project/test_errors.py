@@ -13,8 +13,8 @@ from catalog.pages.models import Page
 from counters.models import Spilled
 from project import errors
 from project.logs import StoreAway
-from tests import databases
-from tests.eventlog.proxy import Proxy
+from tests.support import databases
+from tests.support.proxy import Proxy
 
 
 def test_an_address_that_leads_nowhere_is_json(client: Client) -> None:

@@ -13,7 +13,7 @@ from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from counters import readiness
-from tests import databases
+from tests.support import databases
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from counters.figures import Audit
 from counters.flush import flush
 from counters.models import SetAside
 from counters.record import record
-from tests.catalog.pages.making import make_page, make_text
+from tests.support.pages import make_page, make_text
 from uploads import metrics as files
 from uploads.models import File, Status
 

@@ -19,12 +19,11 @@ from accounts.models import User
 from catalog.films import tasks
 from catalog.films.models import Generation, Kind
 from tests.accounts.conftest import rates as rates
-from tests.catalog.books.making import fields as book_fields
-from tests.catalog.books.making import make_book
-from tests.catalog.films.making import make_category, make_comment, make_film
-from tests.catalog.pages.conftest import own_log as own_log
-from tests.catalog.pages.making import make_page, make_text
-from tests.catalog.people import client_of, make_user
+from tests.support.books import fields as book_fields
+from tests.support.books import make_book
+from tests.support.films import make_category, make_comment, make_film
+from tests.support.pages import make_page, make_text
+from tests.support.people import client_of, make_user
 from uploads.models import File
 
 pytestmark = pytest.mark.django_db

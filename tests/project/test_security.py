@@ -11,11 +11,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from project.logs import Line
-from tests.catalog.pages.conftest import own_log as own_log
-from tests.catalog.pages.making import make_page, make_text
-from tests.project.test_settings import PRODUCTION, ROOT
+from standalone.configuration import ROOT
+from tests.support.environments import PRODUCTION
+from tests.support.pages import make_page, make_text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_log")]
 
 PEOPLE = ("/upload/", "/files/", "/admin/login/", "/api/v1/docs/", "/password/set/", "/nowhere/")
 SECRET = re.compile(

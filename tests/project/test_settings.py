@@ -1,22 +1,13 @@
 """The environment is the only configuration, and what is wrong with it is named."""
 
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PRODUCTION = {
-    "PATH": os.environ["PATH"],
-    "DATA_DIR": "/nonexistent",
-    "DJANGO_SECRET_KEY": "checked-only-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJ",
-    "DATABASE_URL": "postgres://footfall:secret@db.example/footfall",
-    "REDIS_URL": "redis://redis.example/0",
-    "ALLOWED_HOSTS": "footfall.example",
-}
+from standalone.configuration import ROOT
+from tests.support.environments import PRODUCTION
 
 
 def start(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -6,9 +6,9 @@ from django.test import Client
 
 from accounts.models import User
 from counters.models import SetAside
-from tests.catalog.books.making import make_book
-from tests.catalog.films.making import make_category, make_film
-from tests.catalog.people import client_of, make_user
+from tests.support.books import make_book
+from tests.support.films import make_category, make_film
+from tests.support.people import client_of, make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils.translation import templatize
 
-from tests.catalog.pages.making import make_page, make_text
+from tests.support.pages import make_page, make_text
 
 APPS = ("accounts", "api", "catalog", "counters", "project", "uploads")
 RUSSIAN = settings.BASE_DIR / "locale/ru/LC_MESSAGES"

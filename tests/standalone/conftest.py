@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests import ports
 from tests.stores import temporary_directory
+from tests.support import ports
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from standalone.configuration import ROOT
-from tests.environments import MEASURED, PLAIN
-from tests.standalone.waiting import wait_until
+from tests.support.environments import MEASURED, PLAIN
+from tests.support.waiting import wait_until
 
 STARTED = 60.0  # seconds; a slow machine under coverage
 

@@ -11,8 +11,8 @@ from environs import Env
 
 from standalone import places
 from standalone.stores import Postgres, Redis, Store, StoreError
-from tests.standalone.waiting import wait_until
 from tests.stores import NOT_DURABLE
+from tests.support.waiting import wait_until
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to run as")
 

@@ -7,7 +7,7 @@ import zlib
 
 from PIL import Image
 
-from tests.uploads import making
+from tests.support import files as making
 
 
 def pdf_of(*objects: bytes) -> bytes:

@@ -1,40 +1,19 @@
-import os
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
-import redis
 from django.core.files.base import ContentFile
 from pytest_django import Settings
 
 from eventlog import RedisQueue
-from tests import databases
-from tests.environments import unmeasured
-from tests.eventlog.proxy import Proxy
+from tests.support import databases
+from tests.support.environments import unmeasured
+from tests.support.files import MakeFile, Upload
 from tests.uploads.sandboxes import Sandbox
 from uploads import outbox, sweep
 from uploads import sandbox as real
 from uploads.models import File, Kind
 from uploads.outbox import publish
 from uploads.queue import get_queue
-
-MakeFile = Callable[..., File]
-Upload = Callable[..., File]
-
-
-@pytest.fixture
-def server() -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
-        yield client
-
-
-@pytest.fixture
-def prefix(server: redis.Redis) -> Iterator[str]:
-    prefix = f"test-{uuid4().hex}"
-    yield prefix
-    for key in server.scan_iter(f"{prefix}:*"):
-        server.delete(key)
 
 
 @pytest.fixture(autouse=True)
@@ -51,15 +30,6 @@ def media(settings: Settings, tmp_path: Path) -> Path:
     """Where the test's files lie."""
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
-
-
-@pytest.fixture
-def proxy(settings: Settings, queue: RedisQueue) -> Iterator[Proxy]:
-    """Stands between this process and Redis from now on."""
-    with Proxy(os.environ["REDIS_URL"]) as proxy:
-        settings.EVENTLOG_TIMEOUT_SECONDS = 0.2
-        settings.EVENTLOG_URL = proxy.url
-        yield proxy
 
 
 @pytest.fixture

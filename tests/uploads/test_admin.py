@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from eventlog import Delivery, RedisQueue
-from tests.uploads.conftest import MakeFile
+from tests.support.files import MakeFile
 from uploads.events import encode
 from uploads.models import File, Kind, Status
 from uploads.outbox import publish_due

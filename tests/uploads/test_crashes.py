@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from eventlog import RedisQueue
 from eventlog.failpoints import ENVIRONMENT
-from tests.failpoints import GIVEN_UP, INTAKE, WORK
-from tests.uploads import making
-from tests.uploads.conftest import MakeFile
+from tests.support import files as making
+from tests.support.failpoints import GIVEN_UP, INTAKE, WORK
+from tests.support.files import MakeFile
 from uploads import orphans
 from uploads.models import File, Kind, Status
 from uploads.outbox import publish, publish_due

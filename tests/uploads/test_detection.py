@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 from pytest_django import Settings
 
-from tests.uploads import making
+from tests.support import files as making
 from uploads.detection import HEAD_BYTES, SAFE_TO_SHOW, Detected, Refused, detect
 from uploads.models import Kind
 

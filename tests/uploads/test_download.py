@@ -7,7 +7,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
 
-from tests.uploads.conftest import MakeFile
+from tests.support.files import MakeFile
 from uploads.models import File
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from rest_framework.authtoken.models import Token
 
 from accounts.models import User
-from tests.uploads.conftest import MakeFile
+from tests.support.files import MakeFile
 from tests.uploads.sending import stored
 from uploads.models import File, Kind, Status
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from tests.uploads import bombs, making
+from tests.support import files as making
+from tests.uploads import bombs
 from tests.uploads.looking import look
 from uploads.detection import detect
 from uploads.processing import Unprocessable

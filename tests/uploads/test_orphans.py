@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.files.storage import FileSystemStorage
 
-from tests.uploads.conftest import MakeFile
+from tests.support.files import MakeFile
 from uploads import tasks
 from uploads.models import File, Status
 from uploads.orphans import compare

@@ -11,9 +11,9 @@ from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from eventlog import CircuitBreaker, RedisQueue
 from project.celery import app
-from tests.eventlog.proxy import Fault, Proxy
-from tests.standalone.waiting import wait_until
-from tests.uploads.conftest import MakeFile
+from tests.support.files import MakeFile
+from tests.support.proxy import Fault, Proxy
+from tests.support.waiting import wait_until
 from uploads import outbox
 from uploads.events import Malformed, decode, encode
 from uploads.models import File, Status

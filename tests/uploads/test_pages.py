@@ -8,7 +8,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
-from tests.uploads.conftest import MakeFile
+from tests.support.files import MakeFile
 from tests.uploads.sending import send
 from uploads.models import File, Kind, Status
 

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from PIL import Image
 
-from tests.uploads import making
+from tests.support import files as making
 from tests.uploads.looking import look, look_here
 from uploads.processing import Result, Unprocessable
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.uploads import making
+from tests.support import files as making
 from tests.uploads.looking import look_here
 from uploads import media
 from uploads.processing import Unprocessable

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.uploads import making
+from tests.support import files as making
 from tests.uploads.looking import look, look_here
 from uploads.processing import Unprocessable
 from uploads.processors import other

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from project import stores
-from tests.uploads.making import png
+from tests.support.files import png
 from tests.uploads.sending import send
 from uploads.models import File
 from uploads.work import work

@@ -9,7 +9,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from eventlog import LogError, RedisQueue
-from tests.uploads.conftest import MakeFile
+from tests.support.files import MakeFile
 from tests.uploads.sandboxes import Sandbox
 from uploads import sweep, work
 from uploads.models import File, Status

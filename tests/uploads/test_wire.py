@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests import databases
-from tests.ports import free_port
-from tests.standalone.waiting import wait_until
+from tests.support import databases
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 from tests.uploads.sending import END, MULTIPART, UPLOAD, part, stored
 from uploads.models import File
 

@@ -11,8 +11,8 @@ from django.db import connections
 from pytest_django import Settings
 
 from eventlog import RedisQueue
-from tests.uploads import making
-from tests.uploads.conftest import Upload
+from tests.support import files as making
+from tests.support.files import Upload
 from tests.uploads.outcomes import make_due, outcome, read, stored
 from tests.uploads.sandboxes import Sandbox
 from uploads import claims, work

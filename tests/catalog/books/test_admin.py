@@ -7,7 +7,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.books.models import Book
-from tests.catalog.books.making import fields, make_book
+from tests.support.books import fields, make_book
 
 pytestmark = pytest.mark.django_db
 

@@ -1,12 +1,9 @@
 """/api/v1/books/: what a book is, and how it is found."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from rest_framework.test import APIClient
@@ -14,8 +11,9 @@ from rest_framework.test import APIClient
 from catalog.books.models import Book
 from catalog.books.serializers import BookSerializer
 from counters.flush import flush_all
-from tests.catalog.books.making import fields, make_book
-from tests.catalog.people import client_of, make_user, post_raw
+from tests.support.books import fields, make_book
+from tests.support.concurrency import run_at_once
+from tests.support.people import client_of, make_user, post_raw
 
 pytestmark = pytest.mark.django_db
 
@@ -104,7 +102,7 @@ def test_isbn_is_taken_at_the_same_moment(
 
     monkeypatch.setattr(BookSerializer, "save", save)
     body = fields()
-    answers = at_once(4, lambda: writer.post(BOOKS, body))
+    answers = run_at_once([lambda: writer.post(BOOKS, body)] * 4)
     assert sorted(answer.status_code for answer in answers) == [201, 400, 400, 400]
     refused = next(answer for answer in answers if answer.status_code == 400)
     assert refused.json() == {"isbn": ["A book with this ISBN already exists."]}
@@ -228,16 +226,3 @@ def test_options_describe_the_book(writer: APIClient) -> None:
     answer = writer.options(f"{BOOKS}{make_book().pk}/")
     assert answer.status_code == 200
     assert set(answer.json()["actions"]["PUT"]) >= {"title", "author", "year", "isbn"}
-
-
-def at_once(number: int, ask: Callable[[], Any]) -> list[Any]:
-    """Return what `ask` answers in so many threads at once."""
-
-    def run(_: int) -> Any:
-        try:
-            return ask()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(number) as threads:
-        return list(threads.map(run, range(number)))

@@ -5,9 +5,9 @@ from rest_framework.test import APIClient
 
 from catalog.books.models import Book
 from counters.flush import flush_all
-from tests.catalog.books.making import fields, make_book
-from tests.catalog.books.test_books import at_once
-from tests.catalog.people import client_of, make_user
+from tests.support.books import fields, make_book
+from tests.support.concurrency import run_at_once
+from tests.support.people import client_of, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -93,8 +93,8 @@ def test_strangers_and_missing_books_come_first(writer: APIClient, address: str)
 def test_of_many_changes_at_once_one_is_made(writer: APIClient, address: str) -> None:
     tag = writer.get(address)["ETag"]
     years = iter(range(1801, 1809))
-    answers = at_once(
-        8, lambda: writer.patch(address, {"year": next(years)}, headers={"if-match": tag})
+    answers = run_at_once(
+        [lambda: writer.patch(address, {"year": next(years)}, headers={"if-match": tag})] * 8
     )
     assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
     (made,) = (answer for answer in answers if answer.status_code == 200)
@@ -107,6 +107,6 @@ def test_change_beside_a_deletion_brings_nothing_back(
     writer: APIClient, address: str, turn: int
 ) -> None:
     asked = iter(["delete", *["patch"] * 3])
-    answers = at_once(4, lambda: getattr(writer, next(asked))(address, {"year": 1816}))
+    answers = run_at_once([lambda: getattr(writer, next(asked))(address, {"year": 1816})] * 4)
     assert {answer.status_code for answer in answers} <= {200, 204, 404}
     assert writer.get(address).status_code == 404

@@ -9,8 +9,8 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from catalog.films.admin import SHOWN
 from catalog.films.models import Category, Comment, Film, Generation, Kind
-from tests.catalog.films.making import make_category, make_comment, make_film
-from tests.catalog.people import make_user
+from tests.support.films import make_category, make_comment, make_film
+from tests.support.people import make_user
 
 pytestmark = pytest.mark.django_db
 

@@ -9,9 +9,9 @@ from accounts.models import User
 from catalog.films import tree
 from catalog.films.models import Category, Film
 from catalog.films.serializers import FilmSerializer
-from tests.catalog.books.test_books import at_once
-from tests.catalog.films.making import make_category, make_film
-from tests.catalog.people import client_of, make_user, post_raw
+from tests.support.concurrency import run_at_once
+from tests.support.films import make_category, make_film
+from tests.support.people import client_of, make_user, post_raw
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +96,7 @@ def test_two_moves_at_once_make_no_ring(writer: APIClient, user: User, turn: int
         moved, below = next(moves)
         return writer.patch(f"{CATEGORIES}{moved.pk}/", {"parent": below.pk}).status_code
 
-    assert sorted(at_once(2, move)) == [200, 400]
+    assert sorted(run_at_once([move] * 2)) == [200, 400]
     assert Category.objects.filter(parent=None).count() == 1
 
 
@@ -122,7 +122,7 @@ def test_film_is_added_to_a_category_that_is_just_deleted(staff: APIClient, turn
             return staff.post("/api/v1/films/", {"title": "F", "category": category.pk}).status_code
         return staff.delete(f"{CATEGORIES}{category.pk}/").status_code
 
-    assert sorted(at_once(2, ask)) in ([201, 409], [204, 400], [204, 409])
+    assert sorted(run_at_once([ask] * 2)) in ([201, 409], [204, 400], [204, 409])
     assert Film.objects.count() == Category.objects.count()
 
 

@@ -10,8 +10,8 @@ from rest_framework.test import APIClient
 from accounts.models import User
 from catalog.films.models import Category, Comment, Film
 from counters.flush import flush_all
-from tests.catalog.films.making import make_category, make_comment, make_film
-from tests.catalog.people import client_of, make_user, post_raw
+from tests.support.films import make_category, make_comment, make_film
+from tests.support.people import client_of, make_user, post_raw
 
 pytestmark = pytest.mark.django_db
 

@@ -14,9 +14,9 @@ from accounts.models import User
 from catalog.films import generation, tasks
 from catalog.films.models import Category, Film, Generation, Kind, State
 from project.celery import app
-from tests.catalog.books.test_books import at_once
-from tests.catalog.films.making import make_category
-from tests.catalog.people import client_of, make_user
+from tests.support.concurrency import run_at_once
+from tests.support.films import make_category
+from tests.support.people import client_of, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -117,7 +117,7 @@ def test_crash_makes_nothing_twice(
 @pytest.mark.django_db(transaction=True)
 def test_two_workers_at_once_make_nothing_twice(staff: APIClient, small_batches: None) -> None:
     task = staff.post(FILMS, {"count": 100}).json()["task"]
-    at_once(3, lambda: tasks.generate(task))
+    run_at_once([lambda: tasks.generate(task)] * 3)
     assert Film.objects.count() == 100
     assert Generation.objects.get().state == State.DONE
 

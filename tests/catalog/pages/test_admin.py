@@ -9,13 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from catalog.pages.models import Content, Page, PageContent, Video
-from tests.catalog.pages.making import (
-    make_audio,
-    make_contents,
-    make_page,
-    make_text,
-    make_video,
-)
+from tests.support.pages import make_audio, make_contents, make_page, make_text, make_video
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from catalog.pages.management.commands.populate import make_pages
 from catalog.pages.models import Content, Page
-from tests.catalog.pages.making import make_audio, make_page, make_text, make_video
+from tests.support.pages import make_audio, make_page, make_text, make_video
 
 pytestmark = pytest.mark.django_db
 

@@ -8,9 +8,9 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import User
-from catalog.pages.models import Content, Page, PageContent, Text, Video
-from tests.catalog.pages.making import make_audio, make_contents, make_page, make_text, make_video
+from catalog.pages.models import Content, Page, Text, Video
 from tests.catalog.pages.quotes.models import Quote
+from tests.support.pages import make_audio, make_contents, make_page, make_text, make_video, places
 
 pytestmark = pytest.mark.django_db
 
@@ -164,20 +164,3 @@ def contents_of(page: Page) -> list[int]:
 def titles(client: Client, page: Page) -> list[str]:
     shown = client.get(f"/api/v1/pages/{page.pk}/").json()["contents"]
     return [content["title"] for content in shown]
-
-
-def places(*rows: tuple[PageContent | None, Content, int]) -> dict[str, str]:
-    """Return the part of the page's form that is about its contents."""
-    form = {
-        "places-TOTAL_FORMS": str(len(rows)),
-        "places-INITIAL_FORMS": str(sum(place is not None for place, _, _ in rows)),
-    }
-    # The rows that exist come first, as Django's formsets want it.
-    for i, (place, content, position) in enumerate(rows):
-        form |= {
-            f"places-{i}-id": str(place.pk) if place else "",
-            f"places-{i}-page": str(place.page_id) if place else "",
-            f"places-{i}-content": str(content.pk),
-            f"places-{i}-position": str(position),
-        }
-    return form

@@ -15,8 +15,8 @@ from counters.log import get_log, get_shelf
 from counters.models import Spilled
 from counters.status import status
 from eventlog.cluster import topology
-from tests.catalog.pages.making import make_contents, make_page
 from tests.cluster import RedisCluster
+from tests.support.pages import make_contents, make_page
 
 PARTITIONS, READS = 8, 5
 

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from catalog.pages.models import Content, Page, PageContent, Text, Video
-from tests.catalog.pages.making import make_page, make_text
+from tests.support.pages import make_page, make_text
 
 migration = import_module("catalog.pages.migrations.0002_demonstration")
 FIRST = "The lighthouse that stands in the sea"

@@ -6,7 +6,7 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content, PageContent
-from tests.catalog.pages.making import make_audio, make_contents, make_page, make_text, make_video
+from tests.support.pages import make_audio, make_contents, make_page, make_text, make_video
 
 pytestmark = pytest.mark.django_db
 

@@ -16,8 +16,7 @@ from catalog.pages.payload import load
 from counters import prepared
 from counters.flush import flush
 from counters.models import Stale
-from tests.catalog.pages.making import make_page, make_text, make_video
-from tests.catalog.pages.test_admin_places import places
+from tests.support.pages import make_page, make_text, make_video, places
 
 pytestmark = pytest.mark.django_db
 

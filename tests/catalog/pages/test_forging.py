@@ -7,7 +7,7 @@ from django.test import Client
 
 from catalog.pages.models import Content, Page
 from counters.flush import flush_all
-from tests.catalog.pages.making import make_contents, make_page
+from tests.support.pages import make_contents, make_page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_log")]
 

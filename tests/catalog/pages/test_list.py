@@ -7,7 +7,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages import pagination
 from catalog.pages.models import Page
-from tests.catalog.pages.making import make_contents, make_page
+from tests.support.pages import make_contents, make_page
 
 pytestmark = pytest.mark.django_db
 

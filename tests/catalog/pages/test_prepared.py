@@ -1,7 +1,6 @@
 """A page that was read once is prepared in Redis: what its readers get then, what is counted."""
 
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,28 +15,13 @@ from counters.audit import differences, repair
 from counters.flush import flush, flush_all
 from counters.models import Spilled
 from eventlog import shelf
-from tests import databases
-from tests.catalog.pages.making import make_contents, make_page, make_text
 from tests.catalog.pages.reading import Reader
-from tests.counters.test_concurrency import run_at_once
-from tests.eventlog.proxy import Fault, Proxy
+from tests.support import databases
+from tests.support.concurrency import run_at_once
+from tests.support.pages import make_contents, make_page, make_text
+from tests.support.proxy import Fault, Proxy
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def server() -> Iterator[redis.Redis]:
-    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
-        yield client
-
-
-@pytest.fixture
-def proxy(settings: Settings) -> Iterator[Proxy]:
-    """Stands between this process and Redis."""
-    with Proxy(os.environ["REDIS_URL"]) as proxy:
-        settings.EVENTLOG_TIMEOUT_SECONDS = 0.2
-        settings.EVENTLOG_URL = proxy.url
-        yield proxy
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from django.test import Client
 
 from catalog.pages.models import Content, Page, PageContent, Video
 from catalog.pages.serializers import VideoSerializer
-from tests.catalog.pages.making import make_page, make_video
+from tests.support.pages import make_page, make_video
 
 pytestmark = pytest.mark.django_db
 

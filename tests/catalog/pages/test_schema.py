@@ -11,8 +11,8 @@ from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 
 from catalog.pages.models import Content, Page
 from counters.ranking import rank_due
-from tests.catalog.pages.making import make_contents, make_page
 from tests.catalog.pages.quotes.models import Quote
+from tests.support.pages import make_contents, make_page
 
 
 @pytest.fixture(scope="module")

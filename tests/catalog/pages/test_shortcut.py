@@ -11,8 +11,8 @@ from pytest_django import Settings
 from catalog.pages.models import Page
 from catalog.pages.shortcut import Shortcut
 from counters.flush import flush_all
-from tests.catalog.pages.making import make_contents, make_page
 from tests.catalog.pages.reading import Reader
+from tests.support.pages import make_contents, make_page
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 from catalog.pages.models import Content
 from counters.flush import flush
 from counters.ranking import rank_due
-from tests.catalog.pages.making import make_audio, make_page, make_text, make_video
+from tests.support.pages import make_audio, make_page, make_text, make_video
 
 pytestmark = pytest.mark.django_db
 

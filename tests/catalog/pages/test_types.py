@@ -7,8 +7,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content
 from counters.flush import flush_all
-from tests.catalog.pages.making import make_page, make_text, make_video
 from tests.catalog.pages.quotes.models import Quote
+from tests.support.pages import make_page, make_text, make_video
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from catalog.pages.models import Content, Text
 from counters import events
 from counters.flush import flush
 from counters.log import get_log
-from tests.catalog.pages.making import make_page, make_text
+from tests.support.pages import make_page, make_text
 
 pytestmark = pytest.mark.django_db
 

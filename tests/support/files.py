@@ -6,12 +6,20 @@ import math
 import struct
 import zipfile
 from array import array
+from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
 import av
 from fpdf import FPDF
 from PIL import Image
+
+from uploads.models import File
+
+MakeFile = Callable[..., File]
+"""The fixture `make_file`."""
+Upload = Callable[..., File]
+"""The fixture `upload`."""
 
 ENGLISH = "The quick brown fox\njumps over the lazy dog.\n"
 RUSSIAN = "Съешь же ещё этих мягких\nфранцузских булок, да выпей чаю.\n"  # noqa: RUF001

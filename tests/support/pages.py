@@ -32,3 +32,20 @@ def make_text(title: str = "A text") -> Text:
 def make_contents(number: int) -> list[Content]:
     makers = (make_video, make_audio, make_text)
     return [makers[i % 3](f"Content {i}") for i in range(number)]
+
+
+def places(*rows: tuple[PageContent | None, Content, int]) -> dict[str, str]:
+    """Return the part of the page's form that is about its contents."""
+    form = {
+        "places-TOTAL_FORMS": str(len(rows)),
+        "places-INITIAL_FORMS": str(sum(place is not None for place, _, _ in rows)),
+    }
+    # The rows that exist come first, as Django's formsets want it.
+    for i, (place, content, position) in enumerate(rows):
+        form |= {
+            f"places-{i}-id": str(place.pk) if place else "",
+            f"places-{i}-page": str(place.page_id) if place else "",
+            f"places-{i}-content": str(content.pk),
+            f"places-{i}-position": str(position),
+        }
+    return form

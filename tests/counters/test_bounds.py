@@ -12,10 +12,6 @@ from pytest_django import Settings
 
 from catalog.pages.models import Page
 from counters.log import get_shelf
-from tests.counters.conftest import log as log
-from tests.counters.conftest import page as page
-from tests.counters.conftest import prefix as prefix
-from tests.counters.conftest import server as server
 from uploads.queue import get_queue
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"

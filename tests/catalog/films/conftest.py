@@ -1,1 +1,0 @@
-from tests.catalog.pages.conftest import own_log as own_log

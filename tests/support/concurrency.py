@@ -1,0 +1,46 @@
+"""Several things at once, in threads of their own."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+
+def run_at_once(jobs: Iterable[Callable[[], Any]]) -> list[Any]:
+    """Run each job in a thread with a database connection of its own; return their results.
+
+    Raises what a job raised, and TimeoutError after 60 s.
+    """
+
+    def run(job: Callable[[], Any]) -> Any:
+        try:
+            return job()
+        finally:
+            connection.close()
+
+    jobs = list(jobs)
+    with ThreadPoolExecutor(len(jobs)) as threads:
+        return [done.result(timeout=60) for done in [threads.submit(run, job) for job in jobs]]
+
+
+@contextmanager
+def meanwhile(run: Callable[[], None]) -> Iterator[None]:
+    """Run something in another thread beside the body, and wait for its end."""
+    errors: list[BaseException] = []
+
+    def caught() -> None:
+        try:
+            run()
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=caught)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+    assert not errors, errors

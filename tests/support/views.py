@@ -1,0 +1,21 @@
+"""Views for the tests of counting: their times, and how they get into the log."""
+
+from collections.abc import Callable
+
+from counters import events
+from counters.workers import Workers
+from eventlog import Log
+
+AT = 1_763_683_200_000  # 2025-11-21 00:00 UTC, in ms
+HOUR = 3_600_000
+
+Counts = Callable[[], list[int]]
+"""The fixture `counts`: the counters of the page's contents."""
+Answering = Callable[[Workers], None]
+"""The fixture `answering`: decides which workers answer."""
+
+
+def store_views(log: Log, *views: tuple[int, list[int]], partition: int = 0) -> None:
+    """Append one view per (time in ms, ids of contents)."""
+    for at, ids in views:
+        log.append(partition, events.encode({"pages.content": ids}), at)
