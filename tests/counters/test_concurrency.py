@@ -1,7 +1,5 @@
 """Several of everything at once, on connections of their own."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,7 +14,9 @@ from counters.audit import differences
 from counters.flush import flush, flush_all
 from counters.models import Adjustment, Rollup
 from counters.record import record
+from tests.support import processes
 from tests.support.concurrency import run_at_once
+from tests.support.processes import manage
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,15 +96,10 @@ def test_flush_commands_at_once(
     for _ in range(200):
         record(page, contents)
 
-    command = [sys.executable, "manage.py", "counters", "flush"]
-    running = [
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    outputs = [process.communicate(timeout=60)[0] for process in running]
+    flushes = run_at_once([partial(processes.run, environment, manage, "counters", "flush")] * 3)
 
-    assert [process.returncode for process in running] == [0, 0, 0]
-    assert sum(int(output.split()[0]) for output in outputs) == 200
+    assert [flush.returncode for flush in flushes] == [0, 0, 0]
+    assert sum(int(flush.stdout.split()[0]) for flush in flushes) == 200
     assert counts() == [200, 200, 200]
 
 

@@ -1,8 +1,6 @@
 """Real processes that die at every step of the way of a view, and what is left behind."""
 
 import signal
-import subprocess
-import sys
 from urllib.parse import quote
 
 import psutil
@@ -15,32 +13,18 @@ from counters.flush import flush, flush_all
 from counters.models import Batch
 from counters.record import record
 from eventlog.failpoints import ENVIRONMENT
+from tests.support import processes
 from tests.support.failpoints import FLUSH, RECORD
+from tests.support.processes import manage
 from tests.support.views import Counts
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-READ = """
-import django, sys
-django.setup()
-from catalog.pages.models import Page
-from counters.record import record
-page = Page.objects.get(pk=sys.argv[1])
-record(page, [place.content for place in page.places.all()])
-"""
 
-
-def die(
-    environment: dict[str, str], failpoint: str, *command: str
-) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, *command],
-        env={**environment, ENVIRONMENT: failpoint, "PYTHONPATH": "."},
-        check=False,
-        timeout=60,
-        text=True,
-    )
+def read_page(pk: int) -> None:
+    page = Page.objects.get(pk=pk)
+    record(page, [place.content for place in page.places.all()])
 
 
 @pytest.mark.parametrize(("failpoint", "committed"), FLUSH.items())
@@ -55,7 +39,7 @@ def test_a_flush_that_is_killed_counts_once(
     for _ in range(10):
         record(page, contents)
 
-    died = die(environment, failpoint, "manage.py", "counters", "flush")
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
 
     assert died.returncode == -signal.SIGKILL
     assert counts() == [10 * committed] * 3
@@ -79,7 +63,7 @@ def test_a_writer_that_is_killed_is_counted_at_most_once(
     if store == "spill":
         environment["REDIS_URL"] = "redis://127.0.0.1:1"
 
-    died = die(environment, failpoint, "-c", READ, str(page.pk))
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, read_page, page.pk)
 
     assert died.returncode == -signal.SIGKILL
     record(page, contents)
@@ -103,19 +87,16 @@ def test_a_flush_that_is_stopped_does_not_hold_its_claim_for_ever(
     record(page, contents)
     environment.pop("POSTGRES_HOST", None)
     environment["DATABASE_URL"] = database_url("-c idle_in_transaction_session_timeout=500ms")
-    stopped = subprocess.Popen(
-        [sys.executable, "manage.py", "counters", "flush"],
-        env={**environment, ENVIRONMENT: "before_commit:STOP", "PYTHONPATH": "."},
-        stderr=subprocess.DEVNULL,
-    )
+    stopping = {**environment, ENVIRONMENT: "before_commit:STOP"}
+    stopped = processes.start(stopping, manage, "counters", "flush")
     try:
         wait_until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED, 60)
         wait_until(lambda: flush().batch, 30)
         assert counts() == [1, 1, 1]
     finally:
-        stopped.send_signal(signal.SIGCONT)
-        stopped.wait(60)
+        psutil.Process(stopped.pid).resume()
+        stopped.join(60)
 
-    assert stopped.returncode != 0
+    assert stopped.exitcode
     assert counts() == [1, 1, 1]
     assert not list(differences())

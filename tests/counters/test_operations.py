@@ -1,8 +1,5 @@
 """What docs/operations.md tells operators to do, done with the commands that it names."""
 
-import subprocess
-import sys
-
 import pytest
 from django.contrib.contenttypes.models import ContentType
 from django.db.models.deletion import ProtectedError
@@ -16,19 +13,14 @@ from counters.invariants import broken_batches
 from counters.models import Batch, Rollup, SetAside
 from counters.record import record
 from eventlog import Log
+from tests.support import processes
 from tests.support.views import AT, Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def manage(environment: dict[str, str], *arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = processes.run(environment, processes.manage, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -1,8 +1,7 @@
 """Real processes that die at every step of the way of a file, and what becomes of it."""
 
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,38 +12,28 @@ from pytest_django import Settings
 from eventlog import RedisQueue
 from eventlog.failpoints import ENVIRONMENT
 from tests.support import files as making
+from tests.support import processes
 from tests.support.failpoints import GIVEN_UP, INTAKE, WORK
 from tests.support.files import MakeFile
 from uploads import orphans
+from uploads.intake import take
 from uploads.models import File, Kind, Status
 from uploads.outbox import publish, publish_due
+from uploads.receiving import Received
 from uploads.work import work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-RUN = """
-import django, sys
-django.setup()
-from uploads.intake import take
-from uploads.receiving import Received
-from uploads.work import work
-if sys.argv[1] == "work":
-    work()
-else:
+
+def take_picture() -> None:
     received = Received("a.png")
-    received.append(bytes.fromhex(sys.argv[2]))
+    received.append(making.png())
     received.finish()
     take(received, None)
-"""
 
 
-def die(environment: dict[str, str], failpoint: str, *what: str) -> None:
-    died = subprocess.run(
-        [sys.executable, "-c", RUN, *what],
-        env={**environment, ENVIRONMENT: failpoint},
-        check=False,
-        timeout=60,
-    )
+def die(environment: dict[str, str], failpoint: str, job: Callable[[], object]) -> None:
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, job)
     assert died.returncode == -signal.SIGKILL
 
 
@@ -78,7 +67,7 @@ def test_a_file_whose_worker_is_killed_is_processed_once(
     status, waits, attempts = WORK[failpoint]
     publish(picture)
 
-    die(environment, failpoint, "work")
+    die(environment, failpoint, work)
 
     picture.refresh_from_db()
     assert picture.status == status
@@ -108,7 +97,7 @@ def test_a_file_whose_upload_is_killed_is_processed_once_or_gone(
 ) -> None:
     is_kept, entries = INTAKE[failpoint]
 
-    die(environment, failpoint, "take", making.png().hex())
+    die(environment, failpoint, take_picture)
 
     assert (File.objects.count(), queue.length()) == (is_kept, entries)
     make_due()
@@ -134,7 +123,7 @@ def test_a_file_that_was_given_up_before_its_worker_died_is_one_dead_letter(
     media.rename(media.with_name("unmounted"))
     publish(picture)
 
-    die({**environment, "UPLOADS_ATTEMPTS": "1"}, failpoint, "work")
+    die({**environment, "UPLOADS_ATTEMPTS": "1"}, failpoint, work)
 
     picture.refresh_from_db()
     assert picture.status == Status.FAILED

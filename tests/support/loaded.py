@@ -1,0 +1,8 @@
+"""What processes of `tests.support.processes` have loaded when they begin."""
+
+import django
+import pytest  # noqa: F401  # jobs stand in modules of tests
+
+import project.celery  # noqa: F401
+
+django.setup()
