@@ -1,23 +1,20 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 from uuid import uuid4
 
 import pytest
 import redis
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
-from django.core import serializers
 from django.db import connection
-from django.db.models.signals import post_migrate
 from django.utils import translation
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
 from tests.cluster import RedisCluster
 from tests.stores import temporary_directory
 from tests.support.proxy import Proxy
+from tests.support.tables import emptied_quickly
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -31,20 +28,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """Keep the entries of beat, which migrations make, for tests after one that empties tables."""
-    with django_db_blocker.unblock():
-        schedules = [*IntervalSchedule.objects.all(), *CrontabSchedule.objects.all()]
-        kept = serializers.serialize("python", [*schedules, *PeriodicTask.objects.all()])
-
-    def restore(**kwargs: Any) -> None:
-        if not PeriodicTask.objects.exists():
-            for entry in serializers.deserialize("python", kept):
-                entry.save()
-
-    # Sent by the command that empties the tables, too.
-    beat = apps.get_app_config("django_celery_beat")
-    post_migrate.connect(restore, sender=beat, weak=False)
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    with ExitStack() as stack:
+        with django_db_blocker.unblock():
+            stack.enter_context(emptied_quickly())
+        yield
 
 
 @pytest.fixture
