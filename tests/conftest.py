@@ -1,6 +1,8 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -16,15 +18,33 @@ from tests.stores import temporary_directory
 from tests.support.proxy import Proxy
 from tests.support.tables import emptied_quickly
 
+SLOWEST = ("standalone", "live", "browser", "wheel", "faults")
+"""Rooms of tests that start processes of their own and wait for them."""
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, on another database, what is about PostgreSQL itself. The longest come first."""
+    """Leave out, on another database, what is about PostgreSQL itself, and order the files."""
     if connection.vendor != "postgresql":
         left_out = [item for item in items if item.get_closest_marker("postgres")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in set(left_out)]
-    # Then no process is left alone with them, while the others have nothing to do any more.
-    items.sort(key=lambda item: item.path.parent.name not in ("live", "standalone", "browser"))
+    with_database = {item.path for item in items if uses_database(item)}
+    items.sort(key=lambda item: turn(item.path, with_database))
+
+
+def uses_database(item: Any) -> bool:
+    return "db" in item.fixturenames or item.get_closest_marker("django_db") is not None
+
+
+def turn(path: Path, with_database: set[Path]) -> int:
+    """Return when the tests of a file have their turn.
+
+    What needs no database comes first: it tells within seconds that something simple is broken.
+    Then the slowest: no process is left alone with them while the others have nothing to do.
+    """
+    if path.parent.name in SLOWEST:
+        return 1
+    return 2 if path in with_database else 0
 
 
 @pytest.fixture(scope="session")
