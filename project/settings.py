@@ -10,7 +10,7 @@ from counters.conf import Conf
 from project import published
 from project.environment import DATA_DIR, env, positive
 from project.stores import REDIS_URL, broker_url, bucket_origins, database, redis_server, storage
-from standalone.configuration import ROOT
+from standalone.configuration import MEDIA, ROOT
 
 BASE_DIR: Path = ROOT
 
@@ -119,7 +119,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
 WHITENOISE_USE_FINDERS = True  # served from the packages: there is nothing to collect
 
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / "media")))
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / MEDIA)))
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
