@@ -22,10 +22,10 @@ COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--annotation-style line
 
-.PHONY: help install run test lint format requirements clean bench load faults loss wheel
+.PHONY: help install run test lint format requirements clean bench load faults loss wheel vulnerabilities
 
 help: ## Show every command with a line on it
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) ## Install everything into .venv
 
@@ -101,6 +101,10 @@ requirements: $(INSTALLED) ## Compile requirements/ from pyproject.toml, and the
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/base.txt
 	$(subst pyproject.toml,loadtest/peers/requirements.in,$(COMPILE)) \
 		--output-file loadtest/peers/requirements.txt $(ARGS)
+
+# .ci/vulnerabilities.py exits with 1 for a finding, 3 when it could not look.
+vulnerabilities: $(INSTALLED) ## Look for known vulnerabilities in what requirements/ pins; needs the internet
+	@$(BIN)/python .ci/vulnerabilities.py $(ARGS)
 
 clean: ## Remove .venv and every cache; the data of `make run` (.data) stays
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -7,9 +7,10 @@ from environs import validate
 from environs.exceptions import EnvError
 
 from counters.conf import Conf
+from project import published
 from project.environment import DATA_DIR, env, positive
 from project.stores import REDIS_URL, broker_url, bucket_origins, database, redis_server, storage
-from standalone.configuration import ROOT
+from standalone.configuration import MEDIA, ROOT
 
 BASE_DIR: Path = ROOT
 
@@ -17,8 +18,8 @@ BASE_DIR: Path = ROOT
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
 SECRET_KEY = env.str("DJANGO_SECRET_KEY", validate=validate.Length(min=32))
-if SECRET_KEY.startswith("for-development-only") and not DEBUG:
-    raise EnvError('Environment variable "DJANGO_SECRET_KEY" invalid: it is the published one.')
+if not DEBUG:
+    published.refuse()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
@@ -33,6 +34,8 @@ SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
+DEFAULT_EXCEPTION_REPORTER = "project.reports.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project.reports.Filter"
 
 # --- Application ----------------------------------------------------------------------------------
 
@@ -62,6 +65,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.py
+    "project.hosts.Hosts",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "project.policy.Policy",
@@ -115,7 +119,7 @@ STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
 WHITENOISE_USE_FINDERS = True  # served from the packages: there is nothing to collect
 
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / "media")))
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / MEDIA)))
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [

@@ -18,6 +18,7 @@ def main() -> int:
     try:
         wanted = configuration.read(os.environ)
         with configuration.only_user(wanted.data_dir):
+            os.umask(0o077)  # uploaded files are seen by the service alone, which shows them
             roster = Roster(wanted.data_dir)
             for name in roster.end_leftovers():
                 console.say("footfall", f"ended the {name} that an earlier run left behind")

@@ -7,6 +7,8 @@ second shell (`manage.py counters audit`) finds the same stores with no variable
 import secrets
 from pathlib import Path
 
+from standalone import places
+
 DATABASE_URL = "database-url"
 REDIS_URL = "redis-url"
 SECRET_KEY = "secret-key"  # noqa: S105  (the name of a file)
@@ -34,12 +36,7 @@ def ensure_secret_key(data_dir: Path) -> str:
 
 def remember(data_dir: Path, name: str, value: str) -> str:
     """Write `value` into the file `name`, readable by its owner alone, and return it."""
-    path = data_dir / name
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600)
-    fresh.write_text(value + "\n")
-    fresh.replace(path)  # a reader in another shell sees the old value or the new one
+    places.write_private(data_dir / name, value + "\n")
     return value
 
 

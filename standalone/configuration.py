@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+MEDIA = "media"  # uploaded files, unless MEDIA_ROOT says where
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -65,8 +66,14 @@ def check_port(configuration: Configuration) -> None:
 def only_user(data_dir: Path) -> Iterator[None]:
     """Hold `data_dir` for this process; raise `ConfigurationError` when another one does."""
     try:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        lock = (data_dir / "lock").open("a+")
+        if not data_dir.exists():
+            # The user of PostgreSQL passes through root's; each thing in it is closed by itself.
+            data_dir.parent.mkdir(parents=True, exist_ok=True)
+            data_dir.mkdir(mode=0o700 if os.geteuid() else 0o711)
+        lock = os.fdopen(os.open(data_dir / "lock", os.O_RDWR | os.O_APPEND | os.O_CREAT), "a+")
+        for path in (data_dir / "lock", data_dir / MEDIA):
+            if path.exists():  # from before, it may be open
+                path.chmod(0o700 if path.is_dir() else 0o600)
     except OSError as error:
         raise ConfigurationError(f"DATA_DIR {data_dir} cannot be used: {error}") from error
     with lock:

@@ -13,6 +13,8 @@ from typing import TypedDict
 
 import psutil
 
+from standalone import places
+
 PATIENCE = 10.0  # seconds that leftovers get to stop by themselves
 
 
@@ -81,9 +83,7 @@ class Roster:
         return entries
 
     def _write(self) -> None:
-        fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps(list(self.entries.values()), indent=1))
-        fresh.replace(self.path)
+        places.write_private(self.path, json.dumps(list(self.entries.values()), indent=1))
 
 
 def _signal(process: psutil.Process, number: int) -> None:

@@ -43,6 +43,14 @@ class Program:
         }
 
 
+def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what a store needs of `environment`; keys and passwords are for the service alone."""
+    kept = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "DATA_DIR", "LD_LIBRARY_PATH", "LD_PRELOAD"}
+    return {
+        name: value for name, value in environment.items() if name in kept or name.startswith("LC_")
+    }
+
+
 def user_options(uid: int | None) -> dict[str, Any]:
     """Return the `subprocess` arguments that run a process as user `uid`, and no group of ours."""
     if uid is None:

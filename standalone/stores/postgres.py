@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -12,12 +13,13 @@ from urllib.parse import quote
 
 import psutil
 
-from standalone import places
-from standalone.program import Program, user_options
+from standalone import account, places
+from standalone.program import Program, user_options, without_secrets
 from standalone.stores.base import Store, StoreError, package_directory
 
 DATABASE = "footfall"
 SUPERUSER = "postgres"
+MAP = "footfall"  # of users of the machine to the one of the database
 PORT = 5432  # no TCP port: part of the socket's name
 # Its start and its stop, and what they do to its clients. LOG is a level of its own, above ERROR.
 NOISE = re.compile(
@@ -27,9 +29,10 @@ NOISE = re.compile(
 
 
 class Postgres(Store):
-    """PostgreSQL with an empty UTF-8 database `footfall`, whose only user needs no password.
+    """PostgreSQL with an empty UTF-8 database `footfall`.
 
-    As root it runs as the owner of its directory, or as nobody, because it refuses root.
+    Its only user has no password: the kernel tells who connects (`peer`), and that must be who runs
+    the server, or started it. As root it runs as a system user of its own, because it refuses root.
     """
 
     name = "postgres"
@@ -53,13 +56,17 @@ class Postgres(Store):
         self.uid: int | None = None
 
     def prepare(self) -> None:
-        self.uid = places.unprivileged_uid(self.directory)
+        try:
+            self.uid = places.unprivileged_uid(self.directory)
+        except account.AccountError as error:
+            raise StoreError(str(error)) from error
         self.directory = places.own_directory(self.directory, self.uid)
         self.data = self.directory / "data"
         self.sockets = places.socket_directory(self.directory, f".s.PGSQL.{PORT}", self.uid)
         self.binaries = self._reachable_binaries()
         if not self.data.exists():
             self._initialise()
+        self._let_in()
         self._forget_stale_pid()
 
     def program(self) -> Program:
@@ -69,7 +76,7 @@ class Postgres(Store):
             name=self.name,
             command=[str(self.binaries / "postgres"), "-D", str(self.data), *options],
             directory=self.directory,
-            environment=_without_libpq(os.environ),
+            environment=without_secrets(os.environ),
             stop_signal=signal.SIGINT,  # "fast": ends the sessions; SIGTERM would wait for them
             patience=20.0,
             uid=self.uid,
@@ -100,13 +107,15 @@ class Postgres(Store):
             for name in (installed.name, f"{installed.name}.libs"):
                 unneeded = shutil.ignore_patterns("*.a", "include", "pginstall")
                 shutil.copytree(installed.with_name(name), fresh / name, ignore=unneeded)
+            for path in (fresh, *fresh.rglob("*")):  # readable, whatever the umask
+                os.chown(path, self.uid, -1, follow_symlinks=False)
             fresh.rename(copy)
         return copy / inside
 
     def _initialise(self) -> None:
         fresh = self.directory / "data.new"  # renamed at the end: half a database is never used
         shutil.rmtree(fresh, ignore_errors=True)
-        self._run("initdb", "-D", str(fresh), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8",
+        self._run("initdb", "-D", str(fresh), "-U", SUPERUSER, "--auth=peer", "--encoding=UTF8",
                   "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
                   "--no-instructions", "--no-sync")  # fmt: skip
         self._run("postgres", "--single", "-D", str(fresh), "--log_min_messages=error", SUPERUSER,
@@ -115,11 +124,24 @@ class Postgres(Store):
             os.sync()  # once, instead of initdb's file by file
         fresh.rename(self.data)
 
+    def _let_in(self) -> None:
+        """Say who may connect, also in a directory from when that was everybody (`trust`)."""
+        uids = {os.geteuid(), os.geteuid() if self.uid is None else self.uid}
+        users = sorted(pwd.getpwuid(uid).pw_name for uid in uids)
+        self._configure("pg_ident.conf", *(f'{MAP} "{user}" {SUPERUSER}' for user in users))
+        self._configure("pg_hba.conf", f"local all all peer map={MAP}")
+
+    def _configure(self, name: str, *lines: str) -> None:
+        path = self.data / name
+        places.write_private(path, "".join(f"{line}\n" for line in lines))
+        if self.uid is not None:
+            os.chown(path, self.uid, pwd.getpwuid(self.uid).pw_gid, follow_symlinks=False)
+
     def _run(self, binary: str, *arguments: str, text: str = "") -> None:
         done = subprocess.run(
             [str(self.binaries / binary), *arguments],
             input=text, text=True, check=False, cwd=self.directory,
-            env=_without_libpq(os.environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=without_secrets(os.environ), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             **user_options(self.uid),
         )  # fmt: skip
         if done.returncode:
@@ -136,8 +158,3 @@ class Postgres(Store):
             alive = False
         if not alive:
             pid_file.unlink()
-
-
-def _without_libpq(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return `environment` without PGPORT and its like: the server reads them too."""
-    return {name: value for name, value in environment.items() if not name.startswith("PG")}

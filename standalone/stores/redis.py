@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from standalone import places
-from standalone.program import Program
+from standalone.program import Program, without_secrets
 from standalone.stores.base import Store, package_directory
 
 SOCKET = "redis.sock"
@@ -55,7 +55,7 @@ class Redis(Store):
             name=self.name,
             command=[str(_redis_binary()), *options],
             directory=self.directory,
-            environment=os.environ,
+            environment=without_secrets(os.environ),
             patience=20.0,
             noise=re.compile(r".*(Memory overcommit must|signal-handler|ready to exit, bye)"),
         )

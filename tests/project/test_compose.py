@@ -1,6 +1,8 @@
 """What the containers may do, as docker-compose.yml says it."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,23 @@ from project import stores
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 SCALED: dict[str, Any] = yaml.safe_load((ROOT / "compose/scale.yml").read_text())["services"]
+FILES = [ROOT / "docker-compose.yml", *sorted((ROOT / "compose").glob("*.yml"))]
 STORES = ("db", "redis")
+MADE = {
+    f"/secrets/{name}"
+    for name in ("django_secret_key", "postgres_password", "redis_password", "flower_password")
+} | {"/tmp"}  # noqa: S108
+SAID_BY_THE_SHELL = re.compile(
+    r"\[ -n \"|printf |^export |^\s*(REDISCLI_AUTH|CMD-SHELL REDISCLI_AUTH)=|alter |quoted="
+)
 # What is written, beside the volumes of the stores: temporary files, uploads, PostgreSQL's socket.
 WRITABLE = {"/tmp", "/media/footfall", "/run/postgresql", "/var/lib/postgresql/data", "/data"}  # noqa: S108
 EVERY = pytest.mark.parametrize("name", SERVICES)
+
+
+def services(file: Path) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(file.read_text())["services"]
+    return found
 
 
 def user_of(service: dict[str, Any]) -> str:
@@ -42,9 +57,13 @@ def test_a_container_writes_only_where_it_must(name: str) -> None:
     service = SERVICES[name]
     assert service["read_only"] is True
     mounted = [*service.get("volumes", []), *service["tmpfs"]]
-    places = [next(part for part in one.split(":") if part.startswith("/")) for one in mounted]
-    assert set(places) <= WRITABLE
+    writable = {place(one) for one in mounted if not one.endswith(":ro")}
+    assert writable <= (MADE if name == "secrets" else WRITABLE)
     assert not any("docker.sock" in one or one.startswith(("/var/run:", ".")) for one in mounted)
+
+
+def place(mounted: str) -> str:
+    return next(part for part in mounted.split(":") if part.startswith("/"))
 
 
 @pytest.mark.parametrize("name", STORES)
@@ -55,16 +74,92 @@ def test_a_store_is_not_published_and_wants_a_password(name: str) -> None:
     if name == "redis":
         assert "requirepass" in store["command"][-1]
     else:
-        assert store["environment"]["POSTGRES_PASSWORD"]
+        assert "ALTER ROLE" in store["entrypoint"][2]  # whichever it had before
         assert "POSTGRES_HOST_AUTH_METHOD" not in store["environment"]
 
 
-def test_every_password_comes_from_the_environment() -> None:
-    for service in SERVICES.values():
-        for name, value in (service.get("environment") or {}).items():
-            if any(word in name for word in ("PASSWORD", "SECRET", "AUTH", "KEY")):
-                assert str(value).startswith("${"), name
-    assert "${REDIS_PASSWORD:-" in SERVICES["runserver"]["environment"]["REDIS_URL"]
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_password_is_in_a_compose_file(file: Path) -> None:
+    """It comes from `.env`, or else from a file that is made at the first start."""
+    for service in services(file).values():
+        variables = service.get("environment") or {}
+        secret = {name for name in variables if re.search("PASSWORD|SECRET|AUTH|KEY", name)}
+        # Of the administrator and of the bucket none is made: they are known elsewhere.
+        for name in {name for name in secret if not name.startswith(("DJANGO_SUPER", "S3_"))}:
+            if name.endswith("_FILE"):
+                assert re.fullmatch(r"/secrets/\w+/value", variables[name])
+            else:
+                assert re.fullmatch(r"\$\{\w+:-\}", str(variables[name])), name
+                assert f"{name}_FILE" in variables or f"/secrets/{name.lower()}" in str(service)
+        assert not re.search(r"://[^/@]*:[^/@]*@", re.sub(r"\$\{[^}]*\}", "", str(variables)))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+def test_no_password_is_on_a_command_line(file: Path) -> None:
+    """A list of processes shows those; not what a shell says by itself (`printf`, variables)."""
+    for name, service in services(file).items():
+        check = service.get("healthcheck", {}).get("test", "")
+        for part in (service.get("command", ""), service.get("entrypoint", ""), check):
+            script = " ".join(part) if isinstance(part, list) else part
+            for word in re.findall(r"\S*\$\$\{?\w*(?:PASSWORD|SECRET|KEY|quoted)\S*", script):
+                line = next(line for line in script.splitlines() if word in line)
+                assert SAID_BY_THE_SHELL.search(line), (name, line)
+
+
+@EVERY
+def test_a_container_sees_the_secrets_that_it_needs_and_no_other(name: str) -> None:
+    service = SERVICES[name]
+    seen = {one.split(":")[0] for one in service.get("volumes", []) if "/secrets/" in one}
+    own = {"db": {"postgres_password"}, "redis": {"redis_password"}, "mail": set()}
+    application = {"django_secret_key", "postgres_password", "redis_password"}
+    if name in {"secrets", "flower"}:
+        assert seen == application | {"flower_password"}
+    else:
+        assert seen == own.get(name, application)
+    if name != "secrets":
+        assert all(one.endswith(":ro") for one in service.get("volumes", []) if "/secrets/" in one)
+
+
+def test_every_place_of_a_secret_belongs_to_its_maker() -> None:
+    """A volume takes its owner from the image."""
+    dockerfile = (ROOT / "compose/Dockerfile").read_text()
+    owned = set(re.findall(r"/secrets/\w+", dockerfile))
+    made = {
+        place(one) for file in FILES for one in services(file).get("secrets", {}).get("volumes", [])
+    }
+    assert made == owned
+
+
+def test_debug_mode_is_off_unless_it_is_asked_for() -> None:
+    assert SERVICES["runserver"]["environment"]["DJANGO_DEBUG"] == "${DJANGO_DEBUG:-false}"
+    example = (ROOT / ".env.example").read_text()
+    assert not re.search(r"^(DJANGO_DEBUG=true|\w*PASSWORD=.)", example, re.M)
+
+
+def test_a_secret_is_made_once_and_is_long(tmp_path: Path) -> None:
+    def make() -> list[str]:
+        command = [sys.executable, "compose/keep_secrets.py", *map(str, folders)]
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        return [(folder / "value").read_text() for folder in folders]
+
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+
+    first, second = make()
+
+    assert len(first) == len(second) == 64
+    assert first != second
+    assert re.fullmatch(r"[\w-]+", first, re.A)  # nothing that an address or a shell would change
+    assert make() == [first, second]
+    assert (folders[0] / "value").stat().st_mode & 0o777 == 0o444
+
+
+def test_flower_and_grafana_want_a_password() -> None:
+    assert "FLOWER_BASIC_AUTH=" in SERVICES["flower"]["command"][-1]
+    grafana = services(ROOT / "compose/monitoring.yml")["grafana"]
+    assert "GF_SECURITY_ADMIN_PASSWORD=" in grafana["entrypoint"][2]
+    assert "GF_AUTH_ANONYMOUS_ENABLED" not in grafana["environment"]
 
 
 def test_only_the_service_itself_is_published_to_all() -> None:

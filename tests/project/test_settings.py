@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,6 +55,90 @@ def test_what_is_wrong_is_named(name: str, value: str) -> None:
 
     assert done.returncode != 0
     assert f'"{name}" invalid' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+PUBLISHED = [
+    ({"DATABASE_URL": "postgres://footfall:footfall@db/footfall"}, "DATABASE_URL"),
+    (
+        {"DATABASE_URL": "mysql://footfall@db/n", "DATABASE_PASSWORD": "footfall"},
+        "DATABASE_PASSWORD",
+    ),
+    ({"REDIS_URL": "redis://:footfall@redis:6379/0"}, "REDIS_URL"),
+    ({"REDIS_PASSWORD": "footfall"}, "REDIS_PASSWORD"),
+    ({"CACHE_URL": "redis://:footfall@redis:6379/1"}, "CACHE_URL"),
+    ({"CELERY_BROKER_URL": "redis://:footfall@redis:6379/1"}, "CELERY_BROKER_URL"),
+    (
+        {
+            "POSTGRES_HOST": "db",
+            "POSTGRES_DB": "footfall",
+            "POSTGRES_USER": "footfall",
+            "POSTGRES_PASSWORD": "footfall",
+        },
+        "POSTGRES_PASSWORD",
+    ),
+]
+
+
+@pytest.mark.parametrize(("variables", "name"), PUBLISHED)
+def test_a_published_password_is_for_debug_mode_alone(variables: dict[str, str], name: str) -> None:
+    done = start(PRODUCTION | variables)
+
+    assert done.returncode != 0
+    assert f'"{name}" invalid: its password is the published one' in done.stderr
+    assert "leave it out of .env" in done.stderr  # what to do is said
+    assert "Traceback" not in done.stderr
+
+    assert "published" not in start(PRODUCTION | variables | {"DJANGO_DEBUG": "true"}).stderr
+
+
+def shown(environment: dict[str, str], expression: str) -> str:
+    """Return what an expression of the settings `s` is in that environment."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"from django.conf import settings as s; print({expression})"],
+        cwd=ROOT,
+        env=environment | {"DJANGO_SETTINGS_MODULE": "project.settings"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.strip()
+
+
+def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    names = ("DJANGO_SECRET_KEY", "POSTGRES_PASSWORD", "REDIS_PASSWORD")
+    for name in names:
+        (tmp_path / name).write_text(f"the/{name}@ of 32 characters or more\n")
+    files = {f"{name}_FILE": str(tmp_path / name) for name in names}
+    database = {"POSTGRES_HOST": "db", "POSTGRES_DB": "n", "POSTGRES_USER": "u"}
+    environment = PRODUCTION | files | database | dict.fromkeys(names, "")
+
+    found = shown(
+        environment,
+        "[s.SECRET_KEY, s.DATABASES['default']['PASSWORD'], s.CELERY_BROKER_URL, s.EVENTLOG_URL]",
+    )
+
+    redis = "redis://:the%2FREDIS_PASSWORD%40%20of%2032%20characters%20or%20more@redis.example/0"
+    key, password = (f"the/{name}@ of 32 characters or more" for name in names[:2])
+    assert found == str([key, password, redis, redis])
+    # What is in the variable itself comes first.
+    assert shown(environment | {"REDIS_PASSWORD": "own"}, "s.EVENTLOG_URL") == (
+        "redis://:own@redis.example/0"
+    )
+
+
+def test_the_password_of_a_database_may_stand_beside_its_address() -> None:
+    url = {"DATABASE_URL": "mysql://u@db:3306/n", "DATABASE_PASSWORD": "p@ss/w:rd"}
+
+    assert shown(PRODUCTION | url, "s.DATABASES['default']['PASSWORD']") == "p@ss/w:rd"
+    assert shown(PRODUCTION | url, "s.DATABASES['default']['HOST']") == "db"
+
+
+def test_a_file_that_cannot_be_read_is_named() -> None:
+    done = start(PRODUCTION | {"DJANGO_SECRET_KEY": "", "DJANGO_SECRET_KEY_FILE": "/nowhere"})
+
+    assert done.returncode != 0
+    assert '"DJANGO_SECRET_KEY_FILE" invalid' in done.stderr
     assert "Traceback" not in done.stderr
 
 

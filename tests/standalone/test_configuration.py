@@ -1,3 +1,4 @@
+import os
 import socket
 import subprocess
 import sys
@@ -63,6 +64,21 @@ def test_a_data_directory_has_one_user_at_a_time(tmp_path: Path) -> None:
 
     with configuration.only_user(tmp_path):
         pass
+
+
+def test_a_data_directory_that_is_made_is_closed_to_others(tmp_path: Path) -> None:
+    with configuration.only_user(tmp_path / "new"):
+        assert (tmp_path / "new").stat().st_mode & 0o077 == (0 if os.geteuid() else 0o011)
+        assert (tmp_path / "new" / "lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_what_was_open_in_a_data_directory_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "media").mkdir(mode=0o755)
+    (tmp_path / "lock").touch(mode=0o644)
+
+    with configuration.only_user(tmp_path):
+        assert (tmp_path / "media").stat().st_mode & 0o777 == 0o700
+        assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:

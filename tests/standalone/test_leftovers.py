@@ -39,6 +39,7 @@ def sleeper(stack: ExitStack, data_dir: Path, code: str = "") -> "subprocess.Pop
 def test_what_an_earlier_run_left_is_ended(tmp_path: Path, stack: ExitStack) -> None:
     process = sleeper(stack, tmp_path)
     Roster(tmp_path).add("web", process.pid, signal.SIGINT)
+    assert (tmp_path / "processes.json").stat().st_mode & 0o777 == 0o600
 
     assert Roster(tmp_path).end_leftovers() == ["web"]
 

@@ -119,6 +119,10 @@ def test_the_service_serves_heals_starts_again_and_stops(
     assert copy.get("/healthz")[0] == 200
     assert json.loads(copy.get("/api/v1/pages/")[1])["count"] >= 5
     assert "Administrator admin, password " in copy.output
+    # Nothing that it keeps is another user's to read: no key, no file, no socket.
+    kept = {path.name: path.stat().st_mode & 0o077 for path in copy.data_dir.iterdir()}
+    assert {name for name, others in kept.items() if others} == {"output"}
+    assert {"secret-key", "database-url", "processes.json", "postgres", "redis"} <= set(kept)
 
     second = Copy(copy.data_dir, free_port)
     assert second.process.wait(20) == 2

@@ -1,6 +1,8 @@
 import os
 import pwd
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 import redis
 from environs import Env
 
-from standalone import places
+from standalone import account, places
 from standalone.stores import Postgres, Redis, Store, StoreError
+from standalone.stores.postgres import PORT
 from tests.stores import NOT_DURABLE
 from tests.support.waiting import wait_until
 
@@ -192,13 +195,144 @@ def test_a_deep_data_directory_has_short_sockets(kind: type[Store], data_dir: Pa
 
 
 @as_root
-def test_as_root_postgres_runs_as_nobody(postgres: Postgres) -> None:
+def test_as_root_postgres_runs_as_a_user_of_its_own(postgres: Postgres) -> None:
     begin(postgres)
 
-    nobody = pwd.getpwnam("nobody").pw_uid
     assert postgres.process
-    assert Path(f"/proc/{postgres.process.pid}").stat().st_uid == nobody
-    assert postgres.data.stat().st_uid == nobody
+    uid = Path(f"/proc/{postgres.process.pid}").stat().st_uid
+    assert pwd.getpwuid(uid).pw_name == account.NAME
+    assert postgres.data.stat().st_uid == uid
+
+
+def as_nobody(code: str, argument: object) -> str:
+    """Return what Python code prints as another user, which may not be able to start Python."""
+    become = "import os, psycopg2, sys; os.setgroups([]); os.setgid(65534); os.setuid(65534)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"{become}; {code}", str(argument)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+CONNECT = "psycopg2.connect(sys.argv[1]); print('connected')"
+READ = "print(os.listdir(sys.argv[1]))"
+
+
+@as_root
+def test_no_other_user_reads_the_database(postgres: Postgres) -> None:
+    begin(postgres)
+
+    assert "Permission denied" in as_nobody(CONNECT, postgres.url)
+    assert "Permission denied" in as_nobody(READ, postgres.data)
+
+    # Nor where the way to the socket is open: the kernel says who connects.
+    (postgres.sockets / f".s.PGSQL.{PORT}").chmod(0o777)
+    postgres.directory.chmod(0o711)
+    assert "Peer authentication failed" in as_nobody(CONNECT, postgres.url)
+    assert query(postgres, "SELECT 1") == [(1,)]
+
+
+@pytest.fixture
+def of_before(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a directory as it was made before: it is the user nobody's, and open to all."""
+    nobody = pwd.getpwnam("nobody").pw_uid
+    with monkeypatch.context() as patch:
+        patch.setattr(account, "uid", lambda: nobody)
+        store = Postgres(data_dir / "postgres", settings=NOT_DURABLE)
+        store.prepare()
+        begin(store)
+        query(store, "CREATE TABLE kept (id int)")
+        store.stop()
+    assert store.data.stat().st_uid == nobody
+    (store.data / "pg_hba.conf").write_text("local all all trust\nhost all all all trust\n")
+    store.directory.chmod(0o755)
+    return store.directory
+
+
+@as_root
+def test_a_database_of_before_is_kept_and_closed_at_the_next_start(
+    of_before: Path, postgres: Postgres
+) -> None:
+    postgres.prepare()
+    begin(postgres)
+
+    assert query(postgres, "SELECT * FROM kept") == []
+    assert query(postgres, "SELECT DISTINCT auth_method FROM pg_hba_file_rules") == [("peer",)]
+    assert {file.lstat().st_uid for file in postgres.data.rglob("*")} == {account.uid()}
+    assert of_before.stat().st_mode & 0o777 == 0o700
+
+
+@as_root
+def test_a_directory_of_a_user_of_another_machine_is_taken_over(
+    postgres: Postgres, data_dir: Path
+) -> None:
+    for path in (data_dir / "postgres", *(data_dir / "postgres").rglob("*")):
+        os.chown(path, 54321, 54321, follow_symlinks=False)
+
+    postgres.prepare()
+    begin(postgres)
+
+    assert query(postgres, "SELECT 1") == [(1,)]
+    assert postgres.data.stat().st_uid == account.uid()
+
+
+@as_root
+def test_what_is_not_the_present_owners_is_not_handed_over(data_dir: Path) -> None:
+    """Its processes may put links to files of root there."""
+    mine = data_dir / "mine"
+    mine.touch()
+    directory = data_dir / "theirs"
+    (directory / "inner").mkdir(parents=True)
+    (directory / "inner" / "linked").hardlink_to(mine)
+    (directory / "inner" / "pointing").symlink_to(mine)
+    (directory / "inner" / "plain").touch()
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for path in (directory / "inner" / "plain", directory / "inner", directory):
+        os.chown(path, nobody, -1)
+
+    account.hand_over(directory, account.uid())
+
+    assert mine.stat().st_uid == 0
+    for path in (directory / "inner" / "plain", directory / "inner", directory):
+        assert path.stat().st_uid == account.uid()
+
+
+@as_root
+def test_a_user_that_cannot_be_made_is_told(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(account, "NAME", "Not A Name")
+    monkeypatch.setattr(account, "PATIENCE", 0)
+
+    with pytest.raises(
+        StoreError, match=r"could not be made: useradd: .*do not start this as root"
+    ):
+        Postgres(data_dir / "postgres").prepare()
+
+
+@as_root
+def test_the_data_of_a_user_stay_that_users(data_dir: Path) -> None:
+    """Who starts it as root once can go on without."""
+    daemon = pwd.getpwnam("daemon").pw_uid
+    (data_dir / "postgres").mkdir()
+    for path in (data_dir, data_dir / "postgres"):
+        os.chown(path, daemon, -1)
+
+    assert places.unprivileged_uid(data_dir / "postgres") == daemon
+
+
+@pytest.mark.parametrize("kind", [Postgres, Redis])
+def test_a_store_is_told_no_secret_and_is_closed_to_others(
+    kind: type[Store], data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DJANGO_SECRET_KEY", "a key that is for the service alone")
+    (data_dir / "store").mkdir(mode=0o755)
+    store = kind(data_dir / "store")
+
+    store.prepare()
+
+    assert "a key that" not in str(store.program().environment)
+    assert store.directory.stat().st_mode & 0o777 == 0o700
 
 
 @as_root
