@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer
 
 from api import answers
 from api.locking import LockingViewSet
-from api.permissions import AuthorChanges, OwnerOrStaffChanges
+from api.permissions import AuthorChanges, OwnerOrStaffChanges, is_allowed
 from catalog.films import tree
 from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
 from catalog.films.models import Category, Comment, Film, Kind
@@ -103,6 +103,12 @@ class FilmViewSet(Generating, LockingViewSet[Film]):
 
     def perform_create(self, serializer: BaseSerializer[Film]) -> None:
         serializer.save(owner=self.request.user)
+
+    def perform_destroy(self, instance: Film) -> None:
+        # The comments go, too: the admin wants that permission as well.
+        if instance.comments.exists() and not is_allowed(self.request, "delete", Comment):
+            self.permission_denied(self.request)
+        instance.delete()
 
 
 @described(CommentSerializer, new=NewCommentSerializer)
