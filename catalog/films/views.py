@@ -62,16 +62,13 @@ class CategoryViewSet(Generating, LockingViewSet[Category]):
     lookup_value_converter = "int"
     kind = Kind.CATEGORIES
 
-    @transaction.atomic
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().create(request, *args, **kwargs)
+    def lock(self) -> None:
+        if self.action != "destroy":
+            # Before the category is read: saving an old parent again would be a move, too.
+            tree.lock(Category)
+        super().lock()
 
     @transaction.atomic
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        # Before the category is read: saving an old parent again would be a move, too.
-        tree.lock(Category)
-        return super().update(request, *args, **kwargs)
-
     def perform_create(self, serializer: BaseSerializer[Category]) -> None:
         serializer.save(owner=self.request.user)
 
