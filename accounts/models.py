@@ -61,6 +61,14 @@ class User(AbstractUser):
 
     objects: ClassVar[Users] = Users()
 
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        """As usual; but what no name is made of stays as it is.
+
+        Of marks that are put above letters, 100,000 take a minute.
+        """
+        return username if len(username) > 1000 else super().normalize_username(username)
+
     class Meta(AbstractUser.Meta):
         constraints = [
             models.UniqueConstraint(

@@ -91,6 +91,9 @@ class ByAccount(throttling.SimpleRateThrottle):
 def alike(name: str) -> str:
     """Return the same for all spellings of a name that the database takes for one.
 
-    To PostgreSQL an İ in lower case is an i, to Python it is one with a dot above.
+    To PostgreSQL an İ in lower case is an i, to Python it is one with a dot above. Only the start
+    of a long one counts: normalising takes quadratic time.
     """
-    return unicodedata.normalize("NFKC", name).strip().casefold().replace("\u0307", "")
+    return (
+        unicodedata.normalize("NFKC", name.strip()[:1000]).strip().casefold().replace("\u0307", "")
+    )

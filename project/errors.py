@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_exception_handler
 
 from api.answers import TOO_LARGE
+from api.encodings import UnsupportedEncoding
 from counters.record import Unacknowledged
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         logger.warning("answered 409: %s", line)
         text = _("Something else was changed at the same moment. Try again.")
         return Response({"detail": text}, status=status.HTTP_409_CONFLICT)
+    if isinstance(error, UnsupportedEncoding):
+        return Response({"detail": str(error)}, status.HTTP_415_UNSUPPORTED_MEDIA_TYPE)
     if not isinstance(error, AWAY):
         return rest_exception_handler(error, context)
     logger.warning("answered 503: %s", line)
@@ -42,7 +45,12 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
 
 
 def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400, for a request that Django itself refuses; 413 if its body is too large."""
+    """Answer 400, for a request that Django itself refuses; 413 if its body is too large.
+
+    415 if it names an encoding that is not read here: in JSON everywhere, uploads come by programs.
+    """
+    if isinstance(exception, UnsupportedEncoding):
+        return JsonResponse({"detail": str(exception)}, status=415)
     if not request.path.startswith("/api/"):
         return defaults.bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django_celery_beat.admin import PeriodicTaskAdmin
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts import signing
@@ -28,6 +29,9 @@ API = {
     "files": "file-list",
 }
 
+# Without this they are for everybody who may look at the tasks.
+for action in PeriodicTaskAdmin.actions:
+    getattr(PeriodicTaskAdmin, action).allowed_permissions = ("change",)
 admin.site.site_header = admin.site.site_title = "Footfall"
 
 urlpatterns = [

@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.pagination import Pagination
-from api.permissions import OwnerOrStaffDeletes, is_owner_or_staff
+from api.permissions import OwnerOrStaffDeletes, may_delete
 from counters.admin_addresses import key_in
 from uploads.detection import SAFE_TO_SHOW
 from uploads.models import File, Kind, Status
@@ -140,7 +140,7 @@ def dress(files: Iterable[File], request: Request | HttpRequest) -> list[Any]:
     """
     found: list[Any] = list(files)
     for file in found:
-        file.deletable = is_owner_or_staff(request, file)
+        file.deletable = may_delete(request, file)
         suffix = PurePath(file.name).suffix[1:]
         file.label = suffix.upper() if 0 < len(suffix) <= 4 else file.get_kind_display()
     return found

@@ -23,6 +23,7 @@ from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
 
+from api.encodings import UnsupportedEncoding
 from uploads import names
 from uploads.detection import HEAD_BYTES, Detected, Refused, detect
 from uploads.refusals import Busy, StorageAway, TooLarge, TypeRefused
@@ -31,6 +32,9 @@ FIELD = "file"
 MULTIPART = "multipart/form-data"
 BESIDE = 1024**2
 """Bytes that a request may have beside those of its file: the other fields, the boundaries."""
+
+MOST_PARTS = 20
+"""There is the file, and what a form may have beside it; to find the start of each takes time."""
 
 PATIENCE = 0.25
 """Seconds for which a request waits for a place; a small file is received in less."""
@@ -116,7 +120,7 @@ class Receiver(FileUploadHandler):
         if field_name == FIELD:
             if self.received:
                 raise ValidationError({FIELD: [_("Send one file at a time.")]})
-            self.current = self.received = Received(file_name)
+            self.current = self.received = Received(names.clean(file_name))
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         if self.current:
@@ -133,9 +137,12 @@ class Receiver(FileUploadHandler):
 
 
 class Body:
-    """The body of a request, up to a limit in bytes; one of unknown length, too."""
+    """The body of a request, up to a limit in bytes, and in parts; one of unknown length, too."""
 
     def __init__(self, request: HttpRequest, limit: int) -> None:
+        boundary = (request.content_params or {}).get("boundary", "")
+        self.boundary = b"--" + boundary.encode()
+        self.parts = 0
         endless = "CONTENT_LENGTH" not in request.META and request.META.get("wsgi.input_terminated")
         self.stream = request.META["wsgi.input"] if endless else request
         self.limit = self.left = limit
@@ -148,14 +155,17 @@ class Body:
         self.left -= len(data)
         if self.left < 0:
             raise TooLarge(self.limit - BESIDE)
+        self.parts += data.count(self.boundary)
+        if self.parts > MOST_PARTS:
+            raise ParseError(_("Send one file at a time."))
         return data
 
 
 class Multipart(MultiPartParser):
-    """Django's parser, with names as `uploads.names` has them."""
+    """Django's parser; a name is cleaned once it is that of the file, as `uploads.names` has it."""
 
     def sanitize_file_name(self, file_name: str) -> str:
-        return names.clean(file_name)
+        return file_name
 
 
 @contextmanager
@@ -207,6 +217,8 @@ def parse(request: HttpRequest, receiver: Receiver) -> tuple[QueryDict, MultiVal
         return Multipart(meta, body, [receiver], "utf-8").parse()  # type: ignore[arg-type]
     except RequestDataTooBig as error:
         raise TooLarge(receiver.limit) from error
+    except UnsupportedEncoding:
+        raise
     except (MultiPartParserError, SuspiciousOperation) as error:
         if "header size" in str(error):  # Django reads 1,024 bytes before each part
             raise ValidationError({FIELD: [_("The name of the file is too long.")]}) from error

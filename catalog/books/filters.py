@@ -14,7 +14,9 @@ class YearFilter(NumberFilter):  # type: ignore[misc]
 
 class BookFilter(FilterSet):  # type: ignore[misc]
     search = CharFilter(
-        method="contains", help_text="Books with this in the title or in the author's name."
+        method="contains",
+        max_length=200,
+        help_text="Books with this in the title or in the author's name.",
     )
     year_min = YearFilter("year", "gte", help_text="Not older than this.")
     year_max = YearFilter("year", "lte", help_text="Not younger than this.")

@@ -1,8 +1,7 @@
 """The API of books."""
 
-from typing import Any
+from typing import Any, cast
 
-from django.db import transaction
 from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
 from django_filters.rest_framework import DjangoFilterBackend
@@ -11,6 +10,7 @@ from rest_framework.exceptions import APIException
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from api import answers
 from api.locking import CHANGES, LockingViewSet
@@ -95,12 +95,8 @@ class BookViewSet(LockingViewSet[Book]):
         serializer.is_valid(raise_exception=True)
         return self.answer(serializer.save(), 201)
 
-    @transaction.atomic
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        partial = kwargs.get("partial", False)
-        serializer = self.get_serializer(self.get_object(), data=request.data, partial=partial)
-        serializer.is_valid(raise_exception=True)
-        return self.answer(serializer.save())
+    def changed(self, serializer: BaseSerializer[Book]) -> Response:
+        return self.answer(cast(Book, serializer.instance))
 
     def answer(self, book: Book, status: int = 200) -> Response:
         return Response(self.get_serializer(book).data, status, headers={"ETag": book.etag})

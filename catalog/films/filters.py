@@ -8,7 +8,9 @@ from catalog.films.models import Category, Comment, Film
 
 
 class CategoryFilter(FilterSet):  # type: ignore[misc]
-    search = CharFilter("title", "icontains", help_text="Categories with this in the title.")
+    search = CharFilter(
+        "title", "icontains", max_length=200, help_text="Categories with this in the title."
+    )
     parent = ModelChoiceFilter(
         queryset=Category.objects.all(), help_text="Categories right below this one."
     )
@@ -21,7 +23,9 @@ class CategoryFilter(FilterSet):  # type: ignore[misc]
 
 class FilmFilter(FilterSet):  # type: ignore[misc]
     search = CharFilter(
-        method="contains", help_text="Films with this in the title or in the description."
+        method="contains",
+        max_length=200,
+        help_text="Films with this in the title or in the description.",
     )
     category = ModelChoiceFilter(
         queryset=Category.objects.all(), help_text="Films of this very category."

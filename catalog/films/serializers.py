@@ -26,15 +26,15 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
         fields = ("id", "title", "parent", "owner")
         read_only_fields = ("owner",)
 
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Check the place in the tree. The view has opened the transaction."""
-        if "parent" in attrs:
+    def save(self, **kwargs: Any) -> Category:
+        """Check the place in the tree, and take it. The view has opened the transaction."""
+        if "parent" in self.validated_data:
             pk = self.instance.pk if self.instance else None
             try:
-                tree.check_place(Category(pk=pk, parent=attrs["parent"]))
+                tree.check_place(Category(pk=pk, parent=self.validated_data["parent"]))
             except tree.Misplaced as error:
                 raise serializers.ValidationError({"parent": [str(error)]}) from error
-        return attrs
+        return super().save(**kwargs)
 
 
 class FilmSerializer(serializers.ModelSerializer[Film]):

@@ -17,7 +17,7 @@ from rest_framework.serializers import BaseSerializer
 
 from api import answers
 from api.locking import LockingViewSet
-from api.permissions import AuthorChanges, OwnerOrStaffChanges
+from api.permissions import AuthorChanges, OwnerOrStaffChanges, is_allowed
 from catalog.films import tree
 from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
 from catalog.films.models import Category, Comment, Film, Kind
@@ -62,16 +62,13 @@ class CategoryViewSet(Generating, LockingViewSet[Category]):
     lookup_value_converter = "int"
     kind = Kind.CATEGORIES
 
-    @transaction.atomic
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().create(request, *args, **kwargs)
+    def lock(self) -> None:
+        if self.action != "destroy":
+            # Before the category is read: saving an old parent again would be a move, too.
+            tree.lock(Category)
+        super().lock()
 
     @transaction.atomic
-    def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        # Before the category is read: saving an old parent again would be a move, too.
-        tree.lock(Category)
-        return super().update(request, *args, **kwargs)
-
     def perform_create(self, serializer: BaseSerializer[Category]) -> None:
         serializer.save(owner=self.request.user)
 
@@ -103,6 +100,12 @@ class FilmViewSet(Generating, LockingViewSet[Film]):
 
     def perform_create(self, serializer: BaseSerializer[Film]) -> None:
         serializer.save(owner=self.request.user)
+
+    def perform_destroy(self, instance: Film) -> None:
+        # The comments go, too: the admin wants that permission as well.
+        if instance.comments.exists() and not is_allowed(self.request, "delete", Comment):
+            self.permission_denied(self.request)
+        instance.delete()
 
 
 @described(CommentSerializer, new=NewCommentSerializer)

@@ -5,12 +5,13 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.generics import RetrieveAPIView
-from rest_framework.permissions import IsAdminUser, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from api import answers
+from api.permissions import StaffAdds, is_allowed
 from api.throttling import ByClient
 from catalog.films.generation import start
 from catalog.films.models import Generation, Kind
@@ -30,12 +31,12 @@ class Generating(GenericViewSet):  # type: ignore[type-arg]
     @action(
         detail=False,
         methods=["post"],
-        permission_classes=[IsAdminUser],
+        permission_classes=[StaffAdds],
         throttle_classes=[ByClient],
         filterset_class=None,
     )
     def generate(self, request: Request) -> Response:
-        """Have a worker make that many; staff only."""
+        """Have a worker make that many; only for staff who may add them."""
         query = CountSerializer(data=request.data)
         query.is_valid(raise_exception=True)
         task = start(self.kind, query.validated_data["count"], request.user.pk)
@@ -51,7 +52,7 @@ class Generating(GenericViewSet):  # type: ignore[type-arg]
     )
 )
 class GenerationDetail(RetrieveAPIView[Generation]):
-    """How far a task is; for who has started it, and for staff."""
+    """How far a task is; for who has started it, and for staff who may see all."""
 
     queryset = Generation.objects.all()
     serializer_class = GenerationSerializer
@@ -60,5 +61,6 @@ class GenerationDetail(RetrieveAPIView[Generation]):
 
     def get_queryset(self) -> QuerySet[Generation]:
         tasks = super().get_queryset()
-        user = self.request.user
-        return tasks if user.is_staff else tasks.filter(owner=user.pk)
+        if is_allowed(self.request, "view", Generation):
+            return tasks
+        return tasks.filter(owner=self.request.user.pk)

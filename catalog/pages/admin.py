@@ -234,5 +234,8 @@ class ContentAdmin(AnyContentAdmin):
         content = self.get_object(request, unquote(object_id))
         if content is None or type(content) is Content:
             return super().change_view(request, object_id, form_url, extra_context)
+        its_admin = self.admin_site.get_model_admin(type(content))
+        if not its_admin.has_view_or_change_permission(request, content):
+            raise PermissionDenied
         address = admin_address(self.admin_site, type(content), "change", content.pk)
         return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}")

@@ -41,6 +41,9 @@ ASKED = (
 )
 """All of a request that `front` looks at."""
 
+LONGEST = 2048
+"""Characters of all that together; a host has 253 at most."""
+
 
 class Front(NamedTuple):
     """What all answers have in common that were asked for by the same name."""
@@ -63,7 +66,9 @@ class Shortcut:
         if environ["REQUEST_METHOD"] == "GET" and (
             match := self.match(environ.get("PATH_INFO", ""))
         ):
-            asked = front(tuple([environ.get(name) for name in ASKED]))
+            values = tuple([environ.get(name) for name in ASKED])
+            # Kept for 256 names: long ones would fill the memory.
+            asked = front(values) if sum(map(len, filter(None, values))) < LONGEST else None
             if asked and (body := read_prepared(environ, int(match[1]), asked.url + match[0])):
                 headers = [*asked.headers, ("Content-Length", str(len(body)))]
                 start_response("200 OK", headers)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def staff() -> User:
-    return make_user(is_staff=True)
+    return make_user(is_staff=True, is_superuser=True)
 
 
 def entries() -> list[tuple[int | None, int, str, str]]:

@@ -111,7 +111,7 @@ def test_owner_deletes_the_file(
 
 
 def test_staff_deletes_any_file(client: Client, make_file: MakeFile, ann: User) -> None:
-    staff = User.objects.create_user("root", "root@example.com", is_staff=True)
+    staff = User.objects.create_user("root", "root@example.com", is_staff=True, is_superuser=True)
     file = make_file(owner=ann)
     assert client.delete(f"/api/v1/files/{file.pk}/", **signed(staff)).status_code == 204
 

@@ -30,7 +30,7 @@ def writer(user: User) -> APIClient:
 
 @pytest.fixture
 def staff() -> APIClient:
-    return client_of(make_user(is_staff=True))
+    return client_of(make_user(is_staff=True, is_superuser=True))
 
 
 def test_category_stands_below_another(writer: APIClient, user: User) -> None:

@@ -25,7 +25,7 @@ FILMS, CATEGORIES = "/api/v1/films/generate/", "/api/v1/categories/generate/"
 
 @pytest.fixture
 def owner() -> User:
-    return make_user(is_staff=True)
+    return make_user(is_staff=True, is_superuser=True)
 
 
 @pytest.fixture
@@ -181,10 +181,10 @@ def test_number_that_is_too_large_or_none_is_refused(staff: APIClient, count: ob
 
 def test_task_is_for_who_started_it_and_for_staff(staff: APIClient, owner: User) -> None:
     address = staff.post(FILMS, {"count": 1})["Location"]
-    assert client_of(make_user(is_staff=True)).get(address).status_code == 200
+    assert client_of(make_user(is_staff=True, is_superuser=True)).get(address).status_code == 200
     assert client_of(make_user()).get(address).status_code == 404
     assert client_of(None).get(address).status_code == 401
-    User.objects.filter(pk=owner.pk).update(is_staff=False)
+    User.objects.filter(pk=owner.pk).update(is_staff=False, is_superuser=False)
     assert staff.get(address).status_code == 200
     assert staff.get("/api/v1/tasks/00000000-0000-0000-0000-000000000000/").status_code == 404
     assert staff.get("/api/v1/tasks/1/").status_code == 404
