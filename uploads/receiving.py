@@ -141,7 +141,7 @@ class Body:
 
     def __init__(self, request: HttpRequest, limit: int) -> None:
         boundary = (request.content_params or {}).get("boundary", "")
-        self.boundary = b"--" + boundary.encode()
+        self.boundary = b"\r\n--" + boundary.encode()  # which no part of a form may contain
         self.parts = 0
         endless = "CONTENT_LENGTH" not in request.META and request.META.get("wsgi.input_terminated")
         self.stream = request.META["wsgi.input"] if endless else request
