@@ -67,6 +67,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.py
     "project.hosts.Hosts",
     "django.middleware.security.SecurityMiddleware",
+    "project.streams.Streams",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "project.policy.Policy",
     "project.bodies.Bodies",
@@ -216,7 +217,7 @@ COUNTERS_HOURLY_DAYS = env.int(
 # --- Uploads --------------------------------------------------------------------------------------
 
 UPLOADS_MAX_BYTES = env.int("UPLOADS_MAX_BYTES", 100 * 1024**2, validate=positive)
-# In a process of the web server, which has 8 threads: slow clients leave one to readers.
+# In a process of the web server. It has 16 threads: slow senders and slow readers leave three.
 UPLOADS_AT_ONCE = env.int("UPLOADS_AT_ONCE", 7, validate=positive)
 UPLOADS_REFUSED: list[str] = env.list(
     "UPLOADS_REFUSED",
@@ -231,6 +232,17 @@ UPLOADS_MEMORY_BYTES = env.int(
 )
 UPLOADS_CPU_SECONDS = env.int("UPLOADS_CPU_SECONDS", 30, validate=positive)
 UPLOADS_SECONDS = env.float("UPLOADS_SECONDS", 60.0, validate=validate.Range(min=0.1))
+
+# --- Downloads ------------------------------------------------------------------------------------
+
+# Answers of more than 128 kB that a process of the web server streams at a time.
+DOWNLOADS_AT_ONCE = env.int("DOWNLOADS_AT_ONCE", 6, validate=positive)
+# Before the path of a file in MEDIA_ROOT, where a proxy takes over: `X-Accel-Redirect` of nginx.
+DOWNLOADS_ACCEL_PREFIX = env.str("DOWNLOADS_ACCEL_PREFIX", "")
+# Of any answer: who takes less, over so many seconds in which something waits, is cut off. A phone
+# with a bad signal has 5 kB/s and more; one without is better off with a new connection.
+SLOW_CLIENT_BYTES_PER_SECOND = env.int("SLOW_CLIENT_BYTES_PER_SECOND", 4096, validate=positive)
+SLOW_CLIENT_SECONDS = env.float("SLOW_CLIENT_SECONDS", 20.0, validate=validate.Range(min=1.0))
 
 STORAGES = {
     "default": storage(),

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import shlex
 import sys
 from collections.abc import Mapping
@@ -12,6 +13,11 @@ from standalone.program import Program
 
 # Celery says at each start that root should not run it. Whoever runs this as root knows it.
 CELERY_AS_ROOT = "ignore:You're running the worker with superuser privileges"
+
+# That a process of the web server holds at once; others wait in the kernel until there is room.
+CONNECTIONS = 8192
+# That it needs beside those of its connections: stores, files, modules.
+DESCRIPTORS = 512
 
 
 def environment(
@@ -79,16 +85,31 @@ def _manage(configuration: Configuration) -> str:
     return " ".join(map(shlex.quote, words))
 
 
+def limits() -> list[str]:
+    """Return the arguments for granian that keep clients who say nothing from filling it.
+
+    A connection counts against `--backpressure`, not a request. With HTTP/1 alone it has 10 seconds
+    for the headers of a request from its first byte on or before; `auto` would wait for ever for
+    the byte that tells which version it is.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    room = CONNECTIONS if most == resource.RLIM_INFINITY else min(CONNECTIONS, most - DESCRIPTORS)
+    return [
+        "--http", "1", "--http1-header-read-timeout", "10000",
+        "--backpressure", str(max(room, 128)), "--backlog", "4096",
+    ]  # fmt: skip
+
+
 def _web(configuration: Configuration, environment: Mapping[str, str]) -> Program:
     return _python(
         environment, "web", "-m", "granian", "project.wsgi:application",
         "--interface", "wsgi", "--host", configuration.host, "--port", str(configuration.port),
-        "--workers", "2", "--blocking-threads", "8", "--backlog", "2048",
+        "--workers", "2", "--blocking-threads", "16", *limits(),
         # A thread is a writer's session, and a thread that idles keeps it.
         "--blocking-threads-idle-timeout", "600",
         "--respawn-failed-workers", "--respawn-interval", "0.2", "--workers-kill-timeout", "8",
         "--no-access-log", "--log-level", "warning",
-        noise=re.compile(r".*Configuration allows spawning up to 8 Python threads"),
+        noise=re.compile(r".*Configuration allows spawning up to \d+ Python threads"),
     )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """Many clients that read one page, and what they were answered."""
 
 import http.client
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,6 +17,8 @@ class Readers:
         self._threads = ThreadPoolExecutor(CLIENTS)
         self.answers: Counter[int] = Counter()
         """By status; 0 is a connection that broke before the answer."""
+        self.slowest = 0.0
+        """Seconds that one of them took."""
 
     def read(self, requests: int) -> None:
         """Send that many requests in all, and wait for their answers."""
@@ -27,6 +30,7 @@ class Readers:
         answers: Counter[int] = Counter()
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         for _ in range(requests):
+            began = time.monotonic()
             try:
                 connection.request("GET", self._path)
                 response = connection.getresponse()
@@ -35,5 +39,6 @@ class Readers:
             except (OSError, http.client.HTTPException):
                 answers[0] += 1
                 connection.close()
+            self.slowest = max(self.slowest, time.monotonic() - began)
         connection.close()
         return answers

@@ -1,5 +1,6 @@
 """What the containers may do, as docker-compose.yml says it."""
 
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,8 @@ import pytest
 import yaml
 
 from project import stores
+from standalone.configuration import Configuration
+from standalone.service import limits, programs
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
@@ -193,5 +196,29 @@ def test_everything_that_scales_knows_of_the_pooler() -> None:
 def test_the_proxy_never_sends_a_request_twice() -> None:
     http, stream = (ROOT / "compose/nginx/nginx.conf").read_text().split("\nstream {")
     assert "proxy_next_upstream off;" in http
-    assert "keepalive" not in http  # an idle connection may end just when it is taken
+    assert "keepalive " not in http  # an idle connection may end just when it is taken
     assert "proxy_next_upstream on;" in stream  # there, a connection that was refused
+
+
+def test_the_proxy_reads_files_and_changes_none() -> None:
+    assert SCALED["proxy"]["volumes"] == ["media:/media/footfall:ro"]
+    assert SERVICES["web"]["volumes"] == ["media:/media/footfall"]
+    assert SCALED["web"]["environment"]["DOWNLOADS_ACCEL_PREFIX"]
+
+
+def test_the_proxy_holds_thousands_of_clients_that_say_nothing() -> None:
+    text = (ROOT / "compose/nginx/nginx.conf").read_text()
+    (connections,) = map(int, re.findall(r"worker_connections (\d+);", text))
+    assert connections > 10_000
+    assert re.search(rf"worker_rlimit_nofile {2 * connections};", text)
+    for limit in ("client_header_timeout", "client_body_timeout", "send_timeout"):
+        assert f"    {limit} " in text
+
+
+def test_the_web_server_has_the_limits_of_make_run() -> None:
+    dockerfile = (ROOT / "compose/Dockerfile").read_text()
+    (written,) = re.findall(r'^CMD (\["granian".+\])$', dockerfile, re.M)
+    theirs = json.loads(written)
+    (web,) = (one for one in programs(Configuration(), {}) if one.name == "web")
+    for option in (*limits()[::2], "--workers", "--blocking-threads"):
+        assert theirs[theirs.index(option) + 1] == web.command[web.command.index(option) + 1]

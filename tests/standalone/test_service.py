@@ -1,4 +1,7 @@
+import resource
 from pathlib import Path
+
+import pytest
 
 from standalone import addresses, service
 from standalone.configuration import Configuration
@@ -43,6 +46,19 @@ def test_the_web_server_starts_last_and_so_stops_first(tmp_path: Path) -> None:
     names = [program.name for program in programs]
     assert names == ["flusher", "worker", "uploader", "beat", "web"]
     assert "8123" in programs[-1].command
+
+
+@pytest.mark.parametrize(
+    ("most", "held"), [(resource.RLIM_INFINITY, 8192), (1_048_576, 8192), (1024, 512), (256, 128)]
+)
+def test_the_web_server_accepts_no_more_than_it_has_descriptors_for(
+    monkeypatch: pytest.MonkeyPatch, most: int, held: int
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (256, most))
+
+    limits = service.limits()
+
+    assert limits[limits.index("--backpressure") + 1] == str(held)
 
 
 def test_the_greeting_names_the_copy_that_runs(tmp_path: Path) -> None:

@@ -3,20 +3,15 @@
 import json
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from http.client import HTTPResponse
-from pathlib import Path
 
 import pytest
 import requests
 
-from tests.support import databases
-from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 from tests.uploads.sending import END, MULTIPART, UPLOAD, part, stored
+from tests.uploads.serving import Web, serve
 from uploads.models import File
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -24,46 +19,10 @@ pytestmark = pytest.mark.django_db(transaction=True)
 LIMIT = 1024**2
 
 
-class Web:
-    def __init__(self, port: int, media: Path) -> None:
-        self.port, self.media = port, media
-        self.address = f"http://127.0.0.1:{port}"
-
-    def answers(self) -> bool:
-        try:
-            return requests.get(f"{self.address}/healthz", timeout=1).ok
-        except requests.ConnectionError:
-            return False
-
-    @contextmanager
-    def request(self, *headers: str) -> Iterator[socket.socket]:
-        """Begin a request; the body is sent by the test."""
-        lines = [f"POST {UPLOAD} HTTP/1.1", "Host: localhost", f"Content-Type: {MULTIPART}"]
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as client:
-            client.sendall("\r\n".join([*lines, *headers, "", ""]).encode())
-            yield client
-
-
 @pytest.fixture(scope="module")
 def web(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Web]:
-    web = Web(free_port(), tmp_path_factory.mktemp("media"))
-    environment = os.environ | {
-        "ALLOWED_HOSTS": "localhost,127.0.0.1",
-        "EVENTLOG_PREFIX": "test-wire",
-        "MEDIA_ROOT": str(web.media),
-        "UPLOADS_MAX_BYTES": str(LIMIT),
-        **databases.environment(),
-    }
-    command = [sys.executable, "-m", "granian", "project.wsgi:application", "--interface", "wsgi",
-               "--host", "127.0.0.1", "--port", str(web.port), "--blocking-threads", "2",
-               "--log-level", "critical"]  # fmt: skip
-    process = subprocess.Popen(command, env=environment)
-    try:
-        wait_until(web.answers, 30)
+    with serve(tmp_path_factory.mktemp("media"), UPLOADS_MAX_BYTES=str(LIMIT)) as web:
         yield web
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.fixture(autouse=True)
