@@ -88,7 +88,9 @@ def test_a_capital_of_another_language_is_no_other_account(api: APIClient, rates
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_many_tries_at_once_no_more_than_the_limit_are_made(rates: Rates) -> None:
+def test_of_many_tries_at_once_no_more_than_the_limit_are_made(
+    rates: Rates, settings: Settings
+) -> None:
     rates(login_account="10/min")
     user = make_ada()
 
@@ -99,7 +101,7 @@ def test_of_many_tries_at_once_no_more_than_the_limit_are_made(rates: Rates) -> 
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(8) as pool:  # a web server's threads
+    with ThreadPoolExecutor(settings.UPLOADS_AT_ONCE) as pool:  # bodies at a time
         answers = Counter(pool.map(guess, list(islice(addresses, 40))))
 
     assert answers == {400: 10, 429: 30}
