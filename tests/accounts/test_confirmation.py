@@ -195,6 +195,28 @@ def test_a_wrong_link_is_refused(api: APIClient, uid: Any, token: Any) -> None:
     assert api.post(ACTIVATION, {"uid": uid, "token": token}).status_code == 400
 
 
+def test_the_admin_shows_what_waits_without_the_password(
+    api: APIClient, admin_client: Client
+) -> None:
+    api.post(USERS, ADA)
+    row = Confirmation.objects.get()
+    for address in ("", f"{row.pk}/change/", "?q=ada"):
+        html = admin_client.get(f"/admin/accounts/confirmation/{address}").content.decode()
+        assert "Ada@example.com" in html
+        assert row.password not in html
+
+
+def test_a_user_whose_new_address_waits_is_deleted_in_the_admin(
+    api: APIClient, admin_client: Client
+) -> None:
+    user = make_ada()
+    sign_in(api, user)
+    api.patch(ME, {"email": "new@example.com"})
+    address = f"/admin/accounts/user/{user.pk}/delete/"
+    assert admin_client.post(address, {"post": "yes"}).status_code == 302
+    assert not Confirmation.objects.exists()
+
+
 def test_while_no_mail_can_be_asked_for_nothing_is_kept(
     api: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
