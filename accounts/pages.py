@@ -1,7 +1,13 @@
-"""The pages behind the link of a reset mail: Django's own, which the admin's templates dress."""
+"""The pages behind the links in mails; the admin's templates dress them."""
 
 from django.contrib.auth.views import PasswordResetCompleteView, PasswordResetConfirmView
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.urls import path, reverse_lazy
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from accounts import confirmation
 
 urlpatterns = [
     path(
@@ -15,3 +21,23 @@ urlpatterns = [
         name="password-link",
     ),
 ]
+
+
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    """Show what a link confirms, with a button: programs that look at mails follow links, too."""
+    state, waiting = "asked", None
+    try:
+        if request.method == "POST":
+            confirmation.confirm(uid, token)
+            state = "done"
+        else:
+            waiting = confirmation.find(uid, token)
+    except confirmation.Invalid:
+        state = "invalid"
+    except confirmation.Taken:
+        state = "taken"
+    status = 200 if state in ("asked", "done") else 400
+    context = {"state": state, "waiting": waiting}
+    return render(request, "accounts/confirm.html", context, status=status)

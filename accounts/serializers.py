@@ -1,24 +1,26 @@
 """What the API takes and gives of accounts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError as Invalid
 from django.db import IntegrityError, transaction
-from django.utils.http import urlsafe_base64_decode
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from djoser.serializers import CurrentPasswordSerializer, TokenSerializer
 from rest_framework import serializers
+from rest_framework.exceptions import Throttled
 
-from accounts.models import User, username_validator
+from accounts import addresses, confirmation, tasks
+from accounts.links import pk_in
+from accounts.mailing import Away, seconds_until_allowed
+from accounts.models import ADDRESS_TAKEN, NAME_TAKEN, Confirmation, User
+from accounts.names import validate_name
 from accounts.registration import register
-
-NAME_TAKEN = gettext_lazy("A user with that username already exists.")
-ADDRESS_TAKEN = gettext_lazy("A user with that email address already exists.")
 
 
 class NameField(serializers.CharField):
@@ -29,10 +31,10 @@ class NameField(serializers.CharField):
 
 
 class AddressField(serializers.EmailField):
-    """An address as it is stored, before it is measured: in lower case it may be longer."""
+    """An address as it is stored, before it is measured: in ASCII its domain may be longer."""
 
     def to_internal_value(self, data: Any) -> str:
-        return User.objects.normalize_email(super().to_internal_value(data))
+        return addresses.normal(super().to_internal_value(data))
 
 
 class PasswordField(serializers.CharField):
@@ -49,7 +51,7 @@ class PasswordField(serializers.CharField):
 
 
 class AccountSerializer(serializers.ModelSerializer[User]):
-    username = NameField(max_length=150, validators=[username_validator])
+    username = NameField(max_length=150)
     email = AddressField(max_length=254)
 
     class Meta:
@@ -58,25 +60,60 @@ class AccountSerializer(serializers.ModelSerializer[User]):
         read_only_fields = ("id", "date_joined")
 
     def validate_username(self, name: str) -> str:
-        if self._others().filter(pk__in=User.objects.named(name)).exists():
-            raise serializers.ValidationError(NAME_TAKEN, code="unique")
+        if not self.instance or name != self.instance.username:  # which may be older than the rule
+            validate_name(name)
         return name
 
-    def validate_email(self, address: str) -> str:
-        if self._others().filter(pk__in=User.objects.addressed(address)).exists():
-            raise serializers.ValidationError(ADDRESS_TAKEN, code="unique")
-        return address
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Tell what is taken: last, so that it is not told for free beside another mistake."""
+        taken: dict[str, Any] = {}
+        if "username" in attrs and self._is_name_taken(attrs["username"]):
+            taken["username"] = [NAME_TAKEN]
+        if "email" in attrs and self._is_address_taken(attrs["email"]):
+            taken["email"] = [ADDRESS_TAKEN]
+        if taken:
+            raise serializers.ValidationError(taken, code="unique")
+        return attrs
 
     def update(self, instance: User, validated_data: dict[str, Any]) -> User:
+        if settings.ACCOUNTS_CONFIRM_EMAIL:
+            address = validated_data.pop("email", instance.email)
+            if address != instance.email:
+                self._have_confirmed(address, lambda: confirmation.keep_address(instance, address))
         for name, value in validated_data.items():
             setattr(instance, name, value)
         # Only these: the rest, the password too, may have changed since this request began.
         self._write(lambda: instance.save(update_fields=list(validated_data)))
         return instance
 
-    def _others(self) -> Any:
-        others = User.objects.all()
-        return others.exclude(pk=self.instance.pk) if isinstance(self.instance, User) else others
+    def _is_name_taken(self, name: str) -> bool:
+        if self.instance and name == self.instance.username:
+            return False
+        return self._others(User.objects.resembling(name)).exists() or confirmation.is_reserved(
+            name
+        )
+
+    def _is_address_taken(self, address: str) -> bool:
+        """Tell whether it is taken; where addresses are confirmed, only their owner is told."""
+        if settings.ACCOUNTS_CONFIRM_EMAIL:
+            return False
+        return self._others(User.objects.addressed(address)).exists()
+
+    def _others(self, users: QuerySet[User]) -> QuerySet[User]:
+        return users.exclude(pk=self.instance.pk) if isinstance(self.instance, User) else users
+
+    def _have_confirmed(self, address: str, keep: Callable[[], Confirmation]) -> Confirmation:
+        """Keep what is asked for, and have the mail sent that confirms it.
+
+        Raises Throttled if there were too many mails, Away if none can be asked for.
+        """
+        if wait := seconds_until_allowed(self.context["request"], address):
+            raise Throttled(wait)
+        kept: Confirmation = self._write(keep)
+        if not tasks.ask_for_confirmation(kept.pk):
+            kept.delete()
+            raise Away
+        return kept
 
     def _write(self, write: Callable[[], Any]) -> Any:
         try:
@@ -97,11 +134,35 @@ class RegistrationSerializer(AccountSerializer):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = User(username=attrs["username"], email=attrs["email"])
         check_strength("password", attrs["password"], user)
-        return attrs
+        return super().validate(attrs)
 
-    def create(self, validated_data: dict[str, Any]) -> User:
-        user: User = self._write(lambda: register(**validated_data))
+    def create(self, validated_data: dict[str, Any]) -> User | Confirmation:  # type: ignore[override]
+        address = validated_data["email"]
+        if settings.ACCOUNTS_CONFIRM_EMAIL:
+            return self._have_confirmed(
+                address, lambda: confirmation.keep_account(**validated_data)
+            )
+        welcome = not seconds_until_allowed(self.context["request"], address)
+        user: User = self._write(lambda: register(**validated_data, welcome=welcome))
         return user
+
+    def to_representation(self, instance: User | Confirmation) -> dict[str, Any]:
+        """Show an account that waits for its confirmation in the same form, without a number."""
+        if isinstance(instance, User):
+            return super().to_representation(instance)
+        joined = self.fields["date_joined"].to_representation(instance.asked_at)
+        return {
+            "id": None,
+            "username": instance.username,
+            "email": instance.email,
+            "date_joined": joined,
+        }
+
+
+class RegisteredSerializer(AccountSerializer):
+    """The account; `id` is null until its address is confirmed, where that is asked for."""
+
+    id = serializers.IntegerField(allow_null=True, read_only=True)
 
 
 class SignInSerializer(serializers.Serializer[User]):
@@ -114,7 +175,7 @@ class SignInSerializer(serializers.Serializer[User]):
     user: User
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        known = attrs.get("username") or attrs.get("email")
+        known = called(attrs)
         if not known:
             raise serializers.ValidationError({"username": [_("This field is required.")]})
         user = authenticate(self.context["request"], username=known, password=attrs["password"])
@@ -122,6 +183,15 @@ class SignInSerializer(serializers.Serializer[User]):
             raise Refused
         self.user = user
         return attrs
+
+
+def called(body: Any) -> str:
+    """Return what the body of a sign-in calls the account; '' if it names none."""
+    if not isinstance(body, Mapping):
+        return ""
+    sent = (body.get(field) for field in ("username", "email"))
+    names = [str(name).strip() for name in sent if name is not None]
+    return next(filter(None, names), "")
 
 
 class Refused(serializers.ValidationError):
@@ -152,6 +222,24 @@ class ResetSerializer(serializers.Serializer[User]):
     email = serializers.EmailField(max_length=254)
 
 
+class ActivationSerializer(serializers.Serializer[Confirmation]):
+    """`uid` and `token` are the last two parts of the link in the mail."""
+
+    uid = serializers.CharField()
+    token = serializers.CharField()
+
+    def create(self, validated_data: dict[str, str]) -> Any:
+        try:
+            confirmation.confirm(**validated_data)
+        except confirmation.Invalid:
+            problem = _("This link is not valid. It works once, and for 3 days.")
+            raise serializers.ValidationError({"token": [problem]}, code="invalid_token") from None
+        except confirmation.Taken:
+            problem = _("The name or the address has been taken meanwhile.")
+            raise serializers.ValidationError({"token": [problem]}, code="unique") from None
+        return validated_data
+
+
 class ResetConfirmSerializer(serializers.Serializer[User]):
     """`uid` and `token` are the last two parts of the link in the mail."""
 
@@ -172,7 +260,7 @@ class ResetConfirmSerializer(serializers.Serializer[User]):
 def user_of(uid: str) -> User | None:
     """Return the active user whom a link names."""
     try:
-        return User.objects.filter(pk=urlsafe_base64_decode(uid).decode(), is_active=True).first()
+        return User.objects.filter(pk=pk_in(uid), is_active=True).first()
     except ValueError:
         return None
 

@@ -1,39 +1,49 @@
-"""The admin's login, which passwords are not guessed at: it is throttled as the API's is."""
+"""The admin's pages that ask for a password: it is not guessed there either.
 
-from typing import cast
+Their tries are those of the API, too: a client that guesses here has no more of them there.
+"""
+
+from collections.abc import Callable
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
-from rest_framework.request import Request
-from rest_framework.views import APIView
 
-from accounts.views import SignIn
-from api.throttling import ByAccount, ByClient
-
-
-class ByNameInForm(ByAccount):
-    """By the name that Django reads: REST framework would take a file of that name for it."""
-
-    def named(self, request: Request, view: APIView) -> str:
-        return str(request._request.POST.get("username", ""))
+from accounts.views import account_called, one_account
+from api.throttling import Throttle, client_of
 
 
 @never_cache
 def login(request: HttpRequest) -> HttpResponse:
-    """Answer as the admin does; 429 to a client, or about an account, that has tried too often.
-
-    The tries are those of the API, too: whoever guesses here has no more of them there.
-    """
+    """Answer as the admin does; 429 to a client, or about an account, that has tried too often."""
     if request.method != "POST":
         return admin.site.login(request)
-    asked, view = Request(request), cast(APIView, SignIn)
-    by_client, by_account = ByClient(), ByNameInForm()
-    for throttle in (by_client, by_account):
-        if not throttle.allow_request(asked, view):
-            return too_many(request, int(throttle.wait() or 0) + 1)
-    response = admin.site.login(request)
+    account = account_called(request.POST.get("username", ""))
+    return throttled(request, client_of(request), account, admin.site.login)
+
+
+@never_cache
+def password_change(request: HttpRequest) -> HttpResponse:
+    """Answer as the admin does; the old password is not guessed with a session that was stolen."""
+    change = admin.site.admin_view(admin.site.password_change, cacheable=True)
+    if request.method != "POST" or not admin.site.has_permission(request):
+        return change(request)
+    return throttled(request, str(request.user.pk), one_account(request.user.pk), change)
+
+
+def throttled(
+    request: HttpRequest,
+    client: str,
+    account: str | None,
+    answer: Callable[[HttpRequest], HttpResponse],
+) -> HttpResponse:
+    by_client, by_account = Throttle(), Throttle()
+    if not by_client.within("login", client):
+        return too_many(request, int(by_client.wait()) + 1)
+    if account is not None and not by_account.within("login_account", account):
+        return too_many(request, int(by_account.wait()) + 1)
+    response = answer(request)
     if response.status_code == 302:  # it was the owner
         by_account.forget()
     return response

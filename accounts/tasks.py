@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from typing import Any
 
 from celery import shared_task
 from django.contrib.sessions.models import Session
@@ -10,7 +11,7 @@ from kombu.exceptions import OperationalError
 
 from accounts import letters
 from accounts import welcome as welcoming
-from accounts.models import User
+from accounts.models import Confirmation, User
 
 logger = logging.getLogger(__name__)
 
@@ -29,14 +30,16 @@ def welcome_due() -> None:
     welcoming.send_due()
 
 
-@shared_task(
-    name="accounts.reset_password",
-    autoretry_for=(OSError,),  # smtplib's errors, too
-    retry_backoff=5,
-    retry_backoff_max=600,
-    retry_jitter=True,
-    max_retries=6,
-)
+RETRYING: dict[str, Any] = {
+    "autoretry_for": (OSError,),  # smtplib's errors, too
+    "retry_backoff": 5,  # seconds
+    "retry_backoff_max": 600,
+    "retry_jitter": True,
+    "max_retries": 6,
+}
+
+
+@shared_task(name="accounts.reset_password", **RETRYING)
 def reset_password(address: str) -> None:
     """Send the link for a new password, if an active user who has a password has the address."""
     user = User.objects.addressed(address).filter(is_active=True).first()
@@ -44,10 +47,20 @@ def reset_password(address: str) -> None:
         letters.reset(user).send()
 
 
+@shared_task(name="accounts.confirm", **RETRYING)
+def confirm(pk: int) -> None:
+    """Send the link that confirms an address; the owner of one that is taken is told instead."""
+    row = Confirmation.objects.select_related("user").filter(pk=pk).first()
+    if row is not None:
+        owner = next((user for user in User.objects.addressed(row.email) if user != row.user), None)
+        (letters.registered_already(owner) if owner else letters.confirm(row)).send()
+
+
 @shared_task(name="accounts.clear_sessions")
 def clear_sessions() -> None:
-    """Remove the sessions that have ended."""
+    """Remove the sessions that have ended, and what was never confirmed."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
+    Confirmation.objects.expired().delete()
 
 
 def ask_for_welcome(pk: int) -> None:
@@ -70,9 +83,18 @@ def _ask_for_welcome(pk: int) -> None:
 
 def ask_for_reset(address: str) -> bool:
     """Have a worker look the address up; return False if the broker takes no tasks now."""
+    return _ask(reset_password, address)
+
+
+def ask_for_confirmation(pk: int) -> bool:
+    """Have a worker send the mail of a `Confirmation`; False if the broker takes no tasks now."""
+    return _ask(confirm, pk)
+
+
+def _ask(task: Any, argument: int | str) -> bool:
     try:
-        reset_password.apply_async((address,), retry=False)
+        task.apply_async((argument,), retry=False)
     except (OperationalError, OSError) as error:
-        logger.warning("no password can be reset now: %s", error)
+        logger.warning("%s cannot be asked for now: %s", task.name, error)
         return False
     return True

@@ -6,6 +6,7 @@ ME = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "
 
 urlpatterns = [
     path("users/", views.Registration.as_view({"post": "create"}), name="register"),
+    path("users/activation/", views.Activation.as_view(), name="activation"),
     path("users/me/", views.Account.as_view(ME), name="account"),
     path("users/set_password/", views.SetPassword.as_view(), name="set-password"),
     path("users/reset_password/", views.ResetPassword.as_view(), name="reset-password"),

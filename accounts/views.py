@@ -1,12 +1,11 @@
 """The API of accounts: djoser's views, with what they leave open."""
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django.db import transaction
-from django.utils.translation import gettext_lazy as _
 from djoser.views import TokenCreateView, TokenDestroyView, UserViewSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework.exceptions import APIException
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
@@ -14,38 +13,42 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts import tasks
-from accounts.models import User
+from accounts.addresses import mailbox
+from accounts.mailing import Away
+from accounts.models import Confirmation, User
+from accounts.names import skeleton
 from accounts.serializers import (
     AccountSerializer,
+    ActivationSerializer,
     AuthTokenSerializer,
     CurrentPassword,
     Refused,
+    RegisteredSerializer,
     RegistrationSerializer,
     ResetConfirmSerializer,
     ResetSerializer,
     SetPasswordSerializer,
     SignInSerializer,
+    called,
 )
 from api.answers import errors
-from api.throttling import ByAccount, ByClient
-
-
-class Away(APIException):
-    status_code = 503
-    default_detail = _("A store is away. Try again in a moment.")
-    wait = 5  # seconds, for `Retry-After`
+from api.throttling import ByAccount, ByAddress, ByClient, digest
 
 
 @extend_schema_view(
     create=extend_schema(
         operation_id="register",
         request=RegistrationSerializer,
-        responses={201: AccountSerializer, **errors(400, 409, 415, 429, 503)},
+        responses={201: RegisteredSerializer, **errors(400, 409, 415, 429, 503)},
         auth=[],
     )
 )
 class Registration(UserViewSet):  # type: ignore[misc]
-    """Makes an account. A welcome mail follows, in the language of the request."""
+    """Makes an account. A welcome mail follows, in the language of the request.
+
+    Where addresses are to be confirmed, a mail with a link follows first, and the account is there
+    once the link was followed. The answer is then the same for an address that is taken.
+    """
 
     authentication_classes = ()  # nobody's token matters here, and a stale one is no obstacle
     throttle_classes = (ByClient,)
@@ -58,6 +61,30 @@ class Registration(UserViewSet):  # type: ignore[misc]
     def get_serializer_class(self) -> type[RegistrationSerializer]:
         return RegistrationSerializer
 
+    def perform_create(self, serializer: RegistrationSerializer) -> None:
+        serializer.save()  # without djoser's mails
+
+
+class Activation(GenericAPIView[Confirmation]):
+    """Confirms the address of a new account, or another one of an account."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    throttle_classes = (ByClient,)
+    throttle_scope = "reset"
+    serializer_class = ActivationSerializer
+
+    @extend_schema(
+        operation_id="activation",
+        request=ActivationSerializer,
+        responses={204: None, **errors(400, 415, 429, 503)},
+    )
+    def post(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        return Response(status=204)
+
 
 @extend_schema_view(
     retrieve=extend_schema(
@@ -65,11 +92,11 @@ class Registration(UserViewSet):  # type: ignore[misc]
     ),
     update=extend_schema(
         operation_id="me_update",
-        responses={200: AccountSerializer, **errors(400, 401, 403, 409, 415, 503)},
+        responses={200: AccountSerializer, **errors(400, 401, 403, 409, 415, 429, 503)},
     ),
     partial_update=extend_schema(
         operation_id="me_partial_update",
-        responses={200: AccountSerializer, **errors(400, 401, 403, 409, 415, 503)},
+        responses={200: AccountSerializer, **errors(400, 401, 403, 409, 415, 429, 503)},
     ),
     destroy=extend_schema(
         operation_id="me_destroy",
@@ -81,11 +108,20 @@ class Registration(UserViewSet):  # type: ignore[misc]
 class Account(UserViewSet):  # type: ignore[misc]
     """One's own account."""
 
-    throttle_scope = "login"  # deleting asks for the password: it must not be guessed there either
     serializer_class = AccountSerializer
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [ByClient()] if self.request.method == "DELETE" else []
+        if self.request.method == "DELETE":  # asks for the password, which is not to be guessed
+            return [ByClient(), ByAccount()]
+        # It tells which names and addresses are taken, as registering does.
+        return [ByAddress()] if self.request.method in ("PUT", "PATCH") else []
+
+    @property
+    def throttle_scope(self) -> str:
+        return "login" if self.request.method == "DELETE" else "register"
+
+    def account_of(self, request: Request) -> str:
+        return one_account(request.user.pk)
 
     def get_serializer_class(self) -> Any:
         return CurrentPassword if self.action == "destroy" else AccountSerializer
@@ -99,9 +135,15 @@ class SetPassword(GenericAPIView[User]):
     """Sets another password for one's own account; its token and sessions end."""
 
     permission_classes = (IsAuthenticated,)
-    throttle_classes = (ByClient,)
     throttle_scope = "login"
     serializer_class = SetPasswordSerializer
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        self.by_account = ByAccount()
+        return [ByClient(), self.by_account]
+
+    def account_of(self, request: Request) -> str:
+        return one_account(request.user.pk)
 
     @extend_schema(
         operation_id="set_password",
@@ -114,6 +156,7 @@ class SetPassword(GenericAPIView[User]):
         user = cast(User, request.user)
         user.set_password(serializer.validated_data["new_password"])
         user.save(update_fields=["password"])
+        self.by_account.forget()
         return Response(status=204)
 
 
@@ -127,8 +170,12 @@ class ResetPassword(GenericAPIView[User]):
     permission_classes = (AllowAny,)
     throttle_classes = (ByClient, ByAccount)
     throttle_scope = "reset"
-    account_fields = ("email",)
     serializer_class = ResetSerializer
+
+    def account_of(self, request: Request) -> str | None:
+        body = request.data if isinstance(request.data, Mapping) else {}
+        address = str(body.get("email") or "").strip()
+        return digest(mailbox(address)) if address else None
 
     @extend_schema(
         operation_id="reset_password",
@@ -166,13 +213,34 @@ class ConfirmReset(GenericAPIView[User]):
         return Response(status=204)
 
 
+def one_account(pk: int | None) -> str:
+    """Return the name of the counts that are about an account, whatever it was called by."""
+    return f"account-{pk}"
+
+
+def account_called(known: str) -> str | None:
+    """Return the same for all names and addresses of one account; None for none.
+
+    An account that does not exist is counted too, by its name: the answers do not tell them apart.
+    """
+    known = known.strip()
+    if not known:
+        return None
+    user = User.objects.called(known)
+    if user:
+        return one_account(user.pk)
+    return digest(mailbox(known) if "@" in known else skeleton(known))
+
+
 class SignIn(TokenCreateView):  # type: ignore[misc]
     """Gives the account's token for its name or e-mail address, and password."""
 
     authentication_classes = ()
     throttle_scope = "login"
-    account_fields = ("username", "email")
     serializer_class = SignInSerializer
+
+    def account_of(self, request: Request) -> str | None:
+        return account_called(called(request.data))
 
     def get_throttles(self) -> list[BaseThrottle]:
         self.by_account = ByAccount()
@@ -206,7 +274,7 @@ class SignOut(TokenDestroyView):  # type: ignore[misc]
     """Ends the account's token, on every device that has it."""
 
     @extend_schema(
-        operation_id="sign_out", request=None, responses={204: None, **errors(401, 403, 503)}
+        operation_id="sign_out", request=None, responses={204: None, **errors(401, 403, 429, 503)}
     )
     def post(self, request: Request) -> Response:
         response: Response = super().post(request)

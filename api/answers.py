@@ -56,5 +56,7 @@ def errors(*statuses: int) -> dict[int, OpenApiResponse]:
 
 READING = errors(401, 404, 503)
 """How a read can fail where a token is looked at."""
-WRITING = errors(400, 401, 403, 409, 415, 503)
+DELETING = errors(401, 403, 404, 409, 429, 503)
+"""How a removal can fail."""
+WRITING = errors(400, 401, 403, 409, 415, 429, 503)
 """How a write can fail; one of something that is there also with 404."""

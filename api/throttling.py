@@ -1,99 +1,129 @@
-"""Throttles: so many requests of one client, or about one account, in so much time."""
+"""Throttles: so many requests of one client, or about one account, in so much time.
+
+The rates are `DEFAULT_THROTTLE_RATES` of the settings, by scope; a rate of None is no limit.
+"""
+
+from __future__ import annotations
 
 import hashlib
-import logging
-import unicodedata
-from collections.abc import Mapping
-from typing import Any
+import ipaddress
+from typing import TYPE_CHECKING
 
-from django.core.cache import caches
-from rest_framework import throttling
+from django.http import HttpRequest
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
-from rest_framework.views import APIView
+from rest_framework.throttling import SimpleRateThrottle
 
-from eventlog import CircuitBreaker
+from api import rates
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:  # it imports the default throttle, which is here
+    from rest_framework.views import APIView
 
-
-breaker = CircuitBreaker(reset_after=5.0)  # seconds: of those who throttle, one asks again
-
-
-class FailOpen:
-    """The shared cache; while it is away, this process counts alone instead of refusing."""
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self._ask("get", key, default)
-
-    def set(self, key: str, value: Any, timeout: float | None = None) -> None:
-        self._ask("set", key, value, timeout)
-
-    def _ask(self, method: str, *arguments: Any) -> Any:
-        if breaker.allows():
-            try:
-                answer = getattr(caches["default"], method)(*arguments)
-            except Exception as error:  # of whichever client library the cache has
-                breaker.failed()
-                logger.warning("the cache is away, this process throttles alone: %s", error)
-            else:
-                breaker.succeeded()
-                return answer
-        return getattr(caches["process"], method)(*arguments)
+IPV6_PREFIX = 64  # bits: the smallest network that a client of IPv6 is given, and all of it is its
 
 
-class ByClient(throttling.ScopedRateThrottle):
-    """By the view's `throttle_scope`, and the account or else the address of the client.
+class Throttle(SimpleRateThrottle):
+    """Counts atomically. Subclasses say what is counted: a scope, and whose count it is."""
 
-    The rates are `DEFAULT_THROTTLE_RATES` of the settings; the address is the one that
-    `NUM_PROXIES` trusted proxies pass on.
-    """
-
-    cache = FailOpen()  # type: ignore[assignment]
-
-
-class ByAccount(throttling.SimpleRateThrottle):
-    """By the account that a request is about, whoever sends it and from wherever.
-
-    The view names the fields of the body that say which account, in `account_fields`; the rate is
-    that of its `throttle_scope` with `_account` appended.
-    """
-
-    cache = FailOpen()  # type: ignore[assignment]
+    waiting = 0.0
+    key: str | None = None
 
     def __init__(self) -> None:
         """Do nothing: the rate is known once the view is."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        self.scope = f"{view.throttle_scope}_account"  # type: ignore[attr-defined]
-        self.rate = self.get_rate()
-        self.num_requests, self.duration = self.parse_rate(self.rate)
-        return super().allow_request(request, view)
+        ident = self.ident_of(request, view)
+        return ident is None or self.within(self.scope_of(view), ident)
 
-    def get_cache_key(self, request: Request, view: APIView) -> str | None:
-        name = alike(self.named(request, view))
-        if not name:
-            return None
-        known = hashlib.sha256(name.encode(errors="replace")).hexdigest()
-        return self.cache_format % {"scope": self.scope, "ident": known}
+    def ident_of(self, request: Request, view: APIView) -> str | None:
+        """Return whose count it is; None: this request is not counted."""
+        raise NotImplementedError
 
-    def named(self, request: Request, view: APIView) -> str:
-        """Return what the body calls the account; '' if it names none."""
-        data = request.data if isinstance(request.data, Mapping) else {}
-        fields: tuple[str, ...] = view.account_fields  # type: ignore[attr-defined]
-        return next((str(data[field]) for field in fields if data.get(field)), "")
+    def scope_of(self, view: APIView) -> str:
+        scope: str = view.throttle_scope  # type: ignore[attr-defined]
+        return scope
+
+    def within(self, scope: str, ident: str) -> bool:
+        """Count one; return False if that is too many: `wait` then says for how long."""
+        amount, seconds = self.parse_rate(self.THROTTLE_RATES[scope])
+        if not amount or not seconds:
+            return True
+        self.rate_of_ident = rates.rate(amount, seconds)
+        key = self.cache_format % {"scope": scope, "ident": ident}
+        self.key, self.waiting = key, rates.count(self.rate_of_ident, key)
+        return self.waiting == 0.0
+
+    def wait(self) -> float:
+        return self.waiting
 
     def forget(self) -> None:
-        """Count no more what this account was asked for so far: it was its owner."""
-        if key := getattr(self, "key", None):
-            self.cache.set(key, [], self.duration)
+        """Count from zero again what `within` has counted."""
+        if self.key is not None:
+            rates.forget(self.rate_of_ident, self.key)
 
 
-def alike(name: str) -> str:
-    """Return the same for all spellings of a name that the database takes for one.
+class ByClient(Throttle):
+    """By the view's `throttle_scope`, and the account or else the address of the client."""
 
-    To PostgreSQL an İ in lower case is an i, to Python it is one with a dot above. Only the start
-    of a long one counts: normalising takes quadratic time.
+    def ident_of(self, request: Request, view: APIView) -> str | None:
+        return account_or_client(request)
+
+
+class ByAddress(Throttle):
+    """By the view's `throttle_scope` and the address of the client, whatever its account."""
+
+    def ident_of(self, request: Request, view: APIView) -> str | None:
+        return client_of(request)
+
+
+class Writes(Throttle):
+    """All writes of one client that have no scope of their own."""
+
+    def ident_of(self, request: Request, view: APIView) -> str | None:
+        return None if request.method in SAFE_METHODS else account_or_client(request)
+
+    def scope_of(self, view: APIView) -> str:
+        return "write"
+
+
+class ByAccount(Throttle):
+    """By the account that a request is about, wherever it comes from and whatever it is called.
+
+    The view's `account_of(request)` says which; the rate is that of its `throttle_scope` with
+    `_account` appended.
     """
-    return (
-        unicodedata.normalize("NFKC", name.strip()[:1000]).strip().casefold().replace("\u0307", "")
-    )
+
+    def ident_of(self, request: Request, view: APIView) -> str | None:
+        ident: str | None = view.account_of(request)  # type: ignore[attr-defined]
+        return ident
+
+    def scope_of(self, view: APIView) -> str:
+        return f"{super().scope_of(view)}_account"
+
+
+def account_or_client(request: Request) -> str:
+    """Return the number of the account that asks, or else its client."""
+    user = request.user
+    return str(user.pk) if user.is_authenticated else client_of(request)
+
+
+def client_of(request: Request | HttpRequest) -> str:
+    """Return the address of the client, as `NUM_PROXIES` trusted proxies pass it on.
+
+    For IPv6 it is the client's network: it may take another of 2^64 addresses for every request.
+    """
+    found = SimpleRateThrottle.get_ident(Throttle(), request)  # type: ignore[arg-type]
+    try:
+        address = ipaddress.ip_address(found.partition("%")[0])
+    except ValueError:
+        return digest(found)  # the path of a socket, say
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.ip_network((address, IPV6_PREFIX), strict=False))
+
+
+def digest(text: str) -> str:
+    """Return a short form of a text of any length for the name of a count."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()

@@ -100,6 +100,8 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "accounts.User"
+# A new account, or another address, is there once the link in a mail was followed.
+ACCOUNTS_CONFIRM_EMAIL = env.bool("ACCOUNTS_CONFIRM_EMAIL", False)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -122,6 +124,7 @@ WHITENOISE_USE_FINDERS = True  # served from the packages: there is nothing to c
 
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / MEDIA)))
 
+RATE = r"[1-9]\d{0,8}/(s|sec|second|m|min|minute|h|hour|d|day)\Z"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # The first one names the scheme of a 401: without it a stranger would get 403.
@@ -136,8 +139,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.Pagination",
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.Writes"],  # of views that have none of their own
     "DEFAULT_THROTTLE_RATES": {
-        scope: env.str(f"THROTTLE_{scope.upper()}", rate)
+        scope: env.str(f"THROTTLE_{scope.upper()}", rate, validate=validate.Regexp(RATE))
         for scope, rate in {
             "upload": "600/min",
             "register": "60/min",
@@ -146,6 +150,9 @@ REST_FRAMEWORK = {
             "reset": "20/min",
             "reset_account": "5/hour",
             "generate": "60/min",
+            "write": "300/min",
+            "mail": "60/hour",
+            "mail_address": "3/day",
         }.items()
     },
     # So many proxies stand before the service and append to X-Forwarded-For; 0: it is not believed.
@@ -182,8 +189,6 @@ CACHES = {
         "KEY_PREFIX": "footfall-cache",
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": None},
     },
-    # What a process counts by itself while the cache is away.
-    "process": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 # --- Counting -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from django_celery_beat.admin import PeriodicTaskAdmin
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from accounts import signing
+from accounts.pages import confirm
 from api.root import APIRoot
 from project import health, metrics
 
@@ -39,7 +40,8 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("admin/login/", signing.login),  # before the one of Django
+    path("admin/login/", signing.login),  # before those of Django
+    path("admin/password_change/", signing.password_change),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
@@ -53,6 +55,7 @@ urlpatterns = [
     path("api/v1/", APIRoot.as_view(names=API), name="api-root"),
     path("api/v1/auth/", include("accounts.urls")),
     path("password/", include("accounts.pages")),
+    path("confirm/<uid>/<token>/", confirm, name="confirmation-link"),
     path("api/v1/", include("catalog.pages.urls")),
     path("api/v1/", include("uploads.urls.api")),
     path("", include("uploads.urls.root")),

@@ -104,7 +104,7 @@ class FileDetail(RetrieveAPIView[File], DestroyAPIView[File]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(responses={204: None, **answers.errors(401, 403, 404, 503)})
+    @extend_schema(responses={204: None, **answers.errors(401, 403, 404, 429, 503)})
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete it, and what was made of it. Only the owner and staff may."""
         return super().delete(request, *args, **kwargs)

@@ -54,7 +54,7 @@ CHANGING = answers.WRITING | answers.errors(404, 412)
     ),
     destroy=extend_schema(
         parameters=[IF_MATCH],
-        responses={204: None, **answers.READING, **answers.errors(403, 409, 412)},
+        responses={204: None, **answers.DELETING, **answers.errors(412)},
     ),
 )
 class BookViewSet(LockingViewSet[Book]):

@@ -46,7 +46,7 @@ def described(serializer: Any, new: Any = None) -> Any:
         retrieve=extend_schema(responses={200: serializer, **answers.READING}),
         update=extend_schema(responses={200: serializer, **changing}),
         partial_update=extend_schema(responses={200: serializer, **changing}),
-        destroy=extend_schema(responses={204: None, **answers.READING, **answers.errors(403, 409)}),
+        destroy=extend_schema(responses={204: None, **answers.DELETING}),
     )
 
 

@@ -6,9 +6,8 @@ import pytest
 from pytest_django import Settings
 from redis import Redis
 from rest_framework.test import APIClient
-from rest_framework.throttling import SimpleRateThrottle
 
-from api.throttling import ByAccount, ByClient
+from api.throttling import Throttle
 from tests.accounts.mailserver import MailServer
 from tests.support.ports import free_port
 
@@ -16,14 +15,12 @@ from tests.support.ports import free_port
 @pytest.fixture(autouse=True)
 def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """No limits; a test that is about them sets its own."""
-    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", NoLimits())
+    monkeypatch.setattr(Throttle, "THROTTLE_RATES", NoLimits())
 
     def limit(**rates: str) -> None:
         # Its account may have the number that another test's had.
-        own = f"{uuid4().hex}_%(scope)s_%(ident)s"
-        for throttle in (ByClient, ByAccount):
-            monkeypatch.setattr(throttle, "cache_format", own)
-            monkeypatch.setattr(throttle, "THROTTLE_RATES", NoLimits(rates))
+        monkeypatch.setattr(Throttle, "cache_format", f"{uuid4().hex}_%(scope)s_%(ident)s")
+        monkeypatch.setattr(Throttle, "THROTTLE_RATES", NoLimits(rates))
 
     return limit
 

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from accounts.models import User
 
 PASSWORD = "analytical engine"
-ADA = {"username": "ada", "email": "Ada@example.com", "password": PASSWORD}
+ADA: dict[str, Any] = {"username": "ada", "email": "Ada@example.com", "password": PASSWORD}
 
 USERS = "/api/v1/auth/users/"
 ME = f"{USERS}me/"

@@ -93,6 +93,44 @@ def test_signing_in_ends_the_count_of_the_account(admin: User, rates: Rates) -> 
         assert try_to_sign_in(at_an_address(), admin.username, RIGHT) == 302
 
 
+CHANGE = "/admin/password_change/"
+
+
+def change_password(client: Client, old: str, new: str = "another long one") -> int:
+    form = {"old_password": old, "new_password1": new, "new_password2": new}
+    return client.post(CHANGE, form).status_code
+
+
+def test_the_password_is_not_guessed_with_a_stolen_session(admin: User, rates: Rates) -> None:
+    rates(login_account="2/min")
+    client = at_an_address()
+    client.force_login(admin)
+    assert [change_password(client, WRONG) for _ in range(3)] == [200, 200, 429]
+    assert change_password(client, RIGHT) == 429
+    assert client.get(CHANGE).status_code == 200
+    assert try_to_sign_in(at_an_address(), admin.email) == 429
+
+
+def test_the_password_is_changed_in_the_admin(admin: User, rates: Rates) -> None:
+    rates(login="9/min", login_account="2/min")
+    client = at_an_address()
+    client.force_login(admin)
+    assert [change_password(client, old) for old in (WRONG, RIGHT)] == [200, 302]
+    admin.refresh_from_db()
+    assert admin.check_password("another long one")
+    assert try_to_sign_in(at_an_address(), admin.username) == 200
+
+
+def test_the_page_that_changes_the_password_is_for_staff(rates: Rates) -> None:
+    user = User.objects.create_user("ada", "ada@example.com", RIGHT)
+    client = at_an_address()
+    for _ in range(2):
+        for method in (client.get, client.post):
+            answer = method(CHANGE, {"old_password": WRONG})
+            assert answer.headers["Location"].startswith("/admin/login/")
+        client.force_login(user)
+
+
 def test_a_forged_address_is_the_same_client(admin: User, rates: Rates) -> None:
     """No proxy is trusted unless the settings say so: the header is whatever a client writes."""
     rates(login="2/min")

@@ -67,6 +67,20 @@ def test_what_is_somebody_elses_cannot_be_taken(
     assert list(answer.json()) == list(change)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [{"username": "bob", "email": "no address"}, {"username": "a b", "email": "bob@example.com"}],
+)
+def test_what_is_taken_is_not_told_beside_another_mistake(
+    api: APIClient, ada: User, wrong: dict[str, str]
+) -> None:
+    User.objects.create_user("bob", "bob@example.com", PASSWORD)
+    for answer in (api.patch(ME, wrong), api.put(ME, wrong)):
+        assert answer.status_code == 400
+        assert "already exists" not in str(answer.json())
+        assert len(answer.json()) == 1
+
+
 def test_ones_own_can_be_spelled_otherwise(api: APIClient, ada: User) -> None:
     changed = {"username": "Ada", "email": "ADA@example.com"}
 

@@ -125,11 +125,11 @@ def test_names_of_every_alphabet_are_kept_in_one_form(api: APIClient) -> None:
     assert answer.json()["username"] == "Йжик"
 
 
-def test_an_address_that_grows_in_lower_case_is_measured_as_it_is_kept(api: APIClient) -> None:
-    address = f"{'a' * 64}@{'.'.join(['İ' + 'b' * 60] * 3)}.com"[-254:]
-    sent = ADA | {"email": "a" * (254 - len(address)) + address}
+def test_an_address_is_measured_as_it_is_kept(api: APIClient) -> None:
+    address = f"{'a' * 200}@ü{'b' * 44}.com"
+    assert len(address) < 254  # in ASCII its domain is longer
 
-    answer = api.post(USERS, sent)
+    answer = api.post(USERS, ADA | {"email": address})
 
     assert answer.status_code == 400
     assert "254" in answer.json()["email"][0]

@@ -42,6 +42,9 @@ UNTHROTTLED = {
         "RESET_ACCOUNT",
         "UPLOAD",
         "GENERATE",
+        "WRITE",
+        "MAIL",
+        "MAIL_ADDRESS",
     )
 }
 # What a killed worker leaves is taken over sooner than in the 15 s of the service.

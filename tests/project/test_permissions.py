@@ -85,6 +85,7 @@ GET     /auth/users/me/                    401 200 200 200 200
 PUT     /auth/users/me/                    401 200 200 200 200
 PATCH   /auth/users/me/                    401 200 200 200 200
 DELETE  /auth/users/me/                    401 204 204 204 204
+POST    /auth/users/activation/            400 400 400 400 400
 POST    /auth/users/set_password/          401 204 204 204 204
 POST    /auth/users/reset_password/        204 204 204 204 204
 POST    /auth/users/reset_password_confirm/  400 400 400 400 400
@@ -162,6 +163,7 @@ def body_for(path: str, sender: User | None) -> dict[str, Any]:
         "me/": account,
         "/set_password/": {"current_password": "secret", "new_password": "a long enough one"},
         "reset_password/": {"email": "nobody@example.com"},
+        "activation/": {"uid": "x", "token": "x"},
         "reset_password_confirm/": {"uid": "x", "token": "x", "new_password": "a long enough one"},
         "login/": {"username": (sender or make_user()).username, "password": "secret"},
     }

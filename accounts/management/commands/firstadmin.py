@@ -4,6 +4,7 @@ import os
 import secrets
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, transaction
 
@@ -24,7 +25,13 @@ class Command(BaseCommand):
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or f"{username}@localhost"
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
         try:
+            User._meta.get_field("email").run_validators(email)
             self.create(username, email, password or secrets.token_urlsafe(12), not password)
+        except ValidationError as error:
+            raise CommandError(
+                f"DJANGO_SUPERUSER_USERNAME {username!r} or DJANGO_SUPERUSER_EMAIL {email!r} is "
+                f"not valid: {' '.join(error.messages)}"
+            ) from error
         except IntegrityError as error:
             # Of two commands that run at once, the names' uniqueness lets one through.
             if not self.tell_existing():

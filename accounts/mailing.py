@@ -1,0 +1,29 @@
+"""Mails to people who may not have asked for them: how many go out."""
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from rest_framework.exceptions import APIException
+from rest_framework.request import Request
+
+from accounts.addresses import mailbox
+from api.throttling import Throttle, client_of, digest
+
+
+class Away(APIException):
+    """No mail can be asked for: the broker is away."""
+
+    status_code = 503
+    default_detail = _("A store is away. Try again in a moment.")
+    wait = 5  # seconds, for `Retry-After`
+
+
+def seconds_until_allowed(request: Request | HttpRequest, address: str) -> float:
+    """Count a mail that this client has sent to this address; 0.0 if it may be.
+
+    Counted by the mailbox and not by the account: an account can be deleted and made again.
+    """
+    throttle = Throttle()
+    for scope, ident in (("mail", client_of(request)), ("mail_address", digest(mailbox(address)))):
+        if not throttle.within(scope, ident):
+            return throttle.wait()
+    return 0.0
