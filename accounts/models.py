@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token
 
-from accounts import addresses
+from accounts import addresses, names
 from accounts.names import skeleton, validate_name
 
 LONGEST_ADDRESS = 254
@@ -108,11 +108,7 @@ class User(AbstractUser):
 
     @classmethod
     def normalize_username(cls, username: str) -> str:
-        """As usual; but what no name is made of stays as it is.
-
-        Of marks that are put above letters, 100,000 take a minute.
-        """
-        return username if len(username) > 1000 else super().normalize_username(username)
+        return names.normal(username)
 
     class Meta(AbstractUser.Meta):
         constraints = [

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 # Django's, without the @: a name that looks like an address would be taken for it. Python's \w is
 # letters, digits and _: no spaces, no marks, nothing invisible, nothing that turns the direction.
 CHARACTERS = re.compile(r"[\w.+-]+")
+MOST_CHARACTERS = 1000  # that are looked at; a name has 150
 FILLERS = {"\u115f", "\u1160"}  # of Hangul: letters to Unicode, and shown as nothing
 
 # What is written together; "Highly Restrictive" in Unicode's UTS 39.
@@ -28,8 +29,11 @@ LINK = re.compile(r"www|http", re.IGNORECASE)
 
 
 def normal(name: str) -> str:
-    """Return the one Unicode form of a name."""
-    return unicodedata.normalize("NFKC", name)
+    """Return the one Unicode form of a name; one that is too long for a name stays as it is.
+
+    100,000 combining marks would take a minute.
+    """
+    return name if len(name) > MOST_CHARACTERS else unicodedata.normalize("NFKC", name)
 
 
 def validate_name(name: str) -> None:

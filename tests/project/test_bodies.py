@@ -102,7 +102,7 @@ def test_no_form_of_the_admin_is_waited_for_in_a_transaction(client: Client, kin
 def test_a_body_that_ends_too_early_changes_nothing() -> None:
     """Else a form that was cut would be stored as far as it came."""
     book = make_book(title="Whole")
-    client = client_of(make_user())
+    client: Any = client_of(make_user())
     cut = {"CONTENT_LENGTH": "20", "wsgi.input": Slow(b"title=Cut")}
     answer = client.generic("PATCH", f"/api/v1/books/{book.pk}/", b" ", content_type=FORM, **cut)
     book.refresh_from_db()
@@ -206,7 +206,7 @@ def test_a_name_of_an_encoding_is_not_kept() -> None:
         name = "charset=" if number % 2 else "a*="
         asked = {header: f"{JSON}; {name}heard-of-{number}''b", "CONTENT_LENGTH": "0"}
         assert ask("GET", "/api/v1/pages/", **asked).status_code < 500
-    known: dict[str, object] = encodings._cache  # type: ignore[attr-defined]
+    known: dict[str, object] = encodings._cache
     assert not [name for name in known if "heard" in name]
 
 

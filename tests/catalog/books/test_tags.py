@@ -92,11 +92,12 @@ def test_strangers_and_missing_books_come_first(writer: APIClient, address: str)
 @pytest.mark.django_db(transaction=True)
 def test_of_many_changes_at_once_one_is_made(writer: APIClient, address: str) -> None:
     tag = writer.get(address)["ETag"]
-    years = iter(range(1801, 1809))
+    years = iter(range(1801, 1808))
     answers = run_at_once(
-        [lambda: writer.patch(address, {"year": next(years)}, headers={"if-match": tag})] * 8
+        [lambda: writer.patch(address, {"year": next(years)}, headers={"if-match": tag})] * 7
     )
-    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 7
+    # A process takes 7 bodies at a time.
+    assert sorted(answer.status_code for answer in answers) == [200] + [412] * 6
     (made,) = (answer for answer in answers if answer.status_code == 200)
     assert writer.get(address).json()["year"] == made.json()["year"]
 
