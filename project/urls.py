@@ -4,11 +4,12 @@ from django.contrib import admin
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts import signing
 from api.root import APIRoot
 from project import health, metrics
+from project.schema import Schema
 
 # What a client finds at the root of the API: name -> route.
 API = {
@@ -37,7 +38,7 @@ urlpatterns = [
     path("metrics", metrics.metrics, name="metrics"),
     path("admin/login/", signing.login),  # before the one of Django
     path("admin/", admin.site.urls),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/schema/", Schema.as_view(), name="schema"),
     path(
         "api/v1/docs/",
         # Its page has no template for what OPTIONS would tell.
