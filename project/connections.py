@@ -1,8 +1,7 @@
 """Cuts off clients that do not read their answers, and lets a process hold many connections.
 
-granian waits for as long as a client takes to read, and a thread that streams waits with it. WSGI
-shows no sockets, so a thread looks at those of the process. That needs Linux; elsewhere no client
-is cut off.
+granian waits as long as a client takes to read, and a thread that streams waits with it. WSGI shows
+no sockets, so a thread looks at those of the process. It needs Linux; elsewhere, no client is cut.
 """
 
 import logging

@@ -5,12 +5,13 @@ from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
 from django_celery_beat.admin import PeriodicTaskAdmin
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from accounts import signing
 from accounts.pages import confirm
 from api.root import APIRoot
 from project import health, metrics
+from project.schema import Schema
 
 # What a client finds at the root of the API: name -> route.
 API = {
@@ -43,7 +44,7 @@ urlpatterns = [
     path("admin/login/", signing.login),  # before those of Django
     path("admin/password_change/", signing.password_change),
     path("admin/", admin.site.urls),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/schema/", Schema.as_view(), name="schema"),
     path(
         "api/v1/docs/",
         # Its page has no template for what OPTIONS would tell.
