@@ -41,18 +41,29 @@ def service_at(host: str, directory: Path) -> Iterator[None]:
         yield
         return
     print(f"Nothing is ready at {host}: starting the service, with its data in {directory}.")
+    with running(service, directory):
+        populate(service, variables(service, directory))
+        yield
+
+
+def variables(service: Service, directory: Path) -> dict[str, str]:
     environment = {name: value for name, value in os.environ.items() if name not in STORES}
-    environment |= {"PORT": str(service.address[1]), "DATA_DIR": str(directory)}
+    return environment | {"PORT": str(service.address[1]), "DATA_DIR": str(directory)}
+
+
+@contextmanager
+def running(service: Service, directory: Path) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run `make run` at the address of `service` until the end of the context."""
     directory.mkdir(parents=True, exist_ok=True)
     with (directory / "service.log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "standalone"], cwd=ROOT, env=environment, stdout=log,
-            stderr=log, start_new_session=True, preexec_fn=die_with_parent(signal.SIGTERM),
+            [sys.executable, "-m", "standalone"], cwd=ROOT, env=variables(service, directory),
+            stdout=log, stderr=log, start_new_session=True,
+            preexec_fn=die_with_parent(signal.SIGTERM),
         )  # fmt: skip
     try:
         wait_ready(service, process, directory / "service.log")
-        populate(service, environment)
-        yield
+        yield process
     finally:
         process.send_signal(signal.SIGTERM)
         with suppress(subprocess.TimeoutExpired):

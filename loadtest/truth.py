@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from loadtest.client import Ledger
 
+LOOK = 0.25  # seconds between two looks: each is a sum over all contents, and costs as much
 STANDSTILL = 15.0  # seconds without a change, after which what is missing will not come
 
 
@@ -61,7 +62,7 @@ def wait_for(total: Callable[[], int], expected: int, limit: float) -> int:
         now = time.monotonic()
         if now - changed > STANDSTILL or now - started > limit:
             break
-        time.sleep(0.1)
+        time.sleep(LOOK)
         if (current := total()) != last:
             last, changed = current, time.monotonic()
     return last

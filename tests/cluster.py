@@ -10,8 +10,8 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from eventlog import LogError
 from eventlog.connections import call, connections
+from loadtest.ports import free_ports
 from standalone.stores import Redis
-from tests.ports import free_ports
 from tests.standalone.waiting import wait_until
 
 MASTERS = 3

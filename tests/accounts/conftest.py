@@ -9,8 +9,8 @@ from rest_framework.test import APIClient
 from rest_framework.throttling import SimpleRateThrottle
 
 from api.throttling import ByAccount, ByClient
+from loadtest.ports import free_port
 from tests.accounts.mailserver import MailServer
-from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)

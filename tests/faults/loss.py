@@ -19,8 +19,8 @@ from pathlib import Path
 import redis
 
 from eventlog import LogError, RedisLog
+from loadtest.ports import free_port
 from standalone.stores import Redis
-from tests.ports import free_port
 from tests.standalone.waiting import wait_until
 
 THREADS = 8

@@ -14,13 +14,13 @@ import psutil
 import psycopg2
 import redis
 
+from loadtest.ports import free_port
 from standalone import addresses, service
 from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
 from standalone.stores import Redis
 from tests.environments import PLAIN
 from tests.eventlog.proxy import Proxy
-from tests.ports import free_port
 from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 

@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager, ExitStack, closing
 import psycopg2
 import pytest
 
+from loadtest.ports import free_port
 from standalone import addresses
 from standalone.configuration import ROOT
 from tests.environments import PLAIN
 from tests.live.readers import Readers
-from tests.ports import free_port
 from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 from tests.stores import temporary_directory

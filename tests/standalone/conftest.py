@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import ports
+from loadtest import ports
 from tests.stores import temporary_directory
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
+from loadtest.ports import free_port
 from tests import databases
-from tests.ports import free_port
 from tests.standalone.waiting import wait_until
 from tests.uploads.sending import END, MULTIPART, UPLOAD, part, stored
 from uploads.models import File
