@@ -117,7 +117,11 @@ class Measurement:
         self.site.ledger.attempted[page] += approach.counting
         self.site.ledger.answered[page] += approach.counting
 
-    def _load(self, approach: Approach, pages: list[int], seconds: float, **options: Any) -> Run:
+    def read(self, approach: Approach, load: str, seconds: float, **options: Any) -> Run:
+        """Carry out one load; what was read is in the ledger."""
+        return self._read(approach, self.pages[load], seconds, **options)
+
+    def _read(self, approach: Approach, pages: list[int], seconds: float, **options: Any) -> Run:
         address, connections = self.addresses[approach.name], self.plan.connections
         run = Load(address, pages, seconds, connections=connections, **options).run()
         if approach.counting:
@@ -127,7 +131,7 @@ class Measurement:
     def _read_every_page(self, server: Server) -> None:
         """Prepare every page, and let a new flusher find out where the copies of counters are."""
         before = self.cpu(server, self.site.approach)
-        run = self._load(self.site.approach, self.site.pages, COLD_MOST, most=len(self.site.pages))
+        run = self._read(self.site.approach, self.site.pages, COLD_MOST, most=len(self.site.pages))
         verdict = self.site.settle()
         if run.errors or len(run.latencies) < len(self.site.pages):
             raise ValueError(f"not every page could be read: {dict(run.errors)}")
@@ -141,19 +145,18 @@ class Measurement:
         """Weigh the events while nobody takes them out."""
         number = self.place.redis_number(self.site.approach)
         before = self.place.stores.memory(number)
-        run = self._load(self.site.approach, [self.site.hot], 5.0, most=BACKLOG_EVENTS)
+        run = self._read(self.site.approach, [self.site.hot], 5.0, most=BACKLOG_EVENTS)
         grown = self.place.stores.memory(number) - before
         self.bytes_per_event = grown / max(1, len(run.latencies))
 
     def take(self, server: Server, approach: Approach, load: str) -> Taken:
         """Warm up with the same load, wait until all of that is counted, and measure."""
-        stores, pages = self.place.stores, self.pages[load]
+        stores, plan = self.place.stores, self.plan
         stores.execute("postgres", "CHECKPOINT")  # each load begins as far from one as the next
-        plan = self.plan
-        self._load(approach, pages, plan.peer_warm_seconds if approach.peer else plan.warm_seconds)
+        self.read(approach, load, plan.peer_warm_seconds if approach.peer else plan.warm_seconds)
         self._settle()
         wal, cpu, own = stores.wal_position(), self.cpu(server, approach), time.process_time()
-        run = self._load(approach, pages, self._seconds(approach))
+        run = self.read(approach, load, self._seconds(approach))
         own = time.process_time() - own
         verdict = self.site.settle() if approach.counting else None
         now = self.cpu(server, approach)
@@ -182,7 +185,7 @@ class Measurement:
         probe = Probe(self.site, self.addresses[approach.name])
         probe.start()
         try:
-            self._load(approach, self.pages[load], self.plan.freshness_seconds, rate=rate)
+            self.read(approach, load, self.plan.freshness_seconds, rate=rate)
         finally:
             delays = probe.stop()
         self._settle()

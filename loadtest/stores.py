@@ -106,6 +106,12 @@ class Stores:
         written.wal[ELSEWHERE] += max(0, int(length) - written.wal.total() - written.full_pages)
         return written
 
+    def command_statistics(self) -> dict[str, dict[str, int]]:
+        """Return `calls` and `usec` of every command of Redis since its start."""
+        with redis.Redis.from_url(self.redis_url(0)) as client:
+            found: dict[str, dict[str, int]] = client.info("commandstats")
+        return {name.removeprefix("cmdstat_"): told for name, told in found.items()}
+
     def memory(self, number: int) -> int:
         """Return the bytes that all keys of one Redis database take."""
         with redis.Redis.from_url(self.redis_url(number)) as client:
