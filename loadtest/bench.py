@@ -17,10 +17,11 @@ from loadtest import drain, report
 from loadtest.aims import exact
 from loadtest.approaches import APPROACHES, BY_NAME, CONSTANT, Approach, side_by_side
 from loadtest.idle import idle
+from loadtest.launcher import NotReady
 from loadtest.measure import LOADS, Measurement, Repetition
 from loadtest.plan import Plan
 from loadtest.plot import bars
-from loadtest.servers import PYTHON, NotReady, Place, Server, manage, peers_admin, run
+from loadtest.servers import PYTHON, Place, Server, manage, peers_admin, run
 from loadtest.sites import Site
 from loadtest.stores import Stores, stores_in
 from loadtest.yardstick import FAR, Yardstick, distance
@@ -196,18 +197,18 @@ def main() -> int:
     wanted = arguments()
     end = time.monotonic() + wanted.minutes * 60
     directory: Path = wanted.directory.resolve()
-    (directory / "server.log").unlink(missing_ok=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so out of every context
     plan = Plan.quick() if wanted.quick else Plan()
     with ExitStack() as stack:
         stack.enter_context(only_user(directory))
         stores: Stores = stack.enter_context(stores_in(directory))
         place = Place(directory, stores, wanted.peers)
+        place.log.unlink(missing_ok=True)
         bench = Bench(place, plan, side_by_side(wanted.rows))
         bench.measure_idle()
         say(f"making {plan.pages:,} pages with 15 contents each, for each way of counting them")
         bench.prepare(stack)
-        yardstick = Yardstick(place, stack.enter_context(Server(directory)), plan)
+        yardstick = Yardstick(place, stack.enter_context(Server(place.log)), plan)
         bench.repeat(yardstick, end)
         bench.measure_drain()
     found = bench.as_json()

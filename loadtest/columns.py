@@ -61,7 +61,7 @@ COLUMNS = (
     Column("p50_ms", "p50 ms", SPEED, lambda taken: percentile(taken.run.latencies, 50) * 1000),
     Column("p99_ms", "p99 ms", SPEED, lambda taken: percentile(taken.run.latencies, 99) * 1000),
     Column("freshness_p99_s", "fresh p99 s", SPEED, lambda taken: p99(taken.freshness)),
-    Column("errors", "errors", SPEED, lambda taken: taken.run.errors.total(), summed=True),
+    Column("errors", "errors", SPEED, lambda taken: taken.run.failed, summed=True),
     Column("lost", "lost", SPEED, lambda taken: taken.counted("lost"), summed=True),
     Column("doubled", "doubled", SPEED, lambda taken: taken.counted("doubled"), summed=True),
     Column("rate_written", "requests/s", WRITTEN, lambda taken: taken.run.rate),

@@ -6,7 +6,6 @@ from pathlib import Path
 from loadtest.load import running
 from loadtest.ports import free_port
 from loadtest.processes import cpu_seconds, family, pss_bytes, samples
-from loadtest.service import Service
 from loadtest.stores import remove
 
 CALM_SECONDS = 5.0  # of a look whether it still starts
@@ -33,16 +32,16 @@ def idle(directory: Path, seconds: float) -> Idle:
     seconds: of each of the spans.
     """
     remove(directory)
-    with running(Service(f"127.0.0.1:{free_port()}"), directory) as process:
+    with running(directory, free_port()) as copy:
 
         def spent() -> float:
-            return cpu_seconds({"all": process.pid})["all"]
+            return cpu_seconds({"all": copy.process.pid})["all"]
 
         for used in samples(CALM_SECONDS, MOST_LOOKS, spent):
             if used < CALM:
                 break
         minutes = [used * 60 / seconds for used in samples(seconds, SPANS, spent)]
-        found = family(process.pid)
+        found = family(copy.process.pid)
         memory = sum(pss_bytes(one.pid) for one in found) / 1024**2
     remove(directory)
     return Idle(len(found), memory, minutes)

@@ -71,7 +71,7 @@ class Measurement:
         """Measure both loads of each approach once, in another order each time."""
         loads = [(approach, load) for approach in self.approaches for load in LOADS]
         found = Repetition(slices=[yardstick.measure()])
-        with Server(self.place.directory) as server:
+        with Server(self.place.log) as server:
             self.start(server)
             for approach, load in order.sample(loads, len(loads)):
                 taken = self.take(server, approach, load)

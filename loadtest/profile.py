@@ -166,7 +166,7 @@ def main() -> int:
         make_footfall(place, plan)
         site = Site(place.stores, APPROACH, plan.pages)
         stack.callback(site.close)
-        server = stack.enter_context(Server(directory))
+        server = stack.enter_context(Server(place.log))
         profile = Profile(Measurement(place, [APPROACH], site, plan), server)
         profile.measurement.start(server)
         for _ in range(plan.repetitions):

@@ -2,26 +2,22 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from types import TracebackType
 
 from celery import Celery
 
 from loadtest.approaches import SITES, Approach
+from loadtest.launcher import NotReady, Programs
 from loadtest.stores import Stores
 from standalone import service
 from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
 
 SECRET_KEY = "only-for-the-bench-0123456789-abcdefghijklmnopqrstuvwxyz"  # noqa: S105
-READY_SECONDS = 60.0
 # A page that was read stays prepared for all of a run. In a service it does so for 4 to 5 minutes;
 # a load in which many are prepared anew would not be the next one's equal.
 KEPT = {"PREPARED_SECONDS": "7200"}
@@ -30,15 +26,12 @@ Address = tuple[str, int]
 MIDDLEWARE = ("django.middleware.security.SecurityMiddleware",)
 
 
-class NotReady(Exception):
-    """A server did not come up; the text is the end of its log."""
-
-
 class Place:
     """Where a bench runs: its directory, stores, and the Python of the peers."""
 
     def __init__(self, directory: Path, stores: Stores, peers: Path) -> None:
         self.directory = directory
+        self.log = directory / "server.log"
         self.stores = stores
         self.peers = peers
 
@@ -95,31 +88,8 @@ class Place:
         return {program.name: program for program in programs}
 
 
-class Server:
-    """Programs that run. Leaving the context ends every one of them."""
-
-    def __init__(self, directory: Path) -> None:
-        self.processes: list[tuple[Program, subprocess.Popen[bytes]]] = []
-        self.log = directory / "server.log"
-
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
-
-    def start(self, *programs: Program) -> None:
-        for program in programs:
-            with self.log.open("ab") as log:
-                process = subprocess.Popen(
-                    program.command, stdout=log, stderr=log, **program.process_options()
-                )
-            self.processes.append((program, process))
+class Server(Programs):
+    """The processes of some approaches."""
 
     def wait_read(self, address: Address, page: int) -> bytes:
         """Return the body of a page as soon as it can be read; it counts as one view."""
@@ -143,46 +113,6 @@ class Server:
 
         if expected:
             self.wait(answer, f"{expected} Celery workers to answer")
-
-    def wait(self, condition: Callable[[], bool], what: str) -> None:
-        """Return once `condition()` is true; raise NotReady if it does not come."""
-        deadline = time.monotonic() + READY_SECONDS
-        while not condition():
-            if self.has_ended() or time.monotonic() > deadline:
-                raise NotReady(f"waited for {what}; the log ends with:\n{self._last()}")
-            time.sleep(0.05)
-
-    def _last(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
-        noise = [program.noise for program, _ in self.processes if program.noise]
-        kept = [one for one in lines if not any(pattern.match(one) for pattern in noise)]
-        return "\n".join(kept[-25:])
-
-    def has_ended(self) -> bool:
-        return any(process.poll() is not None for _, process in self.processes)
-
-    @property
-    def roots(self) -> dict[str, int]:
-        """Return the first process of each program."""
-        return {program.name: process.pid for program, process in self.processes}
-
-    def stop(self) -> None:
-        """End the programs as `make run` does; kill the groups of those that take too long."""
-        for program, process in reversed(self.processes):
-            if process.poll() is None:
-                process.send_signal(program.stop_signal)
-        for program, process in self.processes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(program.patience)
-            end_group(process)
-        self.processes = []
-
-
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of a process that was started in a session of its own."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def read(address: Address, page: int) -> bytes:

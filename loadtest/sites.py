@@ -5,7 +5,7 @@ from collections import defaultdict
 from loadtest.approaches import Approach
 from loadtest.client import Ledger
 from loadtest.stores import Stores
-from loadtest.truth import Verdict, check, expected_sum, wait_for
+from loadtest.verdict import Verdict, check, expected_sum, wait_for
 
 DRAIN_SECONDS = 60.0  # until what was answered must be counted
 
@@ -43,7 +43,7 @@ class Site:
         statement = f"SELECT sum(n)::bigint FROM ({self.approach.counters}) AS counted (id, n)"  # noqa: S608
         return int(self._query(statement)[0][0] or 0)
 
-    def settle(self) -> Verdict:
+    def settle(self) -> Verdict[int]:
         """Wait until everything that was answered is counted, and check every content."""
         expected = sum(self.before.values()) + expected_sum(self.ledger, self.contents)
         wait_for(self.total, expected, DRAIN_SECONDS)

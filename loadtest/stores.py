@@ -33,17 +33,6 @@ class Stores:
         self.postgres = Postgres(directory / "postgres", {"wal_keep_size": "2GB"})
         self.redis = Redis(directory / "redis")
 
-    def start(self) -> None:
-        for store in (self.postgres, self.redis):
-            store.prepare()
-            store.start()
-            store.wait_ready()
-
-    def stop(self) -> None:
-        for store in (self.redis, self.postgres):
-            store.stop()
-            store.clean_up()
-
     @property
     def roots(self) -> dict[str, int]:
         """Return the first process of each store."""
@@ -131,10 +120,9 @@ def stores_in(directory: Path) -> Iterator[Stores]:
     data.chmod(0o711)
     stores = Stores(data)
     try:
-        stores.start()
-        yield stores
+        with stores.postgres.served(), stores.redis.served():
+            yield stores
     finally:
-        stores.stop()
         remove(data)
 
 

@@ -42,7 +42,7 @@ def sweep(directory: Path) -> dict[str, Any]:
 
 def measure(place: Place, measurement: Measurement) -> tuple[list[Point], float]:
     points = []
-    with Server(place.directory) as server:
+    with Server(place.log) as server:
         measurement.start(server)
         for pages in PAGES:
             most = read(measurement, server, pages, TRIAL_SECONDS).load.rate

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from loadtest.client import Run
-from loadtest.truth import Verdict
+from loadtest.verdict import Verdict
 from loadtest.wal import Written
 
 
 @dataclass
 class Taken:
     run: Run
-    verdict: Verdict | None = None
+    verdict: Verdict[int] | None = None
     """None where nothing is counted."""
     cpu: Mapping[str, float] = field(default_factory=dict)
     """Seconds by the name of the program, until everything was counted."""

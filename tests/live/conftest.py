@@ -1,6 +1,5 @@
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -8,12 +7,10 @@ from contextlib import AbstractContextManager, ExitStack, closing
 import psycopg2
 import pytest
 
+from loadtest.launcher import Copy
 from loadtest.ports import free_port
 from standalone import addresses
-from standalone.configuration import ROOT
-from tests.environments import PLAIN
 from tests.live.readers import Readers
-from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 from tests.stores import temporary_directory
 
@@ -62,19 +59,7 @@ def service() -> Iterator[Copy]:
 @pytest.fixture(scope="session")
 def manage(service: Copy) -> Manage:
     """Runs `manage.py` as an operator does beside the running service."""
-
-    def manage(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**PLAIN, "DATA_DIR": str(service.data_dir)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    return manage
+    return service.manage
 
 
 @pytest.fixture

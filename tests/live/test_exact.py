@@ -11,9 +11,9 @@ from contextlib import contextmanager
 import psycopg2
 import pytest
 
+from loadtest.launcher import Copy
 from tests.live.conftest import Manage
 from tests.live.readers import Readers
-from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 
 Counters = Callable[[], list[int]]

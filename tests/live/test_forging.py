@@ -6,8 +6,8 @@ from contextlib import ExitStack, closing
 
 import pytest
 
+from loadtest.launcher import Copy
 from tests.live.conftest import Manage
-from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 
 Counters = Callable[[], list[int]]

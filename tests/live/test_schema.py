@@ -22,9 +22,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from loadtest.launcher import Copy
 from tests.catalog.books.making import fields
 from tests.live.people import People
-from tests.standalone.test_make_run import Copy
 
 CHECKS = [
     not_a_server_error,

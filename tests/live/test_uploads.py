@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import requests
 
+from loadtest.launcher import Copy
 from tests.live.test_exact import meanwhile
-from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 from tests.uploads import making
 

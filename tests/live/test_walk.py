@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import requests
 
+from loadtest.launcher import Copy
 from standalone.configuration import ROOT
 from tests.live.people import People
 from tests.live.readme import run, steps
-from tests.standalone.test_make_run import Copy
 from tests.standalone.waiting import wait_until
 
 HEADING = "## A walk"

@@ -8,9 +8,10 @@ import pytest
 
 from loadtest.approaches import side_by_side
 from loadtest.bench import Bench
+from loadtest.launcher import NotReady
 from loadtest.measure import Measurement, Repetition
 from loadtest.plan import Plan
-from loadtest.servers import NotReady, Place
+from loadtest.servers import Place
 from loadtest.yardstick import Slice, Yardstick, distance
 
 YARDSTICK = cast(Yardstick, None)  # asked by the measurements alone

@@ -11,7 +11,7 @@ from loadtest.client import Ledger, Run
 from loadtest.measure import COLD, Figures, figures
 from loadtest.plot import bars
 from loadtest.taken import Taken
-from loadtest.truth import Verdict
+from loadtest.verdict import Gain, Verdict
 from loadtest.wal import Written
 
 SLICE = {"rate": 8_000.0, "p50_ms": 1.0, "p99_ms": 9.0, "cpu": 0.1, "cpu_load": 0.02}
@@ -24,7 +24,7 @@ def run(rate: float) -> Run:
 
 
 def of(approach: str, load: str, repetition: int, rate: float, **more: Any) -> Figures:
-    taken = Taken(run(rate), Verdict(0, 0), {"web": 1.0, "beat": 0.5}, constant_rate=8_000.0)
+    taken = Taken(run(rate), Verdict({}), {"web": 1.0, "beat": 0.5}, constant_rate=8_000.0)
     for name, value in more.items():
         setattr(taken, name, value)
     return figures(BY_NAME[approach], load, repetition, taken)
@@ -108,7 +108,7 @@ def test_processor_time_is_told_by_program() -> None:
 
 
 def test_a_lost_view_shows_in_its_row_and_in_the_end() -> None:
-    wrong = found(verdict=Verdict(2, 0))
+    wrong = found(verdict=Verdict({7: Gain(2, 0, 2)}))
 
     assert "| 0 | 6 | 0 |" in report.text(wrong)
     assert not aims.exact(wrong)

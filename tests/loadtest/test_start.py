@@ -10,10 +10,11 @@ import pytest
 from loadtest import measure
 from loadtest.approaches import BY_NAME, side_by_side
 from loadtest.client import Ledger, Run
+from loadtest.launcher import NotReady
 from loadtest.measure import Measurement
 from loadtest.plan import Plan
-from loadtest.servers import NotReady, Place, Server
-from loadtest.truth import Verdict
+from loadtest.servers import Place, Server
+from loadtest.verdict import Verdict
 from standalone.program import Program
 
 PAGE = b'"counter":' * 15
@@ -61,9 +62,9 @@ class Log(list[str]):
     def wait(self, condition: Callable[[], bool], what: str) -> None:
         self.append(what)
 
-    def settle(self) -> Verdict:
+    def settle(self) -> Verdict[int]:
         self.append("counted")
-        return Verdict(0, 0)
+        return Verdict({})
 
 
 @pytest.fixture
@@ -100,7 +101,7 @@ def test_workers_beat_and_every_page_come_before_the_first_load(log: Log) -> Non
 
 def test_a_program_that_ends_ends_the_wait_with_its_last_words(tmp_path: Path) -> None:
     words = ["sh", "-c", "echo no such module; exit 1"]
-    with Server(tmp_path) as server:
+    with Server(tmp_path / "log") as server:
         server.start(Program("web", words, tmp_path, {"PATH": "/bin:/usr/bin"}))
 
         with pytest.raises(NotReady, match=r"waited for it;(.|\n)*no such module"):
