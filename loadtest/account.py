@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from loadtest.client import Ledger
 from loadtest.service import Service, Unusable
-from loadtest.truth import Verdict, check
+from loadtest.verdict import Verdict, check
 
 
 @dataclass
@@ -39,14 +39,14 @@ class Account:
     def answered(self, page: int) -> None:
         self.ledger.answered[page] += 1
 
-    def close(self) -> Verdict:
+    def close(self) -> Verdict[int]:
         """Wait until everything is counted; tell whether it was counted rightly."""
         self.service.wait_counted(next(iter(self.before)))
         now = self.service.totals(list(self.before))
         gained = {content: n - self.before[content] for content, n in now.items()}
         return check(gained, self.ledger, self.contents)
 
-    def summary(self, verdict: Verdict) -> str:
+    def summary(self, verdict: Verdict[int]) -> str:
         attempted, answered = self.ledger.attempted.total(), self.ledger.answered.total()
         said = (
             f"{answered:,} reads of pages were answered, {attempted - answered:,} more were sent; "
@@ -54,4 +54,4 @@ class Account:
         )
         if verdict:
             return f"{said}. Every counter is right."
-        return f"{said}. WRONG, for instance contents {list(verdict.differing)}"
+        return f"{said}. WRONG, for instance contents {sorted(verdict.wrong())[:20]}"

@@ -23,8 +23,8 @@ class Approach:
     counters: str = CONTENT_COUNTERS
     """Query for each content's id and views."""
     counting: bool = True
-    slow: bool = False
-    """Measured once, with fewer requests."""
+    repetitions: int = 2
+    """At most; Footfall's own rows are measured as often as the plan says."""
 
     @property
     def logs(self) -> bool:
@@ -33,27 +33,40 @@ class Approach:
 
     @property
     def site(self) -> str:
-        """The name of the database: Footfall's two rows share one, and its cached pages."""
+        """The name of the database. Approaches that share one are measured side by side."""
         return self.peer or "footfall"
 
 
 # Batches that overlap would deadlock in the database: where there are any, one process writes them.
 ONE, TWO = ("--concurrency", "1"), ("--concurrency", "2")
 
+CONSTANT = Approach("constant", "constant Django view", "constant", counting=False)
+"""The yardstick: it runs all the time, and is measured before and after each other row."""
+
 APPROACHES = (
-    Approach("constant", "constant Django view", "constant", counting=False),
     Approach(
         "uncounted",
         "Footfall, counting off",
         application="loadtest.peers.uncounted:application",
         counting=False,
+        repetitions=99,
     ),
-    Approach("footfall", "Footfall", application="project.wsgi:application"),
+    Approach("footfall", "Footfall", application="project.wsgi:application", repetitions=99),
     Approach("increment", "DRF + F() + 1", "increment"),
     Approach("task", "DRF + a Celery task per view", "task", workers=(TWO,)),
     Approach("buffer", "DRF + HINCRBY, flushed every s", "buffer", workers=((*ONE, "--beat"),)),
     Approach("batches", "DRF + celery-batches", "batches", workers=(ONE,)),
-    Approach("hits", "DRF + django-hitcount", "hits", counters=HITS, slow=True),
+    Approach("hits", "DRF + django-hitcount", "hits", counters=HITS, repetitions=1),
 )
 
-BY_NAME = {approach.name: approach for approach in APPROACHES}
+BY_NAME = {approach.name: approach for approach in (CONSTANT, *APPROACHES)}
+SITES = dict.fromkeys(approach.site for approach in (CONSTANT, *APPROACHES))
+
+
+def side_by_side(names: list[str]) -> dict[str, list[Approach]]:
+    """Return the approaches of these names by their site."""
+    chosen = [approach for approach in APPROACHES if approach.name in names]
+    return {
+        site: [approach for approach in chosen if approach.site == site]
+        for site in dict.fromkeys(approach.site for approach in chosen)
+    }

@@ -5,136 +5,176 @@ import json
 import os
 import platform
 import random
-import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from loadtest import drain, report
-from loadtest.approaches import APPROACHES, BY_NAME, Approach
-from loadtest.measure import LOADS, Figures, Measurement, Plan
+from loadtest.aims import exact
+from loadtest.approaches import APPROACHES, BY_NAME, CONSTANT, Approach, side_by_side
+from loadtest.idle import idle
+from loadtest.launcher import NotReady
+from loadtest.measure import LOADS, Measurement, Repetition
+from loadtest.plan import Plan
 from loadtest.plot import bars
-from loadtest.servers import PYTHON, NotReady, Place, manage, peers_admin, run
-from loadtest.sites import PAGES, Site
-from loadtest.stores import Stores
-from standalone.configuration import ROOT, check_port, only_user
+from loadtest.servers import PYTHON, Place, Server, manage, peers_admin, run
+from loadtest.sites import Site
+from loadtest.stores import Stores, stores_in
+from loadtest.yardstick import FAR, Yardstick, distance
+from standalone.configuration import ROOT, only_user
 
-DRAIN_SECONDS = 25.0  # that are kept for the end
-TEMPLATE = "constant"  # the first of the peers' databases: the others are copies of it
+DRAIN_SECONDS = 60.0  # that are kept for the end
+FOOTFALL = "footfall"
+TEMPLATE = CONSTANT.site  # the first of the peers' databases: the others are copies of it
 
 
 class Bench:
     """The rows, their places, and what was measured so far."""
 
-    def __init__(self, place: Place, plan: Plan, approaches: list[Approach]) -> None:
+    def __init__(self, place: Place, plan: Plan, approaches: dict[str, list[Approach]]) -> None:
         self.place = place
         self.plan = plan
         self.approaches = approaches
-        self.figures: list[Figures] = []
+        self.done: dict[tuple[str, int], Repetition] = {}
+        """By site and number of the repetition."""
+        self.notes: list[str] = []
         self.failed: dict[str, str] = {}
-        self.drain: dict[str, dict[str, float]] = {}
+        self.drain: dict[str, list[dict[str, float]]] = {load: [] for load in LOADS}
+        self.idle: dict[str, object] = {}
         self.took: dict[str, float] = {}
+        self.measurements: dict[str, Measurement] = {}
 
-    def numbers(self) -> dict[str, int]:
-        """Return which of Redis' numbered databases each site has."""
-        sites = dict.fromkeys(approach.site for approach in APPROACHES)
-        return {site: number for number, site in enumerate(sites)}
-
-    def prepare(self) -> None:
+    def prepare(self, stack: ExitStack) -> None:
         """Make the databases: Footfall's own with its own commands, and equal ones of the peers."""
-        stores, wanted = self.place.stores, {approach.site for approach in self.approaches}
-        if "footfall" in wanted:
-            run(manage(self._environment("footfall"), "migrate", "--verbosity", "0"))
-            pages = str(PAGES + 1)
-            run(manage(self._environment("footfall"), "populate", "--pages", pages))
-        if wanted - {"footfall"}:
-            stores.create_database(TEMPLATE)
-            environment = self._environment("constant")
-            admin = ("migrate", "--run-syncdb", "--verbosity", "0")
-            run(peers_admin(self.place.peers, environment, *admin))
-            script = ROOT / "loadtest" / "peers" / "populate.sql"
-            stores.execute(TEMPLATE, script.read_text())
-            for site in sorted(wanted - {"footfall", TEMPLATE}):
-                stores.create_database(site, TEMPLATE)
-        for site in wanted:
-            stores.execute(site, "VACUUM (ANALYZE)")
-
-    def _environment(self, name: str) -> dict[str, str]:
-        approach = BY_NAME[name]
-        return self.place.environment(approach, self.numbers()[approach.site])
-
-    def measurements(self, stack: ExitStack) -> dict[str, Measurement]:
-        made: dict[str, Measurement] = {}
-        for approach in self.approaches:
-            site = Site(self.place.stores, approach)
+        stores, wanted = self.place.stores, {TEMPLATE, *self.approaches}
+        if FOOTFALL in wanted:
+            make_footfall(self.place, self.plan)
+        stores.create_database(TEMPLATE)
+        admin = ("migrate", "--run-syncdb", "--verbosity", "0")
+        run(peers_admin(self.place.peers, self.place.environment(CONSTANT), *admin))
+        script = ROOT / "loadtest" / "peers" / "populate.sql"
+        stores.execute(TEMPLATE, script.read_text())
+        for name in sorted(wanted - {FOOTFALL, TEMPLATE}):
+            stores.create_database(name, TEMPLATE)
+        for name in sorted(wanted - {FOOTFALL}):
+            stores.execute(name, "VACUUM (ANALYZE)")
+        for name, approaches in self.approaches.items():
+            counting = next((one for one in approaches if one.counting), approaches[0])
+            site = Site(stores, counting, self.plan.pages)
             stack.callback(site.close)
-            number = self.numbers()[approach.site]
-            made[approach.name] = Measurement(self.place, approach, site, number, self.plan)
-        return made
+            self.measurements[name] = Measurement(self.place, approaches, site, self.plan)
 
-    def repeat(self, measurements: dict[str, Measurement], repetitions: int, end: float) -> None:
+    def repeat(self, yardstick: Yardstick, end: float) -> None:
         """Measure every row so often, in another order each time, as long as there is time."""
         order = random.Random(self.plan.seed)
-        for repetition in range(repetitions):
-            for name in order.sample(sorted(measurements), len(measurements)):
-                slow = BY_NAME[name].slow
-                if name in self.failed or (slow and repetition):
+        for repetition in range(self.plan.repetitions):
+            for site in order.sample(sorted(self.approaches), len(self.approaches)):
+                if site in self.failed or repetition >= self.approaches[site][0].repetitions:
                     continue
-                if repetition and time.monotonic() + self.took[name] + DRAIN_SECONDS > end:
-                    say(f"{name}: no time for repetition {repetition + 1}")
-                    continue
-                self.measure(measurements[name], repetition, order)
+                if repetition and not self.has_time(site, end):
+                    self.note(f"{site}: no time for repetition {repetition + 1}")
+                elif found := self.measure(site, repetition, order, yardstick):
+                    self.done[site, repetition] = found
+        self.repeat_disturbed(yardstick, order, end)
 
-    def measure(self, measurement: Measurement, repetition: int, order: random.Random) -> None:
-        name, started = measurement.approach.name, time.monotonic()
+    def has_time(self, site: str, end: float) -> bool:
+        return time.monotonic() + self.took[site] + DRAIN_SECONDS < end
+
+    def measure(
+        self, site: str, repetition: int, order: random.Random, yardstick: Yardstick
+    ) -> Repetition | None:
+        started = time.monotonic()
         try:
-            found = measurement.repeat(repetition, order)
+            found = self.measurements[site].repeat(repetition, order, yardstick)
         except (NotReady, OSError, ValueError) as error:
-            self.failed[name] = str(error)
-            say(f"{name}: {error}")
-            return
-        self.figures += found
-        took = time.monotonic() - started
-        self.took[name] = took  # the first time with more in it: a cautious guess for the second
-        rates = ", ".join(f"{one.load} {one.rate:,.0f}/s" for one in found)
-        say(f"{name}, repetition {repetition + 1}: {rates} ({took:.0f} s)")
+            self.failed[site] = str(error)
+            say(f"{site}: {error}")
+            return None
+        self.took[site] = time.monotonic() - started
+        rates = ", ".join(
+            f"{one['approach']} {one['load']} {one['rate']:,.0f}/s" for one in found.figures
+        )
+        constants = ", ".join(f"{one:,.0f}" for one in found.constants)
+        say(f"repetition {repetition + 1}: {rates}; constant {constants} ({self.took[site]:.0f} s)")
+        return found
 
-    def measure_drain(self, measurements: dict[str, Measurement]) -> None:
+    def disturbed(self) -> Iterator[tuple[str, int, float]]:
+        """Yield what was measured while the constant view was far from its median, worst first."""
+        every = [rate for one in self.done.values() for rate in one.constants]
+        found = [(*key, distance(one.constants, every)) for key, one in self.done.items()]
+        yield from sorted((one for one in found if one[2] > FAR), key=lambda one: -one[2])
+
+    def repeat_disturbed(self, yardstick: Yardstick, order: random.Random, end: float) -> None:
+        """Measure again what was measured on a disturbed machine, and keep the calmer one."""
+        repeats: dict[tuple[str, int], int] = {}
+        while due := [
+            (site, repetition, off)
+            for site, repetition, off in self.disturbed()
+            if repeats.get((site, repetition), 0) < self.plan.repeats and self.has_time(site, end)
+        ]:
+            site, repetition, off = due[0]
+            repeats[site, repetition] = repeats.get((site, repetition), 0) + 1
+            self.note(
+                f"{site}, repetition {repetition + 1} was disturbed: the constant view"
+                f" was {off:.0%} from its median. It was measured again."
+            )
+            again = self.measure(site, repetition, order, yardstick)
+            every = [rate for one in self.done.values() for rate in one.constants]
+            if again and distance(again.constants, every) < off:
+                self.done[site, repetition] = again
+        for site, repetition, off in self.disturbed():
+            self.note(f"{site}, repetition {repetition + 1} stays, {off:.0%} from the median.")
+
+    def measure_drain(self) -> None:
         """Measure how fast a backlog is counted, and check that it was counted rightly."""
-        footfall, peer = measurements.get("footfall"), measurements.get("increment")
-        if footfall is None or "footfall" in self.failed:
+        footfall, peer = self.measurements.get(FOOTFALL), self.measurements.get("increment")
+        if footfall is None or FOOTFALL in self.failed:
             return
-        for load in LOADS:
-            rate = drain.drain(self.place, footfall.site, footfall.redis_number, load)
-            verdict = footfall.site.settle()
-            found = {"batched": rate, "lost": verdict.lost, "doubled": verdict.doubled}
-            if peer is not None:
-                found["one_by_one"] = drain.one_by_one(peer.site, load)
-            self.drain[load] = found
-            say(f"drain, {load}: {rate:,.0f} events/s")
+        for _ in range(self.plan.repetitions):
+            for load in LOADS:
+                rate = drain.drain(self.place, footfall.site, load, self.plan.drained)
+                verdict = footfall.site.settle()
+                found = {"batched": rate, "lost": verdict.lost, "doubled": verdict.doubled}
+                if peer is not None:
+                    found["one_by_one"] = drain.one_by_one(peer.site, load)
+                self.drain[load].append(found)
+                say(f"drain, {load}: {rate:,.0f} events/s")
+
+    def measure_idle(self) -> None:
+        found = idle(self.place.directory / "idle", self.plan.idle_seconds)
+        self.idle = found.as_json()
+        say(f"idle: {self.idle}")
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+        say(text)
 
     def as_json(self) -> dict[str, Any]:
+        cold = [one.cold for one in self.measurements.values() if one.cold]
         return {
             "machine": {"cores": os.cpu_count(), "system": platform.platform()},
             "python": platform.python_version(),
             "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "figures": [one.as_json() for one in self.figures],
+            "pages": self.plan.pages,
+            "figures": [*cold, *(one for each in self.done.values() for one in each.figures)],
+            "constants": [one.as_json() for each in self.done.values() for one in each.slices],
             "drain": self.drain,
+            "idle": self.idle,
+            "notes": self.notes,
             "failed": self.failed,
         }
 
 
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port: int = trial.getsockname()[1]
-        return port
+def make_footfall(place: Place, plan: Plan) -> None:
+    """Make Footfall's database, with its own commands; the last page is the probe."""
+    environment = place.environment(BY_NAME[FOOTFALL])
+    run(manage(environment, "migrate", "--verbosity", "0"))
+    run(manage(environment, "populate", "--pages", str(plan.pages + 1)))
+    place.stores.execute(FOOTFALL, "VACUUM (ANALYZE)")
 
 
 def say(text: str) -> None:
@@ -144,64 +184,41 @@ def say(text: str) -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m loadtest.bench", description=__doc__)
     parser.add_argument("--directory", type=Path, default=ROOT / ".data" / "bench")
-    parser.add_argument("--peers", type=Path, help="the Python that has the peers' packages")
-    parser.add_argument("--port", type=int, default=0, help="by default one that is free")
-    parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=Plan.seconds, help="of each load")
-    parser.add_argument("--minutes", type=float, default=8.0, help="that it may take, about")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rows", nargs="+", choices=BY_NAME, default=list(BY_NAME))
+    parser.add_argument("--peers", type=Path, default=PYTHON, help="the Python that has theirs")
+    parser.add_argument("--minutes", type=float, default=30.0, help="that repeats may take it to")
+    parser.add_argument("--quick", action="store_true", help="does it work? No figures to quote")
+    parser.add_argument("--into", type=Path, help="a file of docs that gets the tables, too")
+    names = [approach.name for approach in APPROACHES]
+    parser.add_argument("--rows", nargs="+", choices=names, default=names)
     return parser.parse_args()
-
-
-@contextmanager
-def stores_in(directory: Path) -> Iterator[Stores]:
-    """Run fresh stores in `directory`; both end, and their data is removed."""
-    data = directory / "stores"
-    remove(data)
-    data.mkdir(parents=True)
-    data.chmod(0o711)
-    stores = Stores(data)
-    try:
-        stores.start()
-        yield stores
-    finally:
-        stores.stop()
-        remove(data)
-
-
-def remove(data: Path) -> None:
-    """Remove the stores' data, also where it lies behind a link (see `standalone.places`)."""
-    for path in (data / "postgres", data / "redis"):
-        if path.is_symlink():
-            shutil.rmtree(path.resolve(), ignore_errors=True)
-    shutil.rmtree(data, ignore_errors=True)
 
 
 def main() -> int:
     wanted = arguments()
     end = time.monotonic() + wanted.minutes * 60
     directory: Path = wanted.directory.resolve()
-    (directory / "server.log").unlink(missing_ok=True)
-    approaches = [approach for approach in APPROACHES if approach.name in wanted.rows]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so out of every context
+    plan = Plan.quick() if wanted.quick else Plan()
     with ExitStack() as stack:
         stack.enter_context(only_user(directory))
-        stores = stack.enter_context(stores_in(directory))
-        place = Place(directory, wanted.port or free_port(), stores, wanted.peers or PYTHON)
-        check_port(place.configuration)
-        bench = Bench(place, Plan(seconds=wanted.seconds, seed=wanted.seed), approaches)
-        say(f"making {PAGES:,} pages with 15 contents each, for each way of counting them")
-        bench.prepare()
-        measurements = bench.measurements(stack)
-        bench.repeat(measurements, wanted.repetitions, end)
-        bench.measure_drain(measurements)
+        stores: Stores = stack.enter_context(stores_in(directory))
+        place = Place(directory, stores, wanted.peers)
+        place.log.unlink(missing_ok=True)
+        bench = Bench(place, plan, side_by_side(wanted.rows))
+        bench.measure_idle()
+        say(f"making {plan.pages:,} pages with 15 contents each, for each way of counting them")
+        bench.prepare(stack)
+        yardstick = Yardstick(place, stack.enter_context(Server(place.log)), plan)
+        bench.repeat(yardstick, end)
+        bench.measure_drain()
     found = bench.as_json()
     (directory / "results.json").write_text(json.dumps(found, indent=1) + "\n")
     (directory / "bench.svg").write_text(bars(*report.to_plot(found)))
     print(report.text(found))
+    if wanted.into:
+        report.write_into(wanted.into, report.text(found))
     say(f"\nwritten: {directory / 'results.json'}, {directory / 'bench.svg'}")
-    return 1 if bench.failed or not report.exact(found) else 0
+    return 1 if bench.failed or not exact(found) else 0
 
 
 if __name__ == "__main__":

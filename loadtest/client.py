@@ -1,4 +1,6 @@
-"""A load generator that is no bottleneck: sockets, one `epoll`, and no more parsing than needed.
+"""The readers of pages of the bench and of `make faults`, and the ledger of their answers.
+
+It is no bottleneck: sockets, one `epoll`, and no more parsing than needed.
 
 About 20 microseconds per request of one core, a tenth of what the usual clients take: server and
 load share the machine, and what the load takes is missing to the fast server most.
@@ -6,14 +8,19 @@ load share the machine, and what the load takes is missing to the fast server mo
 
 import selectors
 import socket
+import threading
 import time
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 LONGEST_PAUSE = 0.5  # seconds until it is looked whether the time is over
+REFUSED_PAUSE = 0.1  # seconds until a connection is tried again that was refused
+MOST_LATE = 0.1  # seconds of a rate that are made up for
 PATIENCE = 10.0  # seconds that an answer may take; then the connection counts as broken
 
 
@@ -36,9 +43,18 @@ class Run:
     ledger: Ledger = field(default_factory=Ledger)
     latencies: "array[float]" = field(default_factory=lambda: array("d"))
     """Seconds, of each request that was answered with 200."""
+    moments: "array[float]" = field(default_factory=lambda: array("d"))
+    """When each of these answers was there, by the monotonic clock."""
     errors: Counter[str] = field(default_factory=Counter)
     """Other answers by their status, and broken connections."""
+    refused: int = 0
+    """Connections that could not be made: nothing was sent."""
     seconds: float = 0.0
+
+    @property
+    def failed(self) -> int:
+        """All that was no answer with 200."""
+        return self.errors.total() + self.refused
 
     @property
     def rate(self) -> float:
@@ -58,14 +74,20 @@ class Connection:
         self.open()
 
     def open(self) -> None:
+        """Connect. Raises OSError; then it is not open."""
         self.socket = socket.create_connection(self.address, timeout=PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.is_open = True
+
+    def close(self) -> None:
+        self.socket.close()
+        self.is_open = False
 
     def send(self, page: int, request: bytes) -> None:
         self.page = page
         self.received = b""
         self.expected = 0
-        self.sent_at = time.perf_counter()
+        self.sent_at = time.monotonic()
         self.socket.sendall(request)
 
     def receive(self) -> bytes:
@@ -105,8 +127,10 @@ def length_of_body(head: bytes) -> int | None:
 class Load:
     """One load: requests on keep-alive connections, each its next one as soon as it has an answer.
 
-    Reads `pages` in turn, over and over, for `seconds` or up to `most` requests. `rate` (per
-    second) holds them back to that many; None is as fast as the server can.
+    Reads `pages` in turn, over and over, for `seconds`, up to `most` requests, or until `stop`.
+    `rate` (per second) holds them back to that many; what a slow server has kept back is not made
+    up for. None is as fast as the server can. A connection that breaks is replaced; while that is
+    refused, it is tried again. Raises OSError if it is refused at the beginning.
     """
 
     def __init__(
@@ -123,6 +147,8 @@ class Load:
         self.seconds = seconds
         self.most = most or 2**62
         self.rate = rate
+        self.due = 0.0  # when the next request may be sent, by the monotonic clock
+        self.stopped = threading.Event()
         self.requests = {page: request(address, page) for page in set(pages)}
         self.sent = 0
         self.outcome = Run()
@@ -134,44 +160,56 @@ class Load:
 
     def run(self) -> Run:
         """Carry it out, once."""
-        started = now = time.perf_counter()
-        end = started + self.seconds
+        started = now = self.due = time.monotonic()
+        end, look = started + self.seconds, started + LONGEST_PAUSE
         try:
             while self.busy or (now < end and self.sent < self.most):
                 if now < end:
-                    self.send_due(now - started)
-                self.receive(self.pause(now - started))
-                now = time.perf_counter()
-                if now > end:
+                    self.send_due(now)
+                self.receive(self.pause(now))
+                now = time.monotonic()
+                if now > look:
                     self.give_up_late(now)
+                    look = now + LONGEST_PAUSE
+                    end = now if self.stopped.is_set() else end
         finally:
             for connection in [*self.idle, *self.busy]:
-                connection.socket.close()
+                connection.close()
             self.selector.close()
-        self.outcome.seconds = time.perf_counter() - started
+        self.outcome.seconds = time.monotonic() - started
         return self.outcome
 
-    def send_due(self, elapsed: float) -> None:
-        """Send on every idle connection, as far as the rate allows."""
-        allowed = self.most
-        if self.rate is not None:
-            allowed = min(allowed, int(elapsed * self.rate) + 1)
-        while self.idle and self.sent < allowed:
-            connection = self.idle.pop()
-            self.busy.add(connection)
-            page = self.pages[self.sent % len(self.pages)]
-            self.sent += 1
-            self.outcome.ledger.attempted[page] += 1
-            try:
-                connection.send(page, self.requests[page])
-            except OSError as error:
-                self.replace(connection, error)
+    def stop(self) -> None:
+        """Let another thread's `run` send no more, and return when the last answers are there."""
+        self.stopped.set()
 
-    def pause(self, elapsed: float) -> float:
+    def send_due(self, now: float) -> None:
+        """Send on every idle connection, as far as the rate allows."""
+        while self.idle and self.sent < self.most and self.due <= now:
+            connection = self.idle.pop()
+            if not (connection.is_open or self.opened(connection)):
+                self.idle.insert(0, connection)
+                self.due = now + REFUSED_PAUSE
+                return
+            if self.rate is not None:
+                self.due = max(self.due, now - MOST_LATE) + 1 / self.rate
+            self.send(connection)
+
+    def send(self, connection: Connection) -> None:
+        self.busy.add(connection)
+        page = self.pages[self.sent % len(self.pages)]
+        self.sent += 1
+        self.outcome.ledger.attempted[page] += 1
+        try:
+            connection.send(page, self.requests[page])
+        except OSError as error:
+            self.replace(connection, error)
+
+    def pause(self, now: float) -> float:
         """Return how long there is nothing to send, in seconds."""
-        if self.rate is None or not self.idle:
+        if not self.idle:
             return LONGEST_PAUSE
-        return min(LONGEST_PAUSE, max(0.0, self.sent / self.rate - elapsed))
+        return min(LONGEST_PAUSE, max(0.0, self.due - now))
 
     def receive(self, pause: float) -> None:
         for key, _ in self.selector.select(pause):
@@ -189,7 +227,9 @@ class Load:
     def note(self, connection: Connection, answer: bytes) -> None:
         status = answer[9:12]
         if status == b"200":
-            self.outcome.latencies.append(time.perf_counter() - connection.sent_at)
+            now = time.monotonic()
+            self.outcome.latencies.append(now - connection.sent_at)
+            self.outcome.moments.append(now)
             self.outcome.ledger.answered[connection.page] += 1
         else:
             self.outcome.errors[status.decode(errors="replace")] += 1
@@ -202,11 +242,32 @@ class Load:
         """Count the error, and put a fresh connection in the broken one's place."""
         self.outcome.errors[type(error).__name__] += 1
         self.selector.unregister(connection.socket)
-        connection.socket.close()
-        connection.open()
-        self.selector.register(connection.socket, selectors.EVENT_READ, connection)
+        connection.close()
+        self.opened(connection)
         self.busy.discard(connection)
         self.idle.append(connection)
+
+    def opened(self, connection: Connection) -> bool:
+        """Open a connection; count it if that is refused."""
+        try:
+            connection.open()
+        except OSError:
+            self.outcome.refused += 1
+            return False
+        self.selector.register(connection.socket, selectors.EVENT_READ, connection)
+        return True
+
+
+@contextmanager
+def meanwhile(load: Load) -> Iterator[None]:
+    """Carry a load out in a thread of its own until the end of the context."""
+    with ThreadPoolExecutor(1, "load") as thread:
+        running = thread.submit(load.run)
+        try:
+            yield
+        finally:
+            load.stop()
+            running.result()
 
 
 def request(address: tuple[str, int], page: int) -> bytes:

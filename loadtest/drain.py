@@ -13,7 +13,6 @@ from loadtest.measure import HOT
 from loadtest.servers import Place, manage, run
 from loadtest.sites import Site
 
-EVENTS = 100_000
 SINGLE_SECONDS = 2.0  # of one UPDATE per event
 PARTITIONS = 8
 AT_ONCE = 2_000
@@ -30,23 +29,22 @@ end
 """
 
 
-def drain(place: Place, site: Site, redis_number: int, load: str) -> float:
-    """Put a backlog into the log and return how many events of it are counted per second.
+def drain(place: Place, site: Site, load: str, count: int) -> float:
+    """Put a backlog of `count` events into the log; return how many are counted per second.
 
     Of the time that the batches take by themselves, from the first read to the commit's end.
     """
-    pages = [site.hot] if load == HOT else zipf.draw(site.pages, EVENTS, seed=2)
-    fill(place, site, redis_number, pages, EVENTS)
+    pages = [site.hot] if load == HOT else zipf.draw(site.pages, count, seed=2)
+    fill(place, site, pages, count)
     last = site.stores.execute("footfall", "SELECT coalesce(max(id), 0) FROM counters_batch")[0][0]
-    environment = place.environment(site.approach, redis_number)
-    run(manage(environment, "counters", "flush"))
+    run(manage(place.environment(site.approach), "counters", "flush"))
     events, seconds = site.stores.execute(
         "footfall", "SELECT sum(events), sum(seconds) FROM counters_batch WHERE id > %s", last
     )[0]
     return float(events) / float(seconds)
 
 
-def fill(place: Place, site: Site, redis_number: int, pages: list[int], count: int) -> None:
+def fill(place: Place, site: Site, pages: list[int], count: int) -> None:
     """Append `count` views of `pages`, as if web servers had."""
     by_partition: dict[int, list[bytes]] = {}
     bodies = {page: body(page, site.contents[page]) for page in set(pages)}
@@ -56,7 +54,7 @@ def fill(place: Place, site: Site, redis_number: int, pages: list[int], count: i
         by_partition.setdefault(partition, []).append(bodies[page])
         site.ledger.attempted[page] += 1
         site.ledger.answered[page] += 1
-    with redis.Redis.from_url(place.stores.redis_url(redis_number)) as client:
+    with redis.Redis.from_url(place.stores.redis_url(place.redis_number(site.approach))) as client:
         script = client.register_script(FILL)
         for partition, waiting in by_partition.items():
             keys = [f"footfall:{{{partition}}}:{name}" for name in ("log", "ordinal")]

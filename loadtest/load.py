@@ -6,14 +6,13 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from loadtest.launcher import Copy, NotReady
 from loadtest.service import Service, Unusable
 from standalone.configuration import ROOT
-from standalone.program import die_with_parent
 
 OWN_PAGES = 1_000
 START_SECONDS = 180.0
@@ -41,41 +40,35 @@ def service_at(host: str, directory: Path) -> Iterator[None]:
         yield
         return
     print(f"Nothing is ready at {host}: starting the service, with its data in {directory}.")
-    environment = {name: value for name, value in os.environ.items() if name not in STORES}
-    environment |= {"PORT": str(service.address[1]), "DATA_DIR": str(directory)}
-    directory.mkdir(parents=True, exist_ok=True)
-    with (directory / "service.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "standalone"], cwd=ROOT, env=environment, stdout=log,
-            stderr=log, start_new_session=True, preexec_fn=die_with_parent(signal.SIGTERM),
-        )  # fmt: skip
-    try:
-        wait_ready(service, process, directory / "service.log")
-        populate(service, environment)
+    with running(directory, service.address[1]) as copy:
+        populate(service, copy)
         yield
+
+
+@contextmanager
+def running(directory: Path, port: int) -> Iterator[Copy]:
+    """Run the service with stores of its own until the end of the context; raise NotReady."""
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / "output").unlink(missing_ok=True)  # an earlier run's says "ready", too
+    own = {name: value for name, value in os.environ.items() if name not in STORES}
+    copy = Copy(directory, port, **{**own, "DATA_DIR": str(directory), "PORT": str(port)})
+    try:
+        copy.wait_ready(START_SECONDS)
+        yield copy
     finally:
-        process.send_signal(signal.SIGTERM)
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(60)
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        if copy.process.poll() is None:
+            with suppress(subprocess.TimeoutExpired):
+                copy.stop()
+        copy.end()
 
 
-def wait_ready(service: Service, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    deadline = time.monotonic() + START_SECONDS
-    while not service.is_up():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise Unusable(f"it did not start:\n{log.read_text(errors='replace')[-2000:]}")
-        time.sleep(0.5)
-
-
-def populate(service: Service, environment: dict[str, str]) -> None:
-    """Make pages, unless an earlier run has."""
+def populate(service: Service, copy: Copy) -> None:
+    """Make pages, unless an earlier run has; raise Unusable."""
     missing = OWN_PAGES - int(service.get("/api/v1/pages/?page_size=1")["count"])
     if missing > 0:
-        command = [sys.executable, "manage.py", "populate", "--pages", str(missing)]
-        subprocess.run(command, cwd=ROOT, env=environment, check=True)
+        done = copy.manage("populate", "--pages", str(missing), timeout=START_SECONDS)
+        if done.returncode:
+            raise Unusable(f"populate failed:\n{done.stdout}{done.stderr}")
 
 
 def locust(wanted: argparse.Namespace) -> int:
@@ -101,7 +94,7 @@ def main() -> int:
     try:
         with service_at(wanted.host, wanted.directory):
             return locust(wanted)
-    except Unusable as error:
+    except (NotReady, Unusable) as error:
         print(f"make load: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -1,166 +1,198 @@
-"""One approach in one repetition: started, read from, checked, ended."""
+"""The approaches of one site in one repetition: started, warmed up, read from, checked, ended."""
 
+import math
 import random
 import time
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from loadtest import zipf
 from loadtest.approaches import Approach
 from loadtest.client import Load, Run
-from loadtest.figures import percentile
+from loadtest.columns import COLUMNS
 from loadtest.freshness import Probe
-from loadtest.servers import Place, Server
+from loadtest.plan import Plan
+from loadtest.ports import free_port
+from loadtest.processes import cpu_seconds
+from loadtest.servers import Address, Place, Server
 from loadtest.sites import Site
+from loadtest.taken import Taken
+from loadtest.yardstick import Slice, Yardstick
 
 LOADS = HOT, ZIPF = "hot", "zipf"
-WARM_SECONDS = 0.5
-WARM_MOST = 120.0  # seconds that reading every page once may take
-PREPARED_SECONDS = 180.0  # for which a prepared page is surely kept (PREPARED_SECONDS * 0.8)
+COLD = "cold"  # the first read of every page
+COLD_MOST = 900.0  # seconds that reading every page once may take
 DRAWN = 200_000  # pages in the list that a Zipf load reads in turn
 BACKLOG_EVENTS = 1_000  # that wait in Redis when their size is measured
+TICKED = "SELECT coalesce(max(last_run_at) > %s, false) FROM django_celery_beat_periodictask"
+
+Figures = dict[str, Any]
 
 
 @dataclass
-class Figures:
-    """One load on one approach. Per view: of a page, which is a view of 15 contents."""
+class Repetition:
+    """What came of one repetition."""
 
-    approach: str
-    load: str
-    repetition: int
-    requests: int = 0
-    rate: float = 0.0
-    p50_ms: float = 0.0
-    p99_ms: float = 0.0
-    errors: dict[str, int] = field(default_factory=dict)
-    lost: int = 0
-    doubled: int = 0
-    cpu_seconds_per_1000: float = 0.0
-    rows_per_view: float = 0.0
-    hot_rows_share: float = 0.0
-    wal_bytes_per_view: float = 0.0
-    full_page_bytes_per_view: float = 0.0
-    """Of the WAL: a short run soon after a checkpoint has more of them than a day has."""
-    freshness_p99_s: float | None = None
-    redis_bytes_per_event: float | None = None
+    figures: list[Figures] = field(default_factory=list)
+    slices: list[Slice] = field(default_factory=list)
+    """Of the constant view, in the same minutes."""
 
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How long and how much is read."""
-
-    seconds: float = 3.0
-    slow_seconds: float = 5.0
-    freshness_seconds: float = 4.0
-    connections: int = 16
-    seed: int = 1
+    @property
+    def constants(self) -> list[float]:
+        return [one.rate for one in self.slices]
 
 
 class Measurement:
-    """One approach, with its processes running only while it is measured."""
+    """The approaches of one site, with their processes running only while they are measured."""
 
     def __init__(
-        self, place: Place, approach: Approach, site: Site, redis_number: int, plan: Plan
+        self,
+        place: Place,
+        approaches: Sequence[Approach],
+        site: Site,
+        plan: Plan,
     ) -> None:
         self.place = place
-        self.approach = approach
+        self.approaches = approaches
         self.site = site
-        self.redis_number = redis_number
         self.plan = plan
-        self.programs = place.programs(approach, redis_number)
         self.pages = {
             HOT: [site.hot],
             ZIPF: zipf.draw(site.pages, DRAWN, seed=plan.seed),
         }
+        self.addresses: Mapping[str, Address] = {
+            approach.name: ("127.0.0.1", free_port()) for approach in approaches
+        }
         self.bytes_per_event: float | None = None
+        self.cold: Figures | None = None
 
-    def repeat(self, repetition: int, order: random.Random) -> list[Figures]:
-        """Measure both loads once; the first time freshness and the size of an event as well."""
-        found = []
-        with Server(self.place, self.programs) as server:
+    def repeat(self, repetition: int, order: random.Random, yardstick: Yardstick) -> Repetition:
+        """Measure both loads of each approach once, in another order each time."""
+        loads = [(approach, load) for approach in self.approaches for load in LOADS]
+        found = Repetition(slices=[yardstick.measure()])
+        with Server(self.place.log) as server:
             self.start(server)
-            for load in order.sample(LOADS, len(LOADS)):
-                figures = self._measure(server, load)
-                figures.repetition = repetition
-                if repetition == 0:
-                    figures.redis_bytes_per_event = self.bytes_per_event
-                    figures.freshness_p99_s = self._freshness(load, figures.rate)
-                found.append(figures)
+            for approach, load in order.sample(loads, len(loads)):
+                taken = self.take(server, approach, load)
+                found.slices.append(yardstick.measure())
+                taken.constant_rate = sum(found.constants[-2:]) / 2
+                if approach.counting and (not approach.peer or repetition == 0):
+                    taken.freshness = self._freshness(approach, load, taken.run.rate / 2)
+                found.figures.append(figures(approach, load, repetition, taken))
         return found
 
     def start(self, server: Server) -> None:
-        """Start the processes, the web server first; return when all of them work."""
-        server.start({"web"})
-        page = self.site.hot
-        self._note(page, server.wait_ready(page))
-        self._warm_up()
-        server.start()
+        """Start the processes; return when all of them work, and all caches are filled."""
+        first = self.site.approach
+        for approach in self.approaches:
+            server.start(self.place.web(approach, self.addresses[approach.name][1]))
+        for approach in self.approaches:
+            self._note(server, approach)
+        if self.bytes_per_event is None and first.logs:
+            self._weigh()
+        started = time.time()
+        server.start(*self.place.workers(first))
+        server.wait_workers(self.place.stores.broker_url(self.place.redis_number(first)))
+        if not first.peer:
+            server.wait(lambda: self._has_ticked(started), "Celery beat to tick")
+            self._read_every_page(server)
         self._settle()
+
+    def _has_ticked(self, since: float) -> bool:
+        statement = TICKED.replace("%s", "to_timestamp(%s)")
+        return bool(self.place.stores.execute(self.site.approach.site, statement, since)[0][0])
 
     def _settle(self) -> None:
         """Wait until what is read beside the measurement is counted; raise ValueError if not."""
-        if not (verdict := self.site.settle()):
+        if self.site.approach.counting and not (verdict := self.site.settle()):
             raise ValueError(f"before the measurement: {verdict}")
 
-    def _note(self, page: int, body: bytes) -> None:
+    def _note(self, server: Server, approach: Approach) -> None:
+        """Read a page until there is an answer; it must be like the others' answers."""
+        page = self.site.hot
+        body = server.wait_read(self.addresses[approach.name], page)
         if body.count(b'"counter"') != 15:
-            raise ValueError(f"{self.approach.title}: not a page of 15 contents: {body[:200]!r}")
-        self.site.ledger.attempted[page] += 1
-        self.site.ledger.answered[page] += 1
+            raise ValueError(f"{approach.title}: not a page of 15 contents: {body[:200]!r}")
+        self.site.ledger.attempted[page] += approach.counting
+        self.site.ledger.answered[page] += approach.counting
 
-    def _load(self, pages: list[int], seconds: float, **options: Any) -> Run:
-        run = Load(
-            self.place.address, pages, seconds, connections=self.plan.connections, **options
-        ).run()
-        self.site.ledger.add(run.ledger)
+    def read(self, approach: Approach, load: str, seconds: float, **options: Any) -> Run:
+        """Carry out one load; what was read is in the ledger."""
+        return self._read(approach, self.pages[load], seconds, **options)
+
+    def _read(self, approach: Approach, pages: list[int], seconds: float, **options: Any) -> Run:
+        address, connections = self.addresses[approach.name], self.plan.connections
+        run = Load(address, pages, seconds, connections=connections, **options).run()
+        if approach.counting:
+            self.site.ledger.add(run.ledger)
         return run
 
-    def _warm_up(self) -> None:
-        """Fill what there is to fill, and weigh the events while nobody takes them out.
-
-        Of Footfall every page is read once, as often as what it prepares may have expired.
-        """
-        if not self.approach.peer and time.monotonic() > self.place.prepared_until:
-            self._load(self.site.pages, WARM_MOST, most=len(self.site.pages))
-            self.place.prepared_until = time.monotonic() + PREPARED_SECONDS
-        self._load([self.site.hot], 5.0, most=100)
-        if self.bytes_per_event is None and self.approach.logs:
-            self._weigh()
+    def _read_every_page(self, server: Server) -> None:
+        """Prepare every page, and let a new flusher find out where the copies of counters are."""
+        before = self.cpu(server, self.site.approach)
+        run = self._read(self.site.approach, self.site.pages, COLD_MOST, most=len(self.site.pages))
+        verdict = self.site.settle()
+        if run.errors or len(run.latencies) < len(self.site.pages):
+            raise ValueError(f"not every page could be read: {dict(run.errors)}")
+        if self.cold is None:
+            cpu = self.cpu(server, self.site.approach)
+            taken = Taken(run, verdict, {name: cpu[name] - before[name] for name in cpu})
+            taken.constant_rate = math.nan
+            self.cold = figures(self.site.approach, COLD, 0, taken)
 
     def _weigh(self) -> None:
-        before = self.place.stores.memory(self.redis_number)
-        run = self._load([self.site.hot], 5.0, most=BACKLOG_EVENTS)
-        grown = self.place.stores.memory(self.redis_number) - before
+        """Weigh the events while nobody takes them out."""
+        number = self.place.redis_number(self.site.approach)
+        before = self.place.stores.memory(number)
+        run = self._read(self.site.approach, [self.site.hot], 5.0, most=BACKLOG_EVENTS)
+        grown = self.place.stores.memory(number) - before
         self.bytes_per_event = grown / max(1, len(run.latencies))
 
-    def _measure(self, server: Server, load: str) -> Figures:
-        slow, stores = self.approach.slow, self.place.stores
-        self._load(self.pages[load], WARM_SECONDS)
+    def take(self, server: Server, approach: Approach, load: str) -> Taken:
+        """Warm up with the same load, wait until all of that is counted, and measure."""
+        stores, plan = self.place.stores, self.plan
+        stores.execute("postgres", "CHECKPOINT")  # each load begins as far from one as the next
+        self.read(approach, load, plan.peer_warm_seconds if approach.peer else plan.warm_seconds)
         self._settle()
-        cpu, wal = server.cpu_seconds(), stores.wal_position()
-        run = self._load(self.pages[load], self.plan.slow_seconds if slow else self.plan.seconds)
-        verdict = self.site.settle()
-        cpu, written = server.cpu_seconds() - cpu, stores.written(wal, stores.wal_position())
-        views = max(1, len(run.latencies))
-        return Figures(
-            self.approach.name, load, 0, views, run.rate,
-            percentile(run.latencies, 50) * 1000, percentile(run.latencies, 99) * 1000,
-            dict(run.errors), verdict.lost, verdict.doubled, cpu * 1000 / views,
-            written.rows / views, written.hot_rows / max(1, written.rows),
-            written.wal_bytes / views, written.full_page_bytes / views,
-        )  # fmt: skip
+        wal, cpu, own = stores.wal_position(), self.cpu(server, approach), time.process_time()
+        run = self.read(approach, load, self._seconds(approach))
+        own = time.process_time() - own
+        verdict = self.site.settle() if approach.counting else None
+        now = self.cpu(server, approach)
+        return Taken(
+            run,
+            verdict,
+            {name: now[name] - cpu[name] for name in now},
+            own,
+            stores.written(approach.site, wal, stores.wal_position()),
+            bytes_per_event=self.bytes_per_event if approach.logs else None,
+        )
 
-    def _freshness(self, load: str, rate: float) -> float | None:
-        if not self.approach.counting:
-            return None
-        probe = Probe(self.site, self.place.address)
+    def _seconds(self, approach: Approach) -> float:
+        if approach.peer:
+            return self.plan.peer_seconds
+        return self.plan.written_seconds if approach.counting else self.plan.seconds
+
+    def cpu(self, server: Server, approach: Approach) -> Mapping[str, float]:
+        """Return the processor seconds of each program so far, without other rows' web servers."""
+        own = f"web of {approach.name}"
+        roots = {"web" if name == own else name: pid for name, pid in server.roots.items()}
+        roots = {name: pid for name, pid in roots.items() if not name.startswith("web of ")}
+        return cpu_seconds({**roots, **self.place.stores.roots})
+
+    def _freshness(self, approach: Approach, load: str, rate: float) -> list[float]:
+        probe = Probe(self.site, self.addresses[approach.name])
         probe.start()
         try:
-            self._load(self.pages[load], self.plan.freshness_seconds, rate=rate / 2)
+            self.read(approach, load, self.plan.freshness_seconds, rate=rate)
         finally:
             delays = probe.stop()
         self._settle()
-        return percentile(delays, 99)
+        return delays
+
+
+def figures(approach: Approach, load: str, repetition: int, taken: Taken) -> Figures:
+    """Return what every column says of one load."""
+    told = {column.key: column.figure(taken) for column in COLUMNS}
+    return {"approach": approach.name, "load": load, "repetition": repetition, **told}

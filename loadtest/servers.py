@@ -2,49 +2,40 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from types import TracebackType
 
-import psutil
+from celery import Celery
 
-from loadtest.approaches import Approach
+from loadtest.approaches import SITES, Approach
+from loadtest.launcher import NotReady, Programs
 from loadtest.stores import Stores
 from standalone import service
 from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
 
 SECRET_KEY = "only-for-the-bench-0123456789-abcdefghijklmnopqrstuvwxyz"  # noqa: S105
-READY_SECONDS = 30.0
+# A page that was read stays prepared for all of a run. In a service it does so for 4 to 5 minutes;
+# a load in which many are prepared anew would not be the next one's equal.
+KEPT = {"PREPARED_SECONDS": "7200"}
+Address = tuple[str, int]
 # Footfall's middleware on the way of a page, for the constant view.
 MIDDLEWARE = ("django.middleware.security.SecurityMiddleware",)
 
 
-class NotReady(Exception):
-    """A server did not come up; the text is the end of its log."""
-
-
 class Place:
-    """Where a bench runs: its directory, port, stores, and the Python of the peers."""
+    """Where a bench runs: its directory, stores, and the Python of the peers."""
 
-    def __init__(self, directory: Path, port: int, stores: Stores, peers: Path) -> None:
+    def __init__(self, directory: Path, stores: Stores, peers: Path) -> None:
         self.directory = directory
-        self.configuration = Configuration(port=port, data_dir=directory)
+        self.log = directory / "server.log"
         self.stores = stores
         self.peers = peers
-        self.prepared_until = 0.0  # by the monotonic clock, Footfall's pages are in its cache
 
-    @property
-    def address(self) -> tuple[str, int]:
-        return self.configuration.host, self.configuration.port
-
-    def environment(self, approach: Approach, redis_number: int) -> dict[str, str]:
+    def environment(self, approach: Approach, port: int = 0) -> dict[str, str]:
         given = {
             name: value
             for name, value in os.environ.items()
@@ -53,130 +44,78 @@ class Place:
         }
         stores = {
             "DATABASE_URL": self.stores.database_url(approach.site),
-            "REDIS_URL": self.stores.redis_url(redis_number),
+            "REDIS_URL": self.stores.redis_url(self.redis_number(approach)),
         }
-        settings = {"DJANGO_SECRET_KEY": SECRET_KEY, "LOG_LEVEL": "WARNING"}
+        settings = {"DJANGO_SECRET_KEY": SECRET_KEY, "LOG_LEVEL": "WARNING", **KEPT}
         if approach.peer:
             settings |= {
                 "PEER": approach.peer,
                 "BENCH_MIDDLEWARE": " ".join(MIDDLEWARE),
                 "DJANGO_SETTINGS_MODULE": "loadtest.peers.settings",
             }
-        return service.environment(self.configuration, {**given, **settings}, stores)
+        configuration = Configuration(port=port, data_dir=self.directory)
+        return service.environment(configuration, {**given, **settings}, stores)
 
-    def programs(self, approach: Approach, redis_number: int) -> list[Program]:
-        """Return what an approach consists of; the web server is the same for all, and last."""
-        environment = self.environment(approach, redis_number)
-        programs = service.programs(self.configuration, environment)
-        web = next(program for program in programs if program.name == "web")
+    def redis_number(self, approach: Approach) -> int:
+        """Return which of Redis' numbered databases the approach has."""
+        return list(SITES).index(approach.site)
+
+    def web(self, approach: Approach, port: int) -> Program:
+        """Return the web server of an approach; it is the same for all."""
+        web = self._footfall(approach, port)["web"]
         command = [approach.application if ":" in word else word for word in web.command]
+        if approach.peer:
+            command[0] = str(self.peers)
+        return replace(web, name=f"web of {approach.name}", command=command)
+
+    def workers(self, approach: Approach) -> list[Program]:
+        """Return what runs behind the web server."""
+        programs = self._footfall(approach, 0)
+        web = programs.pop("web")
         if not approach.peer:
-            others = [program for program in programs if program is not web]
-            return [*others, replace(web, command=command)]
-        command[0] = str(self.peers)
-        celery = [command[0], "-m", "celery", "--quiet", "--app", "loadtest.peers.celery", "worker"]
-        celery += ["--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
+            return list(programs.values())
+        celery = [str(self.peers), "-m", "celery", "--quiet", "--app", "loadtest.peers.celery"]
+        celery += ["worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
         celery += ["--schedule", str(self.directory / f"{approach.name}-beat")]
-        workers = [
+        return [
             replace(web, name="worker", command=[*celery, *arguments], patience=20.0)
             for arguments in approach.workers
         ]
-        return [*workers, replace(web, command=command)]
+
+    def _footfall(self, approach: Approach, port: int) -> dict[str, Program]:
+        configuration = Configuration(port=port, data_dir=self.directory)
+        programs = service.programs(configuration, self.environment(approach, port))
+        return {program.name: program for program in programs}
 
 
-class Server:
-    """The processes of one approach. Leaving the context ends every one of them."""
+class Server(Programs):
+    """The processes of some approaches."""
 
-    def __init__(self, place: Place, programs: Sequence[Program]) -> None:
-        self.place = place
-        self.programs = programs
-        self.processes: list[tuple[Program, subprocess.Popen[bytes]]] = []
-        self.log = place.directory / "server.log"
+    def wait_read(self, address: Address, page: int) -> bytes:
+        """Return the body of a page as soon as it can be read; it counts as one view."""
+        body: list[bytes] = []
 
-    def __enter__(self) -> "Server":
-        return self
+        def is_read() -> bool:
+            with contextlib.suppress(OSError, HTTPException):
+                body.append(read(address, page))
+            return bool(body)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
+        self.wait(is_read, f"page {page} to be read")
+        return body[0]
 
-    def start(self, names: Iterable[str] | None = None) -> None:
-        """Start the programs of these names, by default all that do not run yet."""
-        running = {program.name for program, _ in self.processes}
-        for program in self.programs:
-            if program.name not in running and (names is None or program.name in names):
-                with self.log.open("ab") as log:
-                    process = subprocess.Popen(
-                        program.command, stdout=log, stderr=log, **program.process_options()
-                    )
-                self.processes.append((program, process))
+    def wait_workers(self, broker_url: str) -> None:
+        """Return once every Celery worker that was started answers."""
+        expected = sum("worker" in program.command for program, _ in self.processes)
+        app = Celery(broker=broker_url, set_as_current=False)
 
-    def wait_ready(self, page: int) -> bytes:
-        """Return the body of a page that could be read; it counts as one view."""
-        deadline = time.monotonic() + READY_SECONDS
-        while True:
-            try:
-                return read(self.place.address, page)
-            except (OSError, HTTPException) as error:
-                if time.monotonic() > deadline or self.ended():
-                    raise NotReady(f"{error}; the log ends with:\n{self._last()}") from error
-            time.sleep(0.05)
+        def answer() -> bool:
+            return len(app.control.ping(timeout=1.0, limit=expected) or []) == expected
 
-    def _last(self) -> str:
-        lines = self.log.read_text(errors="replace").splitlines()
-        noise = [program.noise for program in self.programs if program.noise]
-        kept = [one for one in lines if not any(pattern.match(one) for pattern in noise)]
-        return "\n".join(kept[-25:])
-
-    def ended(self) -> bool:
-        return any(process.poll() is not None for _, process in self.processes)
-
-    def cpu_seconds(self) -> float:
-        """Return the processor time of the processes, their children and the stores, so far."""
-        roots = [process.pid for _, process in self.processes] + self.place.stores.pids
-        return sum(map(cpu_seconds, roots))
-
-    def stop(self) -> None:
-        """End the programs as `make run` does; kill the groups of those that take too long."""
-        for program, process in reversed(self.processes):
-            if process.poll() is None:
-                process.send_signal(program.stop_signal)
-        for program, process in self.processes:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(program.patience)
-            end_group(process)
-        self.processes = []
+        if expected:
+            self.wait(answer, f"{expected} Celery workers to answer")
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill what is left of a process that was started in a session of its own."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return the processor time of a process and its children, the ended ones included."""
-    try:
-        root = psutil.Process(pid)
-        family = [root, *root.children(recursive=True)]
-    except psutil.Error:
-        return 0.0
-    total = 0.0
-    for process in family:
-        try:
-            times = process.cpu_times()
-        except psutil.Error:
-            continue
-        total += times.user + times.system + times.children_user + times.children_system
-    return total
-
-
-def read(address: tuple[str, int], page: int) -> bytes:
+def read(address: Address, page: int) -> bytes:
     """Return the body of a page; raise OSError for anything but 200."""
     connection = HTTPConnection(*address, timeout=10)
     try:

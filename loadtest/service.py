@@ -66,10 +66,15 @@ class Service:
             for page in pages
         }
 
+    def pending(self, content: int) -> int | None:
+        """Return how many events wait to be counted; None while nobody knows."""
+        waiting: int | None = self.get(f"/api/v1/contents/{content}/views/")["pending"]
+        return waiting
+
     def wait_counted(self, content: int, seconds: float = 120.0) -> None:
         """Return once nothing waits to be counted; raise Unusable if that does not come."""
         deadline = time.monotonic() + seconds
-        while (pending := self.get(f"/api/v1/contents/{content}/views/")["pending"]) != 0:
+        while (pending := self.pending(content)) != 0:
             if time.monotonic() > deadline:
                 raise Unusable(f"{pending} events wait to be counted, after {seconds:g} s")
             time.sleep(0.2)

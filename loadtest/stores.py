@@ -1,9 +1,9 @@
 """The two stores of a bench, and what can be read off them: databases, WAL, memory."""
 
-import re
+import shutil
 import subprocess
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -11,26 +11,19 @@ from urllib.parse import unquote, urlsplit
 import psycopg2
 import redis
 
+from loadtest.wal import ELSEWHERE, Written, read_log
 from standalone.program import user_options
 from standalone.stores import Postgres, Redis
 
-# Of PostgreSQL's own statistics these would lag by ten seconds, and not tell a load from the next.
-RECORD = re.compile(
-    r"^(?:Heap/(?P<kind>INSERT|UPDATE|HOT_UPDATE|DELETE)|Heap2/MULTI_INSERT)(?:\+INIT)? +(?P<n>\d+)"
-)
-FULL_PAGES = re.compile(r"^Total +\d+ +(?:\d+ \S+) +(?P<bytes>\d+)")
-
-
-@dataclass(frozen=True)
-class Written:
-    """What went through the write-ahead log between two points of it."""
-
-    wal_bytes: int
-    full_page_bytes: int
-    """Of these, whole pages that are logged at their first change after a checkpoint."""
-    rows: int
-    hot_rows: int
-    """Updated without touching an index (heap-only tuples)."""
+TABLES = """
+    SELECT database.oid || '/' || pg_relation_filenode(relation.oid),
+        coalesce(indexed.relname, relation.relname)
+    FROM pg_class relation
+    JOIN pg_database database ON datname = current_database()
+    LEFT JOIN pg_index ON indexrelid = relation.oid
+    LEFT JOIN pg_class indexed ON indexed.oid = indrelid
+    WHERE relation.relnamespace = 'public'::regnamespace AND relation.relkind IN ('r', 'i')
+"""
 
 
 class Stores:
@@ -40,26 +33,22 @@ class Stores:
         self.postgres = Postgres(directory / "postgres", {"wal_keep_size": "2GB"})
         self.redis = Redis(directory / "redis")
 
-    def start(self) -> None:
-        for store in (self.postgres, self.redis):
-            store.prepare()
-            store.start()
-            store.wait_ready()
-
-    def stop(self) -> None:
-        for store in (self.redis, self.postgres):
-            store.stop()
-            store.clean_up()
-
     @property
-    def pids(self) -> list[int]:
-        return [store.process.pid for store in (self.postgres, self.redis) if store.process]
+    def roots(self) -> dict[str, int]:
+        """Return the first process of each store."""
+        stores = (self.postgres, self.redis)
+        return {store.name: store.process.pid for store in stores if store.process}
 
     def database_url(self, site: str) -> str:
         return self.postgres.url.rpartition("/")[0] + f"/{site}"
 
     def redis_url(self, number: int) -> str:
         return self.redis.url.replace("?db=0", f"?db={number}")
+
+    def broker_url(self, number: int) -> str:
+        """Return the same database of Redis as Celery names it."""
+        path = self.redis.url.removeprefix("unix://").partition("?")[0]
+        return f"redis+socket://{path}?virtual_host={number}"
 
     def connect(self, site: str) -> Any:
         """Return a connection to a site's database, in autocommit."""
@@ -84,17 +73,33 @@ class Stores:
     def wal_position(self) -> str:
         return str(self.execute("postgres", "SELECT pg_current_wal_flush_lsn()")[0][0])
 
-    def written(self, start: str, end: str) -> Written:
-        """Return what was written between two positions of the log."""
+    def written(self, site: str, start: str, end: str) -> Written:
+        """Return what was written between two positions of the log, into the tables of a site."""
         if start == end:
-            return Written(0, 0, 0, 0)
-        done = subprocess.run(
-            [str(self.postgres.binaries / "pg_waldump"), "--stats=record",
-             f"--path={self.postgres.data / 'pg_wal'}", f"--start={start}", f"--end={end}"],
-            check=True, capture_output=True, text=True, **user_options(self.postgres.uid),
-        )  # fmt: skip
+            return Written()
+        command = [str(self.postgres.binaries / "pg_waldump"), f"--start={start}", f"--end={end}",
+                   f"--path={self.postgres.data / 'pg_wal'}"]  # fmt: skip
+        tables = {str(name): str(table) for name, table in self.execute(site, TABLES)}
+        with subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,  # where it starts reading
+            text=True,
+            **user_options(self.postgres.uid),
+        ) as dump:
+            written = read_log(dump.stdout or (), tables)
+        if dump.returncode:
+            raise OSError(f"pg_waldump ended with exit code {dump.returncode}")
+        # What fills up its pages is nobody's.
         length = self.execute("postgres", "SELECT pg_wal_lsn_diff(%s, %s)", end, start)[0][0]
-        return read_wal_statistics(done.stdout, int(length))
+        written.wal[ELSEWHERE] += max(0, int(length) - written.wal.total() - written.full_pages)
+        return written
+
+    def command_statistics(self) -> dict[str, dict[str, int]]:
+        """Return `calls` and `usec` of every command of Redis since its start."""
+        with redis.Redis.from_url(self.redis_url(0)) as client:
+            found: dict[str, dict[str, int]] = client.info("commandstats")
+        return {name.removeprefix("cmdstat_"): told for name, told in found.items()}
 
     def memory(self, number: int) -> int:
         """Return the bytes that all keys of one Redis database take."""
@@ -106,13 +111,24 @@ class Stores:
             return sum(size or 0 for size in pipeline.execute())
 
 
-def read_wal_statistics(text: str, length: int) -> Written:
-    """Return what `pg_waldump --stats=record` says in `text` of `length` bytes of log."""
-    rows = hot = full_pages = 0
-    for line in text.splitlines():
-        if found := RECORD.match(line):
-            rows += int(found["n"])
-            hot += int(found["n"]) if found["kind"] == "HOT_UPDATE" else 0
-        elif found := FULL_PAGES.match(line):
-            full_pages = int(found["bytes"])
-    return Written(length, full_pages, rows, hot)
+@contextmanager
+def stores_in(directory: Path) -> Iterator[Stores]:
+    """Run fresh stores in `directory`; both end, and their data is removed."""
+    data = directory / "stores"
+    remove(data)
+    data.mkdir(parents=True)
+    data.chmod(0o711)
+    stores = Stores(data)
+    try:
+        with stores.postgres.served(), stores.redis.served():
+            yield stores
+    finally:
+        remove(data)
+
+
+def remove(data: Path) -> None:
+    """Remove the stores' data, also where it lies behind a link (see `standalone.places`)."""
+    for path in (data / "postgres", data / "redis"):
+        if path.is_symlink():
+            shutil.rmtree(path.resolve(), ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)

@@ -7,11 +7,14 @@ from typing import Any
 
 from loadtest import drain, zipf
 from loadtest.approaches import BY_NAME
-from loadtest.bench import Bench, free_port, say, stores_in
+from loadtest.bench import make_footfall, say
 from loadtest.capacity import Load, Point
 from loadtest.client import Load as Requests
-from loadtest.measure import DRAWN, HOT, Measurement, Plan
+from loadtest.measure import DRAWN, HOT, Measurement
+from loadtest.plan import Plan
 from loadtest.servers import PYTHON, Place, Server
+from loadtest.sites import Site
+from loadtest.stores import stores_in
 
 SECONDS = 6.0  # of each load, and so flushes in it
 PAGES = (1, 30, 300, 1_000, 3_000, 10_000)
@@ -21,15 +24,16 @@ TRIAL_SECONDS = 2.0
 
 def sweep(directory: Path) -> dict[str, Any]:
     """Return the points, and what is known beside them."""
-    approach = BY_NAME["footfall"]
+    approach, plan = BY_NAME["footfall"], Plan()
     with ExitStack() as stack:
         stores = stack.enter_context(stores_in(directory))
-        place = Place(directory, free_port(), stores, PYTHON)
-        bench = Bench(place, Plan(), [approach])
-        bench.prepare()
-        measurement = bench.measurements(stack)[approach.name]
+        place = Place(directory, stores, PYTHON)
+        make_footfall(place, plan)
+        site = Site(stores, approach, plan.pages)
+        stack.callback(site.close)
+        measurement = Measurement(place, [approach], site, plan)
         points, bytes_per_event = measure(place, measurement)
-        rate = drain.drain(place, measurement.site, measurement.redis_number, HOT)
+        rate = drain.drain(place, site, HOT, plan.drained)
     return {
         "points": [point.as_json() for point in points],
         "known": {"bytes_per_event": bytes_per_event, "drain_rate": rate},
@@ -38,7 +42,7 @@ def sweep(directory: Path) -> dict[str, Any]:
 
 def measure(place: Place, measurement: Measurement) -> tuple[list[Point], float]:
     points = []
-    with Server(place, measurement.programs) as server:
+    with Server(place.log) as server:
         measurement.start(server)
         for pages in PAGES:
             most = read(measurement, server, pages, TRIAL_SECONDS).load.rate
@@ -56,20 +60,22 @@ def read(
 
     rate: that is tried for, by default as fast as can be. The load of the point is what it was.
     """
-    site, stores = measurement.site, measurement.place.stores
+    site, stores, approach = measurement.site, measurement.place.stores, measurement.site.approach
     drawn = zipf.draw(site.pages[:pages], DRAWN, seed=1)
     site.settle()
-    cpu, wal, started = server.cpu_seconds(), stores.wal_position(), time.monotonic()
-    run = Requests(measurement.place.address, drawn, seconds, rate=rate).run()
+    cpu, wal = measurement.cpu(server, approach), stores.wal_position()
+    started = time.monotonic()
+    run = Requests(measurement.addresses[approach.name], drawn, seconds, rate=rate).run()
     site.ledger.add(run.ledger)
     verdict = site.settle()
     if not verdict:
         raise ValueError(f"lost {verdict.lost}, doubled {verdict.doubled}")
     elapsed = time.monotonic() - started
-    written = stores.written(wal, stores.wal_position())
+    cores = (sum(measurement.cpu(server, approach).values()) - sum(cpu.values())) / elapsed
+    written = stores.written(approach.site, wal, stores.wal_position())
     return Point(
         Load(len(run.latencies) / elapsed, pages),
-        rows=written.rows / elapsed,
-        wal_bytes=written.wal_bytes / elapsed,
-        cores=(server.cpu_seconds() - cpu) / elapsed,
+        rows=written.rows.total() / elapsed,
+        wal_bytes=(written.wal.total() + written.full_pages) / elapsed,
+        cores=cores,
     )

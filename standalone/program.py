@@ -6,6 +6,7 @@ import os
 import pwd
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -27,6 +28,13 @@ class Program:
     patience: float = 10.0  # seconds that it gets to stop by itself
     uid: int | None = None  # the user to run it as; None is the present one
     noise: re.Pattern[str] | None = None  # lines of its log that nobody needs to read
+
+    def start(self, log: Path, **options: Any) -> "subprocess.Popen[bytes]":
+        """Start it with its output at the end of `log`; `options` are more of `Popen`."""
+        with log.open("ab") as output:
+            return subprocess.Popen(
+                self.command, stdout=output, stderr=output, **self.process_options(), **options
+            )
 
     def process_options(self) -> dict[str, Any]:
         """Return what `subprocess.Popen` needs beside the command, output aside.

@@ -13,9 +13,9 @@ from django.db import connection
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
-from tests.cluster import RedisCluster
-from tests.stores import temporary_directory
 from tests.support.proxy import Proxy
+from tests.support.redis_cluster import RedisCluster
+from tests.support.stores import temporary_directory
 from tests.support.tables import emptied_quickly
 
 SLOWEST = ("standalone", "live", "browser", "wheel", "faults")

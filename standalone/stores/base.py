@@ -1,11 +1,14 @@
 """What the two stores have in common: a directory, a program, an address, a life as a child."""
 
 import abc
+import contextlib
 import importlib.util
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from standalone.program import Program
 
@@ -52,11 +55,7 @@ class Store(abc.ABC):
 
     def start(self) -> None:
         """Start the server; it ends with the calling thread (see `Program.process_options`)."""
-        program = self.program()
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                program.command, stdout=log, stderr=log, **program.process_options()
-            )
+        self.process = self.program().start(self.log)
 
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Return once the server answers; raise `StoreError` after `timeout` seconds.
@@ -71,6 +70,18 @@ class Store(abc.ABC):
             if not self.running:
                 self.start()
             time.sleep(0.02)
+
+    @contextlib.contextmanager
+    def served(self) -> Iterator[Self]:
+        """Prepare and serve it until the end of the context. Raises `StoreError`."""
+        self.prepare()
+        try:
+            self.start()
+            self.wait_ready()
+            yield self
+        finally:
+            self.stop()
+            self.clean_up()
 
     def stop(self, timeout: float = 20.0) -> None:
         """Stop the server cleanly; one that takes longer than `timeout` seconds is killed."""

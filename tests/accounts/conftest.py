@@ -8,8 +8,8 @@ from redis import Redis
 from rest_framework.test import APIClient
 
 from api.throttling import Throttle
+from loadtest.ports import free_port
 from tests.accounts.mailserver import MailServer
-from tests.support.ports import free_port
 
 
 @pytest.fixture(autouse=True)

@@ -11,9 +11,9 @@ from rest_framework.test import APIClient
 
 from accounts import tasks
 from accounts.models import Welcome
+from loadtest.waiting import wait_until
 from project.celery import app
 from tests.accounts.people import ADA, USERS
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 

@@ -13,11 +13,11 @@ from counters.flush import flush, flush_all
 from counters.models import Batch
 from counters.record import record
 from eventlog.failpoints import ENVIRONMENT
+from loadtest.waiting import wait_until
 from tests.support import processes
 from tests.support.failpoints import FLUSH, RECORD
 from tests.support.processes import manage
 from tests.support.views import Counts
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -16,9 +16,9 @@ from counters.models import Mark, Rollup, SetAside, Spilled
 from counters.record import record
 from counters.spill import replay, spill
 from eventlog import Log
+from loadtest.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
 from tests.support.views import AT, Counts
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 

@@ -26,11 +26,10 @@ from eventlog import (
     Shelf,
 )
 from eventlog.cluster import Topology, topology
+from loadtest.waiting import wait_until
 from standalone.stores import Redis
-from tests.cluster import Node, RedisCluster
 from tests.eventlog.contract import AT, LogContract, bodies, read
-from tests.stores import start
-from tests.support.waiting import wait_until
+from tests.support.redis_cluster import Node, RedisCluster
 
 PARTITIONS = 8
 
@@ -185,7 +184,7 @@ def what_a_dead_server_had(directory: Path, copy: Path, prefix: str) -> set[Numb
     shutil.copytree(directory / "appendonlydir", copy / "appendonlydir")
     with ExitStack() as stack:
         store = Redis(copy)
-        start(store, stack)
+        stack.enter_context(store.served())
         log = RedisLog(store.url, prefix=prefix)
         stack.callback(log.close)
         return set(numbers(log))

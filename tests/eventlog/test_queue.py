@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from eventlog import Away, Delivery, LogError, RedisQueue, Refused, connections, queue
+from loadtest.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
-from tests.support.waiting import wait_until
 
 AT = 1_763_683_200_000
 OpenQueue = Callable[..., RedisQueue]

@@ -9,9 +9,9 @@ import redis
 
 from eventlog import Away, Lease, LogError, RedisLog, Refused, Shelf
 from eventlog.shelf import LEASE_MS, MOST_NUMBERS
+from loadtest.waiting import wait_until
 from tests.eventlog.contract import AT, bodies, read
 from tests.support.proxy import Fault, Proxy
-from tests.support.waiting import wait_until
 
 NAME = "page:7"
 

@@ -13,9 +13,9 @@ from eventlog import Ambiguous, Full, RedisLog, Refused
 from eventlog.breaker import CircuitBreaker
 from eventlog.server import Server
 from eventlog.writer import WriterPool
+from loadtest.waiting import wait_until
 from tests.eventlog.contract import AT, bodies, read
 from tests.support.proxy import Fault, Proxy
-from tests.support.waiting import wait_until
 
 TIMEOUT = 0.2  # seconds
 

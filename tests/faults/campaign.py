@@ -1,5 +1,7 @@
 """One run: load on a service, its faults by the schedule, and what came of it."""
 
+import math
+import random
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -9,13 +11,18 @@ from dataclasses import dataclass, field
 import psutil
 import redis
 
-from tests.faults.clients import Books, Clients
+from loadtest.client import Load, Run, meanwhile
+from loadtest.service import Service as Asked
+from loadtest.service import Unusable
+from loadtest.verdict import Verdict, check
+from loadtest.waiting import wait_until
 from tests.faults.injuries import INJURIES, Injury, injured
+from tests.faults.intervals import Interval
 from tests.faults.schedule import POSTGRES, REDIS, Planned
 from tests.faults.service import Service
-from tests.faults.verdict import Interval, Verdict, judge
-from tests.support.waiting import wait_until
 
+HOT = 0.3  # share of the reads that are of the first page
+DRAWN = 100_000  # pages in the list that is read in turn
 MENDED = 60.0  # seconds that a part may take to be whole again
 COUNTED = 120.0  # seconds until nothing waits to be counted any more
 
@@ -41,8 +48,8 @@ class Outcome:
 
     span: Interval
     happened: list[Happened]
-    books: Books
-    verdict: Verdict
+    run: Run
+    verdict: Verdict[str]
     audit: str
     """What the audit says; begins with "clean" if all is well."""
     by_log: int
@@ -82,15 +89,17 @@ class Campaign:
     def carry_out(self, seconds: float, *, clients: int, pause: float, seed: int) -> Outcome:
         """Load the service for so long, hurt it as planned, mend everything and hold it to account.
 
-        pause: seconds on average between two requests of one client.
+        clients: connections. pause: seconds on average between two requests of one of them.
         """
         service = self._service
         before, targets = service.counters(), service.targets()
         last = service.last_batch()
         began = time.monotonic()
-        with Clients(
-            service.port, sorted(targets), number=clients, pause=pause, seed=seed
-        ) as reading:
+        load = Load(
+            ("127.0.0.1", service.port), drawn(sorted(targets), seed), math.inf,
+            connections=clients, rate=clients / pause,
+        )  # fmt: skip
+        with meanwhile(load):
             try:
                 self._hurt(began, seconds)
             finally:
@@ -99,18 +108,19 @@ class Campaign:
         service.wake_all()
         self._wait_counted()
         after = service.counters()
-        counted = {name: views - before.get(name, 0) for name, views in after.items()}
-        books = reading.books()
-        verdict = judge(books.answered, books.attempted, targets, counted, self.gone())
+        gained = {name: views - before.get(name, 0) for name, views in after.items()}
+        verdict = check(gained, load.outcome.ledger, targets, self.gone())
         audit = service.manage("counters", "audit")
-        return self._outcome(span, books, verdict, (audit.stdout + audit.stderr).strip(), last)
+        return self._outcome(
+            span, load.outcome, verdict, (audit.stdout + audit.stderr).strip(), last
+        )
 
     def gone(self) -> Mapping[str, int] | None:
         """Return the views that are lost and known to be: none, of a single Redis."""
         return None
 
     def _outcome(
-        self, span: Interval, books: Books, verdict: Verdict, audit: str, last: int
+        self, span: Interval, run: Run, verdict: Verdict[str], audit: str, last: int
     ) -> Outcome:
         batches = self._service.batches_after(last)
         offset = time.time() - time.monotonic()
@@ -121,7 +131,7 @@ class Campaign:
         by_spill = sum(drained for _, _, drained, _ in batches)
         by_spill -= dropped.get("counted from the log", 0)
         return Outcome(
-            span, sorted(self._happened, key=lambda one: one.began), books, verdict,
+            span, sorted(self._happened, key=lambda one: one.began), run, verdict,
             audit, by_log=sum(events for _, events, _, _ in batches) - by_spill, by_spill=by_spill,
             batches=[at - offset for at, events, _, _ in batches if events], dropped=dropped,
         )  # fmt: skip
@@ -152,7 +162,7 @@ class Campaign:
                     self._ended.wait(planned.lasting)
             happened.ended = time.monotonic()
             wait_until(lambda: self._is_whole(planned.kind.part), MENDED)
-        except (OSError, psutil.Error, redis.RedisError, AssertionError, RuntimeError) as error:
+        except (OSError, psutil.Error, redis.RedisError, RuntimeError) as error:
             happened.error = f"{type(error).__name__}: {error}"
             happened.ended = happened.ended or time.monotonic()
         happened.mended = time.monotonic()
@@ -184,13 +194,14 @@ class Campaign:
     def _wait_counted(self) -> None:
         """Wait until nothing is in the log or in the spill that is not counted."""
         page = min(self._service.targets())
-        path = f"/api/v1/contents/{self._content(page)}/views/"
+        content = int(self._content(page))
+        asked = Asked(f"127.0.0.1:{self._service.port}")
         quiet = 0
 
         def is_counted() -> bool:
             nonlocal quiet
-            status, body = self._service.copy.get(path)
-            quiet = quiet + 1 if status == 200 and b'"pending":0' in body.replace(b" ", b"") else 0
+            with suppress(Unusable):
+                quiet = quiet + 1 if asked.pending(content) == 0 else 0
             time.sleep(0.3)
             return quiet > 3
 
@@ -199,3 +210,9 @@ class Campaign:
     def _content(self, page: int) -> str:
         names: Sequence[str] = self._service.targets()[page]
         return next(name for name in names if name.startswith("content")).removeprefix("content ")
+
+
+def drawn(pages: Sequence[int], seed: int) -> list[int]:
+    """Return pages to read in turn: one of them often, all others as often as each other."""
+    dice = random.Random(seed)
+    return [pages[0] if dice.random() < HOT else dice.choice(pages) for _ in range(DRAWN)]

@@ -21,16 +21,16 @@ import psycopg2
 from redis.crc import key_slot
 
 from eventlog import Number, RedisLog
+from loadtest.client import Run
+from loadtest.verdict import Verdict
+from loadtest.waiting import wait_until
 from standalone.stores import Redis
-from tests.cluster import Node, RedisCluster
 from tests.faults.campaign import Campaign, Outcome, Say
-from tests.faults.clients import Books
 from tests.faults.injuries import INJURIES, Injury
+from tests.faults.intervals import Interval
 from tests.faults.schedule import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.service import Attended, Service
-from tests.faults.verdict import Interval, Verdict
-from tests.stores import start
-from tests.support.waiting import wait_until
+from tests.support.redis_cluster import Node, RedisCluster
 
 PARTITIONS = 8
 PREFIX = "footfall"
@@ -108,7 +108,7 @@ class ClusterService(Service):
             with ExitStack() as stack:
                 stack.callback(shutil.rmtree, kept)
                 store = Redis(Path(shutil.copytree(kept, kept / "copy")))
-                start(store, stack)
+                stack.enter_context(store.served())
                 self.gone += self._missing(store.url)
 
     def _missing(self, url: str) -> Iterator[Gone]:
@@ -257,9 +257,9 @@ class ClusterCampaign(Campaign):
         return views
 
     def _outcome(
-        self, span: Interval, books: Books, verdict: Verdict, audit: str, last: int
+        self, span: Interval, run: Run, verdict: Verdict[str], audit: str, last: int
     ) -> Outcome:
-        outcome = super()._outcome(span, books, verdict, audit, last)
+        outcome = super()._outcome(span, run, verdict, audit, last)
         outcome.notes = {
             "replicas promoted": str(self._cluster_service.promotions),
             "events that replication lost": str(len(self._cluster_service.gone)),

@@ -1,11 +1,13 @@
 """How each kind of fault is done to a running service, and undone."""
 
+import os
 import resource
 import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import psutil
 from celery import Celery
@@ -184,11 +186,7 @@ def _flush(service: Service) -> None:
 
 
 def _beside(service: Service, name: str) -> Iterator[None]:
-    program = service.programs()[name]
-    process = subprocess.Popen(
-        program.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        **program.process_options(),
-    )  # fmt: skip
+    process = service.programs()[name].start(Path(os.devnull))
     try:
         yield
     finally:

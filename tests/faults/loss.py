@@ -6,22 +6,21 @@ yet on the disk is the kernel's then, and survives.
 """
 
 import argparse
-import shutil
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import redis
 
 from eventlog import LogError, RedisLog
+from loadtest.ports import free_port
+from loadtest.waiting import wait_until
 from standalone.stores import Redis
-from tests.support.ports import free_port
-from tests.support.waiting import wait_until
 
 THREADS = 8
 MOST_BYTES = 2**40
@@ -117,15 +116,10 @@ def compare(load: Load, killed: float, url: str) -> Loss:
 
 @contextmanager
 def running(config: Mapping[str, str]) -> Iterator[Redis]:
-    with ExitStack() as stack:
-        directory = Path(tempfile.mkdtemp(prefix="footfall-loss-"))
-        stack.callback(shutil.rmtree, directory, ignore_errors=True)
-        store = Redis(directory / "redis", config=config)
-        store.prepare()
-        stack.callback(store.clean_up)
-        store.start()
-        stack.callback(store.stop)
-        store.wait_ready()
+    with (
+        TemporaryDirectory(prefix="footfall-loss-") as directory,
+        Redis(Path(directory) / "redis", config=config).served() as store,
+    ):
         yield store
 
 

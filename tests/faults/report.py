@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from statistics import median, quantiles
 from typing import Any
 
+from loadtest.client import Run
 from tests.faults.campaign import Outcome
-from tests.faults.schedule import POSTGRES, REDIS
-from tests.faults.verdict import (
+from tests.faults.intervals import (
     Interval,
     both,
     length,
@@ -15,15 +15,17 @@ from tests.faults.verdict import (
     next_after,
     overlapping,
 )
+from tests.faults.schedule import POSTGRES, REDIS
 
 
 def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
     """Return everything that a run has found, in seconds and in numbers of things."""
-    books, gain = outcome.books, outcome.verdict.total()
+    run, gain = outcome.run, outcome.verdict.total()
+    ledger, good = run.ledger, list(zip(run.moments, run.latencies, strict=True))
     away = both(outcome.away(REDIS), outcome.away(POSTGRES))
-    moments = [at for at, _ in books.good]
+    moments = list(run.moments)
     paused = longest_pause(moments, outcome.span, away)
-    attempts = books.attempted.total()
+    attempts = ledger.attempted.total()
     return {
         "seed": seed,
         "seconds": round(outcome.span[1] - outcome.span[0], 1),
@@ -31,10 +33,10 @@ def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
         "overlapping": overlapping((one.began, one.mended) for one in outcome.happened),
         "reads": {
             "attempted": attempts,
-            "answered": books.answered.total(),
-            "statuses": dict(sorted(books.statuses.items())),
-            "connections refused": books.refused,
-            "not answered with 200": round(1 - books.answered.total() / max(1, attempts), 4),
+            "answered": ledger.answered.total(),
+            "statuses": statuses(run),
+            "connections refused": run.refused,
+            "not answered with 200": round(1 - ledger.answered.total() / max(1, attempts), 4),
         },
         "views": {
             "attempted": gain.attempted, "answered": gain.answered, "counted": gain.counted,
@@ -50,15 +52,23 @@ def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
         "paused at": round(paused[0] - outcome.span[0], 1),
         "answered again": recoveries(outcome, moments),
         "counted again": recoveries(outcome, outcome.batches),
-        "latency": latency(seconds for _, seconds in books.good),
+        "latency": latency(run.latencies),
         "latency while a store is away": latency(
-            _during(books.good, outcome.away(REDIS) + outcome.away(POSTGRES))
+            _during(good, outcome.away(REDIS) + outcome.away(POSTGRES))
         ),
         "wrong": {name: gain._asdict() for name, gain in outcome.verdict.wrong().items()},
         "failures": outcome.failures,
         "lost": outcome.verdict.lost,
         "doubled": outcome.verdict.doubled,
     }  # fmt: skip
+
+
+def statuses(run: Run) -> dict[str, int]:
+    """Return how many answers had each status; "broken": the connection broke before its end."""
+    found = Counter({"200": len(run.latencies)})
+    for name, number in run.errors.items():
+        found[name if name.isdigit() else "broken"] += number
+    return dict(sorted(found.items()))
 
 
 def recoveries(outcome: Outcome, moments: Sequence[float]) -> dict[str, float]:

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
@@ -14,15 +13,14 @@ import psutil
 import psycopg2
 import redis
 
+from loadtest.launcher import PLAIN, Copy
+from loadtest.ports import free_port
+from loadtest.waiting import wait_until
 from standalone import addresses, service
-from standalone.configuration import ROOT, Configuration
+from standalone.configuration import Configuration
 from standalone.program import Program
 from standalone.stores import Redis
-from tests.standalone.test_make_run import Copy
-from tests.support.environments import PLAIN
-from tests.support.ports import free_port
 from tests.support.proxy import Proxy
-from tests.support.waiting import wait_until
 
 RESTART = 0.2  # seconds until a dead Redis is started again, as under `make run`
 COUNTERS = """
@@ -71,13 +69,8 @@ class Attended:
         self.store.stop()
 
     def _start(self) -> None:
-        program = self.store.program()
-        with self.store.log.open("ab") as log:
-            self.store.process = subprocess.Popen(
-                program.command, stdout=log, stderr=log,
-                restore_signals=False,  # SIGXFSZ stays ignored: a full file is an error of write()
-                **program.process_options(),
-            )  # fmt: skip
+        # SIGXFSZ stays ignored: a full file is an error of write().
+        self.store.process = self.store.program().start(self.store.log, restore_signals=False)
 
 
 class Service:
@@ -98,7 +91,7 @@ class Service:
         (self.data_dir / "output").unlink(missing_ok=True)  # an earlier run's says "ready", too
         self.copy = Copy(self.data_dir, self.port, **self.variables)
         try:
-            wait_until(self.copy.is_ready, 90)
+            self.copy.wait_ready(90)
         except BaseException:
             self.__exit__()
             raise
@@ -167,12 +160,7 @@ class Service:
         return service.environment(configuration, {**PLAIN, **self.variables}, stores)
 
     def manage(self, *words: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
-        configuration = Configuration(port=self.port, data_dir=self.data_dir)
-        return subprocess.run(
-            [sys.executable, "manage.py", *words],
-            cwd=ROOT, env=self.environment(configuration), check=False,
-            capture_output=True, text=True, timeout=timeout,
-        )  # fmt: skip
+        return self.copy.manage(*words, timeout=timeout)
 
     # --- Its database -----------------------------------------------------------------------------
 

@@ -1,6 +1,4 @@
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -8,25 +6,19 @@ from contextlib import AbstractContextManager, ExitStack, closing
 import psycopg2
 import pytest
 
+from loadtest.launcher import Copy
+from loadtest.ports import free_port
+from loadtest.waiting import wait_until
 from standalone import addresses
-from standalone.configuration import ROOT
+from tests.live.fixtures import Manage, Withstand
 from tests.live.readers import Readers
-from tests.standalone.test_make_run import Copy
-from tests.stores import temporary_directory
-from tests.support.environments import PLAIN
-from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.stores import temporary_directory
 
 COUNTERS = """
     SELECT DISTINCT content.id, content.counter
     FROM pages_content content JOIN pages_pagecontent place ON place.content_id = content.id
     WHERE place.page_id = 1 ORDER BY content.id
 """
-
-Manage = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-Withstand = Callable[[AbstractContextManager[object]], None]
 
 # How long an attack lasts, in seconds. The suite runs the short version.
 ATTACK_SECONDS = float(os.environ.get("FOOTFALL_ATTACK_SECONDS", "4"))
@@ -67,19 +59,7 @@ def service() -> Iterator[Copy]:
 @pytest.fixture(scope="session")
 def manage(service: Copy) -> Manage:
     """Runs `manage.py` as an operator does beside the running service."""
-
-    def manage(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**PLAIN, "DATA_DIR": str(service.data_dir)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-
-    return manage
+    return service.manage
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from itertools import count
 
 import requests
 
-from tests.standalone.test_make_run import Copy
+from loadtest.launcher import Copy
 
 PASSWORD = "correct horse battery"
 numbers = count(1)

@@ -9,9 +9,9 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 import requests
 
-from tests.live.conftest import Withstand
+from loadtest.launcher import Copy
+from tests.live.fixtures import Withstand
 from tests.live.people import People
-from tests.standalone.test_make_run import Copy
 
 
 class Writer:

@@ -9,7 +9,7 @@ from eventlog.connections import call, connections
 from tests.faults.clustered import ClusterCampaign, ClusterService
 from tests.faults.report import figures, table
 from tests.faults.schedule import Planned
-from tests.stores import temporary_directory
+from tests.support.stores import temporary_directory
 
 SEED, SECONDS = 5, 4.0
 PLANNED = [

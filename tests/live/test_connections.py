@@ -6,6 +6,8 @@ from contextlib import closing
 import pytest
 import requests
 
+from loadtest.launcher import Copy
+from loadtest.waiting import wait_until
 from tests.live.attackers import (
     Attackers,
     Behaviour,
@@ -16,10 +18,9 @@ from tests.live.attackers import (
     say_nothing,
     send_a_byte_every_5_seconds,
 )
-from tests.live.conftest import ATTACK_SECONDS, Withstand
+from tests.live.conftest import ATTACK_SECONDS
+from tests.live.fixtures import Withstand
 from tests.live.test_uploads import Files
-from tests.standalone.test_make_run import Copy
-from tests.support.waiting import wait_until
 
 # The short version has more than granian takes by itself: 2 x 1,024.
 CONNECTIONS = 5000 if ATTACK_SECONDS >= 30 else 2300

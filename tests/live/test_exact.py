@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
-from tests.live.conftest import Manage
+from loadtest.launcher import Copy
+from loadtest.waiting import wait_until
+from tests.live.fixtures import Manage
 from tests.live.readers import Readers
-from tests.standalone.test_make_run import Copy
 from tests.support.concurrency import meanwhile
-from tests.support.waiting import wait_until
 
 Counters = Callable[[], list[int]]
 REQUESTS = 1000

@@ -7,7 +7,7 @@ from tests.faults.campaign import Campaign
 from tests.faults.report import figures, table
 from tests.faults.schedule import schedule
 from tests.faults.service import Service
-from tests.stores import temporary_directory
+from tests.support.stores import temporary_directory
 
 SEED, SECONDS, GAP = 9, 12.0, 1.1
 

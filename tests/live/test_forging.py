@@ -6,9 +6,9 @@ from contextlib import ExitStack, closing
 
 import pytest
 
-from tests.live.conftest import Manage
-from tests.standalone.test_make_run import Copy
-from tests.support.waiting import wait_until
+from loadtest.launcher import Copy
+from loadtest.waiting import wait_until
+from tests.live.fixtures import Manage
 
 Counters = Callable[[], list[int]]
 Gained = Callable[[], set[int]]

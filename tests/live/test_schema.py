@@ -22,8 +22,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
+from loadtest.launcher import Copy
 from tests.live.people import People
-from tests.standalone.test_make_run import Copy
 from tests.support.books import fields
 
 CHECKS = [

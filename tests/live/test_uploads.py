@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.standalone.test_make_run import Copy
+from loadtest.launcher import Copy
+from loadtest.waiting import wait_until
 from tests.support import files as making
 from tests.support.concurrency import meanwhile
-from tests.support.waiting import wait_until
 
 FILES, CLIENTS = 200, 8
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import requests
 
+from loadtest.launcher import Copy
+from loadtest.waiting import wait_until
 from standalone.configuration import ROOT
 from tests.live.people import People
 from tests.live.readme import run, steps
-from tests.standalone.test_make_run import Copy
-from tests.support.waiting import wait_until
 
 HEADING = "## A walk"
 Ask = Callable[..., requests.Response]

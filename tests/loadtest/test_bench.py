@@ -9,8 +9,8 @@ from counters.events import encode
 from eventlog.scripts import ADD, APPEND, APPEND_PREPARED, CAP
 from loadtest.drain import PARTITIONS, body
 from loadtest.servers import MIDDLEWARE
-from loadtest.stores import Written, read_wal_statistics
 from loadtest.things import check_digit
+from loadtest.wal import ELSEWHERE, read_log
 
 ROOT = Path(__file__).parents[2]
 
@@ -31,19 +31,30 @@ def test_counting_can_be_taken_out_of_the_scripts() -> None:
         assert ADD in script.source
 
 
-def test_the_statistics_of_the_write_ahead_log_are_read() -> None:
-    text = """
-Type                                           N      (%)          Record size      (%)
-Heap/INSERT                                   10 (  1.00)                  100 (  1.00)
-Heap/UPDATE                                    5 (  1.00)                  100 (  1.00)
-Heap/HOT_UPDATE                               30 (  1.00)                  100 (  1.00)
-Heap/INSERT+INIT                               1 (  1.00)                  100 (  1.00)
-Heap/LOCK                                     99 (  1.00)                  100 (  1.00)
-Btree/INSERT_LEAF                              8 (  1.00)                  100 (  1.00)
-Total                                        153                           600 [5.0%]                 8192 [95%]
-"""  # noqa: E501  # as it is printed
+def test_the_write_ahead_log_is_read_by_table() -> None:
+    tables = {"5/11": "pages_content", "5/12": "pages_content", "5/20": "counters_rollup"}
+    lines = [
+        record("Heap", 70, 70, "HOT_UPDATE old_xmax: 7, blkref #0: rel 1663/5/11 blk 0"),
+        record("Heap", 90, 8_290, "UPDATE old_xmax: 7, blkref #0: rel 1663/5/11 blk 3 FPW"),
+        record("Btree", 64, 64, "INSERT_LEAF off: 3, blkref #0: rel 1663/5/12 blk 1"),
+        record("Heap", 80, 80, "INSERT+INIT off: 1, blkref #0: rel 1663/5/20 blk 0"),
+        record("Heap2", 200, 200, "MULTI_INSERT ntuples: 3, blkref #0: rel 1663/5/20 blk 0"),
+        record("Heap", 54, 54, "LOCK xmax: 7, blkref #0: rel 1663/5/11 blk 0"),
+        record("Heap", 75, 75, "UPDATE of a catalog, blkref #0: rel 1663/5/1259 blk 0"),
+        record("Transaction", 34, 34, "COMMIT 2026-11-21 04:10:21 UTC"),
+        "pg_waldump: something else",
+    ]
 
-    assert read_wal_statistics(text, 9_000) == Written(9_000, 8_192, rows=46, hot_rows=30)
+    written = read_log(lines, tables)
+
+    assert written.rows == {"pages_content": 2, "counters_rollup": 4}
+    assert written.wal == {"pages_content": 278, "counters_rollup": 280, ELSEWHERE: 109}
+    assert written.full_pages == 8_200
+
+
+def record(manager: str, length: int, total: int, words: str) -> str:
+    start = f"rmgr: {manager:11} len (rec/tot): {length:6}/{total:6}, tx:        752"
+    return f"{start}, lsn: 0/01B3C6E8, prev 0/01B3C6A8, desc: {words}"
 
 
 def test_the_check_digit_is_the_one_of_a_printed_book() -> None:

@@ -1,19 +1,23 @@
 """The load generator, against a small real server."""
 
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest.client import Load, Run, length_of_body
+from loadtest.client import Load, Run, length_of_body, meanwhile
+from loadtest.waiting import wait_until
 
+SLOW = 50
 BODY = b"x" * 200_000  # arrives in several pieces
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers page 404 with that status, hangs up at page 13, and has a body for the rest."""
+    """Answers page 404 with that status, hangs up at 13, is slow at 50; the rest has a body."""
 
     protocol_version = "HTTP/1.1"
 
@@ -22,6 +26,8 @@ class Handler(BaseHTTPRequestHandler):
         if page == 13:
             self.close_connection = True
             return
+        if page == SLOW:
+            time.sleep(0.5)
         self.send_response(404 if page == 404 else 200)
         if page == 20:
             self.send_header("Transfer-Encoding", "chunked")
@@ -37,8 +43,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[tuple[str, int]]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+def serving(port: int = 0) -> Iterator[tuple[str, int]]:
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -110,3 +116,39 @@ def test_an_answer_in_chunks_has_no_length() -> None:
 def test_an_answer_that_ends_with_its_connection_is_refused() -> None:
     with pytest.raises(ConnectionError):
         length_of_body(b"HTTP/1.0 200 OK\r\ndate: today")
+
+
+def test_a_load_in_the_background_ends_when_it_is_told() -> None:
+    with serving() as address:
+        load = Load(address, [1], math.inf, connections=2)
+        with meanwhile(load):
+            wait_until(lambda: len(load.outcome.latencies) > 10, 10)
+
+    outcome = load.outcome
+    assert outcome.ledger.attempted == outcome.ledger.answered
+    assert list(outcome.moments) == sorted(outcome.moments)
+    assert outcome.failed == 0
+
+
+def test_a_server_that_was_away_is_read_again_and_nothing_was_sent_meanwhile() -> None:
+    with ExitStack() as stack:
+        with serving() as address:
+            load = Load(address, [1, 13], math.inf, connections=2)
+            stack.enter_context(meanwhile(load))
+            wait_until(lambda: len(load.outcome.latencies) > 10, 10)
+        wait_until(lambda: load.outcome.refused > 2, 10)
+        before = len(load.outcome.latencies)
+        stack.enter_context(serving(address[1]))
+        wait_until(lambda: len(load.outcome.latencies) > before + 10, 10)
+        load.stop()
+
+    run = load.outcome
+    answered, broken = run.ledger.answered.total(), run.errors.total()
+    assert run.ledger.attempted.total() == answered + broken
+
+
+def test_what_a_slow_server_kept_back_is_not_made_up_for() -> None:
+    with serving() as address:
+        run = Load(address, [SLOW, *[1] * 99], 1.5, connections=1, rate=20.0).run()
+
+    assert len(run.latencies) <= 25  # 30 at that rate, had it kept up

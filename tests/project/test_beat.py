@@ -11,10 +11,10 @@ from django_celery_beat import schedulers
 from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
+from loadtest.waiting import wait_until
 from project import beat
 from project.beat import OneOfMany
 from project.celery import app
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 

@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from loadtest.waiting import wait_until
 from project.connections import Watch
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="It looks into /proc.")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support import ports
+from loadtest import ports
 
 ROOT = Path(__file__).parents[2]
 KNOWN = {

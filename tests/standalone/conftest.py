@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.stores import temporary_directory
-from tests.support import ports
+from loadtest import ports
+from tests.support.stores import temporary_directory
 
 
 @pytest.fixture

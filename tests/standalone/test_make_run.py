@@ -1,102 +1,19 @@
 """The whole service as its user starts it, stopped and hurt from outside."""
 
-import http.client
 import json
-import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import psutil
 import pytest
 
-from standalone.configuration import ROOT
-from tests.support.environments import MEASURED, PLAIN
-from tests.support.waiting import wait_until
+from loadtest.launcher import Copy
+from loadtest.waiting import wait_until
+from tests.support.environments import MEASURED
 
 STARTED = 60.0  # seconds; a slow machine under coverage
-
-
-class Copy:
-    """One `python -m standalone`."""
-
-    def __init__(self, data_dir: Path, port: int, **variables: str) -> None:
-        environment = {**PLAIN, "DATA_DIR": str(data_dir), "PORT": str(port), **variables}
-        self.data_dir = data_dir
-        self.port = port
-        self.log = data_dir / "output"
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "standalone"],
-                cwd=ROOT, env=environment, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-
-    @property
-    def output(self) -> str:
-        return self.log.read_text()
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
-        try:
-            connection.request("GET", path)
-            response = connection.getresponse()
-            return response.status, response.read()
-        except OSError:
-            return 0, b""
-        finally:
-            connection.close()
-
-    def is_ready(self) -> bool:
-        assert self.process.poll() is None, self.output
-        return "footfall | ready after" in self.output
-
-    def pid(self, name: str) -> int | None:
-        entries: list[dict[str, Any]] = json.loads((self.data_dir / "processes.json").read_text())
-        return next((entry["pid"] for entry in entries if entry["name"] == name), None)
-
-    def kill(self, name: str) -> None:
-        """End `name` with SIGKILL and wait until there is another."""
-        pid = self.pid(name)
-        assert pid
-        os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: self.pid(name) not in (None, pid))
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-    def end(self) -> None:
-        """End the copy and all it started, whatever happened before."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        wait_until(lambda: not self.leftovers(), 30)
-
-    def leftovers(self) -> list[psutil.Process]:
-        return [
-            process
-            for process in psutil.process_iter()
-            if str(self.data_dir) in variable(process, "DATA_DIR") + command_line(process)
-        ]
-
-
-def variable(process: psutil.Process, name: str) -> str:
-    try:
-        return process.environ().get(name) or ""
-    except (psutil.Error, OSError):
-        return ""
-
-
-def command_line(process: psutil.Process) -> str:
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loadtest.waiting import wait_until
 from standalone import runner
 from standalone.console import Console
 from standalone.leftovers import Roster
 from standalone.program import Program
 from standalone.runner import Lines, Runner
-from tests.support.waiting import wait_until
 
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"

@@ -11,11 +11,11 @@ import pytest
 import redis
 from environs import Env
 
+from loadtest.waiting import wait_until
 from standalone import account, places
 from standalone.stores import Postgres, Redis, Store, StoreError
 from standalone.stores.postgres import PORT
-from tests.stores import NOT_DURABLE
-from tests.support.waiting import wait_until
+from tests.support.stores import NOT_DURABLE
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to run as")
 

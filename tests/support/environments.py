@@ -8,9 +8,6 @@ import os
 
 COVERAGE = "COVERAGE_PROCESS_CONFIG"
 MEASURED = {name: value for name, value in os.environ.items() if name == COVERAGE}
-PLAIN = {
-    name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ
-}
 
 
 def unmeasured() -> dict[str, str]:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import requests
 
+from loadtest.ports import free_port
+from loadtest.waiting import wait_until
 from tests.support import databases
-from tests.support.ports import free_port
-from tests.support.waiting import wait_until
 from tests.uploads.sending import MULTIPART, UPLOAD
 
 

@@ -10,8 +10,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from eventlog import RedisQueue
+from loadtest.waiting import wait_until
 from tests.support.files import Upload
-from tests.support.waiting import wait_until
 from tests.uploads.outcomes import age, make_due, outcome, read, stored
 from tests.uploads.sandboxes import Sandbox
 from uploads import claims, keeping, work

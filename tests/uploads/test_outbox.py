@@ -10,10 +10,10 @@ from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from eventlog import CircuitBreaker, RedisQueue
+from loadtest.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile
 from tests.support.proxy import Fault, Proxy
-from tests.support.waiting import wait_until
 from uploads import outbox
 from uploads.events import Malformed, decode, encode
 from uploads.models import File, Status

@@ -11,10 +11,10 @@ import pytest
 import requests
 from django.core.files.base import ContentFile
 
+from loadtest.ports import free_port
+from loadtest.waiting import wait_until
 from standalone.configuration import ROOT
 from tests.support.files import MakeFile
-from tests.support.ports import free_port
-from tests.support.waiting import wait_until
 from tests.uploads.serving import Web, serve
 from uploads.models import File
 

@@ -13,8 +13,8 @@ import pytest
 from django.utils import translation
 from pytest_django import Settings
 
+from loadtest.waiting import wait_until
 from tests.support import files as making
-from tests.support.waiting import wait_until
 from tests.uploads.looking import look
 from uploads import sandbox
 from uploads.models import Kind

@@ -12,9 +12,9 @@ from pytest_django import Settings
 
 from counters import wakeup as counting
 from eventlog import RedisQueue
+from loadtest.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile
-from tests.support.waiting import wait_until
 from tests.uploads.sandboxes import Sandbox
 from uploads import outbox, tasks, wakeup
 from uploads.models import File, Status

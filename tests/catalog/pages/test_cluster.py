@@ -15,8 +15,8 @@ from counters.log import get_log, get_shelf
 from counters.models import Spilled
 from counters.status import status
 from eventlog.cluster import topology
-from tests.cluster import RedisCluster
 from tests.support.pages import make_contents, make_page
+from tests.support.redis_cluster import RedisCluster
 
 PARTITIONS, READS = 8, 5
 

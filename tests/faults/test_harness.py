@@ -1,67 +1,18 @@
-"""The harness can be believed: it finds what is lost or doubled, and repeats a run by its seed."""
+"""The harness can be believed: it finds pauses, and repeats a run by its seed."""
 
 from collections import Counter
 from itertools import combinations
 
-import pytest
-
 from tests.faults.clustered import CLUSTER_INJURIES
 from tests.faults.injuries import INJURIES
-from tests.faults.schedule import CLUSTER_KINDS, KINDS, schedule
-from tests.faults.verdict import (
-    Gain,
+from tests.faults.intervals import (
     both,
-    judge,
     length,
     longest_pause,
     next_after,
     overlapping,
 )
-
-TARGETS = {1: ["page 1", "content 7", "content 8", "content 7"], 2: ["page 2", "content 7"]}
-EXACT = {"page 1": 3, "content 8": 3, "page 2": 1, "content 7": 4}
-
-
-def test_what_was_answered_is_counted_once_on_everything_on_the_page() -> None:
-    verdict = judge({1: 3, 2: 1}, {1: 3, 2: 1}, TARGETS, EXACT)
-
-    assert (verdict.lost, verdict.doubled) == (0, 0)
-    assert verdict.total() == Gain(11, 11, 11)
-    assert verdict.wrong() == {}
-
-
-def test_what_a_dead_master_took_with_it_is_missing_and_not_lost() -> None:
-    counted = {**EXACT, "content 7": 1}
-
-    verdict = judge({1: 3, 2: 1}, {1: 3, 2: 1}, TARGETS, counted, {"content 7": 2, "page 2": 1})
-
-    assert (verdict.missing, verdict.lost, verdict.doubled) == (3, 1, 0)
-
-
-def test_an_unanswered_read_may_be_counted_or_not() -> None:
-    for counted in (EXACT, {**EXACT, "page 1": 4, "content 8": 4, "content 7": 5}):
-        verdict = judge({1: 3, 2: 1}, {1: 4, 2: 1}, TARGETS, counted)
-
-        assert (verdict.lost, verdict.doubled) == (0, 0)
-
-
-@pytest.mark.parametrize(
-    ("counted", "lost", "doubled"),
-    [
-        ({**EXACT, "content 7": 2}, 2, 0),
-        ({**EXACT, "content 7": 7}, 0, 3),
-        ({**EXACT, "content 7": 3, "content 8": 4}, 1, 1),
-        ({**EXACT, "content 99": 1}, 0, 1),
-        ({}, 11, 0),
-    ],
-)
-def test_what_is_missing_on_one_counter_is_not_made_good_on_another(
-    counted: dict[str, int], lost: int, doubled: int
-) -> None:
-    verdict = judge({1: 3, 2: 1}, {1: 3, 2: 1}, TARGETS, counted)
-
-    assert (verdict.lost, verdict.doubled) == (lost, doubled)
-    assert verdict.wrong()
+from tests.faults.schedule import CLUSTER_KINDS, KINDS, schedule
 
 
 def test_a_pause_counts_as_far_as_a_store_was_there() -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from loadtest.client import Ledger
-from loadtest.truth import check, expected_sum, wait_for
+from loadtest.verdict import Gain, check, expected_sum, wait_for
 
 ON_PAGES = {1: [10, 11], 2: [11, 12]}  # content 11 stands on both
 
@@ -22,13 +22,13 @@ def test_a_view_that_is_missing_is_lost() -> None:
     verdict = check({10: 2, 11: 5, 12: 2}, ledger({1: 3, 2: 2}), ON_PAGES)
 
     assert not verdict
-    assert (verdict.lost, verdict.doubled, verdict.differing) == (1, 0, (10,))
+    assert (verdict.lost, verdict.doubled, list(verdict.wrong())) == (1, 0, [10])
 
 
 def test_a_view_that_nobody_sent_is_doubled() -> None:
     verdict = check({10: 3, 11: 6, 12: 2}, ledger({1: 3, 2: 2}), ON_PAGES)
 
-    assert (verdict.lost, verdict.doubled, verdict.differing) == (0, 1, (11,))
+    assert (verdict.lost, verdict.doubled, list(verdict.wrong())) == (0, 1, [11])
 
 
 def test_a_lost_and_a_doubled_view_do_not_make_up_for_each_other() -> None:
@@ -66,3 +66,18 @@ def test_waiting_ends_when_everything_is_counted() -> None:
 
 def test_waiting_ends_at_its_limit() -> None:
     assert wait_for(lambda: 3, expected=10, limit=0.15) == 3
+
+
+def test_what_a_dead_master_took_with_it_is_missing_and_not_lost() -> None:
+    sent, gone = ledger({1: 3, 2: 1}), {11: 2, 12: 1}
+
+    verdict = check({10: 3, 11: 1, 12: 1}, sent, ON_PAGES, gone)
+
+    assert (verdict.missing, verdict.lost, verdict.doubled) == (3, 1, 0)
+
+
+def test_the_columns_are_summed() -> None:
+    verdict = check({10: 3, 11: 5, 12: 2}, ledger({1: 3, 2: 2}), ON_PAGES)
+
+    assert verdict.total() == Gain(10, 10, 10)
+    assert str(verdict) == "lost 0, doubled 0"

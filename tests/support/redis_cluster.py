@@ -10,9 +10,9 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from eventlog import LogError
 from eventlog.connections import call, connections
+from loadtest.ports import free_ports
+from loadtest.waiting import wait_until
 from standalone.stores import Redis
-from tests.support.ports import free_ports
-from tests.support.waiting import wait_until
 
 MASTERS = 3
 NODE_TIMEOUT_MS = 1_000  # after which a silent master is replaced; Redis' own default is 15 s

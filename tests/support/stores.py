@@ -1,4 +1,4 @@
-"""The pytest plugin that gives a test run stores of its own (`-p tests.stores`).
+"""The pytest plugin that gives a test run stores of its own (`-p tests.support.stores`).
 
 It starts a database and Redis in a temporary directory before Django reads its settings, unless
 DATABASE_URL (or POSTGRES_HOST) and REDIS_URL name others. Both end with the run, however it ends.
@@ -52,7 +52,7 @@ def start_stores(stack: ExitStack) -> None:
         os.environ["DATABASE_URL"] = database_url(directory, stack)
     if not is_named("REDIS_URL"):
         store = redis(directory)
-        start(store, stack)
+        stack.enter_context(store.served())
         os.environ["REDIS_URL"] = store.url
         os.environ[OURS] = "yes"
 
@@ -70,7 +70,7 @@ def database_url(directory: Path, stack: ExitStack) -> str:
         raise pytest.UsageError(f"DB={engine} is none of: sqlite, {', '.join(DATABASES)}")
     try:
         store = DATABASES[engine](directory)
-        start(store, stack)
+        stack.enter_context(store.served())
     except StoreError as error:
         raise pytest.UsageError(str(error)) from error
     return store.url
@@ -100,15 +100,6 @@ def temporary_directory(stack: ExitStack) -> Path:
     return directory
 
 
-def start(store: Store, stack: ExitStack) -> None:
-    """Start `store` and wait until it is ready; `stack` stops it."""
-    store.prepare()
-    stack.callback(store.clean_up)
-    store.start()
-    stack.callback(store.stop)
-    store.wait_ready()
-
-
 def use_own_redis(stack: ExitStack) -> None:
     """Start a Redis for this process of pytest-xdist alone, as pytest-django makes a database.
 
@@ -119,5 +110,5 @@ def use_own_redis(stack: ExitStack) -> None:
     os.environ["DATA_DIR"] = str(directory)
     if OURS in os.environ:
         store = redis(directory)
-        start(store, stack)
+        stack.enter_context(store.served())
         os.environ["REDIS_URL"] = store.url
