@@ -102,9 +102,9 @@ requirements: $(INSTALLED) ## Compile requirements/ from pyproject.toml, and the
 	$(subst pyproject.toml,loadtest/peers/requirements.in,$(COMPILE)) \
 		--output-file loadtest/peers/requirements.txt $(ARGS)
 
-# .ci/vulnerabilities.py exits with 1 for a finding, 3 when it could not look.
+# requirements/vulnerabilities.py exits with 1 for a finding, 3 when it could not look.
 vulnerabilities: $(INSTALLED) ## Look for known vulnerabilities in what requirements/ pins; needs the internet
-	@$(BIN)/python .ci/vulnerabilities.py $(ARGS)
+	@$(BIN)/python requirements/vulnerabilities.py $(ARGS)
 
 clean: ## Remove .venv and every cache; the data of `make run` (.data) stays
 	rm -rf .venv .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -64,7 +64,12 @@ def service() -> Iterator[Service]:
 
 
 def look(port: int) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, ".ci/vulnerabilities.py", "--osv-url", f"http://127.0.0.1:{port}"]
+    command = [
+        sys.executable,
+        "requirements/vulnerabilities.py",
+        "--osv-url",
+        f"http://127.0.0.1:{port}",
+    ]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 

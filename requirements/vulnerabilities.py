@@ -1,6 +1,6 @@
 """Looks for known vulnerabilities in what requirements/ pins; installs nothing.
 
-    .venv/bin/python .ci/vulnerabilities.py [OPTION OF pip-audit...]
+    .venv/bin/python requirements/vulnerabilities.py [OPTION OF pip-audit...]
 
 Exit codes: 0 none is known; 1 some are, and are listed; 3 it could not look, so nothing is known.
 """
