@@ -1,5 +1,5 @@
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from django.db import connection
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 
+from api.throttling import Throttle
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
 from tests.support.stores import temporary_directory
@@ -113,3 +114,21 @@ def cluster() -> Iterator[RedisCluster]:
         stack.callback(cluster.stop)
         cluster.start()
         yield cluster
+
+
+@pytest.fixture
+def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """No limits; a test that is about them sets its own."""
+    monkeypatch.setattr(Throttle, "THROTTLE_RATES", NoLimits())
+
+    def limit(**rates: str) -> None:
+        # Its account may have the number that another test's had.
+        monkeypatch.setattr(Throttle, "cache_format", f"{uuid4().hex}_%(scope)s_%(ident)s")
+        monkeypatch.setattr(Throttle, "THROTTLE_RATES", NoLimits(rates))
+
+    return limit
+
+
+class NoLimits(dict[str, str | None]):
+    def __missing__(self, scope: str) -> None:
+        return None

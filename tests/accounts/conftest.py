@@ -1,33 +1,19 @@
 import os
 from collections.abc import Callable, Iterator
-from uuid import uuid4
 
 import pytest
 from pytest_django import Settings
 from redis import Redis
 from rest_framework.test import APIClient
 
-from api.throttling import Throttle
 from loadtest.ports import free_port
 from tests.accounts.mailserver import MailServer
 
 
 @pytest.fixture(autouse=True)
-def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """No limits; a test that is about them sets its own."""
-    monkeypatch.setattr(Throttle, "THROTTLE_RATES", NoLimits())
-
-    def limit(**rates: str) -> None:
-        # Its account may have the number that another test's had.
-        monkeypatch.setattr(Throttle, "cache_format", f"{uuid4().hex}_%(scope)s_%(ident)s")
-        monkeypatch.setattr(Throttle, "THROTTLE_RATES", NoLimits(rates))
-
-    return limit
-
-
-class NoLimits(dict[str, str | None]):
-    def __missing__(self, scope: str) -> None:
-        return None
+def rates(rates: Callable[..., None]) -> Callable[..., None]:
+    """Every test here gets it."""
+    return rates
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """People of the tests, and what they send."""
 
+from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from rest_framework.authtoken.models import Token
 from rest_framework.test import APIClient
@@ -25,3 +27,9 @@ def sign_in(client: APIClient, user: User) -> str:
     token, _ = Token.objects.get_or_create(user=user)
     client.credentials(HTTP_AUTHORIZATION=f"Token {token.key}")
     return str(token.key)
+
+
+addresses = (
+    f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in count(uuid4().int % 2**23)
+)
+"""Of clients, each another one."""

@@ -8,8 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import User
-from tests.accounts.people import LOGIN
-from tests.accounts.test_throttles import addresses
+from tests.accounts.people import LOGIN, addresses
 
 pytestmark = pytest.mark.django_db
 

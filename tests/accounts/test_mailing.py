@@ -9,8 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts import tasks
 from accounts.models import User, Welcome
-from tests.accounts.people import ADA, ME, PASSWORD, USERS, make_ada, sign_in
-from tests.accounts.test_throttles import addresses
+from tests.accounts.people import ADA, ME, PASSWORD, USERS, addresses, make_ada, sign_in
 
 pytestmark = pytest.mark.django_db
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count, islice
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -18,16 +18,13 @@ from accounts import tasks
 from accounts.models import User
 from api import rates as api_rates
 from eventlog import CircuitBreaker
-from tests.accounts.people import ADA, LOGIN, ME, PASSWORD, USERS, make_ada, sign_in
+from tests.accounts.people import ADA, LOGIN, ME, PASSWORD, USERS, addresses, make_ada, sign_in
 
 pytestmark = pytest.mark.django_db
 
 WRONG = "wrong"
 
 Rates = Callable[..., None]
-addresses = (
-    f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in count(uuid4().int % 2**23)
-)
 
 
 @pytest.fixture

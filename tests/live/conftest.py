@@ -1,4 +1,3 @@
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -10,7 +9,7 @@ from loadtest.launcher import Copy
 from loadtest.ports import free_port
 from loadtest.waiting import wait_until
 from standalone import addresses
-from tests.live.fixtures import Manage, Withstand
+from tests.live.fixtures import ATTACK_SECONDS, Manage, Withstand
 from tests.live.readers import Readers
 from tests.support.stores import temporary_directory
 
@@ -19,9 +18,6 @@ COUNTERS = """
     FROM pages_content content JOIN pages_pagecontent place ON place.content_id = content.id
     WHERE place.page_id = 1 ORDER BY content.id
 """
-
-# How long an attack lasts, in seconds. The suite runs the short version.
-ATTACK_SECONDS = float(os.environ.get("FOOTFALL_ATTACK_SECONDS", "4"))
 
 # Many requests of one client are what these tests are made of.
 UNTHROTTLED = {

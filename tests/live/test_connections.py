@@ -18,9 +18,8 @@ from tests.live.attackers import (
     say_nothing,
     send_a_byte_every_5_seconds,
 )
-from tests.live.conftest import ATTACK_SECONDS
-from tests.live.fixtures import Withstand
-from tests.live.test_uploads import Files
+from tests.live.files import Files
+from tests.live.fixtures import ATTACK_SECONDS, Withstand
 
 # The short version has more than granian takes by itself: 2 x 1,024.
 CONNECTIONS = 5000 if ATTACK_SECONDS >= 30 else 2300

@@ -10,10 +10,10 @@ from itertools import cycle, islice
 from typing import Any
 
 import pytest
-import requests
 
 from loadtest.launcher import Copy
 from loadtest.waiting import wait_until
+from tests.live.files import Files
 from tests.support import files as making
 from tests.support.concurrency import meanwhile
 
@@ -46,35 +46,6 @@ FOUND: dict[str, dict[str, Any]] = {
     "anything.bin": {"size": 1024},
 }
 """What the processing finds in the files that `making` makes; other keys aside."""
-
-
-class Files:
-    """The files of a running service, over HTTP."""
-
-    def __init__(self, service: Copy) -> None:
-        self.api = f"http://127.0.0.1:{service.port}/api/v1"
-
-    def upload(self, name: str, body: bytes) -> int:
-        """Upload it once, and return its id: whatever happens to the service, it is taken."""
-        answer = requests.post(f"{self.api}/upload/", files={"file": (name, body)}, timeout=60)
-        assert answer.status_code == 201, answer.text
-        pk: int = answer.json()["id"]
-        return pk
-
-    def latest(self, count: int) -> dict[int, dict[str, Any]]:
-        """Return the latest files by their ids."""
-        found: dict[int, dict[str, Any]] = {}
-        for page in range(1, count // 100 + 1):
-            parameters: dict[str, int] = {"page": page, "page_size": 100}
-            answer = requests.get(f"{self.api}/files/", params=parameters, timeout=60)
-            assert answer.status_code == 200, answer.text
-            found |= {file["id"]: file for file in answer.json()["results"]}
-        return found
-
-    def processed(self) -> int:
-        answer = requests.get(f"{self.api}/files/?status=processed&page_size=1", timeout=60)
-        count: int = answer.json()["count"]
-        return count
 
 
 @pytest.fixture

@@ -19,13 +19,13 @@ from api.encodings import Readable
 from catalog.books.filters import BookFilter
 from catalog.books.models import Book
 from project.bodies import API_BYTES
-from tests.accounts.conftest import rates as rates
-from tests.project.test_permissions import ROWS, body_for, made_for
-from tests.project.test_permissions import no_worker as no_worker
+from tests.project.permissions import ROWS, body_for, made_for
 from tests.support.books import make_book
 from tests.support.films import make_category
 from tests.support.people import client_of, make_user
 from tests.uploads.sending import END, MULTIPART, UPLOAD, part
+
+pytestmark = pytest.mark.usefixtures("no_worker", "rates")
 
 LOGIN = "/api/v1/auth/token/login/"
 JSON = "application/json"

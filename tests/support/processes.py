@@ -84,7 +84,8 @@ def _read_settings() -> None:
     for name in SETTINGS:
         sys.modules.pop(name, None)
     settings._wrapped = Settings(os.environ.get("DJANGO_SETTINGS_MODULE", "project.settings"))
-    for handler in (connections, caches):
+    handlers: tuple[Any, ...] = (connections, caches)
+    for handler in handlers:
         handler._settings = None
         handler.__dict__.pop("settings", None)
         if hasattr(handler._connections, "default"):

@@ -30,7 +30,7 @@ def emptied_quickly() -> Iterator[None]:
     schedules = serializers.serialize(
         "python", (row for model in SCHEDULES for row in model.objects.all())
     )
-    flush = TransactionTestCase._fixture_teardown
+    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def teardown(case: TransactionTestCase) -> None:
         nonlocal migrated
