@@ -21,7 +21,7 @@ class Writer:
         people = People(service)
         self.api, self.port = people.api, service.port
         self.token = people.register()
-        book = {"title": "Slow", "author": "Who", "year": 2000, "isbn": "9780306406157"}
+        book = {"title": "Slow", "author": "Who", "year": 2000, "isbn": "9780747532743"}
         self.book = f"/books/{self.add('/books/', book)}/"
         self.category = f"/categories/{self.add('/categories/', {'title': 'Slow'})}/"
 
