@@ -175,7 +175,7 @@ def test_of_two_forms_that_were_registered_before_each_signs_in_with_its_own() -
 
 
 @pytest.mark.parametrize("known", ["", "a\0b", "\ud800", "x" * 300, "@", "a@", "@b", "a@\u00ad"])
-def test_what_is_no_name_is_nobodys(known: str) -> None:
+def test_what_is_no_name_finds_no_account(known: str) -> None:
     assert User.objects.called(known) is None
 
 
