@@ -1,6 +1,8 @@
 """Celery beat, of which any number may run: one acts, the others stand by."""
 
 import logging
+import signal
+import threading
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -25,10 +27,26 @@ class OneOfMany(DatabaseScheduler):  # type: ignore[misc]  # django_celery_beat 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.name = uuid4().hex
         self.acts = False
+        self.is_ending = False
         super().__init__(*args, **kwargs)
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, self.end)
+
+    def end(self, number: int, frame: Any) -> None:
+        """End before the next tick; on a second signal, at once.
+
+        Celery's own handler writes to the stores. Where the signal interrupts something that holds
+        a lock of theirs, it waits for itself, for ever.
+        """
+        if self.is_ending:
+            raise SystemExit
+        self.is_ending = True
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Return the seconds until the next one."""
+        """Return the seconds until the next one. Raises SystemExit once a signal has come."""
+        if self.is_ending:
+            raise SystemExit
         if not self.leads():
             self.acts = False
             return LEASE / 5

@@ -1,5 +1,6 @@
 """Two beats: one acts, the other takes over when it is gone."""
 
+import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from uuid import uuid4
@@ -28,7 +29,10 @@ def new_beat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Beat]:
     # It would close the connection on which the test's transaction is.
     monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
     PeriodicTask.objects.update(enabled=False)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield lambda: OneOfMany(app=app)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
     cache.delete(beat.KEY)
 
 
@@ -106,3 +110,15 @@ def test_a_clock_that_was_set_back_stops_nothing(new_beat: Beat) -> None:
     one.mend_clock()
 
     assert one.schedule[entry.get().name].last_run_at <= timezone.now()
+
+
+def test_a_signal_ends_it_between_two_ticks_and_a_second_one_at_once(new_beat: Beat) -> None:
+    one = new_beat()
+    one.tick()
+    signal.raise_signal(signal.SIGTERM)  # nothing is written while something else may be
+
+    assert cache.get(beat.KEY) == one.name
+    with pytest.raises(SystemExit):
+        one.tick()
+    with pytest.raises(SystemExit):
+        signal.raise_signal(signal.SIGTERM)
