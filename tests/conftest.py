@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 from api.throttling import Throttle
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
-from tests.support.stores import temporary_directory
+from tests.support.stores import temporary_directory, wait_for_database
 from tests.support.tables import emptied_quickly
 
 SLOWEST = ("standalone", "live", "browser", "wheel", "faults")
@@ -46,6 +46,12 @@ def turn(path: Path, with_database: set[Path]) -> int:
     if path.parent.name in SLOWEST:
         return 1
     return 2 if path in with_database else 0
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """What pytest-django asks for before it connects."""
+    wait_for_database()
 
 
 @pytest.fixture(scope="session")

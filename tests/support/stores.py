@@ -1,25 +1,29 @@
 """The pytest plugin that gives a test run stores of its own (`-p tests.support.stores`).
 
-It starts a database and Redis in a temporary directory before Django reads its settings, unless
-DATABASE_URL (or POSTGRES_HOST) and REDIS_URL name others. Both end with the run, however it ends.
-The database is PostgreSQL, or what FOOTFALL_TESTS_DB says: postgres, mysql or sqlite.
+They lie in a temporary directory, unless DATABASE_URL (or POSTGRES_HOST) and REDIS_URL name others,
+and end with the run, however it ends. Redis is there before Django reads its settings; the database
+starts when the first test asks for it, in whichever process of pytest-xdist. It is PostgreSQL, or
+what FOOTFALL_TESTS_DB says: postgres, mysql or sqlite.
 """
 
 import os
 import secrets
 import shutil
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from loadtest.waiting import wait_until
 from standalone.stores import Postgres, Redis, Store, StoreError
 from tests.support import mariadb
 
 XDIST_WORKER = "PYTEST_XDIST_WORKER"
 OURS = "FOOTFALL_TESTS_STARTED_REDIS"
+ASKED = "FOOTFALL_TESTS_DATABASE_ASKED"
 # What is committed survives a killed server, but not a power failure.
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
 NAMED_BY = {"DATABASE_URL": ("DATABASE_URL", "POSTGRES_HOST"), "REDIS_URL": ("REDIS_URL",)}
@@ -62,18 +66,71 @@ def is_named(variable: str) -> bool:
 
 
 def database_url(directory: Path, stack: ExitStack) -> str:
-    """Start the database that is asked for, unless it is a file; return its address."""
+    """Return the address of the database that is asked for, and have it start when it is used."""
     engine = os.environ.get("FOOTFALL_TESTS_DB", "postgres")
     if engine == "sqlite":
         return f"sqlite:///{directory}/footfall.sqlite3"
     if engine not in DATABASES:
         raise pytest.UsageError(f"DB={engine} is none of: sqlite, {', '.join(DATABASES)}")
-    try:
-        store = DATABASES[engine](directory)
-        stack.enter_context(store.served())
-    except StoreError as error:
-        raise pytest.UsageError(str(error)) from error
+    store = DATABASES[engine](directory)
+    stack.enter_context(started_when_asked(store, directory))
+    os.environ[ASKED] = str(directory / "asked")
     return store.url
+
+
+@contextmanager
+def started_when_asked(store: Store, directory: Path) -> Iterator[None]:
+    """Serve `store` from when there is a file `asked` in the directory until the context ends.
+
+    Then there is a file `answer`: empty, or with the reason why there is no store. The kernel ends
+    a server with the thread that has started it, so that thread stays until the end.
+    """
+    asked, answer = directory / "asked", directory / "answer"
+    url, ended = store.url, threading.Event()
+
+    def serve() -> None:
+        while not asked.exists():
+            if ended.wait(0.02):
+                return
+        try:
+            with store.served():
+                if store.url != url:
+                    raise StoreError(f"The path {directory} is too long for a socket.")
+                write(answer, "")
+                ended.wait()
+        except StoreError as error:
+            write(answer, str(error))
+
+    thread = threading.Thread(target=serve, name=store.name)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file that is complete once it is there."""
+    path.with_suffix(".new").write_text(text)
+    path.with_suffix(".new").replace(path)
+
+
+def wait_for_database() -> None:
+    """Return once the database is there. Raises StoreError."""
+    if ASKED in os.environ:
+        asked = Path(os.environ[ASKED])
+        asked.touch()
+        answer = asked.with_name("answer")
+        wait_until(answer.exists, 120, "the database")
+        if reason := answer.read_text():
+            raise StoreError(reason)
+
+
+class Installed(mariadb.MariaDB):
+    def prepare(self) -> None:
+        mariadb.install()
+        super().prepare()
 
 
 def postgres(directory: Path) -> Store:
@@ -81,8 +138,7 @@ def postgres(directory: Path) -> Store:
 
 
 def mysql(directory: Path) -> Store:
-    mariadb.install()
-    return mariadb.MariaDB(directory / "mysql")
+    return Installed(directory / "mysql")
 
 
 DATABASES: dict[str, Callable[[Path], Store]] = {"postgres": postgres, "mysql": mysql}
