@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils import translation
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.exceptions import APIException
 from rest_framework.request import Request
@@ -30,6 +31,7 @@ class BeingMade(APIException):
 class Schema(SpectacularAPIView):
     """Answers with the schema; nobody's rights, and nothing behind `?` but `lang`, change it."""
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         language = request.GET.get("lang", "")
         if language not in dict(settings.LANGUAGES):
