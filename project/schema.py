@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils import translation
+from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.exceptions import APIException
@@ -22,7 +23,7 @@ class BeingMade(APIException):
     """Others wait for it already."""
 
     status_code = 503
-    default_detail = translation.gettext_lazy("The schema is being made. Try again in a moment.")
+    default_detail = gettext_lazy("The schema is being made. Try again in a moment.")
     default_code = "being_made"
     wait = 5
     """Seconds; for Retry-After."""
