@@ -99,7 +99,7 @@ class ConfirmationAdmin(ReadOnlyAdmin):
 
 @admin.register(LogEntry)
 class TrailAdmin(ReadOnlyAdmin):
-    """What staff have done, here and by the API; nobody changes it."""
+    """What staff have done, here and by the API; it cannot be changed."""
 
     list_display = ("action_time", "user", "action_flag", "content_type", "object_repr", "said")
     list_filter = ("action_flag", "action_time", "content_type")

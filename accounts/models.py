@@ -188,7 +188,7 @@ class User(AbstractUser):
 class Welcome(models.Model):
     """The welcome mail of a user who registered; the row is its own outbox and the sent mark.
 
-    While it is due it is waiting; claimed and not sent, nobody knows whether it went out.
+    While it is due it is waiting; claimed and not sent, it is not known whether it went out.
     """
 
     user = models.OneToOneField(
@@ -232,7 +232,7 @@ class Confirmations(models.Manager["Confirmation"]):
 class Confirmation(models.Model):
     """What waits until the link in a mail is followed: a new account, or another address of one.
 
-    Others may have asked for the same address meanwhile, or have it: whoever reads its mails
+    Others may have asked for the same address meanwhile, or have it: the one who reads its mails
     decides. The name of a new account is kept for it until the link is no longer valid.
     """
 

@@ -250,7 +250,7 @@ class ResetConfirmSerializer(serializers.Serializer[User]):
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = user_of(attrs["uid"])
         if user is None or not default_token_generator.check_token(user, attrs["token"]):
-            # The same for a user that there is not: the numbers of users are nobody's business.
+            # The same for a user that there is not: which users there are is not told.
             problem = _("This link is not valid. It works once, and for 3 days.")
             raise serializers.ValidationError({"token": [problem]}, code="invalid_token")
         check_strength("new_password", attrs["new_password"], user)

@@ -50,7 +50,7 @@ class Registration(UserViewSet):  # type: ignore[misc]
     once the link was followed. The answer is then the same for an address that is taken.
     """
 
-    authentication_classes = ()  # nobody's token matters here, and a stale one is no obstacle
+    authentication_classes = ()  # a token makes no difference here, and a stale one is no obstacle
     throttle_classes = (ByClient,)
     throttle_scope = "register"
     serializer_class = RegistrationSerializer
@@ -161,9 +161,9 @@ class SetPassword(GenericAPIView[User]):
 
 
 class ResetPassword(GenericAPIView[User]):
-    """Sends a link for a new password to the address, if it is somebody's.
+    """Sends a link for a new password to the address, if it is that of an account.
 
-    The answer is the same, and as fast, if it is nobody's: a worker looks it up.
+    The answer is the same, and as fast, if it is not: a worker looks it up.
     """
 
     authentication_classes = ()

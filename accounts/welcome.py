@@ -1,4 +1,4 @@
-"""Sends the welcome mails: each once or, if nobody can know, not again; never twice.
+"""Sends the welcome mails: each once or, if that cannot be known, not again; never twice.
 
 The mail server is reached before the mail is claimed: while it is away, nothing but a later try
 follows. Then the row is claimed by compare-and-set, the mail handed over, and marked as sent. If

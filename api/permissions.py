@@ -1,4 +1,4 @@
-"""Who may do what to a thing that belongs to somebody. Everybody may read it.
+"""Who may do what to a thing that has an owner. All clients may read it.
 
 What staff may do is what the admin lets them do: Django's permission of the model, which superusers
 have anyway. An account of staff without it is an account like any other.

@@ -25,7 +25,7 @@ GAUGES = {
     "footfall_oldest_event_seconds": "Age of the oldest of them; 0 if there is none.",
     "footfall_spilled_events": "Events that went past the log and are not counted yet.",
     "footfall_spilled_oldest_seconds": "Age of the oldest of them; 0 if there is none.",
-    "footfall_set_aside_events": "Events that cannot be counted: somebody has to decide.",
+    "footfall_set_aside_events": "Events that cannot be counted: an operator has to decide.",
     "footfall_stale_answers": "Edits that Redis has still to be told of.",
     "footfall_last_batch_events": "Events of the last flush that had any.",
     "footfall_last_batch_targets": "Different targets of that flush.",

@@ -82,7 +82,7 @@ class OneOfMany(DatabaseScheduler):  # type: ignore[misc]  # django_celery_beat 
                 self._heap = None
 
     def close(self) -> None:
-        """End the lease with the process, so that nobody waits for its end."""
+        """End the lease with the process, so that no other beat waits for its end."""
         super().close()
         try:
             if self.acts and cache.get(KEY) == self.name:

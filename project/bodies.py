@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.core.exceptions import BadRequest, RequestDataTooBig
-from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 
 from api import encodings
-from project.errors import malformed
+from project.errors import malformed, unavailable
 from uploads.receiving import PATIENCE, places
 from uploads.refusals import Busy
 
@@ -43,7 +43,7 @@ class Bodies:
         if request.path_info in self.uploads:
             return self.get_response(request)
         if not places.acquire(timeout=PATIENCE):
-            return busy()
+            return unavailable(str(Busy.default_detail), Busy.wait)
         try:
             return self.get_response(request) if (failed := read(request)) is None else failed
         finally:
@@ -54,11 +54,6 @@ def has_body(request: HttpRequest) -> bool:
     return request.META.get("CONTENT_LENGTH", "") not in ("", "0") or (
         "HTTP_TRANSFER_ENCODING" in request.META
     )
-
-
-def busy() -> HttpResponse:
-    headers = {"Retry-After": str(Busy.wait)}
-    return JsonResponse({"detail": str(Busy.default_detail)}, status=503, headers=headers)
 
 
 def read(request: HttpRequest) -> HttpResponse | None:

@@ -42,7 +42,7 @@ class Deadline:
     """psycopg2's wait callback: called for every query, and for connecting.
 
     seconds: that the server may say nothing; then it is asked, and may take half as long again.
-    After one that did not answer, for a second nobody waits but the one who tries.
+    After one that did not answer, for a second only the request that tries again waits.
     """
 
     def __init__(self, seconds: float, breaker: CircuitBreaker | None = None) -> None:

@@ -66,7 +66,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Answer 500, for an error that nobody has foreseen; 503 if a store is away."""
+    """Answer 500, for an error that was not foreseen; 503 if a store is away."""
     if isinstance(sys.exc_info()[1], AWAY):  # Django calls this while it handles the error
         return away(request)
     if not request.path.startswith("/api/"):
@@ -77,9 +77,12 @@ def broken(request: HttpRequest) -> HttpResponse:
 def away(request: HttpRequest) -> HttpResponse:
     """Answer 503 with Retry-After, where Django REST framework has no say: the admin, say."""
     text = _("A store is away. Try again in a moment.")
-    answer: HttpResponse = JsonResponse({"detail": text})
-    if not request.path.startswith("/api/"):
-        answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
-    answer.status_code = 503
-    answer["Retry-After"] = RETRY_AFTER
-    return answer
+    if request.path.startswith("/api/"):
+        return unavailable(text, RETRY_AFTER)
+    headers = {"Retry-After": RETRY_AFTER, "Content-Type": "text/plain; charset=utf-8"}
+    return HttpResponse(text, status=503, headers=headers)
+
+
+def unavailable(detail: str, seconds: str | int) -> JsonResponse:
+    """Answer 503 in JSON: the client may try again after so many `seconds`."""
+    return JsonResponse({"detail": detail}, status=503, headers={"Retry-After": str(seconds)})

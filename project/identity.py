@@ -10,7 +10,7 @@ from typing import Any
 from celery.signals import before_task_publish, task_postrun, task_prerun
 
 HEADER = "X-Request-ID"
-# What is longer or has other characters is hearsay that would get into the logs.
+# What is longer or has other characters would get into the logs as a client wrote it.
 well_formed = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII).fullmatch
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")

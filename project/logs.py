@@ -1,4 +1,4 @@
-"""What the logs leave out, and that nobody writes lines of his own into them."""
+"""What the logs leave out, and how lines of clients are kept out of them."""
 
 import logging
 import unicodedata
@@ -16,7 +16,7 @@ AWAY = (
 
 
 class StoreAway(logging.Filter):
-    """Says in one line that a store is away: a stack every second tells nobody more."""
+    """Says in one line that a store is away: a stack every second tells no more."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
@@ -32,8 +32,8 @@ class StoreAway(logging.Filter):
 class Line(logging.Formatter):
     """Writes each record so that only its first line begins at the margin.
 
-    Names of files, paths and headers are hearsay: what they have in the way of line ends and other
-    control characters is written as an escape. The stack of an error is indented.
+    Clients choose names of files, paths and headers: their line ends and other control characters
+    are written as escapes. The stack of an error is indented.
     """
 
     def format(self, record: logging.LogRecord) -> str:

@@ -244,8 +244,8 @@ UPLOADS_SECONDS = env.float("UPLOADS_SECONDS", 60.0, validate=validate.Range(min
 DOWNLOADS_AT_ONCE = env.int("DOWNLOADS_AT_ONCE", 6, validate=positive)
 # Before the path of a file in MEDIA_ROOT, where a proxy takes over: `X-Accel-Redirect` of nginx.
 DOWNLOADS_ACCEL_PREFIX = env.str("DOWNLOADS_ACCEL_PREFIX", "")
-# Of any answer: who takes less, over so many seconds in which something waits, is cut off. A phone
-# with a bad signal has 5 kB/s and more; one without is better off with a new connection.
+# A client that takes less of any answer, over so many seconds in which data waits for it, is cut
+# off. A phone with a bad signal has 5 kB/s and more; with less, it does better to connect again.
 SLOW_CLIENT_BYTES_PER_SECOND = env.int("SLOW_CLIENT_BYTES_PER_SECOND", 4096, validate=positive)
 SLOW_CLIENT_SECONDS = env.float("SLOW_CLIENT_SECONDS", 20.0, validate=validate.Range(min=1.0))
 
@@ -281,7 +281,7 @@ def mail() -> dict[str, Any]:
 
 globals().update(mail())
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Footfall <footfall@localhost>")
-# What the links in mails begin with: a worker knows of no request, and a request's Host is hearsay.
+# What the links in mails begin with: a worker knows no request, and a Host is what a client says.
 SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")
 
 # --- Celery ---------------------------------------------------------------------------------------

@@ -8,9 +8,11 @@ from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
+from project.errors import unavailable
+
 SHORT = 128 * 1024
 """Bytes. Such an answer is handed over whole: granian sends it, and no thread waits."""
-RETRY_AFTER = "5"  # seconds
+RETRY_AFTER = 5  # seconds
 
 places = BoundedSemaphore(settings.DOWNLOADS_AT_ONCE)
 
@@ -47,7 +49,7 @@ def closers(response: HttpResponseBase) -> list[Callable[[], object]]:
 def refusal(response: StreamingHttpResponse) -> JsonResponse:
     """Return what is answered instead of `response`, which is closed with it."""
     detail = _("Too many files are being downloaded. Try again in a moment.")
-    refused = JsonResponse({"detail": detail}, status=503, headers={"Retry-After": RETRY_AFTER})
+    refused = unavailable(detail, RETRY_AFTER)
     closers(refused).append(response.close)
     return refused
 

@@ -42,7 +42,7 @@ class Trail:
 def is_staff(request: HttpRequest) -> bool:
     """Tell who has asked. A token counts, too: REST framework leaves its user in the request.
 
-    Who has just deleted the own account is nobody any more, and the entries went with it.
+    A user who has just deleted their own account has no number; its entries are deleted, too.
     """
     return request.user.is_staff and request.user.pk is not None
 
@@ -94,5 +94,5 @@ def note(request: HttpRequest, status: int, text: str, match: ResolverMatch) -> 
 
 
 def storable(text: str) -> str:
-    """Return `text` as PostgreSQL holds it: else nobody would learn of a deed with a NUL in it."""
+    """Return `text` as PostgreSQL holds it: else there would be no entry of a deed with a NUL."""
     return text.replace("\0", "\ufffd")

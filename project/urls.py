@@ -31,7 +31,7 @@ API = {
     "files": "file-list",
 }
 
-# Without this they are for everybody who may look at the tasks.
+# Without this they are for all users who may look at the tasks.
 for action in PeriodicTaskAdmin.actions:
     getattr(PeriodicTaskAdmin, action).allowed_permissions = ("change",)
 admin.site.site_header = admin.site.site_title = "Footfall"

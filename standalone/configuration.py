@@ -26,7 +26,7 @@ class Configuration:
 
     @property
     def address(self) -> str:
-        """The service's address for somebody on this machine."""
+        """The service's address for users of this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
         return f"http://{host}:{self.port}"
 

@@ -27,7 +27,7 @@ class Program:
     stop_signal: signal.Signals = signal.SIGTERM
     patience: float = 10.0  # seconds that it gets to stop by itself
     uid: int | None = None  # the user to run it as; None is the present one
-    noise: re.Pattern[str] | None = None  # lines of its log that nobody needs to read
+    noise: re.Pattern[str] | None = None  # lines of its log that need not be read
 
     def start(self, log: Path, **options: Any) -> "subprocess.Popen[bytes]":
         """Start it with its output at the end of `log`; `options` are more of `Popen`."""

@@ -11,7 +11,7 @@ from standalone import addresses
 from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
 
-# Celery says at each start that root should not run it. Whoever runs this as root knows it.
+# Celery says at each start that root should not run it. A user who runs this as root knows it.
 CELERY_AS_ROOT = "ignore:You're running the worker with superuser privileges"
 
 # That a process of the web server holds at once; others wait in the kernel until there is room.
@@ -60,7 +60,7 @@ def programs(configuration: Configuration, environment: Mapping[str, str]) -> li
 
 
 def what_to_try(configuration: Configuration, administrator: list[str]) -> list[str]:
-    """Return the lines that greet whoever started the service."""
+    """Return the lines that greet the user who started the service."""
     address = configuration.address
     return [
         "",
@@ -86,7 +86,7 @@ def _manage(configuration: Configuration) -> str:
 
 
 def limits() -> list[str]:
-    """Return the arguments for granian that keep clients who say nothing from filling it.
+    """Return granian's arguments that keep clients which send nothing from filling it.
 
     A connection counts against `--backpressure`, not a request. With HTTP/1 alone it has 10 seconds
     for the headers of a request from its first byte on or before; `auto` would wait for ever for

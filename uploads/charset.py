@@ -39,7 +39,7 @@ def marked(head: bytes) -> str | None:
 
 
 def encoding_of(head: bytes) -> str:
-    """Return the encoding of a text that begins with `head` (any one, if nobody can tell)."""
+    """Return the encoding of a text that begins with `head` (any one, if none can be told)."""
     if encoding := marked(head):
         return encoding
     try:

@@ -43,7 +43,7 @@ def main(request: dict[str, Any]) -> dict[str, Any]:
 
 def _told(result: Result) -> dict[str, Any]:
     thumbnail = b64encode(result.thumbnail).decode() if result.thumbnail else None
-    # Too long an answer is not read; whoever reads it cleans it once more.
+    # Too long an answer is not read; the worker that reads it cleans it once more.
     return {"metadata": clean(result.metadata), "thumbnail": thumbnail}
 
 

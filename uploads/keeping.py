@@ -50,6 +50,6 @@ def beat(queue: RedisQueue, delivery: Delivery, consumer: str, file: File) -> bo
 
 
 def check_connection() -> None:
-    """Close this thread's connection to the database if it has died while nobody used it."""
+    """Close this thread's connection to the database if it has died while it was not used."""
     if not connection.in_atomic_block:
         close_old_connections()

@@ -111,7 +111,7 @@ def _poster(container: InputContainer) -> bytes | None:
 def _playable(streams: Sequence[Any]) -> list[Any]:
     """Return the streams that there is a decoder for: the others have no context.
 
-    The cover of a record is a stream of pictures to FFmpeg, and none to whoever plays it.
+    The cover of a record is a stream of pictures to FFmpeg, and none to a player.
     """
     return [
         stream

@@ -16,7 +16,7 @@ from uploads.queue import get_queue
 GAUGES = {
     "footfall_files": "Files, by status.",
     "footfall_queued_files": "Entries of the queue that wait or that a worker has taken.",
-    "footfall_dead_letters": "Events of files that were given up: somebody has to decide.",
+    "footfall_dead_letters": "Events of files that were given up: an operator has to decide.",
 }
 
 

@@ -1,4 +1,4 @@
-"""A file that somebody has sent, and what has become of it."""
+"""A file that was sent, and what has become of it."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -41,7 +41,7 @@ GRACE = timedelta(seconds=2)
 
 
 def after_grace() -> datetime:
-    """Return when the event of a new file is due: whoever uploads it has published it by then."""
+    """Return when the event of a new file is due: its request has published it by then."""
     return timezone.now() + GRACE
 
 

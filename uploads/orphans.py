@@ -61,7 +61,7 @@ def remove(storage: Storage, names: set[str]) -> int:
 def is_old(storage: Storage, name: str) -> bool:
     try:
         return timezone.now() - storage.get_modified_time(name) > AGE
-    except FileNotFoundError:  # removed meanwhile, by whoever deleted its row
+    except FileNotFoundError:  # removed meanwhile, as its row was
         return False
 
 

@@ -1,6 +1,6 @@
 """Publishing: the row of a file is its own outbox. While it is due, its event is yet to be sent.
 
-A crash between the two steps of `publish` sends the event twice, which harms nobody: a file is
+A crash between the two steps of `publish` sends the event twice, which does no harm: a file is
 claimed by compare-and-set, so the second one finds it taken or done.
 """
 
@@ -79,9 +79,9 @@ def publish_due() -> int:
 
 
 def nudge() -> None:
-    """Wake a worker, for it not to wait for the next tick. Nobody waits for the broker here.
+    """Wake a worker, for it not to wait for the next tick. The caller does not wait for the broker.
 
-    One that is away takes seconds to say so, and is not asked again for a while.
+    One that is away takes seconds to say so, and is not asked again for 5 s.
     """
     if not _nudging.acquire(blocking=False):
         return  # the worker that the other one wakes looks for files until there are none

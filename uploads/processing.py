@@ -32,7 +32,7 @@ class Result:
 
 
 class Unprocessable(Exception):
-    """The file is not what it should be, whoever tries; the message says why, to a person.
+    """The file is not what it should be, and trying again is no use. The message says why.
 
     A processor gives a reason marked by `gettext_noop` and the `values` for its placeholders:
     its process knows no languages, so the one that started it translates.

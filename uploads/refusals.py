@@ -31,9 +31,9 @@ class StorageAway(APIException):
 
 
 class Busy(APIException):
-    """As many files as may be received at once are being received."""
+    """As many bodies as may be received at once, of files and others, are being received."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = gettext_lazy("Too many files are being sent. Try again in a moment.")
+    default_detail = gettext_lazy("Too much is being sent at once. Try again in a moment.")
     default_code = "busy"
     wait = 5

@@ -30,7 +30,7 @@ logger = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
-    """The child was ended from outside, or nobody knows why: it may be tried again."""
+    """The child was ended from outside, or it is not known why: it may be tried again."""
 
 
 def process(path: Path, kind: str, content_type: str) -> Result:

@@ -37,7 +37,7 @@ class LateSession(SessionAuthentication):
 
 @extend_schema(auth=[{"tokenAuth": []}, {"cookieAuth": []}, {}])  # type: ignore[list-item]
 class Upload(APIView):
-    """Takes one file. Anybody may send it; whoever is signed in owns it."""
+    """Takes one file. It needs no account; a user who is signed in owns it."""
 
     authentication_classes = (TokenAuthentication, LateSession)
     permission_classes = (AllowAny,)

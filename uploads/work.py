@@ -47,7 +47,7 @@ class Failure:
     """An attempt that came to no result."""
 
     reason: str
-    """For whoever uploaded the file, or for the operator if it is tried again."""
+    """For the one who uploaded the file, or for the operator if it is tried again."""
     is_final: bool = False
     """Whether another attempt would end in the same way."""
 
@@ -57,7 +57,7 @@ def work(consumer: str = CONSUMER) -> bool:
 
     Safe to run any number of times, at once, and to be killed anywhere: the claim and the result
     are compare-and-set, and the entry stays in the queue until the result is committed.
-    Raises LogError or DatabaseError; then whoever takes the entry over goes on from there.
+    Raises LogError or DatabaseError; then the worker that takes the entry over goes on from there.
     """
     queue = get_queue()
     delivery = take(queue, consumer)
@@ -85,7 +85,7 @@ def take(queue: RedisQueue, consumer: str) -> Delivery | None:
 
 def claim(queue: RedisQueue, delivery: Delivery) -> File | None:
     """Claim the file that the entry names. None if there is nothing to process: then it is dealt
-    with, or left to whoever is at it.
+    with, or left to the worker that is at it.
     """
     try:
         pk = decode(delivery.body)
@@ -207,7 +207,8 @@ def given_up(attempts: int) -> str:
 def settle(queue: RedisQueue, delivery: Delivery, gave_up: str) -> None:
     """Take the entry from the queue, to the dead letters if its file was given up.
 
-    After the commit, never before. If it fails, whoever takes the entry over sees what was done.
+    After the commit, never before. If it fails, the worker that takes the entry over sees what was
+    done.
     """
     try:
         if gave_up:

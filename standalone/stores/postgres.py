@@ -125,7 +125,7 @@ class Postgres(Store):
         fresh.rename(self.data)
 
     def _let_in(self) -> None:
-        """Say who may connect, also in a directory from when that was everybody (`trust`)."""
+        """Say who may connect, also in a directory from when that was every user (`trust`)."""
         uids = {os.geteuid(), os.geteuid() if self.uid is None else self.uid}
         users = sorted(pwd.getpwuid(uid).pw_name for uid in uids)
         self._configure("pg_ident.conf", *(f'{MAP} "{user}" {SUPERUSER}' for user in users))

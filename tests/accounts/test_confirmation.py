@@ -56,6 +56,14 @@ def test_an_account_is_there_once_its_link_was_followed(api: APIClient) -> None:
     assert api.post(ACTIVATION, link()).status_code == 400  # once
 
 
+def test_the_mail_shows_no_name_that_is_a_message(api: APIClient) -> None:
+    name = "WIN.a.prize.at.www.evil.example"
+    assert api.post(USERS, sent(username=name)).status_code == 201
+    [letter] = mail.outbox
+    assert letter.body.startswith("Hello,\n")
+    assert name not in str(letter.message())
+
+
 def test_the_page_of_the_link_asks_first(client: Client) -> None:
     """Programs that look at mails follow links, too."""
     APIClient().post(USERS, ADA, format="json")

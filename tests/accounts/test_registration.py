@@ -119,6 +119,17 @@ def test_an_address_is_given_once_in_whatever_case(api: APIClient) -> None:
     assert answer.json() == {"email": ["A user with that email address already exists."]}
 
 
+@pytest.mark.parametrize("wrong", [{"password": "short"}, {"email": "ada"}, {"username": "a b"}])
+def test_what_is_taken_is_not_told_beside_another_mistake(
+    api: APIClient, wrong: dict[str, str]
+) -> None:
+    make_ada()
+    answer = api.post(USERS, ADA | wrong)
+
+    assert answer.status_code == 400
+    assert list(answer.json()) == list(wrong)
+
+
 def test_names_of_every_alphabet_are_kept_in_one_form(api: APIClient) -> None:
     answer = api.post(USERS, ADA | {"username": "И\u0306жик"})  # a letter in two parts
 

@@ -61,7 +61,7 @@ def test_a_schedule_is_told_in_words(tab: Page) -> None:
 
 
 @pytest.mark.parametrize("address", ["/upload/", "/files/", "/admin/login/", "/password/set/"])
-def test_pages_for_everybody(tab: Page, address: str) -> None:
+def test_public_pages(tab: Page, address: str) -> None:
     tab.context.clear_cookies()
     see(tab, address)
 

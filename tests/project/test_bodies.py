@@ -238,6 +238,13 @@ def test_a_body_for_the_api_has_a_limit_of_its_own(size: int) -> None:
     assert answer.json() == {"detail": "The body is larger than what is read here."}
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(("megabytes", "status"), [(1, 200), (3, 400)])
+def test_a_form_has_a_limit_of_its_own(megabytes: int, status: int) -> None:
+    body = b"username=" + b"x" * megabytes * 1024**2
+    assert Client().generic("POST", "/admin/login/", body, FORM).status_code == status
+
+
 MARKS = "a" + "\u0301" * 15_000 + "\u0327" * 15_000  # to put them in order takes many seconds
 
 
@@ -276,3 +283,10 @@ def test_an_order_by_thousands_of_fields_is_one_by_each() -> None:
     """10,000 took seconds."""
     books = BookFilter({"ordering": "title,-year,,title," * 1000}, Book.objects.all()).qs
     assert books.query.order_by == ("title", "-year", "pk")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("address", ["books", "films", "categories"])
+def test_a_search_is_for_200_characters(address: str) -> None:
+    answers = [Client().get(f"/api/v1/{address}/", {"search": "x" * size}) for size in (200, 201)]
+    assert [answer.status_code for answer in answers] == [200, 400]

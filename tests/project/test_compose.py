@@ -113,7 +113,7 @@ def test_no_password_is_on_a_command_line(file: Path) -> None:
 def test_a_container_sees_the_secrets_that_it_needs_and_no_other(name: str) -> None:
     service = SERVICES[name]
     seen = {one.split(":")[0] for one in service.get("volumes", []) if "/secrets/" in one}
-    own = {"db": {"postgres_password"}, "redis": {"redis_password"}, "mail": set()}
+    own = {"db": {"postgres_password"}, "redis": {"redis_password"}, "mail": set(), "locust": set()}
     application = {"django_secret_key", "postgres_password", "redis_password"}
     if name in {"secrets", "flower"}:
         assert seen == application | {"flower_password"}
@@ -137,6 +137,26 @@ def test_debug_mode_is_off_unless_it_is_asked_for() -> None:
     assert SERVICES["runserver"]["environment"]["DJANGO_DEBUG"] == "${DJANGO_DEBUG:-false}"
     example = (ROOT / ".env.example").read_text()
     assert not re.search(r"^(DJANGO_DEBUG=true|\w*PASSWORD=.)", example, re.M)
+
+
+# Those are what the file itself is about: its stores, and the pooler of `compose/scale.yml`.
+GIVEN_BY_COMPOSE = {
+    "DATABASE_URL",
+    "DATABASE_PASSWORD",
+    "DATABASE_POOLED",
+    "POSTGRES_PORT",
+    "CELERY_BROKER_URL",
+    "CACHE_URL",
+    "DATA_DIR",
+}
+
+
+def test_every_setting_may_be_in_the_env_file() -> None:
+    readme = (ROOT / "README.md").read_text().partition("## Settings")[2].partition("## Tests")[0]
+    cells = re.findall(r"^\| (`.*?) \|", readme, re.M)
+    settings = {name for cell in cells for name in re.findall(r"`([A-Z0-9_]+)`", cell)}
+    assert {"DJANGO_DEBUG", "THROTTLE_LOGIN", "SLOW_CLIENT_SECONDS"} < settings
+    assert settings - SERVICES["web"]["environment"].keys() == GIVEN_BY_COMPOSE
 
 
 def test_a_secret_is_made_once_and_is_long(tmp_path: Path) -> None:
@@ -168,11 +188,24 @@ def test_flower_and_grafana_want_a_password() -> None:
 def test_only_the_service_itself_is_published_to_all() -> None:
     published = {
         name: port
-        for name, service in SERVICES.items()
+        for file in FILES
+        for name, service in services(file).items()
         for port in service.get("ports", [])
         if not port.startswith("127.0.0.1:")
     }
-    assert published == {"runserver": "8000:8000"}
+    assert published == {"runserver": "8000:8000", "proxy": "8080:8080"}
+
+
+def test_every_image_has_a_tag_and_may_be_another() -> None:
+    """A digest of one's own comes by `image`, or as an argument of the build."""
+    for file in FILES:
+        for service in services(file).values():
+            if "image" in service and not service["image"].startswith("footfall"):
+                assert re.search(r":v?\d[\d.]*\}?$", service["image"]), service["image"]
+    for dockerfile in (ROOT / "compose").rglob("Dockerfile"):
+        first, *_ = re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.M)
+        name = first.removeprefix("${").removesuffix("}")
+        assert re.search(rf"^ARG {name}=\w+:\w", dockerfile.read_text(), re.M), dockerfile
 
 
 @pytest.mark.parametrize("name", ["pgbouncer", "proxy"])
@@ -202,7 +235,7 @@ def test_the_proxy_never_sends_a_request_twice() -> None:
 
 def test_the_proxy_reads_files_and_changes_none() -> None:
     assert SCALED["proxy"]["volumes"] == ["media:/media/footfall:ro"]
-    assert SERVICES["web"]["volumes"] == ["media:/media/footfall"]
+    assert "media:/media/footfall" in SERVICES["web"]["volumes"]
     assert SCALED["web"]["environment"]["DOWNLOADS_ACCEL_PREFIX"]
 
 

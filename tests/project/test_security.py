@@ -116,7 +116,7 @@ def test_no_secret_is_in_the_tree() -> None:
         "a\0b",
     ],
 )
-def test_hearsay_makes_no_line_of_its_own(text: str) -> None:
+def test_control_characters_make_no_line_of_their_own(text: str) -> None:
     line = Line("%(levelname)-7s %(name)s: %(message)s")
     record = logging.LogRecord("uploads", logging.INFO, "", 0, "took %s", (text,), None)
     written = line.format(record)

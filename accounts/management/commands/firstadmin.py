@@ -1,4 +1,4 @@
-"""`manage.py firstadmin`: nobody has to make the first administrator by hand."""
+"""`manage.py firstadmin`: makes the first administrator, if there is none."""
 
 import os
 import secrets

@@ -52,7 +52,7 @@ def address_of(page: Page) -> str:
 
 
 @pytest.mark.parametrize("headers", COUNTED.values(), ids=COUNTED)
-def test_whoever_gets_the_page_is_counted_once(
+def test_every_client_that_gets_the_page_is_counted_once(
     client: Client, page: Page, gained: Callable[[], set[int]], headers: dict[str, str]
 ) -> None:
     answer = client.get(address_of(page), headers=headers)
