@@ -67,7 +67,7 @@ class Users(UserManager["User"]):
         """Return who signs in with this. Raises `User.DoesNotExist`."""
         user = self.called(username or "")
         if user is None:
-            raise self.model.DoesNotExist
+            raise self.model.DoesNotExist("User matching query does not exist.")  # Django's words
         return user
 
     def _matching(self, known: str, names: bool) -> models.QuerySet["User"]:

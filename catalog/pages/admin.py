@@ -178,9 +178,9 @@ class ContentAdmin(AnyContentAdmin):
 
     def block_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Answer with the block that the form of a page shows for a content."""
-        content = get_object_or_404(self.get_queryset(request), pk=pk)
-        if not self.has_view_permission(request, content):
+        if not self.has_view_permission(request):  # first: a 404 would tell what there is
             raise PermissionDenied
+        content = get_object_or_404(self.get_queryset(request), pk=pk)
         return HttpResponse(render_block(content, self.admin_site))
 
     # Django deletes a list of objects as if all were of the type of the first.
