@@ -239,13 +239,14 @@ class Load:
             self.replace(connection, TimeoutError("no answer"))
 
     def replace(self, connection: Connection, error: OSError) -> None:
-        """Count the error, and put a fresh connection in the broken one's place."""
-        self.outcome.errors[type(error).__name__] += 1
+        """Open a broken connection anew, and count the error if an answer was waited for on it."""
         self.selector.unregister(connection.socket)
         connection.close()
         self.opened(connection)
-        self.busy.discard(connection)
-        self.idle.append(connection)
+        if connection in self.busy:
+            self.outcome.errors[type(error).__name__] += 1
+            self.busy.discard(connection)
+            self.idle.append(connection)
 
     def opened(self, connection: Connection) -> bool:
         """Open a connection; count it if that is refused."""

@@ -17,7 +17,10 @@ BODY = b"x" * 200_000  # arrives in several pieces
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers page 404 with that status, hangs up at 13, is slow at 50; the rest has a body."""
+    """Answers page 404 with that status, is slow at 50; the rest has a body.
+
+    Hangs up instead of an answer at 13, and after the answer from 60 on.
+    """
 
     protocol_version = "HTTP/1.1"
 
@@ -28,6 +31,7 @@ class Handler(BaseHTTPRequestHandler):
             return
         if page == SLOW:
             time.sleep(0.5)
+        self.close_connection = 60 <= page < 70
         self.send_response(404 if page == 404 else 200)
         if page == 20:
             self.send_header("Transfer-Encoding", "chunked")
@@ -87,6 +91,16 @@ def test_a_broken_connection_is_replaced_and_its_view_stays_open(read: Callable[
     assert run.errors == {"ConnectionError": 5}
     assert run.ledger.attempted[13] == 5
     assert run.ledger.answered == {1: 5}
+
+
+def test_a_connection_that_ends_between_two_requests_mixes_no_answers_up(
+    read: Callable[..., Run],
+) -> None:
+    run = read([60, 61, 62, 63, 64], most=50, rate=200.0)
+
+    assert run.ledger.attempted == dict.fromkeys(range(60, 65), 10)
+    assert all(run.ledger.answered[page] <= 10 for page in range(60, 65))
+    assert run.ledger.answered.total() + run.failed == 50
 
 
 def test_an_answer_in_chunks_is_read_to_its_end(read: Callable[..., Run]) -> None:
