@@ -1,25 +1,19 @@
 """The environment is the only configuration, and what is wrong with it is named."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 from standalone.configuration import ROOT
 from tests.support.environments import PRODUCTION
+from tests.support.processes import Done, manage, run
 
 
-def start(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def start(environment: dict[str, str]) -> Done:
+    return run(environment, manage, "check", "--deploy", "--fail-level", "WARNING")
 
 
 def test_production_settings_pass_the_deployment_check() -> None:
@@ -92,17 +86,16 @@ def test_a_published_password_is_for_debug_mode_alone(variables: dict[str, str],
     assert "published" not in start(PRODUCTION | variables | {"DJANGO_DEBUG": "true"}).stderr
 
 
-def shown(environment: dict[str, str], expression: str) -> str:
+def show(expression: str, program: str) -> None:
+    sys.argv = ["manage.py", program]
+    sys.stdout.write(str(eval(expression, {"s": settings})))  # noqa: S307
+
+
+def shown(environment: dict[str, str], expression: str, program: str = "migrate") -> str:
     """Return what an expression of the settings `s` is in that environment."""
-    done = subprocess.run(
-        [sys.executable, "-c", f"from django.conf import settings as s; print({expression})"],
-        cwd=ROOT,
-        env=environment | {"DJANGO_SETTINGS_MODULE": "project.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return done.stdout.strip()
+    done = run(environment, show, expression, program)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
@@ -175,37 +168,16 @@ def test_a_cluster_cannot_be_the_broker_or_the_cache(name: str) -> None:
     ],
 )
 def test_databases(url: str, engine: str) -> None:
-    code = "from django.conf import settings; print(settings.DATABASES['default'])"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=PRODUCTION | {"DATABASE_URL": url, "DJANGO_SETTINGS_MODULE": "project.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    found = shown(PRODUCTION | {"DATABASE_URL": url}, "s.DATABASES['default']")
 
-    assert engine in done.stdout
-    assert ("sslmode" in done.stdout) is ("sslmode" in url)
+    assert engine in found
+    assert ("sslmode" in found) is ("sslmode" in url)
 
 
 @pytest.mark.parametrize(("program", "seconds"), [("runserver", "0"), ("migrate", "600")])
 def test_runserver_keeps_no_connections(program: str, seconds: str) -> None:
     """It starts a thread for each connection of a client, and each would keep one of its own."""
-    code = (
-        f"import sys; sys.argv = ['manage.py', {program!r}]; from django.conf import settings; "
-        "print(settings.DATABASES['default']['CONN_MAX_AGE'])"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=PRODUCTION | {"DJANGO_SETTINGS_MODULE": "project.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert done.stdout.strip() == seconds
+    assert shown(PRODUCTION, "s.DATABASES['default']['CONN_MAX_AGE']", program) == seconds
 
 
 def test_compose_variables_make_a_database_whatever_the_password() -> None:

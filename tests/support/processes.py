@@ -14,10 +14,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from django.conf import Settings, settings
+from django.conf import settings
 from django.core.cache import caches
-from django.core.management import execute_from_command_line
 from django.db import connections
+from django.utils.functional import empty
+
+from manage import main
 
 LOADED = "tests.support.loaded"
 SETTINGS = ("tests.settings", "project.settings", "project.stores", "project.environment")
@@ -62,7 +64,8 @@ def run(environment: Mapping[str, str], job: Job, *arguments: Any, timeout: floa
 
 def manage(*arguments: str) -> None:
     """Do what `python manage.py` does: a job for `run` and `start`."""
-    execute_from_command_line(["manage.py", *arguments])
+    sys.argv = ["manage.py", *arguments]
+    main()
 
 
 def _written(files: list[str], job: Job, arguments: Any) -> None:
@@ -74,16 +77,16 @@ def _written(files: list[str], job: Job, arguments: Any) -> None:
 
 def _run(environment: dict[str, str], job: Job, arguments: Any) -> None:
     os.environ.clear()
-    os.environ.update(environment)
-    _read_settings()
+    os.environ.update({"DJANGO_SETTINGS_MODULE": "project.settings"} | environment)
+    _forget_settings()
     job(*arguments)
 
 
-def _read_settings() -> None:
-    """Have Django take its settings from the variables that this process has now."""
+def _forget_settings() -> None:
+    """Have Django read its settings anew, from the variables that this process has now."""
     for name in SETTINGS:
         sys.modules.pop(name, None)
-    settings._wrapped = Settings(os.environ.get("DJANGO_SETTINGS_MODULE", "project.settings"))
+    settings._wrapped = empty
     handlers: tuple[Any, ...] = (connections, caches)
     for handler in handlers:
         handler._settings = None
