@@ -12,6 +12,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.utils import translation
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
+from xdist.scheduler import LoadFileScheduling
 
 from api.throttling import Throttle
 from tests.support.proxy import Proxy
@@ -21,6 +22,23 @@ from tests.support.tables import emptied_quickly
 
 SLOWEST = ("standalone", "live", "browser", "wheel", "faults")
 """Rooms of tests that start processes of their own and wait for them."""
+SHARING = ("tests/live", "tests/browser")
+"""Rooms whose tests share a service, or a browser."""
+ALONE = ("tests/live/test_faults.py", "tests/live/test_cluster.py")
+"""Of these, the files whose tests start a service of their own."""
+
+
+class OneService(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives all tests of the running service to one process: each would start a service itself."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        room = nodeid.rpartition("/")[0]
+        alone = nodeid.partition("::")[0] in ALONE
+        return room if room in SHARING and not alone else str(super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneService | None:
+    return OneService(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

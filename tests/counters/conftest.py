@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,6 @@ from counters.log import get_log
 from counters.workers import Workers
 from eventlog import Log
 from tests.support import databases
-from tests.support.environments import unmeasured
 from tests.support.views import Answering
 
 
@@ -60,7 +60,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
 def environment(prefix: str, db: None) -> dict[str, str]:
     """The environment of a process that works on the test's database and log."""
     return {
-        **unmeasured(),
+        **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "EVENTLOG_PREFIX": prefix,
         "EVENTLOG_PARTITIONS": "2",

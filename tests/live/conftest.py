@@ -1,6 +1,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
+from functools import partial
 
 import psycopg2
 import pytest
@@ -11,6 +12,7 @@ from loadtest.waiting import wait_until
 from standalone import addresses
 from tests.live.fixtures import ATTACK_SECONDS, Manage, Withstand
 from tests.live.readers import Readers
+from tests.support import processes
 from tests.support.stores import temporary_directory
 
 COUNTERS = """
@@ -55,7 +57,7 @@ def service() -> Iterator[Copy]:
 @pytest.fixture(scope="session")
 def manage(service: Copy) -> Manage:
     """Runs `manage.py` as an operator does beside the running service."""
-    return service.manage
+    return partial(processes.run, service.environment, processes.manage, timeout=120)
 
 
 @pytest.fixture

@@ -11,9 +11,8 @@ import pytest
 
 from loadtest.launcher import Copy
 from loadtest.waiting import wait_until
-from tests.support.environments import MEASURED
 
-STARTED = 60.0  # seconds; a slow machine under coverage
+STARTED = 60.0  # seconds
 
 
 @pytest.fixture
@@ -24,7 +23,7 @@ def stack() -> Iterator[ExitStack]:
 
 @pytest.fixture
 def copy(data_dir: Path, free_port: int, stack: ExitStack) -> Copy:
-    copy = Copy(data_dir, free_port, **MEASURED)
+    copy = Copy(data_dir, free_port)
     stack.callback(copy.end)
     wait_until(copy.is_ready, STARTED)
     return copy
@@ -72,7 +71,7 @@ def test_a_busy_port_is_named_before_anything_starts(data_dir: Path) -> None:
 
 
 def test_a_wrong_setting_ends_the_start_with_its_name(data_dir: Path, free_port: int) -> None:
-    copy = Copy(data_dir, free_port, DJANGO_SECRET_KEY="short", **MEASURED)
+    copy = Copy(data_dir, free_port, DJANGO_SECRET_KEY="short")
 
     assert copy.process.wait(30) == 1
     assert "DJANGO_SECRET_KEY" in copy.output

@@ -1,19 +1,6 @@
-"""What processes that a test starts get of its environment.
-
-To measure coverage makes a process half as fast: one that is killed tells none, and of many running
-services one is enough.
-"""
+"""Environments of processes that tests start."""
 
 import os
-
-COVERAGE = "COVERAGE_PROCESS_CONFIG"
-MEASURED = {name: value for name, value in os.environ.items() if name == COVERAGE}
-
-
-def unmeasured() -> dict[str, str]:
-    """Return all of this environment, except for what measures the coverage."""
-    return {name: value for name, value in os.environ.items() if name != COVERAGE}
-
 
 PRODUCTION = {
     "PATH": os.environ["PATH"],

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -6,7 +7,6 @@ from pytest_django import Settings
 
 from eventlog import RedisQueue
 from tests.support import databases
-from tests.support.environments import unmeasured
 from tests.support.files import MakeFile, Upload
 from tests.uploads.sandboxes import Sandbox
 from uploads import outbox, sweep
@@ -63,7 +63,7 @@ def upload(make_file: MakeFile) -> Upload:
 def environment(prefix: str, media: Path, db: None) -> dict[str, str]:
     """The environment of a process that works on the test's database, queue and storage."""
     return {
-        **unmeasured(),
+        **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
         "EVENTLOG_PREFIX": prefix,
         "MEDIA_ROOT": str(media),
