@@ -29,7 +29,7 @@ def audited(manage: Manage) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def exact(counters: Counters, readers: Readers, manage: Manage) -> Iterator[None]:
+def exact(service: Copy, counters: Counters, readers: Readers, manage: Manage) -> Iterator[None]:
     """Whatever the test did to the service: answered <= counted <= attempted."""
     before = counters()
 
@@ -48,6 +48,7 @@ def exact(counters: Counters, readers: Readers, manage: Manage) -> Iterator[None
     assert manage("counters", "flush").returncode == 0
     (each,) = gained()
     assert readers.answers[200] <= each <= readers.answers.total()
+    wait_until(lambda: service.get("/readyz")[0] == 200, 60)  # for the tests after it
 
 
 def test_a_thousand_reads_from_16_clients(readers: Readers) -> None:
