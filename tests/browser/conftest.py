@@ -10,7 +10,7 @@ from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-PATIENCE = 10_000  # milliseconds that the browser gets for each step
+PATIENCE = 30_000  # milliseconds that the browser gets for each step
 
 
 @pytest.fixture(autouse=True)
