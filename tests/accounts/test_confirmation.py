@@ -70,6 +70,7 @@ def test_the_page_of_the_link_asks_first(client: Client) -> None:
     address = "/confirm/{uid}/{token}/".format(**link())
     page = client.get(address)
     assert "Ada@example.com" in page.content.decode()
+    assert "Django administration" not in page.content.decode()
     assert not User.objects.exists()
 
     assert "is confirmed" in client.post(address).content.decode()
