@@ -1,4 +1,4 @@
-"""What `make run` takes while nobody reads anything."""
+"""What `make run` takes without any readers."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path

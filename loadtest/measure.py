@@ -142,7 +142,7 @@ class Measurement:
             self.cold = figures(self.site.approach, COLD, 0, taken)
 
     def _weigh(self) -> None:
-        """Weigh the events while nobody takes them out."""
+        """Weigh the events while no flush takes them out."""
         number = self.place.redis_number(self.site.approach)
         before = self.place.stores.memory(number)
         run = self._read(self.site.approach, [self.site.hot], 5.0, most=BACKLOG_EVENTS)

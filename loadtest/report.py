@@ -68,7 +68,7 @@ def drained(found: Found) -> str:
 
 def idle(found: Found) -> str:
     told = found["idle"]
-    head = ["`make run`, nobody reading", "processes", "memory (PSS) MB", "CPU s/minute"]
+    head = ["`make run`, without readers", "processes", "memory (PSS) MB", "CPU s/minute"]
     spent = str(Median.of(told["cpu_per_minute"]))
     return markdown([head, ["", str(told["processes"]), short(told["pss_mb"]), spent]])
 

@@ -67,7 +67,7 @@ class Service:
         }
 
     def pending(self, content: int) -> int | None:
-        """Return how many events wait to be counted; None while nobody knows."""
+        """Return how many events wait to be counted; None while that is not known."""
         waiting: int | None = self.get(f"/api/v1/contents/{content}/views/")["pending"]
         return waiting
 

@@ -15,7 +15,7 @@ def unprivileged_uid(directory: Path) -> int | None:
     """Return the user that a server which refuses root runs as; None is the present one.
 
     That is whose data it is, when a user's DATA_DIR is started by root; else a system user of its
-    own, whomever `directory` belongs to: the user nobody, as before, or a user of another machine.
+    own, also if `directory` belongs to the user nobody, as before, or to a user of another machine.
     """
     if os.geteuid() != 0:
         return None

@@ -15,7 +15,7 @@ from tests.live.people import People
 
 
 class Writer:
-    """Somebody with an account, and a book and a category to change."""
+    """A user, and a book and a category to change."""
 
     def __init__(self, service: Copy) -> None:
         people = People(service)

@@ -1,4 +1,4 @@
-"""Clients that say nothing, or read as slowly as they can, keep nobody else waiting."""
+"""Clients that say nothing, or read as slowly as they can, keep no other client waiting."""
 
 import socket
 from contextlib import closing

@@ -93,7 +93,7 @@ def test_workers_beat_and_every_page_come_before_the_first_load(log: Log) -> Non
 
     assert log == [
         "start web of uncounted", "start web of footfall", "read a page", "read a page",
-        "load of 1",  # to weigh events that nobody takes out
+        "load of 1",  # to weigh events that no flush takes out
         "start flusher", "start beat", "workers answer", "Celery beat to tick",
         "load of 3", "counted", "counted",
     ]  # fmt: skip

@@ -152,7 +152,7 @@ def body_for(path: str, sender: User | None) -> dict[str, Any]:
 
 
 def make_staff(method: str, path: str, who: str) -> User:
-    """Return somebody of staff who has the one permission that it takes, or all of the others."""
+    """Return a member of staff who has the one permission that it takes, or all of the others."""
     model = MODELS.get(path.removeprefix(API).partition("/")[0], "")
     needed = Permission.objects.filter(codename=f"{VERBS[method]}_{model}")
     staff = make_user(is_staff=True)

@@ -1,4 +1,4 @@
-"""Who reads too slowly is cut off, and nobody else."""
+"""A client that reads too slowly is cut off, and no other."""
 
 import resource
 import socket
@@ -110,7 +110,7 @@ def test_who_has_read_all_may_stay_silent(watch: Watch, stack: ExitStack) -> Non
 
 
 def test_a_store_that_is_slow_is_not_cut_off(watch: Watch, stack: ExitStack) -> None:
-    """It is a connection of ours to somebody else: here, the one end is in another process."""
+    """It is a connection that we opened to another server: its other end is another process."""
     program = "import socket, sys, time; s = socket.create_server(('127.0.0.1', 0)); "
     program += "print(s.getsockname()[1], flush=True); a = s.accept(); sys.stdin.read()"
     command = [sys.executable, "-c", program]

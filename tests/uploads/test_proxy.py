@@ -70,7 +70,7 @@ def nginx(web: Web, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         assert theirs in text
         text = text.replace(theirs, ours)
     (own / "nginx.conf").write_text(text)
-    # As root it would read the test's files as somebody else.
+    # As root it would read the test's files as another user.
     command = ["nginx", "-c", str(own / "nginx.conf"), "-g", "daemon off; user root;"]
     address = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(command)
