@@ -1,20 +1,10 @@
 """Mails to people who may not have asked for them: how many go out."""
 
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 
 from accounts.addresses import mailbox
 from api.throttling import Throttle, client_of, digest
-
-
-class Away(APIException):
-    """No mail can be asked for: the broker is away."""
-
-    status_code = 503
-    default_detail = _("A store is away. Try again in a moment.")
-    wait = 5  # seconds, for `Retry-After`
 
 
 def seconds_until_allowed(request: Request | HttpRequest, address: str) -> float:

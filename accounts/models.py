@@ -13,8 +13,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token
 
-from accounts import addresses, names
-from accounts.names import skeleton, validate_name
+from accounts import addresses
+from accounts.names import normal, skeleton, validate_name
 
 LONGEST_ADDRESS = 254
 LONGEST_SKELETON = 450  # of a name of 150: a letter may fold into three
@@ -108,7 +108,7 @@ class User(AbstractUser):
 
     @classmethod
     def normalize_username(cls, username: str) -> str:
-        return names.normal(username)
+        return normal(username)
 
     class Meta(AbstractUser.Meta):
         constraints = [

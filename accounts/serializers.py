@@ -17,10 +17,11 @@ from rest_framework.exceptions import Throttled
 
 from accounts import addresses, confirmation, tasks
 from accounts.links import pk_in
-from accounts.mailing import Away, seconds_until_allowed
+from accounts.mailing import seconds_until_allowed
 from accounts.models import ADDRESS_TAKEN, NAME_TAKEN, Confirmation, User
 from accounts.names import validate_name
 from accounts.registration import register
+from api.unavailable import Unavailable
 
 
 class NameField(serializers.CharField):
@@ -105,14 +106,14 @@ class AccountSerializer(serializers.ModelSerializer[User]):
     def _have_confirmed(self, address: str, keep: Callable[[], Confirmation]) -> Confirmation:
         """Keep what is asked for, and have the mail sent that confirms it.
 
-        Raises Throttled if there were too many mails, Away if none can be asked for.
+        Raises Throttled if there were too many mails, Unavailable if none can be asked for.
         """
         if wait := seconds_until_allowed(self.context["request"], address):
             raise Throttled(wait)
         kept: Confirmation = self._write(keep)
         if not tasks.ask_for_confirmation(kept.pk):
             kept.delete()
-            raise Away
+            raise Unavailable
         return kept
 
     def _write(self, write: Callable[[], Any]) -> Any:

@@ -14,7 +14,6 @@ from rest_framework.throttling import BaseThrottle
 
 from accounts import tasks
 from accounts.addresses import mailbox
-from accounts.mailing import Away
 from accounts.models import Confirmation, User
 from accounts.names import skeleton
 from accounts.serializers import (
@@ -33,6 +32,7 @@ from accounts.serializers import (
 )
 from api.answers import errors
 from api.throttling import ByAccount, ByAddress, ByClient, digest
+from api.unavailable import Unavailable
 
 
 @extend_schema_view(
@@ -186,7 +186,7 @@ class ResetPassword(GenericAPIView[User]):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         if not tasks.ask_for_reset(serializer.validated_data["email"]):
-            raise Away
+            raise Unavailable
         return Response(status=204)
 
 

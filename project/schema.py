@@ -9,8 +9,9 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
-from rest_framework.exceptions import APIException
 from rest_framework.request import Request
+
+from api.unavailable import Unavailable
 
 made: dict[tuple[str, type[Any]], HttpResponse] = {}
 one = Lock()
@@ -19,14 +20,11 @@ waiting = BoundedSemaphore(3)
 """Threads that may wait for it."""
 
 
-class BeingMade(APIException):
+class BeingMade(Unavailable):
     """Others wait for it already."""
 
-    status_code = 503
     default_detail = gettext_lazy("The schema is being made. Try again in a moment.")
     default_code = "being_made"
-    wait = 5
-    """Seconds; for Retry-After."""
 
 
 class Schema(SpectacularAPIView):

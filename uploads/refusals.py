@@ -6,6 +6,8 @@ from django.utils.translation import gettext_lazy
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
+from api.unavailable import Unavailable
+
 
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
@@ -20,20 +22,15 @@ class TypeRefused(APIException):
     default_code = "type_refused"
 
 
-class StorageAway(APIException):
+class StorageAway(Unavailable):
     """Neither the file nor a row was kept."""
 
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = gettext_lazy("The storage is away. Try again in a moment.")
     default_code = "storage_away"
-    wait = 5
-    """Seconds; for Retry-After."""
 
 
-class Busy(APIException):
+class Busy(Unavailable):
     """As many bodies as may be received at once, of files and others, are being received."""
 
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
     default_detail = gettext_lazy("Too much is being sent at once. Try again in a moment.")
     default_code = "busy"
-    wait = 5
