@@ -25,7 +25,8 @@ class Bodies:
     their file themselves, to the disk, and lock nothing until it is there.
 
     A body takes a thread of the server for as long as its client takes to send it, and granian has
-    no limit of time for that. So only so many are read at once, uploads included; others are 503.
+    no limit of time for that. So only so many are there at once, uploads included; others are 503.
+    A request keeps its place until it is answered: writers that wait for a lock leave threads, too.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:

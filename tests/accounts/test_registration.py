@@ -1,19 +1,18 @@
 """POST /api/v1/auth/users/."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from threading import Barrier
 from typing import Any
 
 import pytest
 from django.db import connection
-from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from accounts import serializers
 from accounts.models import User, Welcome
 from accounts.registration import register
 from tests.accounts.people import ADA, PASSWORD, USERS, make_ada, sign_in
+from tests.support.concurrency import run_at_once
 
 pytestmark = pytest.mark.django_db
 
@@ -186,7 +185,9 @@ def test_of_two_at_once_one_gets_it(
 
     monkeypatch.setattr(serializers, "register", register_together)
 
-    answers = at_once(lambda change: APIClient().post(USERS, ADA | change), first, second)
+    answers = run_at_once(
+        partial(APIClient().post, USERS, ADA | change) for change in (first, second)
+    )
 
     assert sorted(answer.status_code for answer in answers) == [201, 400]
     refused = next(answer for answer in answers if answer.status_code == 400)
@@ -201,14 +202,3 @@ def test_users_are_not_listed(api: APIClient, admin_user: User) -> None:
             sign_in(api, user)
         assert api.get(USERS).status_code == 405
         assert api.get(f"{USERS}{admin_user.pk}/").status_code == 404
-
-
-def at_once(send: Callable[[dict[str, str]], Response], *changes: dict[str, str]) -> list[Response]:
-    def run(change: dict[str, str]) -> Response:
-        try:
-            return send(change)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(changes)) as pool:
-        return list(pool.map(run, changes))
