@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from rest_framework.authtoken.models import Token
 
 from accounts.models import Confirmation, User, Welcome
-from counters.admin import ReadOnlyAdmin
+from footfall.common.admin import ReadOnlyAdmin
 
 
 class WelcomeInline(admin.StackedInline):  # type: ignore[type-arg]

@@ -16,7 +16,7 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis import ConnectionPool, RedisError
 
-from eventlog import CircuitBreaker
+from footfall.eventlog import CircuitBreaker
 
 logger = logging.getLogger(__name__)
 

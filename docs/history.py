@@ -28,8 +28,8 @@ def main() -> None:
     from django.conf import settings
 
     from catalog.pages.models import Page
-    from counters.events import encode
-    from counters.record import append
+    from footfall.events import encode
+    from footfall.record import append
 
     now = time.time_ns() // 1_000_000
     pages = Page.objects.filter(places__isnull=False).distinct()

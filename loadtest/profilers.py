@@ -12,7 +12,7 @@ from pathlib import Path
 Steps = Counter[str]
 """Samples by step."""
 FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^:()]*)(?::\d+)?\)$")
-FLUSH = "flush", "counters/flush.py"
+FLUSH = "flush", "footfall/flush.py"
 SYSTEM_CALL = re.compile(r"__x64_sys_(\w+)|do_sys_(\w+)")
 KERNEL = "[kernel.kallsyms]"
 RATE = "200"  # samples a second
@@ -69,7 +69,7 @@ def steps_of_flush(file: Path) -> Steps:
 def called_by(stack: Sequence[str], function: str, file: str) -> str:
     """Return the function that one of `file` has called; "" if that one is not on the stack.
 
-    stack: `flush (counters/flush.py:44)`, the outermost first.
+    stack: `flush (footfall/flush.py:44)`, the outermost first.
     """
     frames = [found for one in stack if (found := FRAME.match(one))]
     for frame, called in zip(frames, [*frames[1:], None], strict=True):

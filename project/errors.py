@@ -16,7 +16,7 @@ from rest_framework.views import exception_handler as rest_exception_handler
 
 from api.answers import TOO_LARGE
 from api.encodings import UnsupportedEncoding
-from counters.record import Unacknowledged
+from footfall.record import Unacknowledged
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from counters.readiness import PARTS, examine
+from footfall.ops.readiness import PARTS, examine
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
-from counters.metrics import CountingCollector
+from footfall.ops.metrics import CountingCollector
 from uploads.metrics import FilesCollector
 
 REGISTRY = CollectorRegistry()

@@ -6,7 +6,7 @@ from typing import Any
 from environs import validate
 from environs.exceptions import EnvError
 
-from counters.conf import Conf
+from footfall.conf import Conf
 from project import published
 from project.environment import DATA_DIR, env, positive
 from project.stores import REDIS_URL, broker_url, bucket_origins, database, redis_server, storage
@@ -57,7 +57,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "djoser",
     "accounts",
-    "counters",
+    "footfall",
     "catalog.pages",
     "catalog.books",
     "catalog.films",
@@ -193,7 +193,7 @@ CACHES = {
 
 # --- Counting -------------------------------------------------------------------------------------
 
-# `counters/conf.py` says what each of these is for, and has the defaults.
+# `footfall/conf.py` says what each of these is for, and has the defaults.
 EVENTLOG_URL = REDIS_URL
 EVENTLOG_PREFIX = env.str("EVENTLOG_PREFIX", Conf.EVENTLOG_PREFIX)
 EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", Conf.EVENTLOG_PARTITIONS, validate=positive)

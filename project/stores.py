@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from environs.exceptions import EnvError
 
-from eventlog import is_cluster
+from footfall.eventlog import is_cluster
 from project.environment import env
 
 TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"

@@ -76,7 +76,7 @@ def test_every_step_has_its_failpoint(where: str) -> None:
 
 
 def test_a_step_that_has_none_is_found() -> None:
-    source = Path("counters/flush.py").read_text()
+    source = Path("footfall/flush.py").read_text()
     trim = "    trim(log, claims)\n"
     longer = source.replace(trim, f"{trim}    claim()\n").replace("claims = claim()", "claims = []")
     last = source.replace('    failpoint("after_trim")\n', "")

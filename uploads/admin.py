@@ -14,8 +14,8 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from counters.admin import ReadOnlyAdmin
-from eventlog import LogError
+from footfall.common.admin import ReadOnlyAdmin
+from footfall.eventlog import LogError
 from uploads import dead
 from uploads.models import File
 from uploads.queue import get_queue

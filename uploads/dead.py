@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 
-from eventlog import DeadLetter
+from footfall.eventlog import DeadLetter
 from uploads import claims
 from uploads.events import Malformed, decode
 from uploads.models import File

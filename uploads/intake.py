@@ -4,7 +4,7 @@ import logging
 
 from django.db import transaction
 
-from eventlog.failpoints import failpoint
+from footfall.common.failpoints import failpoint
 from uploads.models import File
 from uploads.outbox import publish_on_commit
 from uploads.receiving import Received

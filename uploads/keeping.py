@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, connections
 
-from eventlog import Delivery, LogError, RedisQueue
+from footfall.eventlog import Delivery, LogError, RedisQueue
 from uploads import claims
 from uploads.models import File
 

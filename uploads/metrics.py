@@ -9,7 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from eventlog import LogError
+from footfall.eventlog import LogError
 from uploads.models import File, Status
 from uploads.queue import get_queue
 

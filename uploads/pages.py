@@ -19,7 +19,7 @@ from rest_framework.response import Response
 
 from api.pagination import Pagination
 from api.permissions import OwnerOrStaffDeletes, may_delete
-from counters.admin_addresses import key_in
+from footfall.common.admin_urls import key_in
 from uploads.detection import SAFE_TO_SHOW
 from uploads.models import File, Kind, Status
 from uploads.views import FileDetail, FileList, Upload

@@ -5,7 +5,7 @@ from functools import cache
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from eventlog import RedisQueue
+from footfall.eventlog import RedisQueue
 
 
 @cache

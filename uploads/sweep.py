@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from django.db.models import F
 from django.utils import timezone
 
-from eventlog import Delivery
+from footfall.eventlog import Delivery
 from uploads import claims
 from uploads.events import encode
 from uploads.models import File, Status

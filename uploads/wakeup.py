@@ -8,7 +8,7 @@ from typing import Any
 from celery.signals import worker_shutting_down
 from django.db import reset_queries
 
-from counters.wakeup import Wakeup
+from footfall.common.wakeup import Wakeup
 from uploads.keeping import check_connection
 from uploads.outbox import QUEUE, publish_due
 from uploads.sweep import sweep

@@ -15,8 +15,8 @@ from django.core.files.base import ContentFile
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from eventlog import Delivery, LogError, RedisQueue
-from eventlog.failpoints import failpoint
+from footfall.common.failpoints import failpoint
+from footfall.eventlog import Delivery, LogError, RedisQueue
 from uploads import claims, sandbox
 from uploads.events import Malformed, decode
 from uploads.keeping import check_connection, kept

@@ -7,7 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from catalog.books.rules import check_year
-from counters.models import Countable
+from footfall.models import Countable
 
 
 class Book(Countable):

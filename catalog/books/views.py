@@ -17,7 +17,7 @@ from api.locking import CHANGES, LockingViewSet
 from catalog.books.filters import BookFilter
 from catalog.books.models import Book
 from catalog.books.serializers import BookSerializer
-from counters.record import record
+from footfall.record import record
 
 
 class Stale(APIException):

@@ -15,8 +15,8 @@ from nested_admin.nested import NestedModelAdmin, NestedStackedInline, NestedTab
 from catalog.films.models import Category, Comment, Film, Generation
 from catalog.pages.admin_counted import CountedAdmin, number_of
 from catalog.pages.admin_search import SearchAdmin
-from counters.admin import ReadOnlyAdmin
-from counters.admin_addresses import admin_address
+from footfall.common.admin import ReadOnlyAdmin
+from footfall.common.admin_urls import admin_address
 
 SHOWN = 10
 """A form shows so many of the films or comments below it; the newest."""

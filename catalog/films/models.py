@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from catalog.films import tree
-from counters.models import Countable
+from footfall.models import Countable
 
 # Any time zone's calendar has these; the oldest photograph is from 1826.
 EARLIEST, LATEST = datetime(1800, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)

@@ -28,7 +28,7 @@ from catalog.films.serializers import (
     NewCommentSerializer,
 )
 from catalog.films.views_generation import Generating
-from counters.record import record
+from footfall.record import record
 
 
 class InUse(APIException):

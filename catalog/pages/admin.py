@@ -23,7 +23,7 @@ from catalog.pages.admin_filters import PageFilter, TypeFilter, types_in
 from catalog.pages.admin_places import PlaceInline, render_block
 from catalog.pages.admin_search import TitleSelect
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
-from counters.admin_addresses import admin_address
+from footfall.common.admin_urls import admin_address
 
 PAGES_SHOWN = 10
 """A content's form links to so many of the pages on which it stands."""

@@ -11,7 +11,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
 from catalog.pages.admin_search import SearchAdmin
-from counters.admin import ChartedAdmin
+from footfall.admin import ChartedAdmin
 
 
 def number_of(model: type[Model], *, by: str, what: str = "pk") -> Coalesce:

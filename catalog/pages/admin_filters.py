@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.pages.admin_search import TitleSelect
 from catalog.pages.models import Content, Page, PageContent
-from counters.admin_addresses import key_in
+from footfall.common.admin_urls import key_in
 
 
 def types_in(site: admin.AdminSite) -> list[type[Content]]:

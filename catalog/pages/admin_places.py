@@ -13,7 +13,7 @@ from nested_admin.nested import NestedStackedInline
 
 from catalog.pages.admin_search import TitleSelect
 from catalog.pages.models import Content, PageContent
-from counters.admin_addresses import admin_address
+from footfall.common.admin_urls import admin_address
 
 CONTENT: Any = PageContent._meta.get_field("content")
 

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_lazy
 
-from counters.admin_addresses import admin_address
+from footfall.common.admin_urls import admin_address
 
 
 class SearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save, pre_save
 
 from catalog.pages.models import Content, Page, PageContent
-from counters.published import changed
+from footfall.cache.invalidate import changed
 
 TAKEN_FROM = "_taken_from"  # of a place that is being saved: the page on which it was
 
@@ -38,7 +38,7 @@ def moved(instance: PageContent, **kwargs: Any) -> None:
 def watch() -> None:
     """Connect the signals, model by model: with a receiver for all, Django deletes no rows fast.
 
-    `QuerySet.update` and `bulk_create` send none: who uses them calls `counters.published.changed`.
+    `QuerySet.update` and `bulk_create` send none: who uses them calls `footfall.cache.invalidate.changed`.
     """
     for model in apps.get_models():
         if issubclass(model, (Page, Content, PageContent)):

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from model_utils.managers import InheritanceManager
 
-from counters.models import Countable
+from footfall.models import Countable
 
 
 class Page(Countable):

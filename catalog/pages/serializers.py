@@ -14,9 +14,9 @@ from rest_framework.serializers import Serializer
 
 from catalog.pages.models import Audio, Content, Page, Text, Video
 from catalog.pages.payload import Payload
-from counters.events import EARLIEST, LATEST
-from counters.history import Interval
-from counters.ranking import KEPT, Window
+from footfall.events import EARLIEST, LATEST
+from footfall.projections.ranking import KEPT, Window
+from footfall.projections.series import Interval
 
 
 class TypeField(serializers.CharField):

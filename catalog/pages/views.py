@@ -27,12 +27,12 @@ from catalog.pages.serializers import (
     ViewsQuerySerializer,
 )
 from catalog.pages.template import fill_in, template_of
-from counters import prepared
-from counters.history import series
-from counters.ranking import Window, top
-from counters.record import record
-from counters.status import status
-from eventlog import Ambiguous, Refused
+from footfall.cache import cached_pages
+from footfall.eventlog import Ambiguous, Refused
+from footfall.ops.status import status
+from footfall.projections.ranking import Window, top
+from footfall.projections.series import series
+from footfall.record import record
 
 JSON = "application/json"
 HEADERS = {"Cache-Control": "no-store"}
@@ -81,7 +81,7 @@ class PageDetail(APIView):
         """Answer a page that was not prepared, and prepare it for whoever comes next."""
         lease = None
         if SENT_AS not in request.META:
-            lease = prepared.lease(Page, pk)
+            lease = cached_pages.lease(Page, pk)
             url = request.build_absolute_uri(request.path)
             if lease is None and (body := read_prepared(request.META, pk, url)):
                 return HttpResponse(body, JSON, headers=HEADERS)
@@ -89,12 +89,12 @@ class PageDetail(APIView):
             payload = load(pk)
         except Exception:
             if lease:
-                prepared.release(lease)
+                cached_pages.release(lease)
             raise
         response = self.respond(payload)
         if lease:
             template = template_of(response.data)
-            prepared.prepare(lease, payload.page, payload.contents, template, payload.contents)
+            cached_pages.prepare(lease, payload.page, payload.contents, template, payload.contents)
         # Last: what was not answered was not viewed.
         record(payload.page, payload.contents, request.META.get(SENT_AS))
         return response
@@ -118,7 +118,7 @@ def read_prepared(environ: MutableMapping[str, Any], pk: int, url: str) -> bytes
     if not takes_json(environ):
         return None
     try:
-        found = prepared.view(Page, pk)
+        found = cached_pages.view(Page, pk)
     except Refused:
         return None
     except Ambiguous as error:

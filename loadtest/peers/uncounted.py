@@ -3,7 +3,7 @@
 For the bench alone, and so not a setting of Footfall: nobody should switch counting off.
 """
 
-from eventlog.scripts import ADD, APPEND, APPEND_PREPARED, CAP, Script
+from footfall.eventlog.scripts import ADD, APPEND, APPEND_PREPARED, CAP, Script
 
 for script in (APPEND, APPEND_PREPARED):
     if not (CAP in script.source and ADD in script.source):

@@ -19,10 +19,10 @@ from django.db import connection
 from django.db.models import F
 
 from catalog.pages.models import Content, Page
-from counters.audit import differences
-from counters.flush import flush, flush_all
-from counters.record import record
-from counters.registry import content_type_of
+from footfall.flush import flush, flush_all
+from footfall.ops.audit import differences
+from footfall.record import record
+from footfall.registry import content_type_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

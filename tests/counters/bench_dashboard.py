@@ -13,10 +13,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from catalog.pages.models import Content
-from counters.figures import Ranking
-from counters.ranking import Window, rank
-from counters.registry import content_type_of
-from counters.workers import Workers
+from footfall.models import Ranking
+from footfall.ops.workers import Workers
+from footfall.projections.ranking import Window, rank
+from footfall.registry import content_type_of
 from tests.support.views import Answering
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -19,10 +19,11 @@ from django.db import connection
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent
-from counters import events, flush, published
-from counters.audit import differences
-from counters.homes import Homes
-from counters.record import name_of, partition_for
+from footfall import events, flush
+from footfall.cache import publish
+from footfall.cache.locations import Homes
+from footfall.ops.audit import differences
+from footfall.record import name_of, partition_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -39,7 +40,7 @@ def as_in_production(settings: Settings, log: object, monkeypatch: pytest.Monkey
     settings.EVENTLOG_PARTITIONS = 8
     settings.COUNTERS_BATCH_EVENTS = 50_000
     knowing = Homes(life=0)  # as after ten minutes
-    monkeypatch.setattr(published, "homes", lambda: knowing)
+    monkeypatch.setattr(publish, "homes", lambda: knowing)
 
 
 @pytest.fixture

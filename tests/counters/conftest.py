@@ -5,10 +5,11 @@ import pytest
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
-from counters import published, workers
-from counters.log import get_log
-from counters.workers import Workers
-from eventlog import Log
+from footfall.cache import publish
+from footfall.eventlog import Log
+from footfall.log import get_log
+from footfall.ops import workers
+from footfall.ops.workers import Workers
 from tests.support import databases
 from tests.support.views import Answering
 
@@ -19,7 +20,7 @@ def log(settings: Settings, prefix: str) -> Log:
     settings.EVENTLOG_PREFIX = prefix
     settings.EVENTLOG_PARTITIONS = 2
     settings.EVENTLOG_RETENTION_SECONDS = 600
-    published.homes.cache_clear()
+    publish.homes.cache_clear()
     return get_log()
 
 

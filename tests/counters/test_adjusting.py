@@ -14,12 +14,12 @@ from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from catalog.pages.models import Content, Page
-from counters import adjusting_admin
-from counters.adjusting import HIGHEST, Impossible, adjust
-from counters.audit import differences
-from counters.flush import flush
-from counters.models import Adjustment
-from counters.record import record
+from footfall.admin import adjusting
+from footfall.flush import flush
+from footfall.models import Adjustment
+from footfall.ops.adjust import HIGHEST, Impossible, adjust
+from footfall.ops.audit import differences
+from footfall.record import record
 from tests.support.views import Counts
 
 LIST = reverse("admin:pages_text_changelist")
@@ -223,7 +223,7 @@ def test_the_admin_sets_the_counters_of_a_list(
 def test_the_admin_sets_no_more_counters_than_an_address_can_name(
     admin_client: Client, contents: list[Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adjusting_admin, "AT_ONCE", 2)
+    monkeypatch.setattr(adjust, "AT_ONCE", 2)
     chosen = {"_selected_action": [contents[0].pk], "select_across": "1"}
 
     answer = admin_client.post(LIST, {"action": "adjust_counters", **chosen}, follow=True)

@@ -7,9 +7,9 @@ from django.test import Client
 from django.urls import reverse
 
 from catalog.pages.models import Content
-from counters import events
-from counters.flush import flush
-from counters.models import SetAside, Spilled
+from footfall import events
+from footfall.flush import flush
+from footfall.models import SetAside, Spilled
 from tests.support.views import AT, Counts
 
 pytestmark = pytest.mark.django_db

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from counters.aggregate import View, aggregate
-from counters.events import encode
+from footfall.events import encode
+from footfall.ingest.aggregate import View, aggregate
 
 AT = 1_763_683_200_000
 HOUR = 3_600_000

@@ -23,15 +23,15 @@ from hypothesis.stateful import (
 )
 
 from catalog.pages.models import Content
-from counters import events
-from counters.audit import differences
-from counters.flush import flush, flush_all
-from counters.log import get_log
-from counters.models import Partition, Spilled
-from counters.record import keep, name_of, partition_for, record, targets
-from eventlog import Number
-from eventlog.scripts import APPEND
-from eventlog.writer import Writer
+from footfall import events
+from footfall.eventlog import Number
+from footfall.eventlog.producer import Writer
+from footfall.eventlog.scripts import APPEND
+from footfall.flush import flush, flush_all
+from footfall.log import get_log
+from footfall.models import Partition, Spilled
+from footfall.ops.audit import differences
+from footfall.record import keep, name_of, partition_for, record, targets
 from tests.support.failpoints import FLUSH
 
 pytestmark = pytest.mark.django_db

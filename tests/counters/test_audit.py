@@ -13,10 +13,15 @@ from pytest_django import Settings
 from redis import Redis
 
 from catalog.pages.models import Content, Page
-from counters import audit as auditing
-from counters import housekeeping, tasks
-from counters.adjusting import adjust
-from counters.audit import (
+from footfall import tasks
+from footfall.eventlog import Log
+from footfall.flush import flush
+from footfall.models import Adjustment, Batch, Mark, Partition, Rollup, Spilled
+from footfall.models import Audit, HourTotal
+from footfall.ops import audit as auditing
+from footfall.ops import retention
+from footfall.ops.adjust import adjust
+from footfall.ops.audit import (
     KEPT_LINES,
     Difference,
     broken_positions,
@@ -25,13 +30,9 @@ from counters.audit import (
     differences,
     repair,
 )
-from counters.figures import Audit, HourTotal
-from counters.flush import flush
-from counters.invariants import broken_marks, broken_spill
-from counters.models import Adjustment, Batch, Mark, Partition, Rollup, Spilled
-from counters.record import record
-from counters.workers import Workers
-from eventlog import Log
+from footfall.ops.invariants import broken_marks, broken_spill
+from footfall.ops.workers import Workers
+from footfall.record import record
 from tests.support.views import AT, HOUR, Answering, Counts, store_views
 
 pytestmark = pytest.mark.django_db
@@ -129,9 +130,9 @@ def test_batches_that_took_something_else_are_reported() -> None:
 def test_books_of_the_batches_stay_right_when_old_ones_go(log: Log) -> None:
     log.append(0, b"not a view", AT)
     flush()
-    Batch.objects.update(at=timezone.now() - housekeeping.KEEP_BATCHES)
+    Batch.objects.update(at=timezone.now() - retention.KEEP_BATCHES)
 
-    housekeeping.prune()
+    retention.prune()
 
     assert not Batch.objects.exists()
     assert "clean" in audit()

@@ -11,7 +11,7 @@ from django.urls import reverse
 from pytest_django import Settings
 
 from catalog.pages.models import Page
-from counters.log import get_shelf
+from footfall.cache.entries import get_shelf
 from uploads.queue import get_queue
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"

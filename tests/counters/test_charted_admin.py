@@ -7,9 +7,9 @@ from django.template.response import TemplateResponse
 from django.test import RequestFactory
 
 from catalog.pages.models import Content, Page
-from counters.admin import ChartedAdmin
-from counters.flush import flush
-from counters.record import record
+from footfall.admin import ChartedAdmin
+from footfall.flush import flush
+from footfall.record import record
 
 pytestmark = pytest.mark.django_db
 

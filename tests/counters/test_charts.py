@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from counters.charts import chart, sparkline
-from counters.history import Interval, Point
-from counters.wording import duration, number, percent
+from footfall.common.wording import duration, number, percent
+from footfall.ops.charts import chart, sparkline
+from footfall.projections.series import Interval, Point
 
 START = datetime(2025, 11, 21, 22, tzinfo=UTC)
 

@@ -7,11 +7,11 @@ import pytest
 from django.utils import timezone
 
 from catalog.pages.models import Content, Page
-from counters import housekeeping
-from counters.audit import differences
-from counters.flush import flush_all
-from counters.models import Partition, Rollup
-from counters.record import record
+from footfall.flush import flush_all
+from footfall.models import Partition, Rollup
+from footfall.ops import retention
+from footfall.ops.audit import differences
+from footfall.record import record
 from tests.support.views import AT, HOUR, Counts
 
 pytestmark = pytest.mark.django_db
@@ -46,8 +46,8 @@ def test_what_proves_that_views_were_counted_outlives_a_jump(
     flush_all()
     jumped = timezone.now() + timedelta(hours=hours)
 
-    with mock.patch("counters.housekeeping.timezone.now", return_value=jumped):
-        housekeeping.prune()
+    with mock.patch("footfall.ops.retention.timezone.now", return_value=jumped):
+        retention.prune()
     Partition.objects.update(position="", session=None, seq=None, ordinal=0)
     flush_all()
 

@@ -9,11 +9,11 @@ from django.db import connection
 from django.db.models import Sum
 
 from catalog.pages.models import Content, Page, PageContent, Text
-from counters.adjusting import adjust
-from counters.audit import differences
-from counters.flush import flush, flush_all
-from counters.models import Adjustment, Rollup
-from counters.record import record
+from footfall.flush import flush, flush_all
+from footfall.models import Adjustment, Rollup
+from footfall.ops.adjust import adjust
+from footfall.ops.audit import differences
+from footfall.record import record
 from tests.support import processes
 from tests.support.concurrency import run_at_once
 from tests.support.processes import manage
@@ -75,7 +75,7 @@ def test_an_editor_who_attaches_content_does_not_wait_for_a_flush(
     """A foreign key to a row takes a KEY SHARE lock on it, which NO KEY UPDATE lets through."""
     from django.db import transaction
 
-    from counters import sql
+    from footfall import sql
 
     with transaction.atomic():
         sql.add_counts(Content, {contents[0].pk: 1})

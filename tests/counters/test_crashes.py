@@ -8,11 +8,11 @@ import pytest
 from django.db import connection
 
 from catalog.pages.models import Content, Page
-from counters.audit import broken_positions, differences
-from counters.flush import flush, flush_all
-from counters.models import Batch
-from counters.record import record
-from eventlog.failpoints import ENVIRONMENT
+from footfall.common.failpoints import ENVIRONMENT
+from footfall.flush import flush, flush_all
+from footfall.models import Batch
+from footfall.ops.audit import broken_positions, differences
+from footfall.record import record
 from loadtest.waiting import wait_until
 from tests.support import processes
 from tests.support.failpoints import FLUSH, RECORD

@@ -12,14 +12,14 @@ from django_celery_beat.models import PeriodicTask
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.pages.models import Content, Page, Text
-from counters.figures import Audit
-from counters.flush import flush
-from counters.models import Partition, SetAside
-from counters.ranking import Window, rank_due
-from counters.record import record
-from counters.registry import countable_models
-from counters.workers import Workers
-from eventlog import Log
+from footfall.eventlog import Log
+from footfall.flush import flush
+from footfall.models import Partition, SetAside
+from footfall.models import Audit
+from footfall.ops.workers import Workers
+from footfall.projections.ranking import Window, rank_due
+from footfall.record import record
+from footfall.registry import countable_models
 from tests.support.views import AT, Answering, store_views
 
 pytestmark = pytest.mark.django_db

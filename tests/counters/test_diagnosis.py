@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from counters.diagnosis import Facts, Level, diagnose
-from counters.figures import Audit
-from counters.models import Partition
-from counters.status import PartitionStatus, Status
-from counters.workers import Workers
+from footfall.models import Partition
+from footfall.models import Audit
+from footfall.ops.diagnosis import Facts, Level, diagnose
+from footfall.ops.status import PartitionStatus, Status
+from footfall.ops.workers import Workers
 
 NOW = datetime(2025, 11, 21, 10, 30, tzinfo=UTC)
 WELL = Facts(

@@ -6,7 +6,7 @@ from django.db import models
 from django.test.utils import isolate_apps
 
 from catalog.pages.models import Content, Page, Text
-from counters.fields import CounterField
+from footfall.fields import CounterField
 
 pytestmark = pytest.mark.django_db
 

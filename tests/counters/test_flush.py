@@ -12,15 +12,15 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
-from counters import events
-from counters.audit import broken_positions, differences
-from counters.flush import flush, flush_all, flush_for
-from counters.log import get_log
-from counters.models import Batch, Mark, Partition, Rollup, SetAside, Spilled
-from counters.published import counted
-from counters.record import record
-from counters.sql import mysql
-from eventlog import Full, Log
+from footfall import events
+from footfall.cache.publish import counted
+from footfall.eventlog import Full, Log
+from footfall.flush import flush, flush_all, flush_for
+from footfall.log import get_log
+from footfall.models import Batch, Mark, Partition, Rollup, SetAside, Spilled
+from footfall.ops.audit import broken_positions, differences
+from footfall.record import record
+from footfall.sql import mysql
 from tests.support.views import AT, HOUR, Counts, store_views
 
 pytestmark = pytest.mark.django_db

@@ -9,15 +9,16 @@ from django.db.models import Sum
 from pytest_django import Settings
 
 from catalog.pages.models import Content
-from counters import fold as folding
-from counters import housekeeping, tasks
-from counters.audit import broken_totals, differences
-from counters.figures import HourTotal
-from counters.flush import flush, flush_all
-from counters.fold import DELETED, fold
-from counters.history import Interval, Point, series, totals
-from counters.models import Rollup, SetAside
-from eventlog import Log
+from footfall import tasks
+from footfall.eventlog import Log
+from footfall.flush import flush, flush_all
+from footfall.models import Rollup, SetAside
+from footfall.models import HourTotal
+from footfall.ops import retention
+from footfall.ops.audit import broken_totals, differences
+from footfall.projections import compact as folding
+from footfall.projections.compact import DELETED, fold
+from footfall.projections.series import Interval, Point, series, totals
 from tests.support.concurrency import run_at_once
 from tests.support.views import AT, HOUR, store_views
 
@@ -28,7 +29,7 @@ UNTIL = START + timedelta(days=3)
 
 
 @pytest.fixture(autouse=True)
-def retention(settings: Settings) -> None:
+def old_after_31_days(settings: Settings) -> None:
     settings.COUNTERS_HOURLY_DAYS = 31
 
 
@@ -160,7 +161,7 @@ def test_folding_beside_flushes_of_late_views_loses_nothing(
 def test_events_set_aside_are_dismissed_in_the_end(log: Log) -> None:
     for number in range(2):
         SetAside.objects.create(partition=0, at=AT, body=b"", reason=str(number))
-    old = datetime.now(UTC) - housekeeping.KEEP_SET_ASIDE
+    old = datetime.now(UTC) - retention.KEEP_SET_ASIDE
     SetAside.objects.filter(reason="0").update(set_aside_at=old)
 
     tasks.prune()

@@ -8,15 +8,15 @@ import redis
 from django.utils import timezone
 
 from catalog.pages.models import Content, Page
-from counters import housekeeping
-from counters.aggregate import FORGOTTEN
-from counters.audit import carry_out
-from counters.figures import Audit
-from counters.flush import flush_all
-from counters.log import get_log
-from counters.models import Mark, Partition, SetAside
-from counters.record import record
-from counters.spill import replay
+from footfall.flush import flush_all
+from footfall.ingest.aggregate import FORGOTTEN
+from footfall.ingest.spill import replay
+from footfall.log import get_log
+from footfall.models import Mark, Partition, SetAside
+from footfall.models import Audit
+from footfall.ops import retention
+from footfall.ops.audit import carry_out
+from footfall.record import record
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db
@@ -25,10 +25,10 @@ pytestmark = pytest.mark.django_db
 def prune_days_later(days: int) -> None:
     later = timezone.now() + timedelta(days=days)
     with (
-        mock.patch("counters.housekeeping.timezone.now", return_value=later),
-        mock.patch("counters.housekeeping.time.time", return_value=later.timestamp()),
+        mock.patch("footfall.ops.retention.timezone.now", return_value=later),
+        mock.patch("footfall.ops.retention.time.time", return_value=later.timestamp()),
     ):
-        housekeeping.prune()
+        retention.prune()
 
 
 def test_views_of_an_old_log_are_not_counted_twice(

@@ -5,12 +5,12 @@ import redis
 from django.core.management import call_command
 
 from catalog.pages.models import Content, Page
-from counters.flush import flush, flush_all
-from counters.gaps import missing
-from counters.models import Batch, Mark, Partition
-from counters.record import record
-from counters.status import status
-from eventlog import Entry
+from footfall.eventlog import Entry
+from footfall.flush import flush, flush_all
+from footfall.ingest.gaps import missing
+from footfall.models import Batch, Mark, Partition
+from footfall.ops.status import status
+from footfall.record import record
 from tests.support.views import Counts
 
 

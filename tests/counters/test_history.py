@@ -9,11 +9,11 @@ from django.db.models import Sum
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.pages.models import Content, Page
-from counters.figures import HourTotal
-from counters.flush import flush
-from counters.history import Interval, Point, series, totals
-from counters.models import Rollup
-from eventlog import Log
+from footfall.eventlog import Log
+from footfall.flush import flush
+from footfall.models import Rollup
+from footfall.models import HourTotal
+from footfall.projections.series import Interval, Point, series, totals
 from tests.support.views import AT, HOUR, store_views
 
 figures = importlib.import_module("counters.migrations.0004_figures")

@@ -1,6 +1,6 @@
 """In which partitions copies of a counter may be."""
 
-from counters.homes import Homes
+from footfall.cache.locations import Homes
 
 
 class Clock:

@@ -5,14 +5,14 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models.deletion import ProtectedError
 
 from catalog.pages.models import Content, Page
-from counters import events
-from counters.audit import broken_positions, broken_totals, differences
-from counters.figures import HourTotal
-from counters.flush import flush
-from counters.invariants import broken_batches
-from counters.models import Batch, Rollup, SetAside
-from counters.record import record
-from eventlog import Log
+from footfall import events
+from footfall.eventlog import Log
+from footfall.flush import flush
+from footfall.models import Batch, Rollup, SetAside
+from footfall.models import HourTotal
+from footfall.ops.audit import broken_positions, broken_totals, differences
+from footfall.ops.invariants import broken_batches
+from footfall.record import record
 from tests.support import processes
 from tests.support.views import AT, Counts
 

@@ -9,13 +9,14 @@ import redis
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
-from counters import prepared, published
-from counters.flush import flush
-from counters.homes import Homes
-from counters.log import get_shelf
-from counters.models import Stale
-from counters.record import partition_for, record
-from eventlog import LogError, Shelf
+from footfall.cache import cached_pages, invalidate, publish
+from footfall.cache.locations import Homes
+from footfall.eventlog import LogError
+from footfall.cache.entries import Shelf
+from footfall.flush import flush
+from footfall.cache.entries import get_shelf
+from footfall.models import Stale
+from footfall.record import partition_for, record
 
 pytestmark = pytest.mark.django_db
 
@@ -49,7 +50,7 @@ def test_flusher_that_knows_where_copies_are_asks_nowhere_else(
     page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     knowing = Homes(life=0)
-    monkeypatch.setattr(published, "homes", lambda: knowing)
+    monkeypatch.setattr(publish, "homes", lambda: knowing)
     here = f"{partition_for(f'pages.page:{page.pk}')}"
     record(page, contents)
     flush()
@@ -58,10 +59,10 @@ def test_flusher_that_knows_where_copies_are_asks_nowhere_else(
 
 def test_publisher_that_slept_changes_nothing(contents: list[Content], copies: Copies) -> None:
     name = f"pages.content:{contents[0].pk}"
-    published.raise_counters({name: 5}, time.monotonic() - published.PATIENCE - 1)
+    publish.raise_counters({name: 5}, time.monotonic() - publish.PATIENCE - 1)
     assert copies() == {"0": b"0", "1": b"0"}
-    published.raise_counters({name: 5}, time.monotonic())
-    published.raise_counters({name: 4}, time.monotonic())
+    publish.raise_counters({name: 5}, time.monotonic())
+    publish.raise_counters({name: 4}, time.monotonic())
     assert copies() == {"0": b"5", "1": b"5"}
 
 
@@ -102,15 +103,15 @@ def dead(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 def test_counters_of_one_model_are_told_though_those_of_another_cannot_be(
     page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    works = published.raise_counters
+    works = publish.raise_counters
 
     def fail(numbers: Mapping[str, int], committed: float) -> None:
         works(numbers, committed)
         raise LogError("one server of the cluster is dead")
 
-    monkeypatch.setattr(published, "raise_counters", fail)
+    monkeypatch.setattr(publish, "raise_counters", fail)
 
-    published.publish(
+    publish.publish(
         {"pages.page": {page.pk: 5}, "pages.content": {contents[0].pk: 5}}, time.monotonic()
     )
 
@@ -126,32 +127,32 @@ def test_an_edit_shows_though_an_earlier_one_cannot_be_told_to_its_server(
     others = iter(lambda: Page.objects.create(title="Another page"), None)
     other = next(other for other in others if home(other) != home(page))
     for one in (page, other):
-        lease = prepared.lease(Page, one.pk)
+        lease = cached_pages.lease(Page, one.pk)
         assert lease is not None
-        prepared.prepare(lease, one, contents, b"before the edit", contents)
+        cached_pages.prepare(lease, one, contents, b"before the edit", contents)
     dead.add(home(page))
 
     for one in (page, other):
-        published.changed(Page, [one.pk])
-    published.forget_stale()
+        invalidate.changed(Page, [one.pk])
+    invalidate.forget_stale()
 
-    assert prepared.view(Page, other.pk) is None
-    assert prepared.view(Page, page.pk) is not None
+    assert cached_pages.view(Page, other.pk) is None
+    assert cached_pages.view(Page, page.pk) is not None
     assert {note.target_id for note in Stale.objects.all()} == {page.pk}
 
 
 def test_a_counter_that_went_down_is_told_until_every_server_knows(
     contents: list[Content], copies: Copies, dead: set[int]
 ) -> None:
-    published.forget_stale()
+    invalidate.forget_stale()
     dead.add(0)
-    published.changed(Content, [contents[0].pk], counter=True)
-    published.forget_stale()
+    invalidate.changed(Content, [contents[0].pk], counter=True)
+    invalidate.forget_stale()
     assert copies() == {"0": b"0", "1": b"-"}
     assert Stale.objects.exists()
 
     dead.clear()
-    published.forget_stale()
+    invalidate.forget_stale()
 
     assert copies() == {"0": b"-", "1": b"-"}
     assert not Stale.objects.exists()
@@ -160,13 +161,13 @@ def test_a_counter_that_went_down_is_told_until_every_server_knows(
 def test_without_redis_nothing_is_prepared(
     page: Page, contents: list[Content], settings: Settings
 ) -> None:
-    lease = prepared.lease(Page, page.pk)
+    lease = cached_pages.lease(Page, page.pk)
     assert lease is not None
     settings.EVENTLOG_URL = "redis://127.0.0.1:1"
 
-    prepared.prepare(lease, page, contents, b"answer", contents)
-    prepared.release(lease)
+    cached_pages.prepare(lease, page, contents, b"answer", contents)
+    cached_pages.release(lease)
 
-    assert prepared.lease(Page, page.pk) is None
+    assert cached_pages.lease(Page, page.pk) is None
     with pytest.raises(LogError):
-        prepared.view(Page, page.pk)
+        cached_pages.view(Page, page.pk)

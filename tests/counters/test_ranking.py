@@ -8,11 +8,21 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content, Page
-from counters import tasks
-from counters.figures import Ranking
-from counters.models import Rollup
-from counters.ranking import KEPT, LEAST_AGE, SHARE, Window, compute, is_due, rank, top, trend
-from counters.registry import content_type_of, countable_models
+from footfall import tasks
+from footfall.models import Rollup
+from footfall.models import Ranking
+from footfall.projections.ranking import (
+    KEPT,
+    LEAST_AGE,
+    SHARE,
+    Window,
+    compute,
+    is_due,
+    rank,
+    top,
+    trend,
+)
+from footfall.registry import content_type_of, countable_models
 
 pytestmark = pytest.mark.django_db
 

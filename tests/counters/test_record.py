@@ -8,10 +8,10 @@ from django.contrib.auth import get_user_model
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
-from counters.log import get_log
-from counters.models import Spilled
-from counters.record import Unacknowledged, record
-from eventlog import Entry, Log, partition_of
+from footfall.eventlog import Entry, Log, partition_of
+from footfall.log import get_log
+from footfall.models import Spilled
+from footfall.record import Unacknowledged, record
 from tests.support import databases
 from tests.support.proxy import Fault, Proxy
 

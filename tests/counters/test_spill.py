@@ -8,14 +8,14 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
-from counters import events
-from counters.audit import differences
-from counters.flush import flush, flush_all
-from counters.log import get_log
-from counters.models import Mark, Rollup, SetAside, Spilled
-from counters.record import record
-from counters.spill import replay, spill
-from eventlog import Log
+from footfall import events
+from footfall.eventlog import Log
+from footfall.flush import flush, flush_all
+from footfall.ingest.spill import replay, spill
+from footfall.log import get_log
+from footfall.models import Mark, Rollup, SetAside, Spilled
+from footfall.ops.audit import differences
+from footfall.record import record
 from loadtest.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
 from tests.support.views import AT, Counts

@@ -9,12 +9,12 @@ from pytest_django import Settings
 from redis import Redis
 
 from catalog.pages.models import Content, Page
-from counters.flush import flush
-from counters.models import SetAside
-from counters.record import record
-from counters.spill import spill
-from counters.status import PATIENCE, status
-from eventlog import Log
+from footfall.eventlog import Log
+from footfall.flush import flush
+from footfall.ingest.spill import spill
+from footfall.models import SetAside
+from footfall.ops.status import PATIENCE, status
+from footfall.record import record
 from tests.support.proxy import Fault, Proxy
 from tests.support.views import AT, store_views
 

@@ -14,12 +14,13 @@ from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
-from counters import housekeeping, tasks, wakeup
-from counters.figures import Audit
-from counters.flush import flush
-from counters.models import Batch, Mark, Partition
-from counters.record import record
-from eventlog import Log
+from footfall import tasks, worker
+from footfall.eventlog import Log
+from footfall.flush import flush
+from footfall.models import Batch, Mark, Partition
+from footfall.models import Audit
+from footfall.ops import retention
+from footfall.record import record
 from project.celery import app
 from tests.support.views import AT, Counts, store_views
 
@@ -40,7 +41,7 @@ def test_a_tick_flushes(page: Page, contents: list[Content], counts: Counts) -> 
 @pytest.mark.django_db
 def test_a_tick_while_a_flush_runs_returns_at_once(page: Page) -> None:
     record(page)
-    with wakeup._flushing:
+    with worker._flushing:
         tasks.flush()
 
     page.refresh_from_db()
@@ -57,17 +58,17 @@ def test_an_error_is_one_line(
 
     (line,) = caplog.messages
     assert line.startswith("the flush failed: TypeError")
-    assert not wakeup._flushing.locked()
+    assert not worker._flushing.locked()
 
 
 @pytest.mark.django_db(transaction=True)
 def test_without_ticks_the_flush_wakes_itself(
     page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wakeup, "PATIENCE", 0.1)
-    monkeypatch.setattr(wakeup, "INTERVAL", 0.02)
+    monkeypatch.setattr(worker, "PATIENCE", 0.1)
+    monkeypatch.setattr(worker, "INTERVAL", 0.02)
     record(page, contents)
-    step = wakeup.FlushWakeup(None)
+    step = worker.FlushWakeup(None)
 
     step.start(None)
     end = time.monotonic() + 10
@@ -85,8 +86,8 @@ def test_only_a_worker_of_the_flush_wakes_itself(queues: list[str], included: bo
         app=SimpleNamespace(amqp=SimpleNamespace(queues=SimpleNamespace(consume_from=queues)))
     )
 
-    assert wakeup.FlushWakeup(None).include_if(worker) is included
-    assert "counters.wakeup:FlushWakeup" in app.steps["worker"]
+    assert worker.FlushWakeup(None).include_if(worker) is included
+    assert "footfall.worker:FlushWakeup" in app.steps["worker"]
 
 
 @pytest.mark.django_db
@@ -141,7 +142,7 @@ def test_old_batches_and_marks_go() -> None:
 
     assert Batch.objects.get().at == now - timedelta(days=6)
     assert Mark.objects.get().session == 6
-    assert timedelta(days=7) == housekeeping.KEEP_MARKS
+    assert timedelta(days=7) == retention.KEEP_MARKS
 
 
 @pytest.mark.django_db

@@ -9,8 +9,8 @@ import pytest
 from celery import Celery
 from django.conf import settings
 
-from counters.wakeup import QUEUE
-from counters.workers import FRESH, Asking, Workers
+from footfall.ops.workers import FRESH, Asking, Workers
+from footfall.worker import QUEUE
 from project.celery import app
 
 
@@ -27,8 +27,8 @@ def wait_for(asking: Asking, expected: Callable[[Workers], bool]) -> float:
 def test_a_worker_that_stops_is_missed_within_seconds(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("counters.workers.WAIT", 0.5)
-    monkeypatch.setattr("counters.workers.FRESH", 0.2)
+    monkeypatch.setattr("footfall.ops.workers.WAIT", 0.5)
+    monkeypatch.setattr("footfall.ops.workers.FRESH", 0.2)
     asking = Asking()
     command = [
         sys.executable, "-m", "celery", "--app", "project", "worker", "--queues", QUEUE,
@@ -66,7 +66,7 @@ def test_an_answer_is_kept_for_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_broker_that_is_away_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     away = type(app)(broker="redis://127.0.0.1:1/0", set_as_current=False)
-    monkeypatch.setattr("counters.workers.app_or_default", lambda: away)
+    monkeypatch.setattr("footfall.ops.workers.app_or_default", lambda: away)
     asking = Asking()
     began = time.monotonic()
 

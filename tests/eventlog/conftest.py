@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from eventlog import RedisLog
+from footfall.eventlog import RedisLog
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from eventlog import Entry, Full, Log, Position
+from footfall.eventlog import Entry, Full, Log, Position
 
 AT = 1_763_683_200_123
 FOREVER = 2**40  # more bytes than any test appends

@@ -4,7 +4,7 @@ import time
 from collections import defaultdict
 from threading import Lock
 
-from eventlog import Appended, Entry, Full, Number, Position, Slice
+from footfall.eventlog import Appended, Entry, Full, Number, Position, Slice
 
 
 class MemoryLog:

@@ -14,18 +14,9 @@ from uuid import uuid4
 import pytest
 from redis.crc import key_slot
 
-from eventlog import (
-    Ambiguous,
-    Away,
-    CircuitBreaker,
-    LogError,
-    Number,
-    RedisLog,
-    RedisQueue,
-    Refused,
-    Shelf,
-)
-from eventlog.cluster import Topology, topology
+from footfall.eventlog import Ambiguous, Away, CircuitBreaker, LogError, Number, RedisLog, RedisQueue, Refused
+from footfall.cache.entries import Shelf
+from footfall.eventlog.cluster import Topology, topology
 from loadtest.waiting import wait_until
 from standalone.stores import Redis
 from tests.eventlog.contract import AT, LogContract, bodies, read

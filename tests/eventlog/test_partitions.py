@@ -1,7 +1,7 @@
 from collections import Counter
 
-from eventlog import partition_of
-from eventlog.partitions import partition_key
+from footfall.eventlog import partition_of
+from footfall.eventlog.partitions import partition_key
 
 
 def test_a_key_always_goes_to_the_same_partition() -> None:

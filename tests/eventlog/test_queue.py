@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from eventlog import Away, Delivery, LogError, RedisQueue, Refused, connections, queue
+from footfall.eventlog import Away, Delivery, LogError, RedisQueue, Refused, connections, queue
 from loadtest.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
 

@@ -3,8 +3,8 @@ from collections.abc import Callable
 import pytest
 import redis
 
-from eventlog import Position, RedisLog, Refused
-from eventlog.server import Server
+from footfall.eventlog import Position, RedisLog, Refused
+from footfall.eventlog.server import Server
 from tests.eventlog.contract import AT, LogContract, bodies, read
 
 

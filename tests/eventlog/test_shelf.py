@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis
 
-from eventlog import Away, Lease, LogError, RedisLog, Refused, Shelf
-from eventlog.shelf import LEASE_MS, MOST_NUMBERS
+from footfall.cache.entries import LEASE_MS, MOST_NUMBERS
+from footfall.eventlog import Away, LogError, RedisLog, Refused
+from footfall.cache.entries import Lease, Shelf
 from loadtest.waiting import wait_until
 from tests.eventlog.contract import AT, bodies, read
 from tests.support.proxy import Fault, Proxy
@@ -140,7 +141,7 @@ def test_a_lease_that_is_given_back_is_taken_by_another(shelf: Shelf) -> None:
 def test_nobody_waits_for_what_cannot_be_put(
     open_shelf: Callable[..., Shelf], monkeypatch: pytest.MonkeyPatch, numbers: int, max_bytes: int
 ) -> None:
-    monkeypatch.setattr("eventlog.shelf.PATIENCE", 50)
+    monkeypatch.setattr("footfall.cache.entries.PATIENCE", 50)
     shelf = open_shelf(max_bytes=max_bytes)
     assert not shelf.put(take(shelf), b"body", b"value", [(f"n{i}", 0) for i in range(numbers)])
 

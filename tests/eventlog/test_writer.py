@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from eventlog import Ambiguous, Full, RedisLog, Refused
-from eventlog.breaker import CircuitBreaker
-from eventlog.server import Server
-from eventlog.writer import WriterPool
+from footfall.eventlog import Ambiguous, Full, RedisLog, Refused
+from footfall.eventlog.breaker import CircuitBreaker
+from footfall.eventlog.producer import WriterPool
+from footfall.eventlog.server import Server
 from loadtest.waiting import wait_until
 from tests.eventlog.contract import AT, bodies, read
 from tests.support.proxy import Fault, Proxy

@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg2
 from redis.crc import key_slot
 
-from eventlog import Number, RedisLog
+from footfall.eventlog import Number, RedisLog
 from loadtest.client import Run
 from loadtest.verdict import Verdict
 from loadtest.waiting import wait_until

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 import redis
 
-from eventlog import LogError, RedisLog
+from footfall.eventlog import LogError, RedisLog
 from loadtest.ports import free_port
 from loadtest.waiting import wait_until
 from standalone.stores import Redis

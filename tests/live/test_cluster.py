@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from eventlog.connections import call, connections
+from footfall.eventlog.connections import call, connections
 from tests.faults.clustered import ClusterCampaign, ClusterService
 from tests.faults.report import figures, table
 from tests.faults.schedule import Planned

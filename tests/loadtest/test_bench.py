@@ -5,8 +5,8 @@ from pathlib import Path
 from django.conf import settings
 
 from catalog.pages.shortcut import SEALS
-from counters.events import encode
-from eventlog.scripts import ADD, APPEND, APPEND_PREPARED, CAP
+from footfall.eventlog.scripts import ADD, APPEND, APPEND_PREPARED, CAP
+from footfall.events import encode
 from loadtest.drain import PARTITIONS, body
 from loadtest.servers import MIDDLEWARE
 from loadtest.things import check_digit

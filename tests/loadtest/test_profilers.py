@@ -7,10 +7,10 @@ from loadtest.profile import divide, table
 from loadtest.profilers import called_by, stacks, steps_of_flush, system_call_or_file
 
 SPY = """\
-_run (threading.py:982);tick (counters/wakeup.py:29);flush (counters/flush.py:52);apply (a.py:3) 6
-_run (threading.py:982);tick (counters/wakeup.py:29);flush (counters/flush.py:52);apply (a.py:9) 2
-_run (threading.py:982);tick (counters/wakeup.py:29);flush (counters/flush.py:60) 1
-_run (threading.py:982);flush (counters/tasks.py:16);wait (threading.py:320) 91
+_run (threading.py:982);tick (footfall/worker.py:29);flush (footfall/flush.py:52);apply (a.py:3) 6
+_run (threading.py:982);tick (footfall/worker.py:29);flush (footfall/flush.py:52);apply (a.py:9) 2
+_run (threading.py:982);tick (footfall/worker.py:29);flush (footfall/flush.py:60) 1
+_run (threading.py:982);flush (footfall/tasks.py:16);wait (threading.py:320) 91
 """
 PERF = """\
 \tffffffff8b2a3f00 finish_task_switch.isra.0 ([kernel.kallsyms])
@@ -33,7 +33,7 @@ def test_the_steps_of_a_flush_are_what_it_has_called(tmp_path: Path) -> None:
 
 
 def test_another_function_of_that_name_is_not_the_flush() -> None:
-    assert called_by(["flush (counters/tasks.py:16)", "f (b.py:1)"], "flush", "flush.py") == ""
+    assert called_by(["flush (footfall/tasks.py:16)", "f (b.py:1)"], "flush", "flush.py") == ""
     assert called_by(["flush (flush.py:16)", "<genexpr> (b.py:1)"], "flush", "flush.py") == (
         "<genexpr>"
     )

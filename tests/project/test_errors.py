@@ -10,7 +10,7 @@ from django.test import Client, RequestFactory
 from pytest_django import Settings
 
 from catalog.pages.models import Page
-from counters.models import Spilled
+from footfall.models import Spilled
 from project import errors
 from project.logs import StoreAway
 from tests.support import databases

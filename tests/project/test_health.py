@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
-from counters import readiness
+from footfall.ops import readiness
 from tests.support import databases
 
 

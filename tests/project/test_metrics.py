@@ -11,11 +11,11 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from counters import metrics as counting
-from counters.figures import Audit
-from counters.flush import flush
-from counters.models import SetAside
-from counters.record import record
+from footfall.flush import flush
+from footfall.models import SetAside
+from footfall.models import Audit
+from footfall.ops import metrics as counting
+from footfall.record import record
 from tests.support.pages import make_page, make_text
 from uploads import metrics as files
 from uploads.models import File, Status

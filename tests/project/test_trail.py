@@ -5,7 +5,7 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.test import Client
 
 from accounts.models import User
-from counters.models import SetAside
+from footfall.models import SetAside
 from tests.support.books import make_book
 from tests.support.films import make_category, make_film
 from tests.support.people import client_of, make_user

@@ -49,7 +49,7 @@ ALL = {*RECORD, *FLUSH, *INTAKE, *WORK, *GIVEN_UP}
 
 # The steps of the two pipelines, and where a process dies first after each.
 STEPS = {
-    "counters/flush.py:flush": {
+    "footfall/flush.py:flush": {
         "claim": "after_read",
         "read": "after_read",
         "drain_spill": "after_read",

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from eventlog import LogError
-from eventlog.connections import call, connections
+from footfall.eventlog import LogError
+from footfall.eventlog.connections import call, connections
 from loadtest.ports import free_ports
 from loadtest.waiting import wait_until
 from standalone.stores import Redis

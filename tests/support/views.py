@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from counters import events
-from counters.workers import Workers
-from eventlog import Log
+from footfall import events
+from footfall.eventlog import Log
+from footfall.ops.workers import Workers
 
 AT = 1_763_683_200_000  # 2025-11-21 00:00 UTC, in ms
 HOUR = 3_600_000

@@ -5,7 +5,7 @@ import pytest
 from django.core.files.base import ContentFile
 from pytest_django import Settings
 
-from eventlog import RedisQueue
+from footfall.eventlog import RedisQueue
 from tests.support import databases
 from tests.support.files import MakeFile, Upload
 from tests.uploads.sandboxes import Sandbox

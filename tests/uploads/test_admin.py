@@ -6,7 +6,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from eventlog import Delivery, RedisQueue
+from footfall.eventlog import Delivery, RedisQueue
 from tests.support.files import MakeFile
 from uploads.events import encode
 from uploads.models import File, Kind, Status

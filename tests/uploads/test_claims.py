@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from eventlog import RedisQueue
+from footfall.eventlog import RedisQueue
 from loadtest.waiting import wait_until
 from tests.support.files import Upload
 from tests.uploads.outcomes import age, make_due, outcome, read, stored

@@ -9,8 +9,8 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from eventlog import RedisQueue
-from eventlog.failpoints import ENVIRONMENT
+from footfall.common.failpoints import ENVIRONMENT
+from footfall.eventlog import RedisQueue
 from tests.support import files as making
 from tests.support import processes
 from tests.support.failpoints import GIVEN_UP, INTAKE, WORK

@@ -9,7 +9,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from eventlog import CircuitBreaker, RedisQueue
+from footfall.eventlog import CircuitBreaker, RedisQueue
 from loadtest.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile

@@ -8,7 +8,7 @@ import redis
 from django.utils import timezone
 from pytest_django import Settings
 
-from eventlog import LogError, RedisQueue
+from footfall.eventlog import LogError, RedisQueue
 from tests.support.files import MakeFile
 from tests.uploads.sandboxes import Sandbox
 from uploads import sweep, work

@@ -16,7 +16,7 @@ from rest_framework.authtoken.models import Token
 
 from accounts.models import User
 from api.throttling import ByClient
-from eventlog import RedisQueue
+from footfall.eventlog import RedisQueue
 from tests.support.files import png
 from tests.uploads.sending import END, UPLOAD, part, send, send_raw, stored
 from uploads import receiving

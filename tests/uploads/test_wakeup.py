@@ -10,8 +10,8 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
-from counters import wakeup as counting
-from eventlog import RedisQueue
+from footfall import worker as counting
+from footfall.eventlog import RedisQueue
 from loadtest.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile

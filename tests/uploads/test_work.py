@@ -10,7 +10,7 @@ from django.core.files.storage import FileSystemStorage
 from django.db import connections
 from pytest_django import Settings
 
-from eventlog import RedisQueue
+from footfall.eventlog import RedisQueue
 from tests.support import files as making
 from tests.support.files import Upload
 from tests.uploads.outcomes import make_due, outcome, read, stored

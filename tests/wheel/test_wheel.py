@@ -18,7 +18,7 @@ README = (FOLDER / "README.md").read_text()
 
 MODELS = """
 from django.db import models
-from counters.models import Countable
+from footfall.models import Countable
 
 
 class Article(Countable):
@@ -27,7 +27,7 @@ class Article(Countable):
 VIEWS = """
 from django.http import JsonResponse
 from django.shortcuts import get_object_or_404
-from counters.record import record
+from footfall.record import record
 from news.models import Article
 
 
@@ -206,7 +206,7 @@ def test_the_counts_of_django_hitcount_move_over(run: Run) -> None:
 def test_a_project_without_the_address_of_redis_is_told(run: Run) -> None:
     lines = (
         "from django.conf import settings; del settings.EVENTLOG_URL",
-        "from counters.record import record",
+        "from footfall.record import record",
         "try: record(Article.objects.create(title='x'))",
         "except Exception as error: print(repr(error))",
     )

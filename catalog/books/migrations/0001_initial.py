@@ -3,7 +3,7 @@ from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
 import catalog.books.rules
-import counters.fields
+import footfall.fields
 
 
 def tune_postgresql(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "counter",
-                    counters.fields.CounterField(default=0, editable=False, verbose_name="views"),
+                    footfall.fields.CounterField(default=0, editable=False, verbose_name="views"),
                 ),
                 ("title", models.CharField(max_length=200, verbose_name="title")),
                 ("author", models.CharField(max_length=200, verbose_name="author")),

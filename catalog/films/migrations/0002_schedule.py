@@ -4,7 +4,7 @@ from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
-from counters.scheduling import put, remove
+from footfall.ops.schedule import put, remove
 
 ENTRIES = {
     "Go on with generations that stand still (sweep)": {

@@ -4,7 +4,7 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-import counters.fields
+import footfall.fields
 
 
 def tune_postgresql(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -37,7 +37,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "counter",
-                    counters.fields.CounterField(default=0, editable=False, verbose_name="views"),
+                    footfall.fields.CounterField(default=0, editable=False, verbose_name="views"),
                 ),
                 ("title", models.CharField(max_length=200, verbose_name="title")),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "counter",
-                    counters.fields.CounterField(default=0, editable=False, verbose_name="views"),
+                    footfall.fields.CounterField(default=0, editable=False, verbose_name="views"),
                 ),
                 ("title", models.CharField(max_length=200, verbose_name="title")),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),

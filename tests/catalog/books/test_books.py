@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from catalog.books.models import Book
 from catalog.books.serializers import BookSerializer
-from counters.flush import flush_all
+from footfall.flush import flush_all
 from tests.support.books import fields, make_book
 from tests.support.concurrency import run_at_once
 from tests.support.people import client_of, make_user, post_raw

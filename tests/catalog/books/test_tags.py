@@ -6,7 +6,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from catalog.books.models import Book
-from counters.flush import flush_all
+from footfall.flush import flush_all
 from project import bodies
 from tests.support.books import fields, make_book
 from tests.support.concurrency import run_at_once

@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import User
 from catalog.films.models import Category, Comment, Film
-from counters.flush import flush_all
+from footfall.flush import flush_all
 from tests.support.films import make_category, make_comment, make_film
 from tests.support.people import client_of, make_user, post_raw
 

@@ -10,11 +10,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from catalog.pages.models import Page
-from counters.flush import flush_all
-from counters.log import get_log, get_shelf
-from counters.models import Spilled
-from counters.status import status
-from eventlog.cluster import topology
+from footfall.eventlog.cluster import topology
+from footfall.flush import flush_all
+from footfall.log import get_log
+from footfall.cache.entries import get_shelf
+from footfall.models import Spilled
+from footfall.ops.status import status
 from tests.support.pages import make_contents, make_page
 from tests.support.redis_cluster import RedisCluster
 

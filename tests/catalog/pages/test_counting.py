@@ -4,7 +4,7 @@ import pytest
 from django.test import Client
 
 from catalog.pages.models import Content, Page
-from counters.flush import flush_all
+from footfall.flush import flush_all
 from tests.support.pages import make_audio, make_contents, make_page, make_text, make_video
 
 pytestmark = pytest.mark.django_db

@@ -13,9 +13,9 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text, Video
 from catalog.pages.payload import load
-from counters import prepared
-from counters.flush import flush
-from counters.models import Stale
+from footfall.cache import cached_pages
+from footfall.flush import flush
+from footfall.models import Stale
 from tests.support.pages import make_page, make_text, make_video, places
 
 pytestmark = pytest.mark.django_db
@@ -176,14 +176,14 @@ def test_page_that_was_read_before_an_edit_is_not_prepared_after_it(
 ) -> None:
     with committing():
         page = make_page(make_text("Words"), title="Old")
-    lease = prepared.lease(Page, page.pk)
+    lease = cached_pages.lease(Page, page.pk)
     assert lease is not None
     found = load(page.pk)
     with committing():
         page.title = "New"
         page.save()
 
-    prepared.prepare(lease, found.page, found.contents, b"the old one", found.contents)
+    cached_pages.prepare(lease, found.page, found.contents, b"the old one", found.contents)
 
     assert seen(client, page) == seen(client, page) == ("New", ["Words"])
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from catalog.pages.models import Content, Page
-from counters.flush import flush_all
+from footfall.flush import flush_all
 from tests.support.pages import make_contents, make_page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_log")]

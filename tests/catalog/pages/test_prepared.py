@@ -11,10 +11,10 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.pages import payload, views
 from catalog.pages.models import Content, Page
-from counters.audit import differences, repair
-from counters.flush import flush, flush_all
-from counters.models import Spilled
-from eventlog import shelf
+from footfall.cache import entries
+from footfall.flush import flush, flush_all
+from footfall.models import Spilled
+from footfall.ops.audit import differences, repair
 from tests.catalog.pages.reading import Reader
 from tests.support import databases
 from tests.support.concurrency import run_at_once
@@ -165,8 +165,8 @@ def test_herd_before_a_cold_page_renders_it_once(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     # On a busy machine one of them would lose patience, as it should in production.
-    monkeypatch.setattr(shelf, "PATIENCE", 50)
-    monkeypatch.setattr(shelf, "LEASE_MS", 50_000)
+    monkeypatch.setattr(entries, "PATIENCE", 50)
+    monkeypatch.setattr(entries, "LEASE_MS", 50_000)
     settings.EVENTLOG_TIMEOUT_SECONDS = 20.0
     page = make_page(*make_contents(3))
     loads: list[int] = []

@@ -10,7 +10,7 @@ from django.test import Client
 from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 
 from catalog.pages.models import Content, Page
-from counters.ranking import rank_due
+from footfall.projections.ranking import rank_due
 from tests.catalog.pages.quotes.models import Quote
 from tests.support.pages import make_contents, make_page
 

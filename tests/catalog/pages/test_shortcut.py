@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from catalog.pages.models import Page
 from catalog.pages.shortcut import Shortcut
-from counters.flush import flush_all
+from footfall.flush import flush_all
 from tests.catalog.pages.reading import Reader
 from tests.support.pages import make_contents, make_page
 

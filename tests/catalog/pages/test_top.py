@@ -7,8 +7,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content
-from counters.flush import flush
-from counters.ranking import rank_due
+from footfall.flush import flush
+from footfall.projections.ranking import rank_due
 from tests.support.pages import make_audio, make_page, make_text, make_video
 
 pytestmark = pytest.mark.django_db

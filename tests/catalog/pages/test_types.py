@@ -6,7 +6,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content
-from counters.flush import flush_all
+from footfall.flush import flush_all
 from tests.catalog.pages.quotes.models import Quote
 from tests.support.pages import make_page, make_text, make_video
 

@@ -9,9 +9,9 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Text
-from counters import events
-from counters.flush import flush
-from counters.log import get_log
+from footfall import events
+from footfall.flush import flush
+from footfall.log import get_log
 from tests.support.pages import make_page, make_text
 
 pytestmark = pytest.mark.django_db

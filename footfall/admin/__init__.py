@@ -1,0 +1,21 @@
+"""The operators' side of the counting. Django imports this module of every app."""
+
+from footfall.admin.charted import ChartedAdmin
+from footfall.admin.dashboard import DashboardAdmin
+from footfall.admin.tables import (
+    AdjustmentAdmin,
+    AuditAdmin,
+    BatchAdmin,
+    PartitionAdmin,
+    SetAsideAdmin,
+)
+
+__all__ = [
+    "AdjustmentAdmin",
+    "AuditAdmin",
+    "BatchAdmin",
+    "ChartedAdmin",
+    "DashboardAdmin",
+    "PartitionAdmin",
+    "SetAsideAdmin",
+]

@@ -1,0 +1,54 @@
+"""The admin of a countable model."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from footfall.common.admin_urls import admin_address
+from footfall.ingest.spill import replay
+from footfall.models import Adjustment, Batch, Dashboard, Partition, SetAside
+from footfall.models import Audit
+from footfall.ops import dashboard
+from footfall.tasks import ask_for_audit
+
+
+from footfall.admin.adjusting import AdjustingAdmin
+
+
+class ChartedAdmin(AdjustingAdmin):
+    """Base class of the admin of a countable model: shows its views over time, below the fields."""
+
+    class Media:
+        css = {"all": ["counters/dashboard.css"]}
+
+    def facts(self, request: HttpRequest) -> list[str]:
+        return ["views_chart", *(["set_counter"] if self.may_adjust(request) else [])]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return (*super().get_readonly_fields(request, obj), *self.facts(request))
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        facts = self.facts(request)
+        return [field for field in super().get_fields(request, obj) if field not in facts]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        return [*fieldsets, (None, {"fields": self.facts(request)})] if obj else fieldsets
+
+    @admin.display(description=_("views over time"))
+    def views_chart(self, target: Model) -> str:
+        return render_to_string("counters/charts.html", {"charts": dashboard.charts_of(target)})
+
+    @admin.display(description=_("counter"))
+    def set_counter(self, target: Model) -> str:
+        return format_html('<a href="{}">{}</a>', self.adjust_address([target.pk]), _("Set it…"))

@@ -1,0 +1,93 @@
+"""The dashboard of the admin."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from footfall.common.admin_urls import admin_address
+from footfall.ingest.spill import replay
+from footfall.models import Adjustment, Batch, Dashboard, Partition, SetAside
+from footfall.models import Audit
+from footfall.common.admin import ReadOnlyAdmin
+from footfall.ops import dashboard
+from footfall.tasks import ask_for_audit
+
+
+@admin.register(Dashboard)
+class DashboardAdmin(ReadOnlyAdmin):
+    """One page instead of a list. Its two parts refresh themselves, each from its own address."""
+
+    def get_urls(self) -> list[URLPattern]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("", wrap(self.page), name="counters_dashboard_changelist"),
+            path("health/", wrap(self.health), name="counters_dashboard_health"),
+            path("views/", wrap(self.views), name="counters_dashboard_views"),
+            path("audit/", wrap(require_POST(self.audit)), name="counters_dashboard_audit"),
+        ]
+
+    def page(self, request: HttpRequest) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Dashboard"),
+            "opts": self.opts,
+            **self.health_context(request),
+            **self.views_context(request),
+        }
+        return TemplateResponse(request, "counters/dashboard.html", context)
+
+    def health(self, request: HttpRequest) -> HttpResponse:
+        return TemplateResponse(request, "counters/health.html", self.health_context(request))
+
+    def views(self, request: HttpRequest) -> HttpResponse:
+        return TemplateResponse(request, "counters/views.html", self.views_context(request))
+
+    def audit(self, request: HttpRequest) -> HttpResponse:
+        if not request.user.has_perm("counters.add_audit"):
+            raise PermissionDenied
+        if ask_for_audit(request.user.pk):
+            self.message_user(request, _("An audit was asked for."), messages.SUCCESS)
+        else:
+            text = _("No audit was asked for: Celery's broker does not answer.")
+            self.message_user(request, text, messages.ERROR)
+        return HttpResponseRedirect(reverse("admin:counters_dashboard_changelist"))
+
+    def health_context(self, request: HttpRequest) -> dict[str, Any]:
+        self.require_permission(request)
+        return {
+            "health": dashboard.health(),
+            "may_audit": request.user.has_perm("counters.add_audit"),
+        }
+
+    def views_context(self, request: HttpRequest) -> dict[str, Any]:
+        self.require_permission(request)
+
+        def link(target: Model) -> str:
+            return address(self.admin_site, request, target)
+
+        return {"viewed": dashboard.viewed(link)}
+
+    def require_permission(self, request: HttpRequest) -> None:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+
+
+def address(site: admin.AdminSite, request: HttpRequest, target: Model) -> str:
+    """Return where the admin shows `target`; "" if it does not, or not to this user."""
+    model_admin = site._registry.get(type(target))
+    if model_admin is None or not model_admin.has_view_permission(request, target):
+        return ""
+    try:
+        return admin_address(site, type(target), "change", target.pk)
+    except NoReverseMatch:
+        return ""

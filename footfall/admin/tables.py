@@ -1,0 +1,78 @@
+"""The rows behind the dashboard."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import NoReverseMatch, URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
+
+from footfall.common.admin_urls import admin_address
+from footfall.ingest.spill import replay
+from footfall.models import Adjustment, Batch, Dashboard, Partition, SetAside
+from footfall.models import Audit
+from footfall.ops import dashboard
+from footfall.tasks import ask_for_audit
+
+
+from footfall.common.admin import ReadOnlyAdmin
+
+
+@admin.register(Audit)
+class AuditAdmin(ReadOnlyAdmin):
+    list_display = ("asked_at", "asked_by", "finished_at", "differences", "broken", "error")
+    list_select_related = ("asked_by",)
+    ordering = ("-pk",)
+
+
+@admin.register(Partition)
+class PartitionAdmin(ReadOnlyAdmin):
+    list_display = ("number", "position", "events", "flushed_events", "flushed_at")
+
+
+@admin.register(Batch)
+class BatchAdmin(ReadOnlyAdmin):
+    list_display = ("at", "events", "views", "targets", "drained", "seconds", "dropped")
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+
+@admin.register(Adjustment)
+class AdjustmentAdmin(ReadOnlyAdmin):
+    list_display = ("at", "content_type", "target_id", "amount", "by", "reason")
+    list_select_related = ("content_type", "by")
+
+
+@admin.register(SetAside)
+class SetAsideAdmin(ReadOnlyAdmin):
+    """Events that could not be counted; deleting one dismisses it for good."""
+
+    list_display = ("set_aside_at", "reason", "partition", "text")
+    list_filter = ("set_aside_at",)
+    search_fields = ("reason",)
+    fields = ("set_aside_at", "reason", "partition", "at", "entry_id", "text")
+    actions = ("replay",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return admin.ModelAdmin.has_delete_permission(self, request, obj)
+
+    @admin.display(description=_("body"))
+    def text(self, event: SetAside) -> str:
+        return bytes(event.body)[:2000].decode(errors="backslashreplace")
+
+    @admin.action(
+        permissions=["delete"], description=_("Replay: try to count the selected events again")
+    )
+    def replay(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> None:
+        count = replay(queryset)
+        text = ngettext(
+            "%d event goes to the next flush.", "%d events go to the next flush.", count
+        )
+        self.message_user(request, text % count, messages.SUCCESS)

@@ -1,0 +1,1 @@
+"""Cached pages, and the counters in them."""

@@ -1,0 +1,74 @@
+"""Answers that are prepared in Redis: reading one records the view of it, in a single call.
+
+What is prepared of a target is the event of its view, and an answer in which the counters of its
+contents are left out: they come beside it, as fresh as the last flush has published them. It is a
+copy, which may be lost at any time. `footfall/cache/publish.py` keeps it true.
+"""
+
+import logging
+import time
+from collections.abc import Sequence
+
+from django.db import models
+
+from footfall.cache.entries import Lease
+from footfall.eventlog import LogError
+from footfall.events import encode
+from footfall.log import get_log
+from footfall.cache.entries import get_shelf
+from footfall.record import name_of, partition_for, targets
+from footfall.registry import counter_of
+
+logger = logging.getLogger(__name__)
+
+
+def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
+    """Record one view of a target; return the answer, then the counters that belong into it.
+
+    None: nothing is prepared, and nothing was recorded. Raises eventlog.Refused: nothing was
+    recorded; or Ambiguous: perhaps it was, and `record` must be told the number.
+    """
+    name = name_of(model, pk)
+    at = time.time_ns() // 1_000_000
+    appended = get_log().append_prepared(partition_for(name), name, at)
+    return appended.values if appended else None
+
+
+def lease(model: type[models.Model], pk: int) -> Lease | None:
+    """Return the right to prepare a target's answer. To be taken before the target is read.
+
+    Waits while somebody else prepares it. None: look again, it may be there now.
+    """
+    name = name_of(model, pk)
+    try:
+        return get_shelf().lease(partition_for(name), name)
+    except LogError:
+        return None
+
+
+def prepare(
+    lease: Lease,
+    viewed: models.Model,
+    contents: Sequence[models.Model],
+    answer: bytes,
+    shown: Sequence[models.Model],
+) -> None:
+    """Keep an answer, unless the target was changed since the lease. Failing harms nobody.
+
+    viewed, contents: what a view of it is a view of.
+    shown: those whose counters belong into the answer, in its order.
+    """
+    body = encode(targets(viewed, contents))
+    counters = [(name_of(type(one), one.pk), counter_of(one)) for one in shown]
+    try:
+        get_shelf().put(lease, body, answer, counters)
+    except LogError as error:
+        logger.warning("an answer was not kept: %s", error)
+
+
+def release(lease: Lease) -> None:
+    """Give the right back: there is nothing to prepare."""
+    try:
+        get_shelf().release(lease)
+    except LogError as error:
+        logger.warning("a lease was not released: %s", error)

@@ -1,0 +1,69 @@
+"""Connections to Redis that retry nothing, and one command over one of them."""
+
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.connection import ConnectionPool
+from redis.exceptions import AskError, MovedError, TryAgainError
+from redis.retry import Retry
+
+from footfall.eventlog.errors import Away, Elsewhere, LogError
+from footfall.eventlog.scripts import Script
+
+
+def connections(url: str, timeout: float) -> ConnectionPool:
+    """Return a pool; `url` is `redis://...`, `rediss://...` or `unix://...`, `timeout` in seconds.
+
+    Nothing is retried: redis-py does so by itself otherwise, and a retry is a second event.
+    """
+    return ConnectionPool.from_url(
+        url,
+        protocol=2,
+        socket_timeout=timeout,
+        socket_connect_timeout=min(timeout, 1.0),
+        retry=Retry(NoBackoff(), 0),
+        retry_on_error=[],
+        health_check_interval=0,
+        driver_info=None,
+    )
+
+
+def call(pool: ConnectionPool, *command: Any) -> Any:
+    """Send one command and return its raw answer: no response callback looks at the entries.
+
+    Raises LogError for an error that Redis answers, and Away if it does not answer.
+    """
+    try:
+        connection: Any = pool.get_connection()
+        try:
+            connection.send_command(*command)
+            return connection.read_response(disable_decoding=True)
+        except BaseException as error:
+            if not isinstance(error, redis.ResponseError):
+                connection.disconnect()  # else the next command would get this one's answer
+            raise
+        finally:
+            pool.release(connection)
+    except (AskError, TryAgainError) as error:
+        raise elsewhere(error) from error
+    except redis.ResponseError as error:
+        raise LogError(str(error)) from error
+    except redis.RedisError as error:
+        raise Away(str(error)) from error
+
+
+def elsewhere(error: AskError | TryAgainError) -> Elsewhere:
+    """Return what a redirection means; redis-py's MovedError is an AskError, too."""
+    text = f"{type(error).__name__}: {error}"
+    return Elsewhere(text, error.node_addr if isinstance(error, MovedError) else None)
+
+
+def evaluate(pool: ConnectionPool, script: Script, keys: int, *arguments: Any) -> Any:
+    """Run a script whose first `keys` arguments are keys. Raises as `call` does."""
+    try:
+        return call(pool, "EVALSHA", script.sha, keys, *arguments)
+    except LogError as error:
+        if not isinstance(error.__cause__, redis.exceptions.NoScriptError):
+            raise
+        return call(pool, "EVAL", script.source, keys, *arguments)

@@ -1,0 +1,22 @@
+"""Which partition an event goes to, and the names of a partition's keys."""
+
+from zlib import crc32
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """Return the partition, 0 to `partitions` - 1, of everything that shares `key`."""
+    return crc32(key.encode()) % partitions
+
+
+def partition_key(prefix: str, partition: int, name: str) -> str:
+    """Return the Redis key of a partition's `name`.
+
+    The braces are a hash tag: in a Redis Cluster all keys of a partition lie in one slot
+    (https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags).
+    """
+    return f"{prefix}:{{{partition}}}:{name}"
+
+
+def cached(name: str) -> str:
+    """Return what `partition_key` is given for the cached page called `name`."""
+    return f"cached:{name}"

@@ -1,0 +1,49 @@
+"""One server of Redis: the connections to it, and whether it answers."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from footfall.eventlog.breaker import CircuitBreaker
+from footfall.eventlog.connections import connections
+from footfall.eventlog.errors import Ambiguous, Away, Elsewhere, Full, Refused
+from footfall.eventlog.producer import WriterPool
+
+T = TypeVar("T")
+
+
+class Server:
+    """Connections with one time-out.
+
+    url: `redis://...`, `rediss://...` or `unix://...`. timeout: in seconds.
+    breaker: None, if it is asked however often it did not answer.
+    """
+
+    def __init__(self, url: str, timeout: float, breaker: CircuitBreaker | None = None) -> None:
+        self.pool = connections(url, timeout)
+        self.writers = WriterPool(self.pool)
+        self._breaker = breaker
+
+    def ask(self, key: str, do: Callable[["Server"], T]) -> T:
+        """Return what `do` returns, unless the circuit is open: then Refused is raised.
+
+        key: one of those that `do` touches. A single server has them all.
+        """
+        breaker = self._breaker
+        if breaker is None:
+            return do(self)
+        if not breaker.allows():
+            raise Refused("the circuit breaker is open")
+        try:
+            answer = do(self)
+        except (Full, Elsewhere):
+            breaker.succeeded()
+            raise
+        except (Refused, Ambiguous, Away):
+            breaker.failed()
+            raise
+        breaker.succeeded()
+        return answer
+
+    def close(self) -> None:
+        self.writers.close()
+        self.pool.disconnect()

@@ -1,0 +1,148 @@
+"""The log on Redis Streams: one stream per partition."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from footfall.eventlog.breaker import CircuitBreaker
+from footfall.eventlog.cluster import servers
+from footfall.eventlog.connections import call, evaluate
+from footfall.eventlog.entries import Appended, Entry, Number, Position, Slice
+from footfall.eventlog.partitions import cached, partition_key
+from footfall.eventlog.scripts import APPEND, APPEND_PREPARED, TRIM, Script
+
+BIGINT = 2**63
+FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # session, number, time, ordinal, body: see scripts.APPEND
+new = tuple.__new__  # makes a named tuple in half the time: there are many
+CHUNK = 2_000  # entries read in one call: bounds the memory that one answer takes
+
+
+class RedisLog:
+    """The log on Redis 6.2 or later, or Valkey. Safe for threads, and across a fork.
+
+    url: `redis://...`, `rediss://...` or `unix://...`; of a cluster: see `cluster.Topology`.
+    max_bytes: of Redis' memory that one partition may take before it is Full.
+    retention_seconds, retention_bytes: how much is kept before the position when trimming.
+    timeout: seconds that an append may take.
+    breaker: of a single server; each server of a cluster has its own.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        prefix: str = "footfall",
+        max_bytes: int = 64 * 1024**2,
+        retention_seconds: float = 600,
+        retention_bytes: int = 16 * 1024**2,
+        timeout: float = 1.0,
+        breaker: CircuitBreaker | None = None,
+    ) -> None:
+        self._prefix = prefix
+        self._max_bytes = max_bytes
+        self._retention_ms = int(retention_seconds * 1000)
+        self._retention_bytes = retention_bytes
+        self.breaker = breaker or CircuitBreaker()
+        self._appending = servers(url, timeout, self.breaker)
+        self._reading = servers(url, max(timeout, 5.0))
+
+    def append(self, partition: int, body: bytes, at: int) -> Appended:
+        appended: Appended = self._append(APPEND, partition, ("log", "ordinal"), at, body)
+        return appended
+
+    def append_prepared(self, partition: int, name: str, at: int) -> Appended | None:
+        names = ("log", "ordinal", cached(name))
+        appended: Appended | None = self._append(APPEND_PREPARED, partition, names, at)
+        return appended
+
+    def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < count and size < max_bytes:
+            asked = min(CHUNK, count - len(entries))
+            chunk = self._after(partition, position, asked)
+            if chunk is None and not entries:
+                chunk = self._after(partition, None, asked)
+            if chunk is None:  # the log has changed under this read: the next one will see
+                break
+            entries += chunk
+            if len(chunk) < asked:
+                return Slice(entries, reaches_end=True)
+            size += sum(len(entry.body) for entry in chunk)
+            position = Position.of(chunk[-1])
+        return Slice(entries, reaches_end=False)
+
+    def trim(self, partition: int, position: Position) -> int:
+        if position.number is None:  # trimmed below the next entry that has a number
+            return 0
+        milliseconds = int(position.id.partition(b"-")[0])
+        oldest = max(0, milliseconds - self._retention_ms)
+        key = self._key(partition)
+        arguments = (key, position.id, *position.number, oldest, self._retention_bytes)
+        trimmed: int = self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments))
+        return trimmed
+
+    def length(self, partition: int) -> int:
+        length: int = self._call("XLEN", partition)
+        return length
+
+    def pending(self, partition: int, position: Position | None) -> int:
+        length = self.length(partition)
+        last = self._call("XREVRANGE", partition, "+", "-", "COUNT", 1)
+        if not last or position is None or self._after(partition, position, 0) is None:
+            return length
+        if last[0][0] == position.id:
+            return 0
+        behind = _entry(*last[0]).ordinal - position.ordinal
+        return behind if position.ordinal and 0 < behind <= length else length
+
+    def oldest(self, partition: int, position: Position | None) -> int | None:
+        entries = self.read(partition, position, count=1, max_bytes=1).entries
+        return entries[0].at if entries else None
+
+    def close(self) -> None:
+        self._appending.close()
+        self._reading.close()
+
+    def _append(self, script: Script, partition: int, names: Sequence[str], *arguments: Any) -> Any:
+        keys = [partition_key(self._prefix, partition, name) for name in names]
+        return self._appending.ask(
+            keys[0], lambda at: at.writers.append(script, keys, self._max_bytes, *arguments)
+        )
+
+    def _key(self, partition: int) -> str:
+        return partition_key(self._prefix, partition, "log")
+
+    def _after(self, partition: int, position: Position | None, count: int) -> list[Entry] | None:
+        """Return the entries after `position`, or None if it does not stand in the log.
+
+        One call for both, so that the log cannot be replaced between the check and the read.
+        """
+        if position is None:
+            return self._range(partition, b"-", b"+", count)
+        entries = self._range(partition, position.id, b"+", count + 1)
+        if not entries or Position.of(entries[0]) != position:
+            return None
+        return entries[1:]
+
+    def _range(self, partition: int, start: bytes, end: bytes, count: int) -> list[Entry]:
+        raw = self._call("XRANGE", partition, start, end, "COUNT", count)
+        return [_entry(*entry) for entry in raw]
+
+    def _call(self, command: str, partition: int, *arguments: Any) -> Any:
+        key = self._key(partition)
+        return self._reading.ask(key, lambda at: call(at.pool, command, key, *arguments))
+
+
+def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:
+    """Parse an entry; one that no writer of this log has made comes without a number."""
+    if fields[::2] == FIELDS:
+        _, session, _, seq, _, at, _, ordinal, _, body = fields
+        try:
+            number = new(Number, (int(session), int(seq)))
+            entry = new(Entry, (entry_id, number, int(at), int(ordinal), body))
+        except ValueError:
+            pass
+        else:
+            if 0 <= number[0] < BIGINT and 0 <= number[1] < BIGINT > entry[2] >= 0 <= entry[3]:
+                return entry
+    return Entry(entry_id, None, -1, 0, b" ".join(fields))

@@ -1,0 +1,1 @@
+"""From the log and the spill: claim, read, deduplicate, decode."""

@@ -1,0 +1,87 @@
+"""Pure: from events to sums. Knows neither Redis nor the database."""
+
+from collections import Counter
+from collections.abc import Collection, Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+from footfall.events import Malformed, check_time, decode
+
+HOUR = 3_600_000  # milliseconds
+FOREIGN = "not an entry that this service has made"
+FORGOTTEN = "from so long ago that it is not known any more whether it was counted"
+
+
+class View(NamedTuple):
+    """An event on its way through the flush."""
+
+    partition: int
+    at: int
+    """Milliseconds since 1970."""
+    body: bytes
+    entry_id: str = ""
+    """Set for an entry of which no number tells whether it is new, to know it again by."""
+    reason: str = FOREIGN
+    """Why such an entry cannot be counted."""
+
+
+@dataclass
+class Sums:
+    """What a batch of events comes to."""
+
+    hourly: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict)
+    """By label, then by (id, hour since 1970): views."""
+    events: int = 0
+    malformed: list[tuple[View, str]] = field(default_factory=list)
+    """Events that cannot be counted, with the reason."""
+    seen: dict[str, int] = field(default_factory=dict)
+    """By name ("pages.content:7"): the partitions from which it was viewed, a bit for each."""
+
+    def add(
+        self, targets: Mapping[str, Iterable[int]], hour: int, count: int, partition: int = 0
+    ) -> None:
+        """Add `count` views of all `targets`, ids by label, in one hour."""
+        self.events += count
+        bit = 1 << partition
+        for label, ids in targets.items():
+            for name in [f"{label}:{target}" for target in ids]:
+                self.seen[name] = self.seen.get(name, 0) | bit
+        for label, ids in targets.items():
+            hourly = self.hourly.setdefault(label, {})
+            for target in ids:
+                hourly[target, hour] = hourly.get((target, hour), 0) + count
+
+    @cached_property
+    def totals(self) -> dict[str, dict[int, int]]:
+        """By label, then by id: views. Asked for when everything is added."""
+        totals: dict[str, dict[int, int]] = {label: {} for label in self.hourly}
+        for label, hourly in self.hourly.items():
+            total = totals[label]
+            for (target, _hour), count in hourly.items():
+                total[target] = total.get(target, 0) + count
+        return totals
+
+
+def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
+    """Sum up the views by target and hour; `countable` holds the labels that may be named.
+
+    Views of the same targets have the same body: each distinct one is decoded once.
+    """
+    sums = Sums()
+    reasons: dict[tuple[bytes, int], str] = {}
+    alike = Counter(
+        (body, at // HOUR, partition) for partition, at, body, entry_id, _ in views if not entry_id
+    )
+    for (body, hour, partition), count in alike.items():
+        try:
+            check_time(hour * HOUR)
+            sums.add(decode(body, countable), hour, count, partition)
+        except Malformed as malformed:
+            reasons[body, hour] = str(malformed)
+    if reasons or sum(alike.values()) < len(views):  # most batches have nothing of the kind
+        for view in views:
+            reason = view.reason if view.entry_id else reasons.get((view.body, view.at // HOUR))
+            if reason:
+                sums.malformed.append((view, reason))
+    return sums

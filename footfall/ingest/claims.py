@@ -1,0 +1,100 @@
+"""The partitions that a flush has claimed, and what waits in them."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from footfall.conf import conf
+from footfall.eventlog import Away, Entry, Log, LogError, Position
+from footfall.models import Partition, Spilled
+
+logger = logging.getLogger(__name__)
+
+SPILL_LIMIT = 5_000  # spilled events in one batch: they are read as rows, which are large
+
+
+@dataclass
+class Claim:
+    """A partition that this flush has locked, and what it found there."""
+
+    partition: Partition
+    entries: list[Entry] = field(default_factory=list)
+    spilled: list[Spilled] = field(default_factory=list)
+    is_read: bool = False
+    drained: bool = False
+    fresh: int = 0
+
+    @property
+    def number(self) -> int:
+        return self.partition.number
+
+
+def claim() -> list[Claim]:
+    """Lock the partitions that no other flush has, in the order of their numbers."""
+    known = set(Partition.objects.values_list("number", flat=True))
+    spilled = Spilled.objects.filter(partition__gte=conf.EVENTLOG_PARTITIONS)
+    wanted = {
+        *range(conf.EVENTLOG_PARTITIONS),
+        *spilled.values_list("partition", flat=True).distinct(),
+    }
+    missing = [Partition(number=number) for number in sorted(wanted - known)]
+    Partition.objects.bulk_create(missing, ignore_conflicts=True)
+    free = Partition.objects.select_for_update(skip_locked=True).order_by("number")
+    return [Claim(partition) for partition in free]
+
+
+def read(log: Log, claims: Sequence[Claim], limit: int) -> None:
+    """Read from each partition, in order, up to its share of `limit`.
+
+    What some leave of their shares goes to those that have more.
+    """
+    share = max(1, limit // max(1, len(claims)))
+    size = conf.COUNTERS_BATCH_BYTES // max(1, len(claims))
+    if not all(read_some(log, claim, share, size) for claim in claims):
+        return  # Redis is away: the spill is drained all the same, that is where views go then
+    behind = [claim for claim in claims if len(claim.entries) == share and not claim.drained]
+    left = limit - sum(len(claim.entries) for claim in claims)
+    for claim in behind:
+        if left >= len(behind):
+            read_some(log, claim, left // len(behind), size)
+
+
+def read_some(log: Log, claim: Claim, count: int, size: int) -> bool:
+    """Read on in one partition; return whether Redis answered."""
+    position = Position.of(claim.entries[-1]) if claim.entries else claim.partition.read_up_to
+    try:
+        entries, claim.drained = log.read(claim.number, position, count, size)
+    except LogError as error:
+        logger.warning("partition %s cannot be read: %s", claim.number, error)
+        return not isinstance(error, Away)
+    claim.entries += entries
+    claim.is_read = True
+    return True
+
+
+def drain_spill(claims: Sequence[Claim], limit: int) -> None:
+    """Take spilled events out, by the ids that were locked: lower ids may commit later."""
+    limit = min(limit, SPILL_LIMIT)
+    by_number = {claim.number: claim for claim in claims}
+    free = Spilled.objects.select_for_update(skip_locked=True).order_by("pk")
+    spilled = list(free.filter(partition__in=by_number)[:limit])
+    for row in spilled:
+        by_number[row.partition].spilled.append(row)
+    Spilled.objects.filter(pk__in=[row.pk for row in spilled]).delete()
+    if len(spilled) == limit:
+        for claim in claims:
+            claim.drained = False
+
+
+def trim(log: Log, claims: Sequence[Claim]) -> None:
+    """Let go of what was applied long enough ago. After the commit, never before."""
+    for claim in claims:
+        position = claim.partition.read_up_to
+        # An idle partition as well: one that is full is idle, and only this makes room in it.
+        if claim.is_read and position:
+            try:
+                log.trim(claim.number, position)
+            except LogError as error:
+                logger.warning("partition %s cannot be trimmed: %s", claim.number, error)
+                if isinstance(error, Away):
+                    return

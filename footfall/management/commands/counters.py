@@ -1,0 +1,128 @@
+"""`manage.py counters flush | status | audit [--repair] | adjust | ready [PART...]`."""
+
+import time
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ObjectDoesNotExist
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from footfall.eventlog import LogError
+from footfall.flush import flush_all
+from footfall.models import Audit
+from footfall.ops.adjust import Impossible, adjust
+from footfall.ops.audit import Progress, carry_out, silent
+from footfall.ops.readiness import PARTS, examine
+from footfall.ops.status import status
+from footfall.registry import countable_models
+
+BAR = 40  # characters
+
+
+class Command(BaseCommand):
+    help = "Flush the log, show how the counting stands, audit the counters or set one."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True)
+        commands.add_parser("flush", help="count everything that is in the log now, then exit")
+        commands.add_parser("status", help="show each partition: undelivered, age, position, rate")
+        ready = commands.add_parser("ready", help="is every part there? exit 1 if one is missing")
+        ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
+        audit = commands.add_parser(
+            "audit", help="check that counters are what their rollups say; exit 1 if one is not"
+        )
+        audit.add_argument(
+            "--repair", action="store_true", help="set wrong counters to what their rollups say"
+        )
+        adjust = commands.add_parser("adjust", help="set a counter by hand, and note who and why")
+        adjust.add_argument("model", help="for example pages.content")
+        adjust.add_argument("id", type=int)
+        how = adjust.add_mutually_exclusive_group(required=True)
+        how.add_argument("--to", type=int, help="the new counter; 0 is a reset")
+        how.add_argument("--by", type=int, help="the difference")
+        adjust.add_argument("--why", required=True)
+        adjust.add_argument("--who", help="username of whom it is noted for")
+
+    def handle(self, *args: Any, command: str, **options: Any) -> None:
+        try:
+            getattr(self, command)(**options)
+        except LogError as error:
+            raise CommandError(f"The log is away: {error}") from error
+
+    def flush(self, **options: Any) -> None:
+        self.stdout.write(f"{flush_all()} events counted")
+
+    def status(self, **options: Any) -> None:
+        row = "{:>9}  {:>11}  {:>9}  {:<22}  {:<20}  {:>10}  {:>8}"
+        names = ("partition", "undelivered", "oldest", "position", "last batch", "events", "rate/s")
+        now = status()
+        self.stdout.write(row.format(*names))
+        for one in now.partitions:
+            flushed_at = one.partition.flushed_at
+            self.stdout.write(
+                row.format(
+                    one.partition.number,
+                    "?" if one.undelivered is None else one.undelivered,
+                    "-" if one.oldest_seconds is None else f"{one.oldest_seconds:.1f} s",
+                    one.partition.position or "-",
+                    f"{flushed_at:%Y-%m-%d %H:%M:%S}" if flushed_at else "-",
+                    one.partition.flushed_events,
+                    f"{one.rate:.1f}",
+                )
+            )
+        self.stdout.write(f"spilled: {now.spilled}   set aside: {now.set_aside}")
+        if now.missing:
+            self.stdout.write(f"lost inside a store: at least {now.missing} events")
+        if now.log_error:
+            raise CommandError(f"The log is away: {now.log_error}")
+
+    def ready(self, parts: list[str], **options: Any) -> None:
+        if unknown := set(parts) - set(PARTS):
+            raise CommandError(f"No such part: {', '.join(sorted(unknown))}")
+        report, missing = examine({name: PARTS[name] for name in parts or PARTS})
+        for name, state in report.items():
+            self.stdout.write(f"{name}: {state}")
+        if missing:
+            raise CommandError(f"missing: {', '.join(missing)}")
+
+    def audit(self, repair: bool, **options: Any) -> None:
+        audit = Audit()
+        for line in carry_out(audit, repair, self.progress()):
+            self.stdout.write(line)
+        if not audit.is_clean:
+            raise CommandError(
+                f"{audit.differences} counters differ, {audit.broken} positions are broken"
+            )
+        if not audit.differences:
+            self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
+
+    def progress(self) -> Progress:
+        """Return what draws a bar on a terminal, at most ten times a second."""
+        if not self.stderr.isatty():
+            return silent
+        drawn = 0.0
+
+        def draw(label: str, done: int, of: int) -> None:
+            nonlocal drawn
+            if time.monotonic() - drawn > 0.1 or done == of:
+                drawn = time.monotonic()
+                filled = BAR * done // max(1, of)
+                bar = f"{'#' * filled}{'.' * (BAR - filled)}"
+                end = "\n" if done == of else ""
+                self.stderr.write(f"\r{label:<24} [{bar}] {done:,}/{of:,}", ending=end)
+
+        return draw
+
+    def adjust(self, model: str, id: int, who: str | None, **options: Any) -> None:  # noqa: A002
+        try:
+            target = countable_models()[model.lower()]
+            user = get_user_model()._default_manager.get_by_natural_key(who) if who else None
+            how = {name: options[name] for name in ("to", "by", "why")}
+            adjusted = adjust(target, id, who=user, **how)
+        except KeyError:
+            names = ", ".join(sorted(countable_models()))
+            raise CommandError(f"{model} is not counted; these are: {names}") from None
+        except (ObjectDoesNotExist, Impossible) as error:
+            raise CommandError(str(error)) from None
+        done = f"{adjusted.amount:+d}. Views in the log come on top." if adjusted else "so already."
+        self.stdout.write(f"{model} {id}: {done}")

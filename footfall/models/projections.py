@@ -1,0 +1,65 @@
+"""What is computed from the events."""
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from footfall.models.targets import OfModel, Target
+
+
+class Rollup(Target):
+    """Views of one target in one hour, by the time at which they happened."""
+
+    pk = models.CompositePrimaryKey("content_type_id", "target_id", "hour")
+    hour = models.DateTimeField(_("hour"))
+    views = models.BigIntegerField(_("views"))
+
+    class Meta:
+        verbose_name = _("rollup")
+        verbose_name_plural = _("rollups")
+        indexes = (models.Index(fields=["content_type", "hour"], name="counters_rollup_hour"),)
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id}/{self.target_id} {self.hour:%Y-%m-%d %H}: {self.views}"
+
+
+class HourTotal(OfModel):
+    """Views of all targets of one model in one hour: the sum of their rollups.
+
+    Kept by the flush, so that charts of everything read one row per hour.
+    """
+
+    pk = models.CompositePrimaryKey("content_type_id", "hour")
+    hour = models.DateTimeField(_("hour"))
+    views = models.BigIntegerField(_("views"))
+
+    class Meta:
+        verbose_name = _("views of all in an hour")
+        verbose_name_plural = _("views of all by hour")
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id} {self.hour:%Y-%m-%d %H}: {self.views}"
+
+
+class Ranking(models.Model):
+    """The most viewed targets of one model in one window, as they were when last computed."""
+
+    content_type = models.ForeignKey(
+        ContentType, on_delete=models.CASCADE, related_name="+", verbose_name=_("model")
+    )
+    window = models.CharField(_("window"), max_length=10)
+    computed_at = models.DateTimeField(_("computed at"), null=True)
+    seconds = models.FloatField(_("seconds"), default=0)
+    """How long computing it took, which decides when it is computed again."""
+    ranked = models.JSONField(_("most viewed"), default=list)
+    """[{"id", "views", "before", "series"}], the most viewed first: see footfall/projections/ranking.py."""
+
+    class Meta:
+        verbose_name = _("ranking")
+        verbose_name_plural = _("rankings")
+        constraints = (
+            models.UniqueConstraint(fields=["content_type", "window"], name="counters_ranking_one"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id} {self.window}"

@@ -1,0 +1,1 @@
+"""For operators: health, audit, dashboard, metrics."""

@@ -1,0 +1,229 @@
+"""The audit: are the invariants true, while views keep coming?
+
+* counter == sum(rollups) + sum(adjustments), for every target;
+* the totals by the hour are the sums of the rollups, for every model and day;
+* nothing was trimmed above a position, and the mark of a position's session is not below it;
+* what the batches took is what the partitions gave, and marks and spill are in order.
+
+Nothing is locked, except what is mended. Each comparison is one statement about some thousand
+targets or one day, so it sees one moment, and holds no snapshot for longer than that.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, models, transaction
+from django.db.models import F, Max, OuterRef, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, TruncDay
+from django.utils import timezone
+
+from footfall import sql
+from footfall.cache import invalidate
+from footfall.events import BIGINT
+from footfall.log import get_log
+from footfall.models import Adjustment, Mark, Partition, Rollup
+from footfall.models import Audit, HourTotal
+from footfall.ops.invariants import broken_batches, broken_marks, broken_spill
+from footfall.registry import (
+    content_type_of,
+    countable_models,
+    counter_column,
+    counter_name,
+    key_column,
+)
+
+KEPT_LINES = 100
+AT_ONCE = 5_000  # targets that one statement compares
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being compared, the last id compared and the highest one."""
+
+
+def silent(label: str, done: int, of: int) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A target whose counter is not what its rollups and adjustments add up to."""
+
+    label: str
+    target: int
+    counter: int
+    expected: int
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
+
+
+class Unmendable(Exception):
+    """What rollups and adjustments say is no number of views; the message is the reason."""
+
+
+def carry_out(audit: Audit, repair: bool = False, progress: Progress = silent) -> Iterator[str]:
+    """Look at everything, yield a line for each thing that is wrong, and note the result.
+
+    repair: mend the counters too. Raises LogError or DatabaseError if a store is away. Whatever
+    interrupts it is noted: what was not looked at is not clean.
+    """
+    audit.started_at = timezone.now()
+    audit.save()
+    try:
+        for line in _findings(audit, repair, progress):
+            if len(audit.lines) < KEPT_LINES:
+                audit.lines.append(line)
+            yield line
+    except BaseException as error:  # an interrupt too, or a reader that went away
+        audit.error = str(error).strip() or type(error).__name__
+        raise
+    finally:
+        audit.finished_at = timezone.now()
+        audit.save()
+
+
+def _findings(audit: Audit, mend: bool, progress: Progress) -> Iterator[str]:
+    audit.repaired = mend
+    for difference in differences(progress):
+        audit.differences += 1
+        yield f"{difference}{_mended(difference, audit) if mend else ''}"
+    for look in (broken_totals, broken_positions, broken_batches, broken_marks, broken_spill):
+        for line in look():
+            audit.broken += 1
+            yield line
+
+
+def _mended(difference: Difference, audit: Audit) -> str:
+    try:
+        expected = repair(difference)
+    except Unmendable as reason:
+        audit.repaired = False
+        return f"; not mended: {reason}"
+    return "; deleted meanwhile" if expected is None else f"; set to {expected}"
+
+
+def differences(progress: Progress = silent) -> Iterator[Difference]:
+    """Yield every target that differs, model by model, in the order of the ids.
+
+    A statement sees one moment: a flush commits before it or after it.
+    """
+    for label, model in sorted(countable_models().items()):
+        kind, statement = content_type_of(model).pk, _comparison(model)
+        highest = model._base_manager.aggregate(n=Max("pk"))["n"] or 0
+        for after, last in _ranges(model):
+            with connection.cursor() as cursor:
+                span = (after, last)
+                cursor.execute(statement, [kind, *span, kind, *span, *span])
+                rows = cursor.fetchall()
+            for row in rows:
+                yield Difference(label, *map(int, row))
+            progress(label, min(last, highest), highest)
+
+
+def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
+    """Yield (after, last): `AT_ONCE` targets each, however their ids are spread."""
+    ids = model._base_manager.order_by("pk").values_list("pk", flat=True)
+    after = -1
+    while (last := ids.filter(pk__gt=after)[AT_ONCE - 1 : AT_ONCE].first()) is not None:
+        yield after, last
+        after = last
+    yield after, BIGINT - 1
+
+
+def _comparison(model: type[models.Model]) -> str:
+    quote = connection.ops.quote_name
+    key, counter = quote(key_column(model)), quote(counter_column(model))
+    table = quote(model._meta.db_table)
+    rollup, adjustment = quote(Rollup._meta.db_table), quote(Adjustment._meta.db_table)
+    return f"""
+        SELECT target.{key}, target.{counter},
+            COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
+        FROM {table} target
+        LEFT JOIN (
+            SELECT target_id, SUM(views) AS views FROM {rollup}
+            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
+        ) rolled ON rolled.target_id = target.{key}
+        LEFT JOIN (
+            SELECT target_id, SUM(amount) AS amount FROM {adjustment}
+            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
+        ) adjusted ON adjusted.target_id = target.{key}
+        WHERE target.{key} > %s AND target.{key} <= %s
+            AND target.{counter} <> COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
+        ORDER BY target.{key}
+    """  # noqa: S608
+
+
+def repair(difference: Difference) -> int | None:
+    """Set the counter to what rollups and adjustments say now; return it, None if it is gone.
+
+    The row is locked first, so no flush can come between the sum and the counter. Raises
+    Unmendable: who wrote a counter past the rollups, and then reset it, took away more than there
+    is.
+    """
+    model = countable_models()[difference.label]
+    of_target = {"content_type": content_type_of(model), "target_id": difference.target}
+    with transaction.atomic():
+        row = sql.lock(model._base_manager.filter(pk=difference.target))
+        if not list(row.values_list("pk")):
+            return None
+        views = Rollup.objects.filter(**of_target).aggregate(n=Sum("views"))["n"] or 0
+        amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
+        expected: int = views + amount
+        if expected < 0:
+            raise Unmendable("it is below 0")
+        model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
+        invalidate.changed(model, [difference.target], counter=True)
+        return expected
+
+
+def broken_totals() -> Iterator[str]:
+    """Yield every model and day whose totals by the hour are not what its rollups add up to."""
+    totals = HourTotal.objects.order_by()
+    counted = {content_type_of(model).pk for model in countable_models().values()}
+    for kind in sorted(counted | set(totals.values_list("content_type", flat=True).distinct())):
+        days = totals.filter(content_type=kind).annotate(day=TruncDay("hour", tzinfo=UTC))
+        starts = sorted(days.values_list("day", flat=True).distinct())[1:]
+        # Whatever lies before the first day or after the last belongs to it.
+        for since, until in pairwise([None, *starts, None]):
+            yield from _broken_total(kind, since, until)
+
+
+def _broken_total(kind: int, since: datetime | None, until: datetime | None) -> Iterator[str]:
+    def views(source: type[Rollup] | type[HourTotal]) -> Coalesce:
+        by_model = source._default_manager.filter(content_type=OuterRef("pk")).order_by()
+        if since:
+            by_model = by_model.filter(hour__gte=since)
+        if until:
+            by_model = by_model.filter(hour__lt=until)
+        sums = by_model.values("content_type").annotate(n=Sum("views")).values("n")
+        return Coalesce(Subquery(sums), Value(0), output_field=models.BigIntegerField())
+
+    # One statement, so one moment.
+    compared = ContentType.objects.annotate(rolled=views(Rollup), total=views(HourTotal))
+    for model in compared.filter(pk=kind).exclude(rolled=F("total")):
+        when = f" from {since:%Y-%m-%d}" if since else f" until {until:%Y-%m-%d}" if until else ""
+        yield f"{model}{when}: {model.rolled} views in the rollups, {model.total} in the totals"
+
+
+def broken_positions() -> Iterator[str]:
+    """Yield what is wrong with a partition's position. Raises LogError if the log is away."""
+    log = get_log()
+    for partition in Partition.objects.order_by("number"):
+        position = partition.read_up_to
+        if position is None:
+            continue
+        if position.number:
+            session, seq = position.number
+            mark = Mark.objects.filter(session=session, partition=partition.number).first()
+            if mark and mark.seq < seq:
+                yield f"partition {partition}: its mark went down, to {mark.seq} from {seq}"
+        first = log.read(partition.number, None, count=1, max_bytes=1).entries
+        if first and first[0].ordinal > position.ordinal > 0 and _is_still_at(partition):
+            yield f"partition {partition}: trimmed above its position {partition.position}"
+
+
+def _is_still_at(partition: Partition) -> bool:
+    """Tell whether no flush has moved the position since it was read, and trimmed after that."""
+    return Partition.objects.filter(pk=partition.pk, position=partition.position).exists()

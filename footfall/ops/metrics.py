@@ -1,0 +1,161 @@
+"""What the counting tells Prometheus: every metric, with what it means.
+
+Read from the log and the database when it is asked, so that any process answers for all of them.
+"""
+
+from collections.abc import Iterator
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import DatabaseError
+from django.db.models import Q, Sum
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from footfall.conf import conf
+from footfall.eventlog import LogError
+from footfall.log import get_log
+from footfall.cache.entries import get_shelf
+from footfall.models import Batch, Stale
+from footfall.models import Audit, HourTotal
+from footfall.ops.status import Status, status
+
+GAUGES = {
+    "footfall_up": "1 while the store answers.",
+    "footfall_waiting_events": "Events in the log that are not counted yet.",
+    "footfall_oldest_event_seconds": "Age of the oldest of them; 0 if there is none.",
+    "footfall_spilled_events": "Events that went past the log and are not counted yet.",
+    "footfall_spilled_oldest_seconds": "Age of the oldest of them; 0 if there is none.",
+    "footfall_set_aside_events": "Events that cannot be counted: an operator has to decide.",
+    "footfall_stale_answers": "Edits that Redis has still to be told of.",
+    "footfall_last_batch_events": "Events of the last flush that had any.",
+    "footfall_last_batch_targets": "Different targets of that flush.",
+    "footfall_last_batch_seconds": "How long it took.",
+    "footfall_last_batch_timestamp_seconds": "When it was committed, since 1970.",
+    "footfall_dropped_events": "Events of the kept batches (7 days) that were dropped, by reason.",
+    "footfall_audit_differences": "Counters that the last audit found wrong.",
+    "footfall_audit_broken": "What else the last audit found broken.",
+    "footfall_audit_timestamp_seconds": "When the last audit ended, since 1970.",
+}
+COUNTERS = {
+    "footfall_events_total": "Events that were applied.",
+    "footfall_views_total": "Views that were counted, by what was viewed.",
+    "footfall_lost_events_total": "Events that a store has lost, at least.",
+    "footfall_prepared_misses_total": "Reads for which an answer had to be prepared.",
+}
+UNKNOWN = Q(differences=0, broken=0) & ~Q(error="")
+"""Audits that were interrupted before they found anything: they say nothing of the counters."""
+
+
+def gauge(name: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, GAUGES[name], labels=labels)
+
+
+def counter(name: str, *labels: str) -> CounterMetricFamily:
+    return CounterMetricFamily(name, COUNTERS[name], labels=labels)
+
+
+def single(name: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, GAUGES[name], value=value)
+
+
+class CountingCollector(Collector):
+    """Gathers them. `footfall_up` tells which store is away, and so which of them are not there."""
+
+    def collect(self) -> Iterator[Metric]:
+        up = gauge("footfall_up", "store")
+        try:
+            now_is = status()
+            read = list(self.of_database(now_is))
+            up.add_metric(["database"], 1)  # once all was read: one store must not be told twice
+            yield from read
+            yield from self.of_log(now_is)
+            up.add_metric(["log"], 0 if now_is.log_error else 1)
+        except DatabaseError:
+            up.add_metric(["database"], 0)
+            up.add_metric(["log"], answers())
+        yield up
+
+    def describe(self) -> Iterator[Metric]:
+        """Say the names without asking the stores, for a registry that looks for doubles."""
+        yield from (gauge(name) for name in GAUGES)
+        yield from (counter(name) for name in COUNTERS)
+
+    def of_database(self, now_is: Status) -> Iterator[Metric]:
+        yield from partitioned(now_is)
+        yield views()
+        yield single("footfall_spilled_events", now_is.spilled)
+        yield single("footfall_spilled_oldest_seconds", now_is.spilled_oldest_seconds or 0)
+        yield single("footfall_set_aside_events", now_is.set_aside)
+        yield single("footfall_stale_answers", Stale.objects.count())
+        if last := Batch.objects.order_by("-pk").first():
+            yield single("footfall_last_batch_events", last.events)
+            yield single("footfall_last_batch_targets", last.targets)
+            yield single("footfall_last_batch_seconds", last.seconds)
+            yield single("footfall_last_batch_timestamp_seconds", last.at.timestamp())
+        yield dropped()
+        ended = Audit.objects.exclude(finished_at=None).exclude(UNKNOWN).order_by("-pk").first()
+        if ended and ended.finished_at:
+            yield single("footfall_audit_differences", ended.differences)
+            yield single("footfall_audit_broken", ended.broken)
+            yield single("footfall_audit_timestamp_seconds", ended.finished_at.timestamp())
+
+    def of_log(self, now_is: Status) -> Iterator[Metric]:
+        if now_is.log_error:
+            return
+        waiting = gauge("footfall_waiting_events", "partition")
+        oldest = gauge("footfall_oldest_event_seconds", "partition")
+        for one in now_is.partitions:
+            number = [str(one.partition.number)]
+            waiting.add_metric(number, one.undelivered or 0)
+            oldest.add_metric(number, one.oldest_seconds or 0)
+        yield waiting
+        yield oldest
+        misses = counter("footfall_prepared_misses_total")
+        try:
+            numbers = range(conf.EVENTLOG_PARTITIONS)
+            misses.add_metric([], sum(get_shelf().misses(number) for number in numbers))
+        except LogError:
+            return
+        yield misses
+
+
+def answers() -> int:
+    """Return 1 if the log answers, else 0."""
+    try:
+        get_log().length(0)
+    except LogError:
+        return 0
+    return 1
+
+
+def views() -> Metric:
+    family = counter("footfall_views_total", "model")
+    sums = HourTotal.objects.order_by().values("content_type").annotate(views=Sum("views"))
+    for row in sums:
+        kind = ContentType.objects.get_for_id(row["content_type"])
+        family.add_metric([f"{kind.app_label}.{kind.model}"], row["views"])
+    return family
+
+
+def partitioned(now_is: Status) -> Iterator[Metric]:
+    events = counter("footfall_events_total", "partition")
+    lost = counter("footfall_lost_events_total", "partition")
+    for one in now_is.partitions:
+        number = [str(one.partition.number)]
+        events.add_metric(number, one.partition.events)
+        lost.add_metric(number, one.partition.missing)
+    yield events
+    yield lost
+
+
+def dropped() -> Metric:
+    """Sum up by reason; a batch that dropped nothing is not looked at."""
+    family = gauge("footfall_dropped_events", "reason")
+    sums: dict[str, int] = {}
+    for reasons in Batch.objects.exclude(dropped={}).values_list("dropped", flat=True):
+        for reason, count in reasons.items():
+            sums[reason] = sums.get(reason, 0) + count
+    for reason, count in sorted(sums.items()):
+        family.add_metric([reason], count)
+    return family

@@ -1,0 +1,161 @@
+"""How the counting stands, read from the log and the database themselves."""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from footfall.conf import conf
+from footfall.eventlog import Away, Log, LogError
+from footfall.log import get_log
+from footfall.models import Batch, Partition, SetAside, Spilled
+
+RATE_WINDOW = timedelta(minutes=1)
+PATIENCE = 1.0  # seconds that the log may take to say what waits in it
+
+# A Redis that hangs answers a read with an error after seconds; nobody waits for that.
+_asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="status")
+
+
+@dataclass(frozen=True)
+class PartitionStatus:
+    """One partition. `undelivered` and `oldest_seconds` are None while its server is away."""
+
+    partition: Partition
+    undelivered: int | None
+    oldest_seconds: float | None
+    rate: float
+    """Events per second over the last minute."""
+    set_aside: int
+
+
+@dataclass(frozen=True)
+class Status:
+    """All of them, and what goes past the log."""
+
+    at: datetime
+    """The moment before the first of it was read."""
+    partitions: list[PartitionStatus]
+    spilled: int
+    spilled_oldest_seconds: float | None
+    set_aside: int
+    log_error: str
+
+    @property
+    def pending(self) -> int | None:
+        """Events in the log and the spill that are not counted yet; None while the log is away."""
+        undelivered = [status.undelivered for status in self.partitions]
+        if any(count is None for count in undelivered):
+            return None
+        return sum(count or 0 for count in undelivered) + self.spilled
+
+    @property
+    def oldest_seconds(self) -> float | None:
+        """The age of the oldest event that is not counted yet, as far as it is known."""
+        ages = [one.oldest_seconds for one in self.partitions] + [self.spilled_oldest_seconds]
+        return max((age for age in ages if age is not None), default=None)
+
+    @property
+    def missing(self) -> int:
+        """Events that a store has lost, at least."""
+        return sum(one.partition.missing for one in self.partitions)
+
+    @property
+    def missed_at(self) -> datetime | None:
+        """When a loss came to light last."""
+        times = [one.partition.missed_at for one in self.partitions]
+        return max((at for at in times if at), default=None)
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Views up to this moment are in what is read after this; None while the log is away."""
+        if self.pending is None:
+            return None
+        return self.at - timedelta(seconds=self.oldest_seconds or 0)
+
+
+def status() -> Status:
+    """Read the state of every partition. Raises DatabaseError while the database is away."""
+    at = timezone.now()
+    partitions = _partitions()
+    rates = _rates()
+    spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("at"))
+    by_partition = SetAside.objects.order_by().values_list("partition")
+    set_aside = dict(by_partition.annotate(count=Count("*")))
+    waiting, error = _ask(get_log(), partitions)
+    return Status(
+        at,
+        [
+            PartitionStatus(
+                partition,
+                *waiting[i],
+                rate=rates.get(str(partition.number), 0.0),
+                set_aside=set_aside.get(partition.number, 0),
+            )
+            for i, partition in enumerate(partitions)
+        ],
+        spilled["count"],
+        _age(spilled["oldest"]),
+        sum(set_aside.values()),
+        error,
+    )
+
+
+def _partitions() -> list[Partition]:
+    """Return every partition, those too that no flush has seen yet."""
+    known = {partition.number: partition for partition in Partition.objects.all()}
+    numbers = sorted({*known, *range(conf.EVENTLOG_PARTITIONS)})
+    return [known.get(number) or Partition(number=number) for number in numbers]
+
+
+Waiting = tuple[int | None, float | None]
+"""How many events, and the age of the oldest in seconds."""
+
+
+def _ask(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
+    """Return what waits in each partition, and why the log did not say that of all."""
+    asked = _asking.submit(_waiting, log, partitions)
+    try:
+        return asked.result(PATIENCE)
+    except TimeoutError:
+        asked.cancel()
+        error = f"no answer within {PATIENCE:g} s"
+    except LogError as reason:
+        error = str(reason)
+    return [(None, None)] * len(partitions), error
+
+
+def _waiting(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
+    found: list[Waiting] = []
+    error = ""
+    for partition in partitions:
+        position = partition.read_up_to
+        try:
+            undelivered = log.pending(partition.number, position)
+            oldest = log.oldest(partition.number, position) if undelivered else None
+            found.append((undelivered, _age(oldest)))
+        except Away:
+            raise
+        except LogError as reason:  # in a cluster the others may be on servers that answer
+            error = str(reason)
+            found.append((None, None))
+    return found, error
+
+
+def _age(at: int | None) -> float | None:
+    """Return how many seconds ago `at` was, in ms since 1970."""
+    return None if at is None else max(0.0, time.time() - at / 1000)
+
+
+def _rates() -> dict[str, float]:
+    """Return the events per second of each partition, by its number as JSON has it."""
+    recent = Batch.objects.filter(at__gt=timezone.now() - RATE_WINDOW)
+    rates: dict[str, float] = {}
+    for events in recent.values_list("partitions", flat=True):
+        for number, count in events.items():
+            rates[number] = rates.get(number, 0.0) + count / RATE_WINDOW.total_seconds()
+    return rates

@@ -1,0 +1,147 @@
+"""Old hours fold into days: the views of a day stand at its first hour then. No view is lost.
+
+What was viewed of targets that are deleted by then goes to one row per model and day.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from django.db import models, transaction
+from django.db.models.functions import TruncDay
+from django.utils import timezone
+
+from footfall import sql
+from footfall.conf import conf
+from footfall.models import Rollup
+from footfall.models import HourTotal
+from footfall.projections.series import DAY, HOUR, Interval
+from footfall.registry import content_type_of, countable_models
+
+AT_ONCE = 1_000  # targets whose day is folded in one transaction
+SPAN = 10_000  # ids that are searched for deleted targets in one statement
+DELETED_AT_ONCE = 50  # targets that are deleted, and may have thousands of days each
+DELETED = 0
+"""The id under which the views of deleted targets stand: no event can name it."""
+
+
+def fold() -> int:
+    """Fold what is older than the retention; return how many rows that removed.
+
+    Views that are counted later, of hours that are folded already, are folded the next time.
+    """
+    cutoff = Interval.DAY.start(timezone.now() - timedelta(days=conf.COUNTERS_HOURLY_DAYS))
+    removed = 0
+    for model in countable_models().values():
+        for day in _days(model, cutoff):
+            while some := fold_some(model, day):
+                removed += some
+            removed += fold_totals(model, day)
+        removed += fold_deleted(model, cutoff)
+    return removed
+
+
+def _days(model: type[models.Model], cutoff: datetime) -> list[datetime]:
+    """Return the days before `cutoff` that have hours left: their totals are folded last."""
+    totals = HourTotal.objects.filter(content_type=content_type_of(model), hour__lt=cutoff)
+    days = totals.annotate(day=TruncDay("hour", tzinfo=UTC)).exclude(hour=models.F("day"))
+    return sorted(set(days.values_list("day", flat=True)))
+
+
+def fold_some(model: type[models.Model], day: datetime) -> int:
+    """Fold one day of some targets of `model`; return how many rows that removed.
+
+    Their rows are locked in the order of their ids, as a flush does it: nobody adds to their
+    rollups meanwhile, and the two do not deadlock.
+    """
+    rollups = Rollup.objects.filter(content_type=content_type_of(model))
+    hours = rollups.filter(hour__gt=day, hour__lt=day + DAY)
+    with transaction.atomic():
+        targets = hours.order_by("target_id").values_list("target_id", flat=True).distinct()
+        ids = list(targets[:AT_ONCE])
+        deleted = set(ids) - _locked(model, ids)
+        of_deleted = rollups.filter(target_id__in=deleted, hour=day)
+        return _move(model, hours.filter(target_id__in=ids), deleted) + _move(
+            model, of_deleted, deleted
+        )
+
+
+def _locked(model: type[models.Model], ids: Sequence[int]) -> set[int]:
+    rows = sql.lock(model._base_manager.filter(pk__in=ids))
+    return set(rows.order_by("pk").values_list("pk", flat=True))
+
+
+def _move(
+    model: type[models.Model], rollups: models.QuerySet[Rollup], deleted: Iterable[int]
+) -> int:
+    """Move views to the first hour of their day, those of deleted targets to `DELETED`.
+
+    Needs the locks on the targets. The rollups are locked as well: of a deleted target nothing
+    else keeps two of these apart.
+    """
+    gone = frozenset(deleted)
+    locked = rollups.select_for_update().order_by("target_id", "hour")
+    views: Counter[tuple[int, int]] = Counter()
+    keys = []
+    for target, hour, count in locked.values_list("target_id", "hour", "views"):
+        keys.append((target, hour))
+        views[DELETED if target in gone else target, _number(Interval.DAY.start(hour))] += count
+    if not keys:
+        return 0
+    rollups.delete()
+    sql.add_rollups(model, views)
+    return len(keys)
+
+
+def fold_totals(model: type[models.Model], day: datetime) -> int:
+    """Fold the totals of one day; return how many rows that removed.
+
+    Not if there are hours of targets again: what is left in the totals tells the next fold of them.
+    """
+    kind = content_type_of(model)
+    of_targets = Rollup.objects.filter(content_type=kind, hour__gt=day, hour__lt=day + DAY)
+    of_day = HourTotal.objects.filter(content_type=kind, hour__gte=day, hour__lt=day + DAY)
+    with transaction.atomic():
+        # It must be there to be locked first: a flush locks them in the order of the hours, too.
+        first = HourTotal(content_type=kind, hour=day, views=0)
+        HourTotal.objects.bulk_create([first], ignore_conflicts=True)
+        rows = of_day.select_for_update().order_by("hour").values_list("hour", "views")
+        hours = {hour: views for hour, views in rows if hour > day}
+        # Looked for under the locks: what a flush adds from now on makes an hour of totals anew.
+        if of_targets.exists():
+            return 0
+        # Not all that are there now: a flush may have added an hour since.
+        of_day.filter(hour__in=hours).delete()
+        sql.add_totals(model, {_number(day): sum(hours.values())})
+    return len(hours)
+
+
+def fold_deleted(model: type[models.Model], cutoff: datetime) -> int:
+    """Put the old days of targets that were deleted since into one row each."""
+    rollups = Rollup.objects.filter(content_type=content_type_of(model), hour__lt=cutoff)
+    removed = 0
+    for some in _deleted(model, rollups):
+        with transaction.atomic():
+            removed += _move(model, rollups.filter(target_id__in=some), some)
+    return removed
+
+
+def _deleted(
+    model: type[models.Model], rollups: models.QuerySet[Rollup]
+) -> Iterator[Sequence[int]]:
+    """Yield ids that have rollups and no target, some at a time."""
+    ids = rollups.order_by("target_id").values_list("target_id", flat=True)
+    first = ids.filter(target_id__gt=DELETED).first()
+    while first is not None:
+        last = first + SPAN - 1
+        viewed = set(ids.filter(target_id__gte=first, target_id__lte=last).distinct())
+        there = model._base_manager.filter(pk__gte=first, pk__lte=last)
+        gone = sorted(viewed - set(there.values_list("pk", flat=True)))
+        for start in range(0, len(gone), DELETED_AT_ONCE):
+            yield gone[start : start + DELETED_AT_ONCE]
+        first = ids.filter(target_id__gt=last).first()
+
+
+def _number(hour: datetime) -> int:
+    """Return it as hours since 1970."""
+    return int(hour.timestamp() / HOUR.total_seconds())

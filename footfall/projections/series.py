@@ -1,0 +1,110 @@
+"""Views over time: of one target, or of everything of one model. Hours and days are UTC's."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import NamedTuple
+
+from django.db import models
+from django.db.models import Sum
+from django.db.models.functions import TruncDay
+
+from footfall.models import Rollup
+from footfall.models import HourTotal
+from footfall.registry import content_type_of, countable_models, counted_as
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+class Interval(Enum):
+    """How long one point of a series is."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+    @property
+    def step(self) -> timedelta:
+        return HOUR if self is Interval.HOUR else DAY
+
+    def start(self, at: datetime) -> datetime:
+        """Return the start of the hour or day that `at` lies in."""
+        at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        return at if self is Interval.HOUR else at.replace(hour=0)
+
+    def starts(self, since: datetime, until: datetime) -> Iterator[datetime]:
+        """Yield the start of every hour or day that has a part in [since, until)."""
+        at = self.start(since)
+        while at < until:
+            yield at
+            at += self.step
+
+    def latest(self, count: int, now: datetime) -> tuple[datetime, datetime]:
+        """Return since and until of the last `count` hours or days, the present one among them."""
+        end = self.start(now) + self.step
+        return end - count * self.step, end
+
+
+class Point(NamedTuple):
+    """The views of one hour or day."""
+
+    at: datetime
+    views: int
+
+
+def series(
+    target: models.Model, interval: Interval, since: datetime, until: datetime
+) -> list[Point]:
+    """Return the views of `target` in every hour or day with a part in [since, until), zeros too.
+
+    Raises TypeError if it is not countable.
+    """
+    content_type = content_type_of(countable_models()[counted_as(type(target))])
+    rollups = Rollup.objects.filter(content_type=content_type, target_id=target.pk)
+    sums = _sums(rollups, interval, since, until)
+    return [Point(at, sums.get(at, 0)) for at in interval.starts(since, until)]
+
+
+def totals(
+    interval: Interval, since: datetime, until: datetime
+) -> Mapping[type[models.Model], list[Point]]:
+    """Return the same for all targets of each countable model, in one query."""
+    types = {content_type_of(model).pk: model for model in countable_models().values()}
+    hours = HourTotal.objects.filter(content_type__in=types)
+    found: dict[type[models.Model], dict[datetime, int]] = {model: {} for model in types.values()}
+    for content_type, at, views in _by_interval(hours, interval, since, until, "content_type"):
+        found[types[content_type]][at] = views
+    starts = list(interval.starts(since, until))
+    return {model: [Point(at, sums.get(at, 0)) for at in starts] for model, sums in found.items()}
+
+
+def series_of_many(
+    model: type[models.Model], ids: list[int], interval: Interval, since: datetime, until: datetime
+) -> dict[int, list[int]]:
+    """Return the views alone, of each of some targets of one model, in one query."""
+    starts = list(interval.starts(since, until))
+    place = {at: i for i, at in enumerate(starts)}
+    found = {target: [0] * len(starts) for target in ids}
+    rollups = Rollup.objects.filter(content_type=content_type_of(model), target_id__in=ids)
+    for target, at, views in _by_interval(rollups, interval, since, until, "target_id"):
+        found[target][place[at]] = views
+    return found
+
+
+def _sums(
+    rows: models.QuerySet[Rollup], interval: Interval, since: datetime, until: datetime
+) -> dict[datetime, int]:
+    return {at: views for _, at, views in _by_interval(rows, interval, since, until, "target_id")}
+
+
+def _by_interval(
+    rows: models.QuerySet[Rollup] | models.QuerySet[HourTotal],
+    interval: Interval,
+    since: datetime,
+    until: datetime,
+    key: str,
+) -> Iterator[tuple[int, datetime, int]]:
+    """Yield (key, start, views), summed up by the database."""
+    rows = rows.filter(hour__gte=interval.start(since), hour__lt=until).order_by()
+    at = models.F("hour") if interval is Interval.HOUR else TruncDay("hour", tzinfo=UTC)
+    yield from rows.annotate(at=at).values_list(key, "at").annotate(Sum("views"))

@@ -1,0 +1,77 @@
+"""The write side: one view becomes one event."""
+
+import time
+from collections.abc import Iterable, Mapping
+
+from django.db import DatabaseError, models
+
+from footfall import events
+from footfall.common.failpoints import failpoint
+from footfall.conf import conf
+from footfall.eventlog import Ambiguous, Number, Refused, partition_of
+from footfall.ingest.spill import spill
+from footfall.log import get_log
+from footfall.registry import counted_as
+
+
+class Unacknowledged(Exception):
+    """Neither the log nor the database took the view: do not answer as if it were counted."""
+
+
+def record(
+    viewed: models.Model, contents: Iterable[models.Model] = (), sent_as: Number | None = None
+) -> None:
+    """Record one view of `viewed` and of everything in `contents`, as one event.
+
+    A content that stands there twice is viewed once. Returning means: the view will be counted,
+    exactly once. Raises Unacknowledged, or TypeError if something is not countable.
+
+    sent_as: the number of an append of this very view that got no answer (see `prepared.view`).
+    """
+    body = events.encode(targets(viewed, contents))
+    partition = partition_for(name_of(type(viewed), viewed.pk))
+    at = time.time_ns() // 1_000_000
+    if sent_as is None:
+        append(partition, body, at)
+    else:
+        keep(partition, body, at, sent_as)
+
+
+def targets(viewed: models.Model, contents: Iterable[models.Model]) -> Mapping[str, set[int]]:
+    """Return what one view is a view of: ids by label."""
+    ids: dict[str, set[int]] = {}
+    for target in (viewed, *contents):
+        ids.setdefault(counted_as(type(target)), set()).add(target.pk)
+    return ids
+
+
+def name_of(model: type[models.Model], pk: int) -> str:
+    """Return the name of a target: "pages.page:7"."""
+    return f"{counted_as(model)}:{pk}"
+
+
+def partition_for(name: str) -> int:
+    """Return the partition to which the views of the target with this name go."""
+    return partition_of(name, conf.EVENTLOG_PARTITIONS)
+
+
+def append(partition: int, body: bytes, at: int) -> None:
+    """Append to the log; to the spill if the log refuses, or does not say what became of it."""
+    try:
+        get_log().append(partition, body, at)
+        return
+    except Refused:
+        number = None
+    except Ambiguous as error:
+        number = error.number
+    keep(partition, body, at, number)
+
+
+def keep(partition: int, body: bytes, at: int, number: Number | None) -> None:
+    """Spill the view, or raise Unacknowledged."""
+    failpoint("before_spill")
+    try:
+        spill(partition, body, at, number)
+    except DatabaseError as error:
+        raise Unacknowledged("neither Redis nor the database took the view") from error
+    failpoint("after_spill")

@@ -1,0 +1,66 @@
+"""SQLite from 3.35: `json_each` makes rows of a text. There is one writer at a time: no locks."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, models
+
+from footfall.models import Mark, Rollup
+from footfall.models import HourTotal
+from footfall.sql.batch import Added, Move, as_json, names_of, quoted
+
+
+def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
+    table, key, counter = names_of(model)
+    statement = f"""
+        UPDATE {table} SET {counter} = {counter} + json_extract(added.value, '$[1]')
+        FROM json_each(%s) AS added
+        WHERE {table}.{key} = json_extract(added.value, '$[0]')
+        RETURNING {key}, {counter}
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [as_json(counts.items())])
+        return dict(cursor.fetchall())
+
+
+def add_rollups(content_type: ContentType, added: Sequence[Added]) -> None:
+    (table,) = quoted(Rollup._meta.db_table)
+    # Without a WHERE, SQLite would take the ON for that of a join.
+    statement = f"""
+        INSERT INTO {table} (content_type_id, target_id, hour, views)
+        SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+            json_extract(value, '$[2]')
+        FROM json_each(%s) WHERE true
+        ON CONFLICT (content_type_id, target_id, hour)
+        DO UPDATE SET views = views + EXCLUDED.views
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [content_type.pk, as_json(added)])
+
+
+def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None:
+    (table,) = quoted(HourTotal._meta.db_table)
+    statement = f"""
+        INSERT INTO {table} (content_type_id, hour, views)
+        SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]')
+        FROM json_each(%s) WHERE true
+        ON CONFLICT (content_type_id, hour) DO UPDATE SET views = views + EXCLUDED.views
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [content_type.pk, as_json(views.items())])
+
+
+def move_marks(moves: Sequence[Move], now: datetime) -> int:
+    (table,) = quoted(Mark._meta.db_table)
+    statement = f"""
+        UPDATE {table} SET seq = json_extract(move.value, '$[3]'),
+            spilled = json_extract(move.value, '$[4]'), updated_at = %s
+        FROM json_each(%s) AS move
+        WHERE session = json_extract(move.value, '$[0]')
+            AND partition = json_extract(move.value, '$[1]')
+            AND seq = json_extract(move.value, '$[2]')
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [connection.ops.adapt_datetimefield_value(now), as_json(moves)])
+        return int(cursor.rowcount)
