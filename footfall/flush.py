@@ -12,13 +12,13 @@ from footfall.cache.publish import publish, remember
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.ingest.aggregate import aggregate
+from footfall.ingest.batches import advance, dead_letters
 from footfall.ingest.claims import claim, drain_spill, read, trim
-from footfall.ingest.producer_states import drop_seen, load_marks
+from footfall.ingest.producer_states import drop_seen, load_producer_states
 from footfall.log import get_log
 from footfall.models import Batch, Partition
-from footfall.ingest.batches import advance, set_aside
-from footfall.projections.totals import apply
 from footfall.projections.hourly import roll_up
+from footfall.projections.totals import apply
 from footfall.registry import countable_models
 
 
@@ -48,15 +48,15 @@ def flush(limit: int | None = None) -> Flushed:
         claims = claim()
         read(log, claims, limit)
         drain_spill(claims, limit)
-        marks = load_marks(claims)
-        views = drop_seen(claims, marks)
+        producer_states = load_producer_states(claims)
+        views = drop_seen(claims, producer_states)
         failpoint("after_read")
         sums = aggregate(views, countable_models())
-        set_aside(sums)
+        dead_letters(sums)
         counters, deleted = apply(sums)
         roll_up(sums, counters)
         failpoint("after_apply")
-        batch = advance(claims, marks, sums, deleted, started)
+        batch = advance(claims, producer_states, sums, deleted, started)
         failpoint("before_commit")
     committed = time.monotonic()
     failpoint("after_commit")

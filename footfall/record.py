@@ -8,7 +8,7 @@ from django.db import DatabaseError, models
 from footfall import events
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
-from footfall.eventlog import Ambiguous, Number, Refused, partition_of
+from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
 from footfall.log import get_log
 from footfall.registry import counted_as
@@ -19,7 +19,7 @@ class Unacknowledged(Exception):
 
 
 def record(
-    viewed: models.Model, contents: Iterable[models.Model] = (), sent_as: Number | None = None
+    viewed: models.Model, contents: Iterable[models.Model] = (), sent_as: EventId | None = None
 ) -> None:
     """Record one view of `viewed` and of everything in `contents`, as one event.
 
@@ -67,7 +67,7 @@ def append(partition: int, body: bytes, at: int) -> None:
     keep(partition, body, at, number)
 
 
-def keep(partition: int, body: bytes, at: int, number: Number | None) -> None:
+def keep(partition: int, body: bytes, at: int, number: EventId | None) -> None:
     """Spill the view, or raise Unacknowledged."""
     failpoint("before_spill")
     try:

@@ -9,7 +9,7 @@ from footfall import worker
 from footfall.models import Audit
 from footfall.ops import retention
 from footfall.ops.audit import carry_out
-from footfall.projections import compact as folding
+from footfall.projections import compact as compacting
 from footfall.projections import ranking
 
 
@@ -26,9 +26,9 @@ def prune() -> None:
 
 
 @shared_task(name="counters.fold")
-def fold() -> None:
+def compact() -> None:
     """Fold the hours into days that are older than the retention."""
-    folding.fold()
+    compacting.compact()
 
 
 @shared_task(name="counters.rank")

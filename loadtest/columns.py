@@ -14,7 +14,7 @@ SPEED, WRITTEN, CPU = "Requests", "What is written", "Processor seconds per 1,00
 TABLES = (SPEED, WRITTEN, CPU)
 
 PROJECTIONS = {
-    "log": ("counters_partition", "counters_mark", "counters_batch", "counters_spilled"),
+    "log": ("counters_partition", "counters_producerstate", "counters_batch", "counters_spilled"),
     "totals": ("pages_content", "pages_page"),
     "hourly": ("counters_rollup", "counters_hourtotal"),
 }

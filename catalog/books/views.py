@@ -20,7 +20,7 @@ from catalog.books.serializers import BookSerializer
 from footfall.record import record
 
 
-class Stale(APIException):
+class Invalidation(APIException):
     status_code = 412
     default_detail = _("The book was changed meanwhile: read it again.")
     default_code = "stale"
@@ -80,7 +80,7 @@ class BookViewSet(LockingViewSet[Book]):
             return
         tags = parse_etags(expected)  # a weak one is never equal here, nonsense is no tag
         if "*" not in tags and book.etag not in tags:
-            raise Stale
+            raise Invalidation
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         book = self.get_object()

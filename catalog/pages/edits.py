@@ -38,7 +38,8 @@ def moved(instance: PageContent, **kwargs: Any) -> None:
 def watch() -> None:
     """Connect the signals, model by model: with a receiver for all, Django deletes no rows fast.
 
-    `QuerySet.update` and `bulk_create` send none: who uses them calls `footfall.cache.invalidate.changed`.
+    `QuerySet.update` and `bulk_create` send none: call `footfall.cache.invalidate.changed` after
+    them.
     """
     for model in apps.get_models():
         if issubclass(model, (Page, Content, PageContent)):

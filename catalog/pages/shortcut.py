@@ -19,7 +19,7 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.urls import reverse
 
-from catalog.pages.views import HEADERS, JSON, read_prepared
+from catalog.pages.views import HEADERS, JSON, read_cached
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -69,7 +69,7 @@ class Shortcut:
             values = tuple([environ.get(name) for name in ASKED])
             # Kept for 256 names: long ones would fill the memory.
             asked = front(values) if sum(map(len, filter(None, values))) < LONGEST else None
-            if asked and (body := read_prepared(environ, int(match[1]), asked.url + match[0])):
+            if asked and (body := read_cached(environ, int(match[1]), asked.url + match[0])):
                 headers = [*asked.headers, ("Content-Length", str(len(body)))]
                 start_response("200 OK", headers)
                 return [body]

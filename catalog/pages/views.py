@@ -83,7 +83,7 @@ class PageDetail(APIView):
         if SENT_AS not in request.META:
             lease = cached_pages.lease(Page, pk)
             url = request.build_absolute_uri(request.path)
-            if lease is None and (body := read_prepared(request.META, pk, url)):
+            if lease is None and (body := read_cached(request.META, pk, url)):
                 return HttpResponse(body, JSON, headers=HEADERS)
         try:
             payload = load(pk)
@@ -108,7 +108,7 @@ class PageDetail(APIView):
         return Response(serializer.data, headers=HEADERS)
 
 
-def read_prepared(environ: MutableMapping[str, Any], pk: int, url: str) -> bytes | None:
+def read_cached(environ: MutableMapping[str, Any], pk: int, url: str) -> bytes | None:
     """Return a page that is prepared, as JSON, and record the view of it: one call of Redis.
 
     environ: of the request, as WSGI has it. url: the page's, as it stands in the answer.

@@ -6,8 +6,8 @@ from footfall.admin.tables import (
     AdjustmentAdmin,
     AuditAdmin,
     BatchAdmin,
+    DeadLetterAdmin,
     PartitionAdmin,
-    SetAsideAdmin,
 )
 
 __all__ = [
@@ -16,6 +16,6 @@ __all__ = [
     "BatchAdmin",
     "ChartedAdmin",
     "DashboardAdmin",
+    "DeadLetterAdmin",
     "PartitionAdmin",
-    "SetAsideAdmin",
 ]

@@ -2,27 +2,15 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.contrib import admin
+from django.db.models import Model
+from django.http import HttpRequest
 from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
-
-from footfall.common.admin_urls import admin_address
-from footfall.ingest.spill import replay
-from footfall.models import Adjustment, Batch, Dashboard, Partition, SetAside
-from footfall.models import Audit
-from footfall.ops import dashboard
-from footfall.tasks import ask_for_audit
-
 
 from footfall.admin.adjusting import AdjustingAdmin
+from footfall.ops import dashboard
 
 
 class ChartedAdmin(AdjustingAdmin):

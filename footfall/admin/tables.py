@@ -3,26 +3,14 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.loader import render_to_string
-from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, URLPattern, path, reverse
-from django.utils.html import format_html
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
-from django.views.decorators.http import require_POST
-
-from footfall.common.admin_urls import admin_address
-from footfall.ingest.spill import replay
-from footfall.models import Adjustment, Batch, Dashboard, Partition, SetAside
-from footfall.models import Audit
-from footfall.ops import dashboard
-from footfall.tasks import ask_for_audit
-
 
 from footfall.common.admin import ReadOnlyAdmin
+from footfall.ingest.spill import replay
+from footfall.models import Adjustment, Audit, Batch, DeadLetter, Partition
 
 
 @admin.register(Audit)
@@ -50,27 +38,27 @@ class AdjustmentAdmin(ReadOnlyAdmin):
     list_select_related = ("content_type", "by")
 
 
-@admin.register(SetAside)
-class SetAsideAdmin(ReadOnlyAdmin):
+@admin.register(DeadLetter)
+class DeadLetterAdmin(ReadOnlyAdmin):
     """Events that could not be counted; deleting one dismisses it for good."""
 
-    list_display = ("set_aside_at", "reason", "partition", "text")
-    list_filter = ("set_aside_at",)
+    list_display = ("created_at", "reason", "partition", "text")
+    list_filter = ("created_at",)
     search_fields = ("reason",)
-    fields = ("set_aside_at", "reason", "partition", "at", "entry_id", "text")
+    fields = ("created_at", "reason", "partition", "at", "entry_id", "text")
     actions = ("replay",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     @admin.display(description=_("body"))
-    def text(self, event: SetAside) -> str:
+    def text(self, event: DeadLetter) -> str:
         return bytes(event.body)[:2000].decode(errors="backslashreplace")
 
     @admin.action(
         permissions=["delete"], description=_("Replay: try to count the selected events again")
     )
-    def replay(self, request: HttpRequest, queryset: QuerySet[SetAside]) -> None:
+    def replay(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> None:
         count = replay(queryset)
         text = ngettext(
             "%d event goes to the next flush.", "%d events go to the next flush.", count

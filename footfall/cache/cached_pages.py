@@ -11,11 +11,10 @@ from collections.abc import Sequence
 
 from django.db import models
 
-from footfall.cache.entries import Lease
+from footfall.cache.entries import Lease, get_page_cache
 from footfall.eventlog import LogError
 from footfall.events import encode
 from footfall.log import get_log
-from footfall.cache.entries import get_shelf
 from footfall.record import name_of, partition_for, targets
 from footfall.registry import counter_of
 
@@ -30,7 +29,7 @@ def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
     """
     name = name_of(model, pk)
     at = time.time_ns() // 1_000_000
-    appended = get_log().append_prepared(partition_for(name), name, at)
+    appended = get_log().append_cached(partition_for(name), name, at)
     return appended.values if appended else None
 
 
@@ -41,7 +40,7 @@ def lease(model: type[models.Model], pk: int) -> Lease | None:
     """
     name = name_of(model, pk)
     try:
-        return get_shelf().lease(partition_for(name), name)
+        return get_page_cache().lease(partition_for(name), name)
     except LogError:
         return None
 
@@ -61,7 +60,7 @@ def prepare(
     body = encode(targets(viewed, contents))
     counters = [(name_of(type(one), one.pk), counter_of(one)) for one in shown]
     try:
-        get_shelf().put(lease, body, answer, counters)
+        get_page_cache().put(lease, body, answer, counters)
     except LogError as error:
         logger.warning("an answer was not kept: %s", error)
 
@@ -69,6 +68,6 @@ def prepare(
 def release(lease: Lease) -> None:
     """Give the right back: there is nothing to prepare."""
     try:
-        get_shelf().release(lease)
+        get_page_cache().release(lease)
     except LogError as error:
         logger.warning("a lease was not released: %s", error)

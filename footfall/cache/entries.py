@@ -17,21 +17,20 @@ from typing import Any, NamedTuple
 
 from django.core.signals import setting_changed
 
+from footfall.cache.scripts import LEASE, PUT, RAISE
 from footfall.conf import conf
-from footfall.log import get_log
-
 from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.partitions import cached, partition_key
-from footfall.cache.scripts import LEASE, PUT, RAISE
 from footfall.eventlog.scripts import Script
+from footfall.log import get_log
 
 CHUNK = 500  # keys in one call: bounds how long Redis answers nobody else
 MOST_NUMBERS = 1_000
 """What has more numbers than this is not prepared."""
 LEASE_MS = 3_000  # for which one may prepare
-WITHHELD_MS = 5_000  # longer than a lease
+TOMBSTONE_MS = 5_000  # longer than a lease
 POLL = 0.005  # seconds between two looks at what somebody else prepares
 PATIENCE = 0.5  # seconds after which one prepares for oneself
 
@@ -44,7 +43,7 @@ class Lease(NamedTuple):
     token: str
 
 
-class Shelf:
+class PageCache:
     """The prepared events of every partition.
 
     url, prefix, timeout, breaker: as `RedisLog`'s, and the breaker is best the same one.
@@ -132,13 +131,13 @@ class Shelf:
             there += [some[place - 1] for place in self._evaluate(RAISE, keys, *values)]
         return there
 
-    def withhold(self, partition: int, name: str) -> None:
+    def set_tombstone(self, partition: int, name: str) -> None:
         """Remove a number that went down, and let none be put for some seconds.
 
         By then nobody is left who has read the higher one.
         """
         (key,) = self._keys(partition, f"number:{name}")
-        self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", WITHHELD_MS))
+        self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", TOMBSTONE_MS))
 
     def close(self) -> None:
         self._servers.close()
@@ -165,9 +164,9 @@ def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:
 
 
 @cache
-def get_shelf() -> Shelf:
+def get_page_cache() -> PageCache:
     """Return what is prepared beside that log: when one of them is away, so is the other."""
-    return Shelf(
+    return PageCache(
         conf.EVENTLOG_URL,
         breaker=get_log().breaker,
         prefix=conf.EVENTLOG_PREFIX,
@@ -179,7 +178,7 @@ def get_shelf() -> Shelf:
 
 def _build_anew(setting: str, **kwargs: object) -> None:
     if setting.startswith(("EVENTLOG_", "PREPARED_")):
-        get_shelf.cache_clear()
+        get_page_cache.cache_clear()
 
 
 setting_changed.connect(_build_anew, dispatch_uid="counters.cache")

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 
-from footfall.cache.entries import get_shelf
+from footfall.cache.entries import get_page_cache
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
-from footfall.models import Stale
+from footfall.models import Invalidation
 from footfall.record import partition_for
 from footfall.registry import content_type_of
 
@@ -25,18 +25,18 @@ def changed(model: type[models.Model], ids: Iterable[int], *, counter: bool = Fa
     counter: theirs went down, which no flush does.
     """
     kind = content_type_of(model)
-    notes = [Stale(content_type=kind, target_id=pk, counter=counter) for pk in ids]
+    notes = [Invalidation(content_type=kind, target_id=pk, counter=counter) for pk in ids]
     if notes:
-        Stale.objects.bulk_create(notes)
-        transaction.on_commit(forget_stale, robust=True)
+        Invalidation.objects.bulk_create(notes)
+        transaction.on_commit(send_invalidations, robust=True)
 
 
-def forget_stale() -> None:
+def send_invalidations() -> None:
     """Make Redis forget what is noted; what it cannot be told stays noted."""
     last = 0
-    while notes := list(Stale.objects.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+    while notes := list(Invalidation.objects.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
         told, error = _forget(notes)
-        Stale.objects.filter(pk__in=told).delete()
+        Invalidation.objects.filter(pk__in=told).delete()
         if error:
             logger.warning("%d stale answers stay in Redis: %s", len(notes) - len(told), error)
         if isinstance(error, Away) or len(notes) < AT_ONCE:
@@ -44,7 +44,7 @@ def forget_stale() -> None:
         last = notes[-1].pk
 
 
-def _forget(notes: Sequence[Stale]) -> tuple[list[int], LogError | None]:
+def _forget(notes: Sequence[Invalidation]) -> tuple[list[int], LogError | None]:
     """Tell every partition that can be told; return the notes that all knew of, and what failed.
 
     In a cluster the others may be on servers that answer.
@@ -65,8 +65,8 @@ def _forget(notes: Sequence[Stale]) -> tuple[list[int], LogError | None]:
     for partition in sorted({*stale, *lowered}):
         try:
             for name in lowered.get(partition, ()):
-                get_shelf().withhold(partition, name)
-            get_shelf().forget(partition, stale.get(partition, ()))
+                get_page_cache().set_tombstone(partition, name)
+            get_page_cache().forget(partition, stale.get(partition, ()))
         except Away as away:
             return [], away
         except LogError as error:

@@ -12,7 +12,7 @@ Seen = Mapping[str, int]
 """By the name of a target: the partitions from which it was viewed, a bit for each."""
 
 
-class Homes:
+class Locations:
     """What a flusher remembers: each event for `life` seconds at least, and twice that at most."""
 
     def __init__(self, life: float, clock: Callable[[], float] = time.monotonic) -> None:

@@ -2,23 +2,21 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 
-from django.contrib.contenttypes.models import ContentType
-from django.db import models, transaction
 from django.dispatch import Signal
 
-from footfall.cache.locations import Homes
+from footfall.cache.entries import get_page_cache
+from footfall.cache.invalidate import send_invalidations
+from footfall.cache.locations import Locations
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
 from footfall.ingest.aggregate import Sums
 from footfall.ingest.claims import Claim
-from footfall.cache.entries import get_shelf
-from footfall.models import Batch, Stale
+from footfall.models import Batch
 from footfall.projections.totals import Counters
-from footfall.record import partition_for
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import countable_models
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +28,9 @@ counted = Signal()
 
 
 @cache
-def homes() -> Homes:
+def locations() -> Locations:
     """Return where this process knows copies to be. They live for twice PREPARED_SECONDS."""
-    return Homes(life=2 * conf.PREPARED_SECONDS + 60)
+    return Locations(life=2 * conf.PREPARED_SECONDS + 60)
 
 
 def remember(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
@@ -40,7 +38,7 @@ def remember(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
     if batch:
         read = {claim.number for claim in claims if claim.is_read}
         has_all = read.issuperset(range(conf.EVENTLOG_PARTITIONS))
-        homes().note(batch.pk, has_all, sums.seen)
+        locations().note(batch.pk, has_all, sums.seen)
 
 
 def publish(counters: Counters, committed: float) -> None:
@@ -48,7 +46,7 @@ def publish(counters: Counters, committed: float) -> None:
     named = {f"{label}:{pk}": n for label, values in counters.items() for pk, n in values.items()}
     try:
         raise_counters(named, committed)
-        forget_stale()
+        send_invalidations()
     except LogError as away:
         logger.warning("the counters were not published: %s", away)
     for label, values in counters.items():
@@ -64,14 +62,14 @@ def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     its own copies alone. What is not published is put right by the flush of the next view that
     shows it: that one publishes the sum again.
     """
-    where = homes().of(numbers)
+    where = locations().of(numbers)
     by_partition: list[dict[str, int]] = [{} for _ in range(conf.EVENTLOG_PARTITIONS)]
     for name, mask in where.items():
         for partition in partitions_in(mask, len(by_partition)):
             by_partition[partition][name] = numbers[name]
     found = {name: 0 for name, mask in where.items() if mask is None}
     if _raise_to(by_partition, committed, found):
-        homes().note_found(found)
+        locations().note_found(found)
 
 
 def _raise_to(
@@ -84,7 +82,7 @@ def _raise_to(
         if time.monotonic() - committed > PATIENCE:
             return False
         try:
-            there = get_shelf().raise_to(partition, own)
+            there = get_page_cache().raise_to(partition, own)
         except Away:
             raise
         except LogError as error:  # in a cluster, its server alone

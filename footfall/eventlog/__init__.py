@@ -22,7 +22,7 @@ over.
 
 from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import is_cluster
-from footfall.eventlog.entries import Appended, Entry, Number, Position, Slice
+from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from footfall.eventlog.log import Log
 from footfall.eventlog.partitions import partition_of
@@ -37,10 +37,10 @@ __all__ = [
     "DeadLetter",
     "Delivery",
     "Entry",
+    "EventId",
     "Full",
     "Log",
     "LogError",
-    "Number",
     "Position",
     "RedisLog",
     "RedisQueue",

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 
-class Number(NamedTuple):
+class EventId(NamedTuple):
     """Identifies one event for ever."""
 
-    session: int
+    producer_id: int
     """Random, 63 bits: a new one is one of 100,000 that are remembered once in 10^14 times."""
-    seq: int
+    sequence: int
     """Grows with every append of the session, from 0."""
 
 
@@ -18,11 +18,11 @@ class Entry(NamedTuple):
 
     id: bytes
     """Redis' id of the entry, `b"1763683200123-0"`."""
-    number: Number | None
+    number: EventId | None
     """None for an entry that no writer of this log has made."""
     at: int
     """When the event happened, by its writer's clock: milliseconds since 1970."""
-    ordinal: int
+    offset: int
     """How many entries the partition had been given up to this one; 0 where unknown."""
     body: bytes
 
@@ -36,19 +36,19 @@ class Position(NamedTuple):
     """The last entry that a reader has dealt with: a hint that saves reading, never a proof."""
 
     id: bytes
-    number: Number | None
-    ordinal: int
+    number: EventId | None
+    offset: int
 
     @classmethod
     def of(cls, entry: Entry) -> "Position":
-        return cls(entry.id, entry.number, entry.ordinal)
+        return cls(entry.id, entry.number, entry.offset)
 
 
 class Appended(NamedTuple):
     """The answer to an append."""
 
     id: bytes
-    number: Number
+    number: EventId
     values: Sequence[bytes] = ()
     """Of a prepared event: the value that goes with it, then the numbers."""
 

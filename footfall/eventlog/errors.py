@@ -1,6 +1,6 @@
 """What can go wrong with an append, by what the caller may conclude from it."""
 
-from footfall.eventlog.entries import Number
+from footfall.eventlog.entries import EventId
 
 
 class LogError(Exception):
@@ -35,6 +35,6 @@ class Elsewhere(Refused):
 class Ambiguous(LogError):
     """The event was sent and no answer came: it may be in the log, or land there later."""
 
-    def __init__(self, number: Number) -> None:
+    def __init__(self, number: EventId) -> None:
         super().__init__(f"no answer to the append of {number}")
         self.number = number

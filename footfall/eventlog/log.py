@@ -1,4 +1,4 @@
-"""What a log is. `tests/eventlog/contract.py` is its specification, for every implementation."""
+"""What a log is. `tests/footfall/eventlog/contract.py` is the specification."""
 
 from typing import Protocol
 
@@ -15,7 +15,7 @@ class Log(Protocol):
         """
         ...
 
-    def append_prepared(self, partition: int, name: str, at: int) -> Appended | None:
+    def append_cached(self, partition: int, name: str, at: int) -> Appended | None:
         """Append the event that is prepared under `name`, and return what goes with it.
 
         All in one call; None, and nothing is appended, if none is prepared. Raises as `append`.

@@ -12,7 +12,7 @@ from redis.connection import ConnectionPool
 
 from footfall.common.failpoints import failpoint
 from footfall.eventlog.connections import elsewhere
-from footfall.eventlog.entries import Appended, Number
+from footfall.eventlog.entries import Appended, EventId
 from footfall.eventlog.errors import Ambiguous, Elsewhere, Full, LogError, Refused
 from footfall.eventlog.scripts import Script
 
@@ -33,14 +33,14 @@ REFUSING = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "WRONGTYPE")
 MOVED_AWAY = "attempted to access a non local key"
 
 
-class Writer:
+class Producer:
     """One connection to Redis and one session: never two appends in flight."""
 
     def __init__(self, connections: ConnectionPool) -> None:
         # Not from the pool: it counts every connection that it ever made, and ends at a hundred.
         make = connections.connection_class
         self._connection: Any = make(**connections.connection_kwargs)
-        self.session = secrets.randbits(63)
+        self.producer_id = secrets.randbits(63)
         self._seq = 0
 
     def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
@@ -51,7 +51,7 @@ class Writer:
         again.
         """
         self._connect()
-        number = Number(self.session, self._seq)
+        number = EventId(self.producer_id, self._seq)
         cap, *others = arguments
         try:
             answer = self._evaluate(script, len(keys), *keys, cap, *number, *others)
@@ -88,7 +88,7 @@ class Writer:
         return self._connection.read_response(disable_decoding=True)
 
 
-def _meaning(error: redis.RedisError, number: Number) -> LogError:
+def _meaning(error: redis.RedisError, number: EventId) -> LogError:
     """Return what an error tells about the append: in doubt, that it is ambiguous."""
     text = str(error)
     if text.startswith("FULL"):
@@ -100,7 +100,7 @@ def _meaning(error: redis.RedisError, number: Number) -> LogError:
     return Ambiguous(number)
 
 
-class WriterPool:
+class ProducerPool:
     """Lends each writer to one caller at a time, the last used first.
 
     So a process has as many sessions as it ever had appends at once, however its threads come
@@ -109,27 +109,27 @@ class WriterPool:
 
     def __init__(self, connections: ConnectionPool) -> None:
         self._connections = connections
-        self._idle: deque[Writer] = deque()
+        self._idle: deque[Producer] = deque()
         _pools.add(self)
 
     def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
         """As `Writer.append`. A writer whose append did not end well is not used again."""
         try:
-            writer = self._idle.pop()
+            producer = self._idle.pop()
         except IndexError:
-            writer = Writer(self._connections)
+            producer = Producer(self._connections)
         try:
-            appended = writer.append(script, keys, *arguments)
+            appended = producer.append(script, keys, *arguments)
         except (Full, Elsewhere):
-            self._idle.append(writer)
+            self._idle.append(producer)
             raise
         except BaseException:
             # Whatever happened to this connection (an interrupt in mid-reply too), the idle ones
             # were made to the same server: without this, each would have its own ambiguous append.
-            writer.close()
+            producer.close()
             self.close()
             raise
-        self._idle.append(writer)
+        self._idle.append(producer)
         return appended
 
     def close(self) -> None:
@@ -142,7 +142,7 @@ class WriterPool:
         self._idle = deque()
 
 
-_pools: WeakSet[WriterPool] = WeakSet()
+_pools: WeakSet[ProducerPool] = WeakSet()
 
 
 def _forget_sessions_of_the_parent() -> None:

@@ -35,7 +35,7 @@ return {{id}}
 # KEYS: stream, ordinal, what is prepared   ARGV: cap in bytes, session, seq, at
 # What is prepared is a list: the event's body, a value, the keys of the numbers that go with it.
 # If one of them is gone, so is the whole.
-APPEND_PREPARED = Script(f"""{CAP}
+APPEND_CACHED = Script(f"""{CAP}
 local prepared = redis.call('LRANGE', KEYS[3], 0, -1)
 local body = prepared[1]
 if not body then

@@ -6,7 +6,7 @@ from typing import TypeVar
 from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.connections import connections
 from footfall.eventlog.errors import Ambiguous, Away, Elsewhere, Full, Refused
-from footfall.eventlog.producer import WriterPool
+from footfall.eventlog.producer import ProducerPool
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class Server:
 
     def __init__(self, url: str, timeout: float, breaker: CircuitBreaker | None = None) -> None:
         self.pool = connections(url, timeout)
-        self.writers = WriterPool(self.pool)
+        self.producers = ProducerPool(self.pool)
         self._breaker = breaker
 
     def ask(self, key: str, do: Callable[["Server"], T]) -> T:
@@ -45,5 +45,5 @@ class Server:
         return answer
 
     def close(self) -> None:
-        self.writers.close()
+        self.producers.close()
         self.pool.disconnect()

@@ -6,9 +6,9 @@ from typing import Any
 from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
-from footfall.eventlog.entries import Appended, Entry, Number, Position, Slice
+from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
 from footfall.eventlog.partitions import cached, partition_key
-from footfall.eventlog.scripts import APPEND, APPEND_PREPARED, TRIM, Script
+from footfall.eventlog.scripts import APPEND, APPEND_CACHED, TRIM, Script
 
 BIGINT = 2**63
 FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # session, number, time, ordinal, body: see scripts.APPEND
@@ -49,9 +49,9 @@ class RedisLog:
         appended: Appended = self._append(APPEND, partition, ("log", "ordinal"), at, body)
         return appended
 
-    def append_prepared(self, partition: int, name: str, at: int) -> Appended | None:
+    def append_cached(self, partition: int, name: str, at: int) -> Appended | None:
         names = ("log", "ordinal", cached(name))
-        appended: Appended | None = self._append(APPEND_PREPARED, partition, names, at)
+        appended: Appended | None = self._append(APPEND_CACHED, partition, names, at)
         return appended
 
     def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
@@ -92,8 +92,8 @@ class RedisLog:
             return length
         if last[0][0] == position.id:
             return 0
-        behind = _entry(*last[0]).ordinal - position.ordinal
-        return behind if position.ordinal and 0 < behind <= length else length
+        behind = _entry(*last[0]).offset - position.offset
+        return behind if position.offset and 0 < behind <= length else length
 
     def oldest(self, partition: int, position: Position | None) -> int | None:
         entries = self.read(partition, position, count=1, max_bytes=1).entries
@@ -106,7 +106,7 @@ class RedisLog:
     def _append(self, script: Script, partition: int, names: Sequence[str], *arguments: Any) -> Any:
         keys = [partition_key(self._prefix, partition, name) for name in names]
         return self._appending.ask(
-            keys[0], lambda at: at.writers.append(script, keys, self._max_bytes, *arguments)
+            keys[0], lambda at: at.producers.append(script, keys, self._max_bytes, *arguments)
         )
 
     def _key(self, partition: int) -> str:
@@ -136,10 +136,10 @@ class RedisLog:
 def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:
     """Parse an entry; one that no writer of this log has made comes without a number."""
     if fields[::2] == FIELDS:
-        _, session, _, seq, _, at, _, ordinal, _, body = fields
+        _, producer_id, _, sequence, _, at, _, offset, _, body = fields
         try:
-            number = new(Number, (int(session), int(seq)))
-            entry = new(Entry, (entry_id, number, int(at), int(ordinal), body))
+            number = new(EventId, (int(producer_id), int(sequence)))
+            entry = new(Entry, (entry_id, number, int(at), int(offset), body))
         except ValueError:
             pass
         else:

@@ -11,9 +11,9 @@ def missing(before: int, entries: Sequence[Entry]) -> int:
     before: ordinal of the last event applied; 0 if that is not known. A Redis that came back with
     an older past numbers on from there: what it lost at its end does not show. So it is "at least".
     """
-    ordinals = [entry.ordinal for entry in entries if entry.ordinal]
-    if not ordinals:
+    offsets = [entry.offset for entry in entries if entry.offset]
+    if not offsets:
         return 0
-    first, last = ordinals[0], ordinals[-1]
+    first, last = offsets[0], offsets[-1]
     start = before if 0 < before < first else first - 1
-    return max(0, last - start - len(ordinals))
+    return max(0, last - start - len(offsets))

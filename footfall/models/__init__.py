@@ -1,7 +1,7 @@
 """What is countable, and the tables of the counting itself."""
 
-from footfall.models.cache import Stale
-from footfall.models.log import Batch, Mark, Partition, SetAside, Spilled
+from footfall.models.cache import Invalidation
+from footfall.models.log import Batch, DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
 from footfall.models.projections import HourTotal, Ranking, Rollup
 from footfall.models.targets import Countable
@@ -12,12 +12,12 @@ __all__ = [
     "Batch",
     "Countable",
     "Dashboard",
+    "DeadLetter",
     "HourTotal",
-    "Mark",
+    "Invalidation",
     "Partition",
+    "ProducerState",
     "Ranking",
     "Rollup",
-    "SetAside",
     "Spilled",
-    "Stale",
 ]

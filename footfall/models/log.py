@@ -6,7 +6,7 @@ from datetime import datetime
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from footfall.eventlog import Entry, Number, Position
+from footfall.eventlog import Entry, EventId, Position
 from footfall.ingest.gaps import missing
 
 
@@ -16,9 +16,9 @@ class Partition(models.Model):
     number = models.PositiveSmallIntegerField(_("number"), primary_key=True)
     position = models.CharField(_("position"), max_length=50, blank=True)
     """Id of the last entry applied; empty before the first. A hint: the marks are the proof."""
-    session = models.BigIntegerField(null=True)
-    seq = models.BigIntegerField(null=True)
-    ordinal = models.BigIntegerField(default=0)
+    producer_id = models.BigIntegerField(null=True)
+    sequence = models.BigIntegerField(null=True)
+    offset = models.BigIntegerField(default=0)
     events = models.BigIntegerField(_("events"), default=0)
     """Events applied from this partition so far."""
     pruned = models.BigIntegerField(default=0)
@@ -36,7 +36,7 @@ class Partition(models.Model):
         verbose_name_plural = _("partitions")
 
     MOVING = (
-        "position", "session", "seq", "ordinal", "events", "flushed_at", "flushed_events",
+        "position", "producer_id", "sequence", "offset", "events", "flushed_at", "flushed_events",
         "missing", "missed_at",
     )  # fmt: skip
 
@@ -49,46 +49,46 @@ class Partition(models.Model):
         if not self.position:
             return None
         number = None
-        if self.session is not None and self.seq is not None:
-            number = Number(self.session, self.seq)
-        return Position(self.position.encode(), number, self.ordinal)
+        if self.producer_id is not None and self.sequence is not None:
+            number = EventId(self.producer_id, self.sequence)
+        return Position(self.position.encode(), number, self.offset)
 
     def move(self, entries: Sequence[Entry], fresh: int, now: datetime) -> None:
         """Note that `entries` were read and `fresh` events were new; saves nothing."""
         if entries:
-            if lost := missing(self.ordinal, entries):
+            if lost := missing(self.offset, entries):
                 self.missing += lost
                 self.missed_at = now
             last = entries[-1]
             self.position = last.id.decode()
-            self.session, self.seq = last.number or (None, None)
-            self.ordinal = last.ordinal
+            self.producer_id, self.sequence = last.number or (None, None)
+            self.offset = last.offset
         self.events += fresh
         self.flushed_events = fresh
         self.flushed_at = now
 
 
-class Mark(models.Model):
+class ProducerState(models.Model):
     """The highest number applied of one writer's session in one partition.
 
     An event at or below it was counted. That is what makes the count exact.
     """
 
-    pk = models.CompositePrimaryKey("session", "partition")
-    session = models.BigIntegerField()
+    pk = models.CompositePrimaryKey("producer_id", "partition")
+    producer_id = models.BigIntegerField()
     partition = models.PositiveSmallIntegerField()
-    seq = models.BigIntegerField()
+    sequence = models.BigIntegerField()
     """-1 while nothing from the log was applied."""
     spilled = models.BigIntegerField(null=True)
     """The session's last event, if it was counted from the spill: dropped if the log shows it."""
     updated_at = models.DateTimeField()
 
     class Meta:
-        verbose_name = _("mark")
-        verbose_name_plural = _("marks")
+        verbose_name = _("producer state")
+        verbose_name_plural = _("producer states")
 
     def __str__(self) -> str:
-        return f"{self.session}/{self.partition}: {self.seq}"
+        return f"{self.producer_id}/{self.partition}: {self.sequence}"
 
 
 class Batch(models.Model):
@@ -117,9 +117,9 @@ class Spilled(models.Model):
     """An event that could not go by way of the log, or about which the log gave no answer."""
 
     partition = models.PositiveSmallIntegerField(db_index=True)
-    session = models.BigIntegerField(null=True)
+    producer_id = models.BigIntegerField(null=True)
     """Set for an ambiguous append, which may be in the log too. Null: never sent."""
-    seq = models.BigIntegerField(null=True)
+    sequence = models.BigIntegerField(null=True)
     at = models.BigIntegerField()
     """When it happened: milliseconds since 1970."""
     body = models.BinaryField()
@@ -132,14 +132,14 @@ class Spilled(models.Model):
         return f"{self.partition}: {bytes(self.body)[:80]!r}"
 
     @property
-    def number(self) -> Number | None:
+    def number(self) -> EventId | None:
         """The event's number in the log, or None if it was never sent there."""
-        if self.session is None or self.seq is None:
+        if self.producer_id is None or self.sequence is None:
             return None
-        return Number(self.session, self.seq)
+        return EventId(self.producer_id, self.sequence)
 
 
-class SetAside(models.Model):
+class DeadLetter(models.Model):
     """An event that cannot be counted as it stands, kept with the reason until somebody decides."""
 
     partition = models.PositiveSmallIntegerField(_("partition"))
@@ -147,16 +147,16 @@ class SetAside(models.Model):
     """As the event says: milliseconds since 1970, unchecked."""
     body = models.BinaryField(_("body"))
     reason = models.CharField(_("reason"), max_length=200)
-    set_aside_at = models.DateTimeField(_("set aside at"), auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     entry_id = models.CharField(_("entry"), max_length=50, null=True, blank=True)  # noqa: DJ001
     """Set for an entry without a number, which no mark tells: read again, it is here already."""
 
     class Meta:
-        verbose_name = _("event set aside")
-        verbose_name_plural = _("events set aside")
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
         constraints = (  # null is distinct from null
             models.UniqueConstraint(
-                fields=["partition", "entry_id"], name="counters_set_aside_once"
+                fields=["partition", "entry_id"], name="counters_dead_letter_once"
             ),
         )
 

@@ -52,7 +52,7 @@ class Ranking(models.Model):
     seconds = models.FloatField(_("seconds"), default=0)
     """How long computing it took, which decides when it is computed again."""
     ranked = models.JSONField(_("most viewed"), default=list)
-    """[{"id", "views", "before", "series"}], the most viewed first: see footfall/projections/ranking.py."""
+    """[{"id", "views", "before", "series"}], the most viewed first: see projections/ranking.py."""
 
     class Meta:
         verbose_name = _("ranking")

@@ -24,9 +24,8 @@ from footfall import sql
 from footfall.cache import invalidate
 from footfall.events import BIGINT
 from footfall.log import get_log
-from footfall.models import Adjustment, Mark, Partition, Rollup
-from footfall.models import Audit, HourTotal
-from footfall.ops.invariants import broken_batches, broken_marks, broken_spill
+from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
+from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill
 from footfall.registry import (
     content_type_of,
     countable_models,
@@ -59,7 +58,7 @@ class Difference:
         return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
 
 
-class Unmendable(Exception):
+class Unrepairable(Exception):
     """What rollups and adjustments say is no number of views; the message is the reason."""
 
 
@@ -84,21 +83,27 @@ def carry_out(audit: Audit, repair: bool = False, progress: Progress = silent) -
         audit.save()
 
 
-def _findings(audit: Audit, mend: bool, progress: Progress) -> Iterator[str]:
-    audit.repaired = mend
+def _findings(audit: Audit, repairs: bool, progress: Progress) -> Iterator[str]:
+    audit.repaired = repairs
     for difference in differences(progress):
         audit.differences += 1
-        yield f"{difference}{_mended(difference, audit) if mend else ''}"
-    for look in (broken_totals, broken_positions, broken_batches, broken_marks, broken_spill):
+        yield f"{difference}{_repaired(difference, audit) if repairs else ''}"
+    for look in (
+        broken_totals,
+        broken_positions,
+        broken_batches,
+        broken_producer_states,
+        broken_spill,
+    ):
         for line in look():
             audit.broken += 1
             yield line
 
 
-def _mended(difference: Difference, audit: Audit) -> str:
+def _repaired(difference: Difference, audit: Audit) -> str:
     try:
         expected = repair(difference)
-    except Unmendable as reason:
+    except Unrepairable as reason:
         audit.repaired = False
         return f"; not mended: {reason}"
     return "; deleted meanwhile" if expected is None else f"; set to {expected}"
@@ -172,7 +177,7 @@ def repair(difference: Difference) -> int | None:
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
         if expected < 0:
-            raise Unmendable("it is below 0")
+            raise Unrepairable("it is below 0")
         model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
         invalidate.changed(model, [difference.target], counter=True)
         return expected
@@ -215,12 +220,14 @@ def broken_positions() -> Iterator[str]:
         if position is None:
             continue
         if position.number:
-            session, seq = position.number
-            mark = Mark.objects.filter(session=session, partition=partition.number).first()
-            if mark and mark.seq < seq:
-                yield f"partition {partition}: its mark went down, to {mark.seq} from {seq}"
+            producer_id, sequence = position.number
+            state = ProducerState.objects.filter(
+                producer_id=producer_id, partition=partition.number
+            ).first()
+            if state and state.sequence < sequence:
+                yield f"partition {partition}: its producer state fell to {state.sequence} from {sequence}"
         first = log.read(partition.number, None, count=1, max_bytes=1).entries
-        if first and first[0].ordinal > position.ordinal > 0 and _is_still_at(partition):
+        if first and first[0].offset > position.offset > 0 and _is_still_at(partition):
             yield f"partition {partition}: trimmed above its position {partition.position}"
 
 

@@ -174,8 +174,8 @@ def beat_is_missing(facts: Facts) -> Finding | None:
     )
 
 
-def events_are_set_aside(facts: Facts) -> Finding | None:
-    count = facts.status.set_aside
+def there_are_dead_letters(facts: Facts) -> Finding | None:
+    count = facts.status.dead_letters
     if not count:
         return None
     return Finding(
@@ -187,7 +187,7 @@ def events_are_set_aside(facts: Facts) -> Finding | None:
         )
         % number(count),
         _("Look at the reason; then replay or delete."),
-        "admin:counters_setaside_changelist",
+        "admin:counters_deadletter_changelist",
     )
 
 
@@ -243,6 +243,6 @@ CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
     is_behind,
     workers_are_unknown,
     other_worker_is_missing,
-    events_are_set_aside,
+    there_are_dead_letters,
     a_store_has_lost_events,
 )

@@ -8,7 +8,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
 from footfall.ingest.producer_states import NOTHING
-from footfall.models import Batch, Mark, Partition, Spilled
+from footfall.models import Batch, Partition, ProducerState, Spilled
 
 SHOWN = 20
 """So many of each kind are named."""
@@ -35,18 +35,18 @@ def _sum(model: type[Any], expression: Any) -> Coalesce:
     return Coalesce(Subquery(sums), Value(0), output_field=BigIntegerField())
 
 
-def broken_marks() -> Iterator[str]:
+def broken_producer_states() -> Iterator[str]:
     """Yield marks that no flush can have written."""
     known = Partition.objects.filter(number=OuterRef("partition")).values("number")
-    wrong = Mark.objects.annotate(known=Subquery(known)).filter(
+    wrong = ProducerState.objects.annotate(known=Subquery(known)).filter(
         Q(known=None) | Q(seq__lt=NOTHING) | Q(spilled__lt=0)
     )
-    for mark in wrong.order_by("session", "partition")[:SHOWN]:
-        yield f"mark {mark}: no flush can have written it"
+    for producer_state in wrong.order_by("producer_id", "partition")[:SHOWN]:
+        yield f"mark {producer_state}: no flush can have written it"
 
 
 def broken_spill() -> Iterator[str]:
     """Yield spilled events with half a number: whether they were counted cannot be told."""
-    halves = Q(session=None, seq__isnull=False) | Q(session__isnull=False, seq=None)
+    halves = Q(producer_id=None, seq__isnull=False) | Q(session__isnull=False, sequence=None)
     for event in Spilled.objects.filter(halves).order_by("pk")[:SHOWN]:
         yield f"spilled event {event.pk}: it has half a number"

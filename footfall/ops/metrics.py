@@ -12,12 +12,11 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from footfall.cache.entries import get_page_cache
 from footfall.conf import conf
 from footfall.eventlog import LogError
 from footfall.log import get_log
-from footfall.cache.entries import get_shelf
-from footfall.models import Batch, Stale
-from footfall.models import Audit, HourTotal
+from footfall.models import Audit, Batch, HourTotal, Invalidation
 from footfall.ops.status import Status, status
 
 GAUGES = {
@@ -26,8 +25,8 @@ GAUGES = {
     "footfall_oldest_event_seconds": "Age of the oldest of them; 0 if there is none.",
     "footfall_spilled_events": "Events that went past the log and are not counted yet.",
     "footfall_spilled_oldest_seconds": "Age of the oldest of them; 0 if there is none.",
-    "footfall_set_aside_events": "Events that cannot be counted: an operator has to decide.",
-    "footfall_stale_answers": "Edits that Redis has still to be told of.",
+    "footfall_dead_letter_events": "Events that cannot be counted: an operator has to decide.",
+    "footfall_pending_invalidations": "Edits that Redis has still to be told of.",
     "footfall_last_batch_events": "Events of the last flush that had any.",
     "footfall_last_batch_targets": "Different targets of that flush.",
     "footfall_last_batch_seconds": "How long it took.",
@@ -41,7 +40,7 @@ COUNTERS = {
     "footfall_events_total": "Events that were applied.",
     "footfall_views_total": "Views that were counted, by what was viewed.",
     "footfall_lost_events_total": "Events that a store has lost, at least.",
-    "footfall_prepared_misses_total": "Reads for which an answer had to be prepared.",
+    "footfall_cache_misses_total": "Reads for which an answer had to be prepared.",
 }
 UNKNOWN = Q(differences=0, broken=0) & ~Q(error="")
 """Audits that were interrupted before they found anything: they say nothing of the counters."""
@@ -86,8 +85,8 @@ class CountingCollector(Collector):
         yield views()
         yield single("footfall_spilled_events", now_is.spilled)
         yield single("footfall_spilled_oldest_seconds", now_is.spilled_oldest_seconds or 0)
-        yield single("footfall_set_aside_events", now_is.set_aside)
-        yield single("footfall_stale_answers", Stale.objects.count())
+        yield single("footfall_dead_letter_events", now_is.dead_letters)
+        yield single("footfall_pending_invalidations", Invalidation.objects.count())
         if last := Batch.objects.order_by("-pk").first():
             yield single("footfall_last_batch_events", last.events)
             yield single("footfall_last_batch_targets", last.targets)
@@ -111,10 +110,10 @@ class CountingCollector(Collector):
             oldest.add_metric(number, one.oldest_seconds or 0)
         yield waiting
         yield oldest
-        misses = counter("footfall_prepared_misses_total")
+        misses = counter("footfall_cache_misses_total")
         try:
             numbers = range(conf.EVENTLOG_PARTITIONS)
-            misses.add_metric([], sum(get_shelf().misses(number) for number in numbers))
+            misses.add_metric([], sum(get_page_cache().misses(number) for number in numbers))
         except LogError:
             return
         yield misses

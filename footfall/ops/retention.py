@@ -11,16 +11,15 @@ from django.utils import timezone
 
 from footfall.eventlog import LogError
 from footfall.log import get_log
-from footfall.models import Batch, Mark, Partition, SetAside
-from footfall.models import Audit
+from footfall.models import Audit, Batch, DeadLetter, Partition, ProducerState
 
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 2_000  # rows removed in one transaction
 KEEP_BATCHES = timedelta(days=7)
 KEEP_AUDITS = timedelta(days=90)
-KEEP_MARKS = timedelta(days=7)
-KEEP_SET_ASIDE = timedelta(days=365)  # for which somebody may decide
+KEEP_PRODUCER_STATES = timedelta(days=7)
+KEEP_DEAD_LETTERS = timedelta(days=365)  # for which somebody may decide
 MARGIN = timedelta(days=1)  # between the clocks of the writers and the database's
 
 
@@ -30,13 +29,13 @@ def prune() -> None:
     while prune_batches(now - KEEP_BATCHES):
         pass
     Audit.objects.filter(asked_at__lt=now - KEEP_AUDITS).delete()
-    dismiss(now - KEEP_SET_ASIDE)
+    dismiss(now - KEEP_DEAD_LETTERS)
     try:
-        oldest = min(now - KEEP_MARKS, oldest_entry() - MARGIN)
+        oldest = min(now - KEEP_PRODUCER_STATES, oldest_entry() - MARGIN)
     except LogError as error:
         logger.warning("no marks were pruned: %s", error)
         return
-    prune_marks(oldest)
+    remove_producer_states(oldest)
 
 
 def prune_batches(before: datetime) -> int:
@@ -56,7 +55,7 @@ def prune_batches(before: datetime) -> int:
         return Batch.objects.filter(pk__in=old).delete()[0]
 
 
-def prune_marks(before: datetime) -> None:
+def remove_producer_states(before: datetime) -> None:
     """Remove the marks from before then.
 
     That they are not known is noted first: a log may come back from that time, out of a backup.
@@ -65,12 +64,12 @@ def prune_marks(before: datetime) -> None:
         list(Partition.objects.select_for_update().order_by("number"))
         earlier = Q(known_since=None) | Q(known_since__lt=before)
         Partition.objects.filter(earlier).update(known_since=before)
-    Mark.objects.filter(updated_at__lt=before).delete()
+    ProducerState.objects.filter(updated_at__lt=before).delete()
 
 
 def dismiss(before: datetime) -> None:
     """Remove events that nobody has decided about for long enough."""
-    dismissed, _ = SetAside.objects.filter(set_aside_at__lt=before).delete()
+    dismissed, _ = DeadLetter.objects.filter(created_at__lt=before).delete()
     if dismissed:
         logger.warning("%d events that were set aside are dismissed for good", dismissed)
 

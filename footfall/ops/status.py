@@ -12,7 +12,7 @@ from django.utils import timezone
 from footfall.conf import conf
 from footfall.eventlog import Away, Log, LogError
 from footfall.log import get_log
-from footfall.models import Batch, Partition, SetAside, Spilled
+from footfall.models import Batch, DeadLetter, Partition, Spilled
 
 RATE_WINDOW = timedelta(minutes=1)
 PATIENCE = 1.0  # seconds that the log may take to say what waits in it
@@ -30,7 +30,7 @@ class PartitionStatus:
     oldest_seconds: float | None
     rate: float
     """Events per second over the last minute."""
-    set_aside: int
+    dead_letters: int
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Status:
     partitions: list[PartitionStatus]
     spilled: int
     spilled_oldest_seconds: float | None
-    set_aside: int
+    dead_letters: int
     log_error: str
 
     @property
@@ -84,8 +84,8 @@ def status() -> Status:
     partitions = _partitions()
     rates = _rates()
     spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("at"))
-    by_partition = SetAside.objects.order_by().values_list("partition")
-    set_aside = dict(by_partition.annotate(count=Count("*")))
+    by_partition = DeadLetter.objects.order_by().values_list("partition")
+    dead_letters = dict(by_partition.annotate(count=Count("*")))
     waiting, error = _ask(get_log(), partitions)
     return Status(
         at,
@@ -94,13 +94,13 @@ def status() -> Status:
                 partition,
                 *waiting[i],
                 rate=rates.get(str(partition.number), 0.0),
-                set_aside=set_aside.get(partition.number, 0),
+                dead_letters=dead_letters.get(partition.number, 0),
             )
             for i, partition in enumerate(partitions)
         ],
         spilled["count"],
         _age(spilled["oldest"]),
-        sum(set_aside.values()),
+        sum(dead_letters.values()),
         error,
     )
 

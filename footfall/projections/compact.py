@@ -13,8 +13,7 @@ from django.utils import timezone
 
 from footfall import sql
 from footfall.conf import conf
-from footfall.models import Rollup
-from footfall.models import HourTotal
+from footfall.models import HourTotal, Rollup
 from footfall.projections.series import DAY, HOUR, Interval
 from footfall.registry import content_type_of, countable_models
 
@@ -25,7 +24,7 @@ DELETED = 0
 """The id under which the views of deleted targets stand: no event can name it."""
 
 
-def fold() -> int:
+def compact() -> int:
     """Fold what is older than the retention; return how many rows that removed.
 
     Views that are counted later, of hours that are folded already, are folded the next time.
@@ -34,10 +33,10 @@ def fold() -> int:
     removed = 0
     for model in countable_models().values():
         for day in _days(model, cutoff):
-            while some := fold_some(model, day):
+            while some := compact_some(model, day):
                 removed += some
-            removed += fold_totals(model, day)
-        removed += fold_deleted(model, cutoff)
+            removed += compact_totals(model, day)
+        removed += compact_deleted(model, cutoff)
     return removed
 
 
@@ -48,7 +47,7 @@ def _days(model: type[models.Model], cutoff: datetime) -> list[datetime]:
     return sorted(set(days.values_list("day", flat=True)))
 
 
-def fold_some(model: type[models.Model], day: datetime) -> int:
+def compact_some(model: type[models.Model], day: datetime) -> int:
     """Fold one day of some targets of `model`; return how many rows that removed.
 
     Their rows are locked in the order of their ids, as a flush does it: nobody adds to their
@@ -93,7 +92,7 @@ def _move(
     return len(keys)
 
 
-def fold_totals(model: type[models.Model], day: datetime) -> int:
+def compact_totals(model: type[models.Model], day: datetime) -> int:
     """Fold the totals of one day; return how many rows that removed.
 
     Not if there are hours of targets again: what is left in the totals tells the next fold of them.
@@ -116,7 +115,7 @@ def fold_totals(model: type[models.Model], day: datetime) -> int:
     return len(hours)
 
 
-def fold_deleted(model: type[models.Model], cutoff: datetime) -> int:
+def compact_deleted(model: type[models.Model], cutoff: datetime) -> int:
     """Put the old days of targets that were deleted since into one row each."""
     rollups = Rollup.objects.filter(content_type=content_type_of(model), hour__lt=cutoff)
     removed = 0

@@ -15,8 +15,7 @@ from django.db import models, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
-from footfall.models import Rollup
-from footfall.models import Ranking
+from footfall.models import Ranking, Rollup
 from footfall.projections.series import HOUR, Interval, series_of_many
 from footfall.registry import content_type_of, countable_models, counter_name
 

@@ -9,8 +9,7 @@ from django.db import models
 from django.db.models import Sum
 from django.db.models.functions import TruncDay
 
-from footfall.models import Rollup
-from footfall.models import HourTotal
+from footfall.models import HourTotal, Rollup
 from footfall.registry import content_type_of, countable_models, counted_as
 
 HOUR = timedelta(hours=1)

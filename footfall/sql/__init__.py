@@ -44,7 +44,7 @@ class Dialect(Protocol):
     def add_totals(self, content_type: ContentType, views: Mapping[datetime, int]) -> None:
         """`views` is in the order of the hours."""
 
-    def move_marks(self, moves: Sequence[Move], now: datetime) -> int:
+    def move_producer_states(self, moves: Sequence[Move], now: datetime) -> int:
         """Return how many marks were where their move begins, and have moved."""
 
 
@@ -85,9 +85,9 @@ def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
         dialect().add_totals(content_type_of(model), views)
 
 
-def move_marks(moves: Sequence[Move], now: datetime) -> None:
+def move_producer_states(moves: Sequence[Move], now: datetime) -> None:
     """Move the marks by compare-and-set: raises Conflict if one is not where it was read."""
-    moved = dialect().move_marks(moves, now) if moves else 0
+    moved = dialect().move_producer_states(moves, now) if moves else 0
     if moved != len(moves):
         raise Conflict(f"{len(moves) - moved} marks have moved meanwhile")
 

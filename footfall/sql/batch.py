@@ -17,10 +17,10 @@ max_allowed_packet, 16 MB unless it is set, and in a statement a body may be twi
 class Move(NamedTuple):
     """A mark's way from `old` to `seq`; `spilled` beside it."""
 
-    session: int
+    producer_id: int
     partition: int
     old: int
-    seq: int
+    sequence: int
     spilled: int | None
 
 

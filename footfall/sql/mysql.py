@@ -8,8 +8,7 @@ from typing import Any
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
-from footfall.models import Mark, Rollup
-from footfall.models import HourTotal
+from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Added, Move, as_json, names_of, quoted
 
 AT_ONCE = 100_000
@@ -75,16 +74,18 @@ def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None
         cursor.execute(statement, [content_type.pk, as_json(views.items())])
 
 
-def move_marks(moves: Sequence[Move], now: datetime) -> int:
+def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     """Django asks the server to count the rows that were found, not those that are different."""
-    table, partition = quoted(Mark._meta.db_table, "partition")
+    table, partition = quoted(ProducerState._meta.db_table, "partition")
     number = "BIGINT"
-    source = rows("move", session=number, number=number, old=number, seq=number, spilled=number)
+    source = rows(
+        "move", producer_id=number, number=number, old=number, sequence=number, spilled=number
+    )
     statement = f"""
-        UPDATE {source} STRAIGHT_JOIN {table} AS mark
-            ON mark.session = move.session AND mark.{partition} = move.number
-            AND mark.seq = move.old
-        SET mark.seq = move.seq, mark.spilled = move.spilled, mark.updated_at = %s
+        UPDATE {source} STRAIGHT_JOIN {table} AS state
+            ON state.producer_id = move.producer_id AND state.{partition} = move.number
+            AND state.sequence = move.old
+        SET state.sequence = move.sequence, state.spilled = move.spilled, state.updated_at = %s
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [as_json(moves), connection.ops.adapt_datetimefield_value(now)])

@@ -6,8 +6,7 @@ from datetime import datetime
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
-from footfall.models import Mark, Rollup
-from footfall.models import HourTotal
+from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Added, Move, names_of, quoted
 
 # Until the end of the transaction; the statements after the first one have nothing to join.
@@ -65,14 +64,15 @@ def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None
         cursor.execute(statement, [content_type.pk, list(views), list(views.values())])
 
 
-def move_marks(moves: Sequence[Move], now: datetime) -> int:
-    (table,) = quoted(Mark._meta.db_table)
+def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
+    (table,) = quoted(ProducerState._meta.db_table)
     statement = f"""
-        UPDATE {table} AS mark SET seq = move.seq, spilled = move.spilled, updated_at = %s
+        UPDATE {table} AS state
+        SET sequence = move.sequence, spilled = move.spilled, updated_at = %s
         FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
-            AS move (session, partition, old, seq, spilled)
-        WHERE mark.session = move.session AND mark.partition = move.partition
-            AND mark.seq = move.old
+            AS move (producer_id, partition, old, sequence, spilled)
+        WHERE state.producer_id = move.producer_id AND state.partition = move.partition
+            AND state.sequence = move.old
     """  # noqa: S608
     columns = [list(column) for column in zip(*moves, strict=True)]
     with connection.cursor() as cursor:

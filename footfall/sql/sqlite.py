@@ -6,8 +6,7 @@ from datetime import datetime
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
-from footfall.models import Mark, Rollup
-from footfall.models import HourTotal
+from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Added, Move, as_json, names_of, quoted
 
 
@@ -51,15 +50,15 @@ def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None
         cursor.execute(statement, [content_type.pk, as_json(views.items())])
 
 
-def move_marks(moves: Sequence[Move], now: datetime) -> int:
-    (table,) = quoted(Mark._meta.db_table)
+def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
+    (table,) = quoted(ProducerState._meta.db_table)
     statement = f"""
-        UPDATE {table} SET seq = json_extract(move.value, '$[3]'),
+        UPDATE {table} SET sequence = json_extract(move.value, '$[3]'),
             spilled = json_extract(move.value, '$[4]'), updated_at = %s
         FROM json_each(%s) AS move
-        WHERE session = json_extract(move.value, '$[0]')
+        WHERE producer_id = json_extract(move.value, '$[0]')
             AND partition = json_extract(move.value, '$[1]')
-            AND seq = json_extract(move.value, '$[2]')
+            AND sequence = json_extract(move.value, '$[2]')
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [connection.ops.adapt_datetimefield_value(now), as_json(moves)])

@@ -3,9 +3,9 @@
 For the bench alone, and so not a setting of Footfall: nobody should switch counting off.
 """
 
-from footfall.eventlog.scripts import ADD, APPEND, APPEND_PREPARED, CAP, Script
+from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP, Script
 
-for script in (APPEND, APPEND_PREPARED):
+for script in (APPEND, APPEND_CACHED):
     if not (CAP in script.source and ADD in script.source):
         raise RuntimeError("the scripts of the log have changed: nothing to take out")
     source = script.source.replace(CAP, "").replace(ADD, "local id = '0-0'")

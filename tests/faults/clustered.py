@@ -20,7 +20,7 @@ from pathlib import Path
 import psycopg2
 from redis.crc import key_slot
 
-from footfall.eventlog import Number, RedisLog
+from footfall.eventlog import EventId, RedisLog
 from loadtest.client import Run
 from loadtest.verdict import Verdict
 from loadtest.waiting import wait_until
@@ -36,12 +36,12 @@ PARTITIONS = 8
 PREFIX = "footfall"
 EVERYTHING = 10**9
 COUNTED = """
-    SELECT 1 FROM counters_mark
-    WHERE session = %(session)s AND partition = %(partition)s
-        AND (seq >= %(seq)s OR spilled = %(seq)s)
+    SELECT 1 FROM counters_producerstate
+    WHERE producer_id = %(producer_id)s AND partition = %(partition)s
+        AND (sequence >= %(sequence)s OR spilled = %(sequence)s)
     UNION ALL
     SELECT 1 FROM counters_spilled
-    WHERE session = %(session)s AND partition = %(partition)s AND seq = %(seq)s
+    WHERE producer_id = %(producer_id)s AND partition = %(partition)s AND sequence = %(sequence)s
 """
 
 
@@ -50,7 +50,7 @@ class Gone:
     """An event that a dead master had, its successor has not, and nobody has counted."""
 
     partition: int
-    number: Number
+    number: EventId
     body: bytes
 
 
@@ -124,7 +124,7 @@ class ClusterService(Service):
                     if not self._is_counted(partition, number):
                         yield Gone(partition, number, had[number])
 
-    def _is_counted(self, partition: int, number: Number) -> bool:
+    def _is_counted(self, partition: int, number: EventId) -> bool:
         """Tell whether a flush has counted it, or will, since the web has spilled it."""
         while True:
             try:
@@ -135,7 +135,7 @@ class ClusterService(Service):
                 wait_until(self.database_answers, 60)
 
 
-def _events(log: RedisLog, partition: int) -> dict[Number, bytes]:
+def _events(log: RedisLog, partition: int) -> dict[EventId, bytes]:
     entries = log.read(partition, None, EVERYTHING, EVERYTHING).entries
     return {entry.number: entry.body for entry in entries if entry.number}
 

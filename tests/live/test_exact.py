@@ -1,6 +1,6 @@
 """The promise, on the whole service: what was answered was counted, exactly once.
 
-Real processes and real signals. `tests/counters/test_crashes.py` kills at exact points instead.
+Real processes and real signals. `tests/footfall/test_crashes.py` kills at exact points instead.
 """
 
 import threading

@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 
 from catalog.pages.shortcut import SEALS
-from footfall.eventlog.scripts import ADD, APPEND, APPEND_PREPARED, CAP
+from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP
 from footfall.events import encode
 from loadtest.drain import PARTITIONS, body
 from loadtest.servers import MIDDLEWARE
@@ -26,7 +26,7 @@ def test_a_backlog_is_made_of_the_events_that_a_read_makes() -> None:
 
 
 def test_counting_can_be_taken_out_of_the_scripts() -> None:
-    for script in (APPEND, APPEND_PREPARED):
+    for script in (APPEND, APPEND_CACHED):
         assert CAP in script.source
         assert ADD in script.source
 

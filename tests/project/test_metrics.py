@@ -12,8 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from footfall.flush import flush
-from footfall.models import SetAside
-from footfall.models import Audit
+from footfall.models import Audit, DeadLetter
 from footfall.ops import metrics as counting
 from footfall.record import record
 from tests.support.pages import make_page, make_text
@@ -63,7 +62,7 @@ def test_figures_are_those_of_the_stores(client: Client) -> None:
 
 def test_misses_are_reads_that_had_to_prepare(client: Client) -> None:
     page = make_page(make_text("Salt"))
-    name = ("footfall_prepared_misses_total", "")
+    name = ("footfall_cache_misses_total", "")
     before = read(client)[name]
     for _ in range(3):
         client.get(f"/api/v1/pages/{page.pk}/")
@@ -82,12 +81,12 @@ def test_files_are_counted_by_status(client: Client) -> None:
 
 def test_an_audit_and_what_is_set_aside_are_told(client: Client) -> None:
     Audit.objects.create(differences=2, finished_at=timezone.now())
-    SetAside.objects.create(partition=0, body=b"?", reason="nonsense", at=0)
+    DeadLetter.objects.create(partition=0, body=b"?", reason="nonsense", at=0)
 
     found = read(client)
 
     assert found["footfall_audit_differences", ""] == 2
-    assert found["footfall_set_aside_events", ""] == 1
+    assert found["footfall_dead_letter_events", ""] == 1
 
 
 def test_an_interrupted_audit_does_not_hide_what_the_one_before_found(client: Client) -> None:

@@ -5,7 +5,7 @@ from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.test import Client
 
 from accounts.models import User
-from footfall.models import SetAside
+from footfall.models import DeadLetter
 from tests.support.books import make_book
 from tests.support.films import make_category, make_film
 from tests.support.people import client_of, make_user
@@ -83,9 +83,9 @@ def test_an_action_is_not_hidden_behind_another(admin_client: Client) -> None:
 
 
 def test_replaying_what_was_set_aside(admin_client: Client) -> None:
-    event = SetAside.objects.create(partition=0, at=0, body=b"{}", reason="x")
+    event = DeadLetter.objects.create(partition=0, at=0, body=b"{}", reason="x")
     body = {"action": "replay", "_selected_action": [event.pk], "index": 0}
-    admin_client.post("/admin/counters/setaside/", body)
+    admin_client.post("/admin/counters/deadletter/", body)
     assert f"replay _selected_action={event.pk}" in entries()[0][3]
 
 

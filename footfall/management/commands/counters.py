@@ -70,7 +70,7 @@ class Command(BaseCommand):
                     f"{one.rate:.1f}",
                 )
             )
-        self.stdout.write(f"spilled: {now.spilled}   set aside: {now.set_aside}")
+        self.stdout.write(f"spilled: {now.spilled}   set aside: {now.dead_letters}")
         if now.missing:
             self.stdout.write(f"lost inside a store: at least {now.missing} events")
         if now.log_error:

@@ -10,10 +10,10 @@ from django.test import Client
 from pytest_django import Settings
 
 from catalog.pages.models import Page
+from footfall.cache.entries import get_page_cache
 from footfall.eventlog.cluster import topology
 from footfall.flush import flush_all
 from footfall.log import get_log
-from footfall.cache.entries import get_shelf
 from footfall.models import Spilled
 from footfall.ops.status import status
 from tests.support.pages import make_contents, make_page
@@ -30,7 +30,7 @@ def clustered(cluster: RedisCluster, settings: Settings) -> Any:
     settings.EVENTLOG_PARTITIONS = PARTITIONS
     yield
     get_log().close()
-    get_shelf().close()
+    get_page_cache().close()
     cluster.forget(settings.EVENTLOG_PREFIX)
 
 

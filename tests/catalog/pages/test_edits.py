@@ -15,7 +15,7 @@ from catalog.pages.models import Content, Page, PageContent, Text, Video
 from catalog.pages.payload import load
 from footfall.cache import cached_pages
 from footfall.flush import flush
-from footfall.models import Stale
+from footfall.models import Invalidation
 from tests.support.pages import make_page, make_text, make_video, places
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def pages(client: Client, committing: Committing) -> Iterator[list[Page]]:
         ("Second", ["Words", "Film"]),
     ] * 2
     yield pages
-    assert not Stale.objects.exists()
+    assert not Invalidation.objects.exists()
 
 
 def seen(client: Client, page: Page) -> tuple[str, list[str]] | None:
@@ -163,7 +163,7 @@ def test_edit_while_redis_is_away_shows_after_its_next_flush(
         pages[0].save()
     flush()
     assert seen(client, pages[0]) == ("Renamed", ["Film", "Words"])
-    assert Stale.objects.count() == 1
+    assert Invalidation.objects.count() == 1
     settings.EVENTLOG_URL = os.environ["REDIS_URL"]
 
     flush()

@@ -1,0 +1,186 @@
+"""What the flush costs: `pytest -s tests/footfall/bench_flush.py`.
+
+Not a test: pytest does not collect it by itself. The suite's own PostgreSQL does without
+full_page_writes: name another by DATABASE_URL to see the WAL of one that is durable.
+"""
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import accumulate
+from typing import Any
+
+import psutil
+import pytest
+import redis
+from django.db import connection
+from pytest_django import Settings
+
+from catalog.pages.models import Content, Page, PageContent
+from footfall import events, flush
+from footfall.cache import publish
+from footfall.cache.locations import Locations
+from footfall.ops.audit import differences
+from footfall.record import name_of, partition_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PAGES, ON_EACH, EVENTS = 10_000, 15, 200_000
+STAGES = ("read", "load_marks", "drop_seen", "aggregate", "apply", "roll_up", "advance", "publish")
+
+
+def say(text: str) -> None:
+    print(text)  # noqa: T201
+
+
+@pytest.fixture(autouse=True)
+def as_in_production(settings: Settings, log: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.EVENTLOG_PARTITIONS = 8
+    settings.COUNTERS_BATCH_EVENTS = 50_000
+    knowing = Locations(life=0)  # as after ten minutes
+    monkeypatch.setattr(publish, "homes", lambda: knowing)
+
+
+@pytest.fixture
+def pages() -> list[Page]:
+    """Ten thousand pages with fifteen contents of their own each."""
+    pages = Page.objects.bulk_create(Page(title=f"Page {n}") for n in range(PAGES))
+    contents = Content.objects.bulk_create(
+        Content(title=f"Content {n}") for n in range(PAGES * ON_EACH)
+    )
+    PageContent.objects.bulk_create(
+        PageContent(page=page, content=contents[n * ON_EACH + position], position=position)
+        for n, page in enumerate(pages)
+        for position in range(ON_EACH)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+    return pages
+
+
+def bodies(pages: Sequence[Page]) -> dict[int, tuple[int, bytes]]:
+    """Return the partition and the event of one view, by page."""
+    first = Content.objects.order_by("pk")[0].pk
+    by_page = {}
+    for n, page in enumerate(pages):
+        ids = {first + n * ON_EACH + position for position in range(ON_EACH)}
+        body = events.encode({"pages.page": {page.pk}, "pages.content": ids})
+        by_page[page.pk] = (partition_for(name_of(Page, page.pk)), body)
+    return by_page
+
+
+def view(
+    server: redis.Redis, prefix: str, known: dict[int, tuple[int, bytes]], viewed: Sequence[int]
+) -> None:
+    """Append a view of each page, as 16 writers would, but faster."""
+    at = time.time_ns() // 1_000_000
+    producer_ids = [random.getrandbits(63) for _ in range(16)]
+    seqs: Counter[int] = Counter()
+    offsets = {p: int(server.get(f"{prefix}:{{{p}}}:ordinal") or 0) for p in range(8)}
+    for start in range(0, len(viewed), 5_000):
+        with server.pipeline(transaction=False) as pipeline:
+            for page in viewed[start : start + 5_000]:
+                partition, body = known[page]
+                producer_id = random.choice(producer_ids)
+                offsets[partition] += 1
+                fields: Any = {
+                    "s": producer_id,
+                    "n": seqs[producer_id],
+                    "t": at,
+                    "o": offsets[partition],
+                }
+                pipeline.xadd(f"{prefix}:{{{partition}}}:log", {**fields, "b": body})
+                seqs[producer_id] += 1
+            pipeline.execute()
+    for partition, offset in offsets.items():
+        server.set(f"{prefix}:{{{partition}}}:ordinal", offset)
+
+
+def zipf(pages: Sequence[Page], number: int, seed: int = 1) -> list[int]:
+    weights = list(accumulate(1 / (n + 1) for n in range(len(pages))))
+    chosen = random.Random(seed).choices(pages, cum_weights=weights, k=number)
+    return [page.pk for page in chosen]
+
+
+@contextmanager
+def stages(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
+    """Collect the seconds of each stage of the flush."""
+    seconds = dict.fromkeys(STAGES, 0.0)
+
+    def timed(name: str, stage: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return stage(*arguments)
+            finally:
+                seconds[name] += time.perf_counter() - began
+
+        return run
+
+    with monkeypatch.context() as patch:
+        for name in STAGES:
+            patch.setattr(flush, name, timed(name, getattr(flush, name)))
+        yield seconds
+
+
+def drain(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Flush everything, and say how fast and where the time went."""
+    process = psutil.Process()
+    before = process.memory_info().rss
+    with stages(monkeypatch) as seconds:
+        began, cpu = time.perf_counter(), time.process_time()
+        drained = flush.flush_all()
+        took, busy = time.perf_counter() - began, time.process_time() - cpu
+    say(f"{title}: {drained:,} events in {took:.2f} s, {drained / took:,.0f}/s;"
+        f" {drained / busy:,.0f} per second of its core;"
+        f" {(process.memory_info().rss - before) / 2**20:+.0f} MiB")  # fmt: skip
+    say("   " + ", ".join(f"{name} {seconds[name]:.2f} s" for name in STAGES))
+
+
+def test_drain(
+    pages: list[Page], server: redis.Redis, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = bodies(pages)
+    say("")
+    for title, viewed in {
+        "one hot page": [pages[0].pk] * EVENTS,
+        "Zipf over 10,000 pages": zipf(pages, EVENTS),
+    }.items():
+        view(server, prefix, known, viewed)
+        drain(title, monkeypatch)
+    assert not list(differences())
+
+
+def written() -> dict[str, int]:
+    """Return what the database has written so far."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute("SELECT pg_current_wal_insert_lsn() - '0/0', wal_fpi FROM pg_stat_wal")
+        wal, images = cursor.fetchone()
+        cursor.execute("SELECT sum(n_tup_upd), sum(n_tup_hot_upd), sum(n_tup_ins) FROM "
+                       "pg_stat_user_tables")  # fmt: skip
+        updated, hot, inserted = map(int, cursor.fetchone())
+    return {
+        "wal": int(wal), "images": images, "updated": updated, "hot": hot, "inserted": inserted
+    }  # fmt: skip
+
+
+def test_written(pages: list[Page], server: redis.Redis, prefix: str) -> None:
+    """Six flushes, one a second, of a thousand Zipf reads each; then six more."""
+    known = bodies(pages)
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW full_page_writes")
+        say(f"\nfull_page_writes {cursor.fetchone()[0]}")
+        cursor.execute("CHECKPOINT")
+    for part in range(3):
+        before = written()
+        for second in range(6):
+            view(server, prefix, known, zipf(pages, 1_000, seed=part * 10 + second))
+            flush.flush()
+        now = {name: value - before[name] for name, value in written().items()}
+        say(f"6,000 reads: {now['wal'] / 6_000:,.0f} bytes of WAL per view,"
+            f" {now['images']} page images, {now['updated']:,} rows updated"
+            f" ({now['hot'] / now['updated']:.0%} HOT), {now['inserted']:,} inserted")  # fmt: skip
+    assert not list(differences())

@@ -1,0 +1,172 @@
+"""The copies of the counters in Redis: raised after a flush, never lowered by who comes late."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+
+import pytest
+import redis
+from pytest_django import Settings
+
+from catalog.pages.models import Content, Page
+from footfall.cache import cached_pages, invalidate, publish
+from footfall.cache.entries import PageCache, get_page_cache
+from footfall.cache.locations import Locations
+from footfall.eventlog import LogError
+from footfall.flush import flush
+from footfall.models import Invalidation
+from footfall.record import partition_for, record
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def copies(
+    page: Page, contents: list[Content], server: redis.Redis, prefix: str
+) -> Callable[[], dict[str, bytes | None]]:
+    """Prepares the page in both partitions; returns the copies of its first content's counter."""
+    name = f"pages.content:{contents[0].pk}"
+    for partition in (0, 1):
+        lease = get_page_cache().lease(partition, "some page")
+        assert lease is not None
+        get_page_cache().put(lease, b"body", b"answer", [(name, 0)])
+    keys = {f"{p}": f"{prefix}:{{{p}}}:number:{name}" for p in (0, 1)}
+    return lambda: {p: server.get(key) for p, key in keys.items()}  # type: ignore[misc]
+
+
+Copies = Callable[[], dict[str, bytes | None]]
+
+
+def test_flush_raises_the_copies_in_every_partition(
+    page: Page, contents: list[Content], copies: Copies
+) -> None:
+    record(page, contents)
+    flush()
+    assert copies() == {"0": b"1", "1": b"1"}
+
+
+def test_flusher_that_knows_where_copies_are_asks_nowhere_else(
+    page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    knowing = Locations(life=0)
+    monkeypatch.setattr(publish, "homes", lambda: knowing)
+    here = f"{partition_for(f'pages.page:{page.pk}')}"
+    record(page, contents)
+    flush()
+    assert {p: copy for p, copy in copies().items() if copy == b"1"} == {here: b"1"}
+
+
+def test_publisher_that_slept_changes_nothing(contents: list[Content], copies: Copies) -> None:
+    name = f"pages.content:{contents[0].pk}"
+    publish.raise_counters({name: 5}, time.monotonic() - publish.PATIENCE - 1)
+    assert copies() == {"0": b"0", "1": b"0"}
+    publish.raise_counters({name: 5}, time.monotonic())
+    publish.raise_counters({name: 4}, time.monotonic())
+    assert copies() == {"0": b"5", "1": b"5"}
+
+
+def test_counts_do_not_need_the_copies(
+    page: Page, contents: list[Content], settings: Settings, copies: Copies
+) -> None:
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    record(page, contents)
+
+    flush()
+
+    page.refresh_from_db()
+    assert page.counter == 1
+    settings.EVENTLOG_URL = os.environ["REDIS_URL"]
+    record(page, contents)
+    flush()
+    assert copies() == {"0": b"2", "1": b"2"}
+
+
+@pytest.fixture
+def dead(monkeypatch: pytest.MonkeyPatch) -> set[int]:
+    """The partitions of which nothing can be told, as when their server in a cluster is dead."""
+    dead: set[int] = set()
+
+    def fail_where_dead(works: Callable[..., object]) -> Callable[..., object]:
+        def call(shelf: PageCache, partition: int, what: object) -> object:
+            if partition in dead:
+                raise LogError("its server is dead")
+            return works(shelf, partition, what)
+
+        return call
+
+    for name in ("raise_to", "withhold", "forget"):
+        monkeypatch.setattr(PageCache, name, fail_where_dead(getattr(PageCache, name)))
+    return dead
+
+
+def test_counters_of_one_model_are_told_though_those_of_another_cannot_be(
+    page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    works = publish.raise_counters
+
+    def fail(numbers: Mapping[str, int], committed: float) -> None:
+        works(numbers, committed)
+        raise LogError("one server of the cluster is dead")
+
+    monkeypatch.setattr(publish, "raise_counters", fail)
+
+    publish.publish(
+        {"pages.page": {page.pk: 5}, "pages.content": {contents[0].pk: 5}}, time.monotonic()
+    )
+
+    assert copies() == {"0": b"5", "1": b"5"}
+
+
+def test_an_edit_shows_though_an_earlier_one_cannot_be_told_to_its_server(
+    page: Page, contents: list[Content], dead: set[int]
+) -> None:
+    def home(page: Page) -> int:
+        return partition_for(f"pages.page:{page.pk}")
+
+    others = iter(lambda: Page.objects.create(title="Another page"), None)
+    other = next(other for other in others if home(other) != home(page))
+    for one in (page, other):
+        lease = cached_pages.lease(Page, one.pk)
+        assert lease is not None
+        cached_pages.prepare(lease, one, contents, b"before the edit", contents)
+    dead.add(home(page))
+
+    for one in (page, other):
+        invalidate.changed(Page, [one.pk])
+    invalidate.send_invalidations()
+
+    assert cached_pages.view(Page, other.pk) is None
+    assert cached_pages.view(Page, page.pk) is not None
+    assert {note.target_id for note in Invalidation.objects.all()} == {page.pk}
+
+
+def test_a_counter_that_went_down_is_told_until_every_server_knows(
+    contents: list[Content], copies: Copies, dead: set[int]
+) -> None:
+    invalidate.send_invalidations()
+    dead.add(0)
+    invalidate.changed(Content, [contents[0].pk], counter=True)
+    invalidate.send_invalidations()
+    assert copies() == {"0": b"0", "1": b"-"}
+    assert Invalidation.objects.exists()
+
+    dead.clear()
+    invalidate.send_invalidations()
+
+    assert copies() == {"0": b"-", "1": b"-"}
+    assert not Invalidation.objects.exists()
+
+
+def test_without_redis_nothing_is_prepared(
+    page: Page, contents: list[Content], settings: Settings
+) -> None:
+    lease = cached_pages.lease(Page, page.pk)
+    assert lease is not None
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+
+    cached_pages.prepare(lease, page, contents, b"answer", contents)
+    cached_pages.release(lease)
+
+    assert cached_pages.lease(Page, page.pk) is None
+    with pytest.raises(LogError):
+        cached_pages.view(Page, page.pk)

@@ -1,0 +1,69 @@
+import os
+from collections.abc import Callable
+
+import pytest
+from pytest_django import Settings
+
+from catalog.pages.models import Content, Page, PageContent, Text
+from footfall.cache import publish
+from footfall.eventlog import Log
+from footfall.log import get_log
+from footfall.ops import workers
+from footfall.ops.workers import Workers
+from tests.support import databases
+from tests.support.views import Answering
+
+
+@pytest.fixture(autouse=True)
+def log(settings: Settings, prefix: str) -> Log:
+    """The service's log, under a name of the test's own, with two partitions."""
+    settings.EVENTLOG_PREFIX = prefix
+    settings.EVENTLOG_PARTITIONS = 2
+    settings.EVENTLOG_RETENTION_SECONDS = 600
+    publish.locations.cache_clear()
+    return get_log()
+
+
+@pytest.fixture
+def page(db: None) -> Page:
+    """A page of three texts."""
+    page = Page.objects.create(title="A page")
+    for position in range(3):
+        text = Text.objects.create(title=f"Text {position}", text="...")
+        PageContent.objects.create(page=page, content=text, position=position)
+    return page
+
+
+@pytest.fixture
+def contents(page: Page) -> list[Content]:
+    return list(Content.objects.filter(places__page=page).order_by("places__position"))
+
+
+@pytest.fixture
+def counts(contents: list[Content]) -> Callable[[], list[int]]:
+    """Returns the counters of the page's contents that still exist, in their order."""
+    keys = [content.pk for content in contents]
+    ours = Content.objects.filter(pk__in=keys).order_by("pk")
+    return lambda: list(ours.values_list("counter", flat=True))
+
+
+@pytest.fixture
+def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
+    """Decides which workers answer the dashboard; test_workers.py asks real ones."""
+
+    def answer(found: Workers) -> None:
+        monkeypatch.setattr(workers.asking, "answer", lambda patience=0.0: found)
+
+    return answer
+
+
+@pytest.fixture
+def environment(prefix: str, db: None) -> dict[str, str]:
+    """The environment of a process that works on the test's database and log."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+        "EVENTLOG_PREFIX": prefix,
+        "EVENTLOG_PARTITIONS": "2",
+        **databases.environment(),
+    }

@@ -1,0 +1,160 @@
+"""The specification of a log: every implementation passes it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+
+import pytest
+
+from footfall.eventlog import Entry, Full, Log, Position
+
+AT = 1_763_683_200_123
+FOREVER = 2**40  # more bytes than any test appends
+
+
+def read(log: Log, position: Position | None = None, partition: int = 0) -> list[Entry]:
+    return log.read(partition, position, 1_000_000, FOREVER).entries
+
+
+def bodies(entries: list[Entry]) -> list[bytes]:
+    return [entry.body for entry in entries]
+
+
+class LogContract:
+    """Subclasses give the fixtures `log` and `small_log`, a log that is full after a few kB."""
+
+    def test_what_was_appended_is_read_once_and_in_order(self, log: Log) -> None:
+        answers = [log.append(0, body, AT) for body in (b"a", b"b", b"c")]
+
+        entries = read(log)
+
+        assert bodies(entries) == [b"a", b"b", b"c"]
+        assert [entry.id for entry in entries] == [answer.id for answer in answers]
+        assert [entry.number for entry in entries] == [answer.number for answer in answers]
+        assert {entry.at for entry in entries} == {AT}
+
+    def test_a_body_is_any_bytes(self, log: Log) -> None:
+        body = bytes(range(256)) + b"\r\n\0"
+
+        log.append(0, body, AT)
+
+        assert bodies(read(log)) == [body]
+
+    def test_partitions_are_separate(self, log: Log) -> None:
+        log.append(0, b"zero", AT)
+        log.append(1, b"one", AT)
+
+        assert bodies(read(log, partition=1)) == [b"one"]
+        assert log.length(0) == log.length(1) == 1
+        assert log.length(2) == 0
+
+    def test_a_read_starts_after_its_position(self, log: Log) -> None:
+        for body in (b"a", b"b", b"c"):
+            log.append(0, body, AT)
+        first = read(log)[0]
+
+        assert bodies(read(log, Position.of(first))) == [b"b", b"c"]
+
+    def test_a_read_from_the_last_position_is_empty_and_at_the_end(self, log: Log) -> None:
+        log.append(0, b"a", AT)
+        last = Position.of(read(log)[-1])
+
+        assert log.read(0, last, 10, FOREVER) == ([], True)
+
+    def test_a_read_is_bounded_by_count(self, log: Log) -> None:
+        for _ in range(5):
+            log.append(0, b"a", AT)
+
+        some = log.read(0, None, 3, FOREVER)
+        rest = log.read(0, Position.of(some.entries[-1]), 3, FOREVER)
+
+        assert (len(some.entries), some.reaches_end) == (3, False)
+        assert (len(rest.entries), rest.reaches_end) == (2, True)
+
+    def test_a_read_is_bounded_by_size(self, log: Log) -> None:
+        for _ in range(5000):
+            log.append(0, b"a" * 100, AT)
+
+        some = log.read(0, None, 5000, max_bytes=1000)
+
+        assert 10 <= len(some.entries) < 5000
+        assert not some.reaches_end
+
+    def test_a_position_that_does_not_stand_there_starts_from_the_beginning(self, log: Log) -> None:
+        log.append(0, b"a", AT)
+        log.append(0, b"b", AT)
+        entry = read(log)[-1]
+        assert entry.number is not None
+        other = entry.number._replace(sequence=entry.number.sequence + 7)
+
+        for wrong in (Position(entry.id, other, 2), Position(b"9999999999999-0", other, 2)):
+            assert bodies(read(log, wrong)) == [b"a", b"b"]
+            assert log.pending(0, wrong) == 2
+
+    def test_numbers_are_unique_and_stand_in_order_within_their_session(self, log: Log) -> None:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda _: log.append(0, b"a", AT), range(400)))
+
+        entries = read(log)
+        numbers = [entry.number for entry in entries]
+        by_session: dict[int, list[int]] = {}
+        for number in numbers:
+            assert number is not None
+            by_session.setdefault(number.producer_id, []).append(number.sequence)
+
+        assert len(set(numbers)) == 400
+        assert all(a < b for seqs in by_session.values() for a, b in pairwise(seqs))
+        assert [entry.offset for entry in entries] == list(range(1, 401))
+
+    def test_where_nothing_is_prepared_nothing_is_appended(self, log: Log) -> None:
+        before = log.append(0, b"a", AT).number
+
+        assert log.append_cached(0, "page:7", AT) is None
+        assert log.append(0, b"b", AT).number == before._replace(sequence=before.sequence + 1)
+        assert bodies(read(log)) == [b"a", b"b"]
+
+    def test_pending_and_oldest_speak_of_what_comes_after_the_position(self, log: Log) -> None:
+        for number in range(4):
+            log.append(0, b"a", AT + number)
+        second = Position.of(read(log)[1])
+        last = Position.of(read(log)[-1])
+
+        assert (log.pending(0, None), log.oldest(0, None)) == (4, AT)
+        assert (log.pending(0, second), log.oldest(0, second)) == (2, AT + 2)
+        assert (log.pending(0, last), log.oldest(0, last)) == (0, None)
+
+    def test_trimming_keeps_the_position_and_what_follows(self, log: Log) -> None:
+        for _ in range(3000):
+            log.append(0, b"a", AT)
+        position = Position.of(read(log)[2500])
+
+        trimmed = log.trim(0, position)
+
+        assert 0 < trimmed <= 2500
+        assert log.length(0) == 3000 - trimmed
+        assert len(read(log, position)) == log.pending(0, position) == 499
+
+    def test_trimming_at_a_position_that_does_not_stand_there_does_nothing(self, log: Log) -> None:
+        for _ in range(3000):
+            log.append(0, b"a", AT)
+        entry = read(log)[2500]
+        assert entry.number is not None
+        other = entry.number._replace(producer_id=entry.number.producer_id + 1)
+
+        assert log.trim(0, Position(entry.id, other, entry.offset)) == 0
+        assert log.length(0) == 3000
+
+    def test_a_full_partition_refuses_and_takes_again_after_a_trim(self, small_log: Log) -> None:
+        def fill() -> None:
+            for _ in range(10_000):
+                small_log.append(0, b"a" * 100, AT)
+
+        with pytest.raises(Full):
+            fill()
+        length = small_log.length(0)
+        small_log.append(1, b"another partition has room", AT)
+
+        small_log.trim(0, Position.of(read(small_log)[-1]))
+        small_log.append(0, b"room again", AT)
+
+        assert 0 < small_log.length(0) < length
+        assert read(small_log)[-1].body == b"room again"

@@ -1,0 +1,70 @@
+"""A log in the memory of this process, for tests only. It passes the contract of `contract.py`."""
+
+import time
+from collections import defaultdict
+from threading import Lock
+
+from footfall.eventlog import Appended, Entry, EventId, Full, Position, Slice
+
+
+class MemoryLog:
+    """One list per partition. One session, since it has one append in flight at most."""
+
+    def __init__(self, max_bytes: int = 2**30, retention: int = 0) -> None:
+        self.streams: dict[int, list[Entry]] = defaultdict(list)
+        self._max_bytes = max_bytes
+        self._retention = retention  # entries kept before the position
+        self._ordinals: dict[int, int] = defaultdict(int)
+        self._seq = 0
+        self._lock = Lock()
+
+    def append(self, partition: int, body: bytes, at: int) -> Appended:
+        with self._lock:
+            stream = self.streams[partition]
+            if sum(len(entry.body) for entry in stream) > self._max_bytes:
+                raise Full("at its cap")
+            self._ordinals[partition] += 1
+            offset = self._ordinals[partition]
+            entry_id = b"%d-%d" % (time.time_ns() // 1_000_000, offset)
+            number = EventId(1, self._seq)
+            self._seq += 1
+            stream.append(Entry(entry_id, number, at, offset, body))
+            return Appended(entry_id, number)
+
+    def append_cached(self, partition: int, name: str, at: int) -> Appended | None:
+        return None  # there is nothing beside the lists
+
+    def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
+        waiting = self._after(partition, position)
+        entries: list[Entry] = []
+        size = 0
+        while len(entries) < min(count, len(waiting)) and size < max_bytes:
+            size += len(waiting[len(entries)].body)
+            entries.append(waiting[len(entries)])
+        return Slice(entries, reaches_end=len(entries) == len(waiting))
+
+    def trim(self, partition: int, position: Position) -> int:
+        index = self._index(partition, position)
+        trimmed = max(0, (index or 0) - self._retention)
+        del self.streams[partition][:trimmed]
+        return trimmed
+
+    def length(self, partition: int) -> int:
+        return len(self.streams[partition])
+
+    def pending(self, partition: int, position: Position | None) -> int:
+        return len(self._after(partition, position))
+
+    def oldest(self, partition: int, position: Position | None) -> int | None:
+        waiting = self._after(partition, position)
+        return waiting[0].at if waiting else None
+
+    def _after(self, partition: int, position: Position | None) -> list[Entry]:
+        index = self._index(partition, position)
+        return self.streams[partition][0 if index is None else index + 1 :]
+
+    def _index(self, partition: int, position: Position | None) -> int | None:
+        for index, entry in enumerate(self.streams[partition]):
+            if position is not None and Position.of(entry) == position:
+                return index
+        return None

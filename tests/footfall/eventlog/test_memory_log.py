@@ -1,0 +1,14 @@
+import pytest
+
+from tests.footfall.eventlog.contract import LogContract
+from tests.footfall.eventlog.memory import MemoryLog
+
+
+class TestMemoryLog(LogContract):
+    @pytest.fixture
+    def log(self) -> MemoryLog:
+        return MemoryLog()
+
+    @pytest.fixture
+    def small_log(self) -> MemoryLog:
+        return MemoryLog(max_bytes=10_000)

@@ -1,0 +1,198 @@
+"""Appends through a proxy that swallows, delays and cuts: what the caller is told is true."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+
+from footfall.eventlog import Ambiguous, Full, RedisLog, Refused
+from footfall.eventlog.breaker import CircuitBreaker
+from footfall.eventlog.producer import ProducerPool
+from footfall.eventlog.server import Server
+from loadtest.waiting import wait_until
+from tests.footfall.eventlog.contract import AT, bodies, read
+from tests.support.proxy import Fault, Proxy
+
+TIMEOUT = 0.2  # seconds
+
+
+def producers(log: RedisLog) -> ProducerPool:
+    assert isinstance(log._appending, Server)
+    return log._appending.producers
+
+
+@pytest.fixture
+def proxied(open_log: Callable[..., RedisLog], proxy: Proxy) -> RedisLog:
+    return open_log(proxy.url, timeout=TIMEOUT, breaker=CircuitBreaker(reset_after=0))
+
+
+@pytest.mark.parametrize(
+    ("fault", "landed"),
+    [(Fault.SWALLOW, 1), (Fault.CUT_AFTER, 1), (Fault.CUT_BEFORE, 0), (Fault.HOLD, 0)],
+)
+def test_an_append_without_an_answer_is_ambiguous_and_sent_once(
+    proxied: RedisLog, log: RedisLog, proxy: Proxy, fault: Fault, landed: int
+) -> None:
+    proxied.append(0, b"first", AT)
+    proxy.fault = fault
+
+    with pytest.raises(Ambiguous) as caught:
+        proxied.append(0, b"second", AT)
+
+    wait_until(lambda: log.length(0) == 1 + landed)
+    entries = read(log)[1:]
+    assert bodies(entries) == [b"second"] * landed
+    assert [entry.number for entry in entries] == [caught.value.number] * landed
+
+
+def test_an_append_that_lands_late_has_the_number_that_was_told(
+    proxied: RedisLog, log: RedisLog, proxy: Proxy
+) -> None:
+    proxied.append(0, b"first", AT)
+    proxy.fault = Fault.HOLD
+    with pytest.raises(Ambiguous) as caught:
+        proxied.append(0, b"second", AT)
+    log.append(0, b"third", AT)
+
+    proxy.release()
+
+    wait_until(lambda: log.length(0) == 3)
+    assert bodies(read(log)) == [b"first", b"third", b"second"]
+    assert read(log)[-1].number == caught.value.number
+
+
+def test_an_ambiguous_append_ends_its_session(proxied: RedisLog, proxy: Proxy) -> None:
+    before = proxied.append(0, b"a", AT).number
+    proxy.fault = Fault.SWALLOW
+    with pytest.raises(Ambiguous) as caught:
+        proxied.append(0, b"b", AT)
+    proxy.fault = Fault.NONE
+
+    after = proxied.append(0, b"c", AT).number
+
+    assert caught.value.number == before._replace(sequence=before.sequence + 1)
+    assert after.producer_id != before.producer_id
+
+
+def test_a_server_that_is_not_there_refuses(open_log: Callable[..., RedisLog]) -> None:
+    with Proxy("redis://127.0.0.1:1") as proxy:
+        url = proxy.url
+    log = open_log(url)
+
+    with pytest.raises(Refused):
+        log.append(0, b"a", AT)
+    assert log.breaker.is_open
+
+
+def test_a_long_absence_uses_nothing_up(
+    open_log: Callable[..., RedisLog], proxy: Proxy, log: RedisLog
+) -> None:
+    """redis-py's pool makes a hundred connections in its life, and no more."""
+    log = open_log(proxy.url, breaker=CircuitBreaker(reset_after=0))
+    proxy.fault = Fault.CUT_BEFORE
+    for _ in range(150):
+        with pytest.raises((Refused, Ambiguous)):
+            log.append(0, b"lost", AT)
+    proxy.fault = Fault.NONE
+
+    log.append(0, b"a", AT)
+
+    assert bodies(read(log)) == [b"a"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "meaning"),
+    [
+        (redis.exceptions.OutOfMemoryError("command not allowed"), Refused),
+        (redis.exceptions.ReadOnlyError("a replica"), Refused),
+        (redis.exceptions.BusyLoadingError("loading"), Refused),
+        (redis.ResponseError("MISCONF no disk"), Refused),
+        (redis.ResponseError("WRONGTYPE"), Refused),
+        (redis.ResponseError("FULL"), Full),
+        (redis.ResponseError("server timed out"), Ambiguous),
+        (redis.TimeoutError("no reply"), Ambiguous),
+    ],
+)
+def test_an_error_that_is_not_known_to_be_a_refusal_is_ambiguous(
+    log: RedisLog, monkeypatch: pytest.MonkeyPatch, reply: Exception, meaning: type[Exception]
+) -> None:
+    log.append(0, b"a", AT)
+
+    def replies(*args: object, **kwargs: object) -> None:
+        raise reply
+
+    monkeypatch.setattr(producers(log)._idle[-1]._connection, "read_response", replies)
+    with pytest.raises(meaning) as caught:
+        log.append(0, b"b", AT)
+
+    assert type(caught.value) is meaning
+
+
+def test_after_the_circuit_opened_nothing_is_sent(
+    open_log: Callable[..., RedisLog], log: RedisLog, proxy: Proxy
+) -> None:
+    now = [0.0]
+    breaker = CircuitBreaker(reset_after=1, clock=lambda: now[0])
+    proxied = open_log(proxy.url, timeout=TIMEOUT, breaker=breaker)
+    proxy.fault = Fault.SWALLOW
+    with pytest.raises((Ambiguous, Refused)):
+        proxied.append(0, b"a", AT)
+    proxy.fault = Fault.NONE
+    landed = log.length(0)
+
+    with pytest.raises(Refused, match="circuit breaker"):
+        proxied.append(0, b"b", AT)
+    assert log.length(0) == landed
+
+    now[0] = 1.5
+    proxied.append(0, b"c", AT)
+    assert not breaker.is_open
+    assert log.length(0) == landed + 1
+
+
+def test_an_interrupt_in_mid_reply_ends_the_session(
+    log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reply is still on its way: the connection must not be used for the next append."""
+    first = log.append(0, b"a", AT).number
+    producer = producers(log)._idle[-1]
+
+    def interrupted(*args: object, **kwargs: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(producer._connection, "read_response", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        log.append(0, b"b", AT)
+
+    assert log.append(0, b"c", AT).number.producer_id != first.producer_id
+
+
+FORK = """
+import os, sys
+from eventlog import RedisLog
+log = RedisLog(sys.argv[1], prefix=sys.argv[2])
+print(log.append(0, b"parent", 1).number.session, flush=True)
+if os.fork() == 0:
+    print(log.append(0, b"child", 1).number.session, flush=True)
+    os._exit(0)
+os.wait()
+print(log.append(0, b"parent", 1).number.session, flush=True)
+"""
+
+
+def test_a_forked_process_has_sessions_of_its_own(log: RedisLog, url: str, prefix: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FORK, url, prefix],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+    )
+
+    before, child, after = done.stdout.split()
+    assert before == after != child
+    assert bodies(read(log)) == [b"parent", b"child", b"parent"]

@@ -1,0 +1,73 @@
+"""A log that comes back, out of a backup, from a time of which the marks are not kept any more."""
+
+from datetime import timedelta
+from unittest import mock
+
+import pytest
+import redis
+from django.utils import timezone
+
+from catalog.pages.models import Content, Page
+from footfall.flush import flush_all
+from footfall.ingest.aggregate import FORGOTTEN
+from footfall.ingest.spill import replay
+from footfall.log import get_log
+from footfall.models import Audit, DeadLetter, Partition, ProducerState
+from footfall.ops import retention
+from footfall.ops.audit import carry_out
+from footfall.record import record
+from tests.support.views import Counts
+
+pytestmark = pytest.mark.django_db
+
+
+def prune_days_later(days: int) -> None:
+    later = timezone.now() + timedelta(days=days)
+    with (
+        mock.patch("footfall.ops.retention.timezone.now", return_value=later),
+        mock.patch("footfall.ops.retention.time.time", return_value=later.timestamp()),
+    ):
+        retention.prune()
+
+
+def test_views_of_an_old_log_are_not_counted_twice(
+    page: Page, contents: list[Content], counts: Counts, server: redis.Redis, prefix: str
+) -> None:
+    for _ in range(2):
+        record(page, contents)
+    flush_all()
+    (stream,) = server.scan_iter(f"{prefix}:*:log")
+    backup = server.dump(stream) or b""
+    server.delete(stream)
+    get_log().close()
+    record(page, contents)
+    flush_all()
+    server.delete(stream)
+    prune_days_later(9)
+    assert not ProducerState.objects.exists()
+
+    for _ in range(2):
+        server.restore(stream, 0, backup, replace=True)
+        Partition.objects.update(position="1-0")  # where neither of the logs has anything
+        flush_all()
+
+    assert counts() == [3, 3, 3]
+    assert list(DeadLetter.objects.values_list("reason", flat=True)) == [FORGOTTEN] * 2
+    assert not list(carry_out(Audit()))
+    replay(DeadLetter.objects.all())
+    flush_all()
+    assert counts() == [5, 5, 5]
+
+
+def test_views_that_wait_for_longer_than_marks_are_kept_are_counted(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    record(page, contents)
+    flush_all()
+    get_log().close()
+    record(page, contents)
+
+    prune_days_later(9)
+    flush_all()
+
+    assert counts() == [2, 2, 2]

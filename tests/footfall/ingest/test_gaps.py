@@ -1,0 +1,75 @@
+"""What a store has lost, and how it is told."""
+
+import pytest
+import redis
+from django.core.management import call_command
+
+from catalog.pages.models import Content, Page
+from footfall.eventlog import Entry
+from footfall.flush import flush, flush_all
+from footfall.ingest.gaps import missing
+from footfall.models import Batch, Partition, ProducerState
+from footfall.ops.status import status
+from footfall.record import record
+from tests.support.views import Counts
+
+
+def entries(*offsets: int) -> list[Entry]:
+    return [Entry(b"1-0", None, 0, offset, b"") for offset in offsets]
+
+
+@pytest.mark.parametrize(
+    ("before", "ordinals", "lost"),
+    [
+        (3, [4, 5], 0),
+        (3, [7, 8], 3),
+        (3, [4, 8], 3),
+        (0, [7, 8], 0),  # nothing is known of what came before
+        (9, [4, 5, 6], 0),  # an older past, which numbers on
+        (4, [3, 4, 5], 0),  # read again from the beginning
+        (3, [0, 0], 0),  # of another make
+        (3, [], 0),
+    ],
+)
+def test_what_is_not_there_is_missing(before: int, offsets: list[int], lost: int) -> None:
+    assert missing(before, entries(*offsets)) == lost
+
+
+@pytest.mark.django_db
+def test_a_database_older_than_the_log_reaches_back_tells_what_it_lost(
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
+    server: redis.Redis,
+    prefix: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Ten views after the backup; the log has trimmed four of them by the time it is restored."""
+    record(page, contents)
+    flush()
+    partitions, producer_states = list(Partition.objects.all()), list(ProducerState.objects.all())
+    for _ in range(10):
+        record(page, contents)
+    flush_all()
+    (stream,) = server.scan_iter(f"{prefix}:*:log")
+    server.xtrim(stream, maxlen=6, approximate=False)
+    restore(partitions, producer_states)
+
+    record(page, contents)
+    flush_all()
+
+    assert counts() == [1 + 6 + 1] * 3
+    assert (status().missing, status().missed_at is not None) == (4, True)
+    call_command("counters", "status")
+    assert "lost inside a store: at least 4 events" in capsys.readouterr().out
+
+
+def restore(partitions: list[Partition], producer_states: list[ProducerState]) -> None:
+    """Put the tables of the counting back to where each target had one view."""
+    Batch.objects.all().delete()
+    Partition.objects.all().delete()
+    Partition.objects.bulk_create(partitions)
+    ProducerState.objects.all().delete()
+    ProducerState.objects.bulk_create(producer_states)
+    Page.objects.update(counter=1)
+    Content.objects.update(counter=1)

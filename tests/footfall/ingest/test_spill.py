@@ -1,0 +1,195 @@
+"""Views that go past the log are counted once, in whatever order they turn up."""
+
+import os
+
+import pytest
+import redis
+from django.utils import timezone
+from pytest_django import Settings
+
+from catalog.pages.models import Content, Page
+from footfall import events
+from footfall.eventlog import Log
+from footfall.flush import flush, flush_all
+from footfall.ingest.spill import replay, spill
+from footfall.log import get_log
+from footfall.models import DeadLetter, ProducerState, Rollup, Spilled
+from footfall.ops.audit import differences
+from footfall.record import record
+from loadtest.waiting import wait_until
+from tests.support.proxy import Fault, Proxy
+from tests.support.views import AT, Counts
+
+pytestmark = pytest.mark.django_db
+
+
+def test_spilled_views_are_counted_at_the_time_they_happened(
+    contents: list[Content], counts: Counts
+) -> None:
+    spill(0, events.encode({"pages.content": [contents[0].pk]}), AT)
+
+    batch = flush().batch
+
+    assert counts() == [1, 0, 0]
+    assert batch is not None
+    assert (batch.events, batch.drained) == (1, 1)
+    assert Rollup.objects.get().hour.timestamp() * 1000 == AT
+    assert not Spilled.objects.exists()
+
+
+def test_views_are_counted_while_redis_is_away_and_after(
+    page: Page, contents: list[Content], counts: Counts, settings: Settings
+) -> None:
+    url = settings.EVENTLOG_URL
+    record(page, contents)
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    for _ in range(5):
+        record(page, contents)
+
+    flushed = flush()
+
+    assert counts() == [5, 5, 5]
+    assert flushed.drained == set()
+    settings.EVENTLOG_URL = url
+    flush()
+    assert counts() == [6, 6, 6]
+    assert not list(differences())
+
+
+@pytest.mark.parametrize("fault", [Fault.SWALLOW, Fault.CUT_AFTER, Fault.CUT_BEFORE])
+def test_an_ambiguous_append_is_counted_once(
+    fault: Fault, page: Page, contents: list[Content], counts: Counts, proxy: Proxy
+) -> None:
+    record(page, contents)
+    proxy.fault = fault
+    record(page, contents)
+    proxy.fault = Fault.NONE
+    get_log().breaker.succeeded()
+    record(page, contents)
+
+    flush_all()
+
+    assert counts() == [3, 3, 3]
+    assert not Spilled.objects.exists()
+
+
+def test_an_append_that_lands_after_its_spill_was_counted_is_dropped(
+    page: Page, contents: list[Content], counts: Counts, proxy: Proxy, settings: Settings
+) -> None:
+    record(page, contents)
+    proxy.fault = Fault.HOLD
+    record(page, contents)
+    settings.EVENTLOG_URL = os.environ["REDIS_URL"]
+    flush_all()
+    assert counts() == [2, 2, 2]
+    before = sum(get_log().length(partition) for partition in (0, 1))
+
+    proxy.release()
+    wait_until(lambda: sum(get_log().length(p) for p in (0, 1)) == before + 1)
+    batch = flush().batch
+
+    assert counts() == [2, 2, 2]
+    assert batch is not None
+    assert batch.dropped["counted from the spill"] == 1
+    assert not list(differences())
+
+
+def test_an_append_that_was_counted_from_the_log_is_dropped_from_the_spill(
+    log: Log, contents: list[Content], counts: Counts
+) -> None:
+    body = events.encode({"pages.content": [contents[0].pk]})
+    answer = log.append(0, body, AT)
+    flush()
+    spill(0, body, AT, answer.number)
+
+    batch = flush().batch
+
+    assert counts() == [1, 0, 0]
+    assert batch is not None
+    assert batch.dropped["counted from the log"] == 1
+    assert not Spilled.objects.exists()
+
+
+def test_log_and_spill_in_one_batch_count_once(
+    log: Log, contents: list[Content], counts: Counts
+) -> None:
+    body = events.encode({"pages.content": [contents[0].pk]})
+    answer = log.append(0, body, AT)
+    spill(0, body, AT, answer.number)
+
+    flush()
+
+    assert counts() == [1, 0, 0]
+
+
+def test_a_spill_larger_than_a_batch_drains_batch_by_batch(
+    contents: list[Content], counts: Counts
+) -> None:
+    body = events.encode({"pages.content": [contents[0].pk]})
+    Spilled.objects.bulk_create(Spilled(partition=n % 2, at=AT, body=body) for n in range(25))
+
+    assert flush(limit=10).more
+    assert counts()[0] == 10
+    flush_all()
+    assert counts()[0] == 25
+
+
+def test_a_spilled_event_that_is_malformed_is_set_aside() -> None:
+    spill(0, b"nonsense", AT)
+
+    flush()
+
+    assert DeadLetter.objects.get().reason.startswith("not JSON")
+    assert not Spilled.objects.exists()
+
+
+def test_events_that_are_set_aside_do_not_hold_up_the_flush_however_large_they_are(
+    log: Log, server: redis.Redis, prefix: str, page: Page, contents: list[Content], counts: Counts
+) -> None:
+    """Views of pages with 3,000 contents, whose model was removed; and an entry of another make."""
+    ids = range(10**9, 10**9 + 3_000)
+    for _ in range(600):
+        log.append(0, events.encode({"shop.item": ids}), AT)
+    server.xadd(f"{prefix}:{{0}}:log", {"b": b"x" * 20 * 1024**2})
+    record(page, contents)
+
+    flush_all()
+
+    assert counts() == [1, 1, 1]
+    assert DeadLetter.objects.count() == 601
+    assert replay(DeadLetter.objects.all()) == 601
+
+
+def test_an_event_that_was_set_aside_goes_back_by_way_of_the_spill(
+    log: Log, contents: list[Content], counts: Counts
+) -> None:
+    body = events.encode({"pages.content": [contents[0].pk]})
+    DeadLetter.objects.create(partition=1, at=AT, body=body, reason="no countable model")
+
+    assert replay(DeadLetter.objects.all()) == 1
+    flush()
+
+    assert counts() == [1, 0, 0]
+    assert not DeadLetter.objects.exists()
+    assert Rollup.objects.get().hour.timestamp() * 1000 == AT
+
+
+def test_replaying_what_is_still_malformed_sets_it_aside_again() -> None:
+    DeadLetter.objects.create(partition=1, at=AT, body=b"nonsense", reason="not JSON")
+
+    replay(DeadLetter.objects.all())
+    flush()
+
+    assert DeadLetter.objects.count() == 1
+
+
+def test_marks_never_go_down(log: Log, contents: list[Content]) -> None:
+    body = events.encode({"pages.content": [contents[0].pk]})
+    numbers = [log.append(0, body, AT).number for _ in range(3)]
+    flush()
+    spill(0, body, AT, numbers[0])
+    flush()
+
+    producer_state = ProducerState.objects.get(producer_id=numbers[0].producer_id)
+    assert (producer_state.sequence, producer_state.spilled) == (2, None)
+    assert producer_state.updated_at <= timezone.now()

@@ -1,0 +1,72 @@
+"""Operators see what was set aside, and decide."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+from django.urls import reverse
+
+from catalog.pages.models import Content
+from footfall import events
+from footfall.flush import flush
+from footfall.models import DeadLetter, Spilled
+from tests.support.views import AT, Counts
+
+pytestmark = pytest.mark.django_db
+LIST = "admin:counters_deadletter_changelist"
+
+
+@pytest.fixture
+def event(contents: list[Content]) -> DeadLetter:
+    body = events.encode({"pages.content": [contents[0].pk]})
+    return DeadLetter.objects.create(partition=0, at=AT, body=body, reason="no countable model")
+
+
+def test_events_set_aside_are_seen(admin_client: Client, event: DeadLetter) -> None:
+    DeadLetter.objects.create(partition=0, at=-1, body=b"<script>\xff\x00", reason="not JSON")
+
+    listed = admin_client.get(reverse(LIST)).content.decode()
+    shown = admin_client.get(reverse("admin:counters_deadletter_change", args=[event.pk]))
+
+    assert "no countable model" in listed
+    assert "&lt;script&gt;\\xff" in listed
+    assert b"pages.content" in shown.content
+
+
+def test_replaying_counts_them(admin_client: Client, event: DeadLetter, counts: Counts) -> None:
+    data = {"action": "replay", "_selected_action": [event.pk]}
+
+    answer = admin_client.post(reverse(LIST), data, follow=True)
+
+    assert "1 event goes to the next flush." in answer.content.decode()
+    flush()
+    assert counts() == [1, 0, 0]
+
+
+def test_looking_is_not_replaying(client: Client, event: DeadLetter) -> None:
+    viewer = get_user_model().objects.create_user("viewer", "v@example.com", "v", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_deadletter"))
+    client.force_login(viewer)
+    data = {"action": "replay", "_selected_action": [event.pk]}
+
+    client.post(reverse(LIST), data, follow=True)
+
+    assert DeadLetter.objects.exists()
+    assert not Spilled.objects.exists()
+
+
+def test_deleting_dismisses(admin_client: Client, event: DeadLetter) -> None:
+    data = {"action": "delete_selected", "_selected_action": [event.pk], "post": "yes"}
+
+    admin_client.post(reverse(LIST), data, follow=True)
+
+    assert not DeadLetter.objects.exists()
+    assert not Spilled.objects.exists()
+
+
+@pytest.mark.parametrize("model", ["partition", "batch", "adjustment", "audit"])
+def test_the_rest_is_shown_and_cannot_be_changed(admin_client: Client, model: str) -> None:
+    flush()
+
+    assert admin_client.get(reverse(f"admin:counters_{model}_changelist")).status_code == 200
+    assert admin_client.get(reverse(f"admin:counters_{model}_add")).status_code == 403

@@ -1,0 +1,364 @@
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.core.management import CommandError, call_command
+from django.db.models import F
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+from pytest_django import Settings
+from redis import Redis
+
+from catalog.pages.models import Content, Page
+from footfall import tasks
+from footfall.eventlog import Log
+from footfall.flush import flush
+from footfall.models import (
+    Adjustment,
+    Audit,
+    Batch,
+    HourTotal,
+    Partition,
+    ProducerState,
+    Rollup,
+    Spilled,
+)
+from footfall.ops import audit as auditing
+from footfall.ops import retention
+from footfall.ops.adjust import adjust
+from footfall.ops.audit import (
+    KEPT_LINES,
+    Difference,
+    broken_positions,
+    broken_totals,
+    carry_out,
+    differences,
+    repair,
+)
+from footfall.ops.invariants import broken_producer_states, broken_spill
+from footfall.ops.workers import Workers
+from footfall.record import record
+from tests.support.views import AT, HOUR, Answering, Counts, store_views
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def counted(page: Page, contents: list[Content], answering: Answering) -> None:
+    answering(Workers())
+    for _ in range(3):
+        record(page, contents)
+    flush()
+
+
+def audit(*options: str) -> str:
+    out = StringIO()
+    call_command("counters", "audit", *options, stdout=out)
+    return out.getvalue()
+
+
+def test_what_was_only_counted_is_clean() -> None:
+    assert "clean" in audit()
+
+
+def test_a_counter_that_differs_is_named(contents: list[Content]) -> None:
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+
+    assert list(differences()) == [Difference("pages.content", contents[1].pk, 7, 3)]
+    with pytest.raises(CommandError, match="1 counters differ"):
+        audit()
+
+
+def test_a_counter_without_any_rollup_differs(contents: list[Content]) -> None:
+    Rollup.objects.all().delete()
+
+    assert len(list(differences())) == 4
+
+
+def test_repair_mends_from_the_rollups(contents: list[Content], counts: Counts) -> None:
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+
+    assert "set to 3" in audit("--repair")
+    assert counts() == [3, 3, 3]
+    assert "clean" in audit()
+
+
+def test_totals_that_are_not_the_sum_of_the_rollups_are_reported() -> None:
+    assert not list(broken_totals())
+    HourTotal.objects.update(views=F("views") + 1)
+
+    assert sorted(broken_totals()) == [
+        "Pages | content: 9 views in the rollups, 10 in the totals",
+        "Pages | page: 3 views in the rollups, 4 in the totals",
+    ]
+
+
+def test_totals_are_compared_day_by_day(log: Log, contents: list[Content]) -> None:
+    day = 24 * HOUR
+    store_views(log, *[(AT + n * day, [contents[0].pk]) for n in range(3)])
+    flush()
+    assert not list(broken_totals())
+    middle = datetime.fromtimestamp((AT + day) / 1000, UTC)
+    HourTotal.objects.filter(hour=middle).update(views=7)
+    Rollup.objects.filter(hour=middle + timedelta(days=1)).update(hour=middle + timedelta(days=9))
+
+    assert sorted(broken_totals()) == [
+        f"Pages | content from {middle:%Y-%m-%d}: 1 views in the rollups, 7 in the totals",
+    ]
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_targets_are_compared_range_by_range(
+    contents: list[Content], monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(auditing, "AT_ONCE", at_once)
+    Content.objects.filter(pk__in=[one.pk for one in contents]).update(counter=7)
+    told: list[tuple[str, int, int]] = []
+
+    found = list(differences(lambda *progress: told.append(progress)))
+
+    assert [one.target for one in found] == [content.pk for content in contents]
+    last = contents[-1].pk
+    assert [progress for progress in told if progress[0] == "pages.content"][-1][1:] == (last, last)
+
+
+def test_batches_that_took_something_else_are_reported() -> None:
+    Batch.objects.update(events=F("events") + 2)
+
+    with pytest.raises(CommandError, match="1 positions are broken"):
+        audit()
+    assert Audit.objects.get().lines == [
+        "batches: 5 events taken, 3 given by the partitions",
+    ]
+
+
+def test_books_of_the_batches_stay_right_when_old_ones_go(log: Log) -> None:
+    log.append(0, b"not a view", AT)
+    flush()
+    Batch.objects.update(at=timezone.now() - retention.KEEP_BATCHES)
+
+    retention.prune()
+
+    assert not Batch.objects.exists()
+    assert "clean" in audit()
+    assert sum(Partition.objects.values_list("pruned", flat=True)) == 4
+
+
+def test_marks_and_spilled_events_that_cannot_be_are_reported() -> None:
+    ProducerState.objects.create(producer_id=1, partition=99, sequence=0, updated_at=timezone.now())
+    spilled = Spilled.objects.create(partition=0, producer_id=1, at=AT, body=b"")
+
+    assert list(broken_producer_states()) == ["mark 1/99: 0: no flush can have written it"]
+    assert list(broken_spill()) == [f"spilled event {spilled.pk}: it has half a number"]
+
+
+def test_progress_is_shown_on_a_terminal(contents: list[Content]) -> None:
+    class Terminal(StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    err = Terminal()
+    call_command("counters", "audit", stdout=StringIO(), stderr=err)
+
+    last = contents[-1].pk
+    assert f"[{'#' * 40}] {last:,}/{last:,}\n" in err.getvalue()
+
+
+def test_adjustments_belong_to_the_sum(contents: list[Content]) -> None:
+    Adjustment.objects.create(
+        content_type=ContentType.objects.get_for_model(Content),
+        target_id=contents[0].pk,
+        amount=-2,
+        reason="a robot",
+    )
+
+    assert [str(difference) for difference in differences()] == [
+        f"pages.content {contents[0].pk}: counter 3, rollups say 1"
+    ]
+    audit("--repair")
+    assert Content.objects.get(pk=contents[0].pk).counter == 1
+
+
+def test_a_target_that_is_gone_is_not_repaired() -> None:
+    assert repair(Difference("pages.content", 2**40, 1, 0)) is None
+
+
+def test_a_log_that_was_trimmed_above_its_position_is_reported(
+    log: Log, contents: list[Content], settings: Settings
+) -> None:
+    settings.EVENTLOG_RETENTION_BYTES = 2
+    store_views(log, *[(AT, [contents[0].pk])] * 500)
+    flush()
+    Partition.objects.filter(number=0).update(offset=1)
+
+    with pytest.raises(CommandError, match="1 positions are broken"):
+        audit("--repair")
+
+
+def test_a_position_that_moves_meanwhile_is_no_finding(
+    log: Log, contents: list[Content], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flush may come between the look at the position and the look at the log."""
+    settings.EVENTLOG_RETENTION_BYTES = 2
+    store_views(log, *[(AT, [contents[0].pk])] * 500)
+    flush()
+    Partition.objects.filter(number=0).update(offset=1)
+    stale = list(Partition.objects.order_by("number"))
+    Partition.objects.filter(number=0).update(position="1-1")
+
+    monkeypatch.setattr(type(Partition.objects.all()), "__iter__", lambda self: iter(stale))
+
+    assert not list(broken_positions())
+
+
+def test_a_mark_that_went_down_is_reported() -> None:
+    ProducerState.objects.update(sequence=0)
+
+    assert [line for line in broken_positions() if "went down" in line]
+
+
+def test_an_audit_without_redis_says_so(settings: Settings) -> None:
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+
+    with pytest.raises(CommandError, match="The log is away"):
+        audit()
+
+    kept = Audit.objects.get()
+    assert not kept.is_clean
+    assert kept.error
+    assert kept.finished_at
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, RuntimeError, BrokenPipeError])
+def test_an_audit_that_was_interrupted_is_not_clean(
+    monkeypatch: pytest.MonkeyPatch, end: type[BaseException]
+) -> None:
+    def interrupt() -> None:
+        raise end
+
+    monkeypatch.setattr(auditing, "broken_batches", interrupt)
+
+    with pytest.raises(end):
+        audit()
+
+    kept = Audit.objects.get()
+    assert not kept.is_clean
+    assert kept.error == end.__name__
+
+
+def test_an_audit_whose_reader_goes_away_is_not_clean(contents: list[Content]) -> None:
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+    lines = carry_out(Audit(), repair=True)
+    assert next(lines).endswith("set to 3")
+
+    lines.close()  # type: ignore[attr-defined]
+
+    assert not Audit.objects.get().is_clean
+
+
+def test_a_counter_that_cannot_be_mended_does_not_keep_the_others_from_it(
+    contents: list[Content], counts: Counts
+) -> None:
+    Content.objects.filter(pk=contents[0].pk).update(counter=1_200)
+    adjust(Content, contents[0].pk, to=0, why="written past the rollups, then reset")
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+
+    with pytest.raises(CommandError, match="2 counters differ"):
+        audit("--repair")
+
+    assert counts() == [0, 3, 3]
+    assert Audit.objects.get().lines == [
+        f"pages.content {contents[0].pk}: counter 0, rollups say -1197; not mended: it is below 0",
+        f"pages.content {contents[1].pk}: counter 7, rollups say 3; set to 3",
+    ]
+
+
+def test_the_result_is_kept(contents: list[Content]) -> None:
+    audit()
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+    with pytest.raises(CommandError):
+        audit()
+    audit("--repair")
+
+    clean, wrong, mended = Audit.objects.order_by("pk")
+    assert [one.is_clean for one in (clean, wrong, mended)] == [True, False, True]
+    assert wrong.lines == [f"pages.content {contents[1].pk}: counter 7, rollups say 3"]
+    assert mended.lines == [f"{wrong.lines[0]}; set to 3"]
+    assert (mended.differences, mended.repaired) == (1, True)
+
+
+def test_of_many_differences_the_first_are_kept(contents: list[Content]) -> None:
+    Content.objects.bulk_create(Content(title="Wrong") for _ in range(KEPT_LINES + 5))
+    Content.objects.filter(title="Wrong").update(counter=1)
+
+    with pytest.raises(CommandError, match=f"{KEPT_LINES + 5} counters differ"):
+        audit()
+
+    assert len(Audit.objects.get().lines) == KEPT_LINES
+
+
+ASK = reverse("admin:counters_dashboard_audit")
+HEALTH = reverse("admin:counters_dashboard_health")
+
+
+def test_an_audit_is_asked_for_and_carried_out_elsewhere(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[int]] = []
+    monkeypatch.setattr(tasks.audit, "apply_async", lambda args, **options: sent.append(args))
+
+    answer = admin_client.post(ASK, follow=True)
+
+    assert "An audit was asked for." in answer.content.decode()
+    assert "One was asked for 0 s ago." in admin_client.get(HEALTH).content.decode()
+    asked = Audit.objects.get()
+    assert (asked.asked_by and asked.asked_by.username, asked.started_at) == ("admin", None)
+    assert sent == [(asked.pk,)]
+
+    tasks.audit(*sent[0])
+
+    asked.refresh_from_db()
+    assert asked.is_clean
+    assert "Clean, 0 s ago" in admin_client.get(HEALTH).content.decode()
+
+
+def test_what_an_audit_found_is_shown(admin_client: Client, contents: list[Content]) -> None:
+    Content.objects.filter(pk=contents[1].pk).update(counter=7)
+    with pytest.raises(CommandError):
+        audit()
+
+    shown = admin_client.get(HEALTH).content.decode()
+
+    assert "1 counters and 0 positions are wrong, 0 s ago" in shown
+    assert f"pages.content {contents[1].pk}: counter 7, rollups say 3" in shown
+    assert 'data-level="red"' in shown
+
+
+def test_an_audit_goes_through_the_broker(server: Redis) -> None:
+    before = server.llen("celery")
+
+    assert tasks.ask_for_audit(None)
+
+    assert server.llen("celery") == before + 1
+    server.rpop("celery")
+
+
+def test_an_audit_that_cannot_be_asked_for_is_not_waited_for(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*args: object, **options: object) -> None:
+        raise OperationalError("refused")
+
+    monkeypatch.setattr(tasks.audit, "apply_async", refuse)
+
+    answer = admin_client.post(ASK, follow=True)
+
+    assert "broker does not answer" in answer.content.decode()
+    assert not Audit.objects.exists()
+
+
+def test_an_audit_is_asked_for_by_post_only(admin_client: Client) -> None:
+    assert admin_client.get(ASK).status_code == 405

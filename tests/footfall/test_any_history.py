@@ -1,0 +1,261 @@
+"""Log, spill, flush, trim, crashes and losses in any order, held against the promise.
+
+Hypothesis makes the histories; the database, Redis, and everything between them are the real ones.
+Each view is of a content of its own, so its counter tells what became of it.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+from unittest import mock
+
+import pytest
+import redis
+from django.db import transaction
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as some
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
+
+from catalog.pages.models import Content
+from footfall import events
+from footfall.eventlog import EventId
+from footfall.eventlog.producer import Producer
+from footfall.eventlog.scripts import APPEND
+from footfall.flush import flush, flush_all
+from footfall.log import get_log
+from footfall.models import Partition, Spilled
+from footfall.ops.audit import differences
+from footfall.record import keep, name_of, partition_for, record, targets
+from tests.support.failpoints import FLUSH
+
+pytestmark = pytest.mark.django_db
+
+PARTITIONS = 2  # as the fixture `log` has set
+CAP = 2**30
+HOUR_MS = 3_600_000
+LONGEST = 30  # steps
+AT_ONCE = 4  # views in one step
+LIMITS = (100, 3, 1)  # events in one flush
+
+
+class Crash(Exception):
+    """Stands for the death of the flush: nothing after it is run, and what is open rolled back."""
+
+
+class History(RuleBasedStateMachine):
+    """`exact` are views of which the promise is: counted once. The others: at most once."""
+
+    server: redis.Redis
+    prefix: str
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = transaction.savepoint()
+        new = [Content(title=f"Content {n}") for n in range(LONGEST * AT_ONCE)]
+        self.unseen = Content.objects.bulk_create(new)
+        self.exact: dict[int, Content] = {}
+        self.underway: list[tuple[Content, EventId]] = []
+        self.past: dict[bytes, bytes] = {}
+        self.backup = transaction.savepoint()
+
+    def teardown(self) -> None:
+        while self.underway:
+            self.an_append_lands_late(0)
+        flush_all()
+        counters = self.counters()
+        assert {pk: counters[pk] for pk in self.exact} == dict.fromkeys(self.exact, 1)
+        assert set(counters.values()) <= {0, 1}
+        assert not list(differences())
+        self.forget_log()
+        transaction.savepoint_rollback(self.before)
+
+    # --- Views ------------------------------------------------------------------------------------
+
+    @rule(number=some.integers(1, AT_ONCE))
+    def pages_are_read(self, number: int) -> None:
+        for _ in range(number):
+            content = self.unseen.pop()
+            record(content)
+            self.exact[content.pk] = content
+
+    @rule(number=some.integers(1, AT_ONCE))
+    def pages_are_read_and_counted(self, number: int) -> None:
+        self.pages_are_read(number)
+        flush()
+
+    @rule()
+    def a_page_is_read_while_redis_is_away(self) -> None:
+        content = self.unseen.pop()
+        self.spill(content, None)
+
+    @rule(lands=some.sampled_from(["early", "late", "never"]), answered=some.booleans())
+    def an_append_gets_no_answer(self, lands: str, answered: bool) -> None:
+        """`answered`: the view was spilled. Else the web worker died, or the database was away."""
+        content = self.unseen.pop()
+        log: Any = get_log()
+        producers = log._appending.producers
+        producer = producers._idle.pop() if producers._idle else Producer(producers._connections)
+        number = EventId(producer.producer_id, producer._seq)
+        producer.close()
+        if lands == "early":
+            self.land(content, number)
+        if answered:
+            self.spill(content, number)
+        if lands == "late":
+            self.underway.append((content, number))
+
+    @rule(which=some.integers(0, 9))
+    def an_append_lands_late(self, which: int) -> None:
+        if self.underway:
+            self.land(*self.underway.pop(which % len(self.underway)))
+
+    # --- The flush --------------------------------------------------------------------------------
+
+    @rule(limit=some.sampled_from(LIMITS))
+    def flushes(self, limit: int) -> None:
+        flush(limit)
+
+    @rule(
+        number=some.integers(0, AT_ONCE),
+        limit=some.sampled_from(LIMITS),
+        dies=some.sampled_from(sorted(FLUSH)),
+    )
+    def the_flush_dies(self, number: int, limit: int, dies: str) -> None:
+        self.pages_are_read(number)
+
+        def failpoint(name: str) -> None:
+            if name == dies:
+                raise Crash
+
+        with mock.patch("counters.flush.failpoint", failpoint), pytest.raises(Crash):
+            flush(limit)
+
+    # --- The stores -------------------------------------------------------------------------------
+
+    @rule()
+    def redis_is_where_it_will_be_again(self) -> None:
+        self.past = {key: self.server.dump(key) or b"" for key in self.keys()}
+
+    @rule(number=some.integers(1, AT_ONCE))
+    def redis_returns_with_an_older_past(self, number: int) -> None:
+        """Or with none at all. Pages are read before anything is flushed."""
+        self.forget_log()
+        for key, dumped in self.past.items():
+            self.server.restore(key, 0, dumped)
+        self.excuse_what_is_gone()
+        self.pages_are_read(number)
+
+    @rule()
+    def the_clock_of_redis_jumps_an_hour(self) -> None:
+        ahead = f"{time.time_ns() // 1_000_000 + HOUR_MS}-0"
+        for key in self.keys():
+            if key.endswith(b":log"):
+                with suppress(redis.ResponseError):  # it has jumped that far before
+                    self.server.execute_command("XSETID", key, ahead)  # type: ignore[no-untyped-call]
+
+    @rule()
+    def the_database_is_backed_up(self) -> None:
+        self.backup = transaction.savepoint()
+
+    @rule()
+    def the_database_is_restored(self) -> None:
+        transaction.savepoint_rollback(self.backup)
+        self.excuse_what_is_gone()
+
+    @rule()
+    def the_positions_are_lost(self) -> None:
+        Partition.objects.update(position="", producer_id=None, sequence=None, offset=0)
+
+    # --- What is always so ------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_lost_and_nothing_doubled(self) -> None:
+        assert set(self.counters().values()) <= {0, 1}
+        assert not self.gone()
+
+    def gone(self) -> set[int]:
+        """Return the views that must be counted, are not, and stand nowhere any more."""
+        counters = self.counters()
+        waiting = {bytes(body) for body in Spilled.objects.values_list("body", flat=True)}
+        for partition in range(PARTITIONS):
+            entries = get_log().read(partition, None, 10_000, CAP).entries
+            waiting |= {entry.body for entry in entries}
+        return {
+            pk for pk, content in self.exact.items()
+            if not counters[pk] and body(content) not in waiting
+        }  # fmt: skip
+
+    def excuse_what_is_gone(self) -> None:
+        """A store's own loss is its own; that it comes to light nowhere else is `exact`'s."""
+        for pk in self.gone():
+            del self.exact[pk]
+
+    def counters(self) -> dict[int, int]:
+        return dict(Content.objects.values_list("pk", "counter"))
+
+    # --- How --------------------------------------------------------------------------------------
+
+    def spill(self, content: Content, number: EventId | None) -> None:
+        keep(partition_for(name_of(Content, content.pk)), body(content), now(), number)
+        self.exact[content.pk] = content
+
+    def land(self, content: Content, number: EventId) -> None:
+        """Let an append reach Redis that was sent some time ago."""
+        partition = partition_for(name_of(Content, content.pk))
+        keys = [f"{self.prefix}:{{{partition}}}:{name}" for name in ("log", "ordinal")]
+        log: Any = get_log()
+        producer = Producer(log._appending.producers._connections)
+        producer.producer_id, producer._seq = number
+        producer.append(APPEND, keys, CAP, now(), body(content))
+        producer.close()
+
+    def keys(self) -> list[bytes]:
+        return list(self.server.scan_iter(f"{self.prefix}:*"))
+
+    def forget_log(self) -> None:
+        for key in self.keys():
+            self.server.delete(key)
+
+
+def body(content: Content) -> bytes:
+    return events.encode(targets(content, ()))
+
+
+def now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def trimming_at_once(server: redis.Redis, settings: Any) -> Iterator[None]:
+    """Redis trims node by node: let each entry be one. And keep nothing of what was counted."""
+    settings.EVENTLOG_RETENTION_SECONDS = 0
+    settings.EVENTLOG_RETENTION_BYTES = 1
+    name = "stream-node-max-entries"
+    before = server.config_get(name)[name] or 100
+    server.config_set(name, 1)
+    yield
+    server.config_set(name, before)
+
+
+@pytest.mark.usefixtures("trimming_at_once")
+def test_whatever_happens_in_whatever_order(server: redis.Redis, prefix: str) -> None:
+    class Ours(History):
+        pass
+
+    Ours.server, Ours.prefix = server, prefix
+    run_state_machine_as_test(
+        Ours,
+        settings=settings(
+            max_examples=50,
+            stateful_step_count=LONGEST,
+            deadline=None,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

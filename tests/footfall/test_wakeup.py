@@ -1,0 +1,188 @@
+"""What wakes the flush: the schedule, the task, and the thread that misses them."""
+
+import importlib
+import threading
+import time
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
+from django.db import connection
+from django.utils import timezone
+from django_celery_beat.models import PeriodicTask
+from pytest_django import Settings
+
+from catalog.pages.models import Content, Page
+from footfall import tasks, worker
+from footfall.eventlog import Log
+from footfall.flush import flush
+from footfall.models import Audit, Batch, Partition, ProducerState
+from footfall.ops import retention
+from footfall.record import record
+from project.celery import app
+from tests.support.views import AT, Counts, store_views
+
+schedule = importlib.import_module("counters.migrations.0002_schedule")
+figures = importlib.import_module("counters.migrations.0004_figures")
+ledger = importlib.import_module("counters.migrations.0007_ledger")
+
+
+@pytest.mark.django_db
+def test_a_tick_flushes(page: Page, contents: list[Content], counts: Counts) -> None:
+    record(page, contents)
+
+    tasks.flush()
+
+    assert counts() == [1, 1, 1]
+
+
+@pytest.mark.django_db
+def test_a_tick_while_a_flush_runs_returns_at_once(page: Page) -> None:
+    record(page)
+    with worker._flushing:
+        tasks.flush()
+
+    page.refresh_from_db()
+    assert page.counter == 0
+
+
+@pytest.mark.django_db
+def test_an_error_is_one_line(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.COUNTERS_BATCH_EVENTS = None
+
+    tasks.flush()
+
+    (line,) = caplog.messages
+    assert line.startswith("the flush failed: TypeError")
+    assert not worker._flushing.locked()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_ticks_the_flush_wakes_itself(
+    page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "PATIENCE", 0.1)
+    monkeypatch.setattr(worker, "INTERVAL", 0.02)
+    record(page, contents)
+    step = worker.FlushWakeup(None)
+
+    step.start(None)
+    end = time.monotonic() + 10
+    while counts() != [1, 1, 1] and time.monotonic() < end:
+        time.sleep(0.02)
+    step.stop(None)
+
+    assert counts() == [1, 1, 1]
+    assert not [thread for thread in threading.enumerate() if thread.name == "flush-wakeup"]
+
+
+@pytest.mark.parametrize(("queues", "included"), [(["counters"], True), (["celery"], False)])
+def test_only_a_worker_of_the_flush_wakes_itself(queues: list[str], included: bool) -> None:
+    worker = SimpleNamespace(
+        app=SimpleNamespace(amqp=SimpleNamespace(queues=SimpleNamespace(consume_from=queues)))
+    )
+
+    assert worker.FlushWakeup(None).include_if(worker) is included
+    assert "footfall.worker:FlushWakeup" in app.steps["worker"]
+
+
+@pytest.mark.django_db
+def test_the_schedule_is_made_once_and_taken_back() -> None:
+    schedule.schedule(apps, None)
+    schedule.schedule(apps, None)
+
+    flush = PeriodicTask.objects.get(task="counters.flush")
+    assert (flush.queue, flush.expire_seconds) == ("counters", 2)
+    assert str(flush.interval) == "every second"
+    assert flush.task in app.tasks
+    assert PeriodicTask.objects.get(task="counters.prune").task in app.tasks
+
+    schedule.unschedule(apps, None)
+    assert not PeriodicTask.objects.filter(task__in=["counters.flush", "counters.prune"]).exists()
+
+
+@pytest.mark.django_db
+def test_the_most_viewed_are_scheduled() -> None:
+    figures.schedule(apps, None)
+    figures.schedule(apps, None)
+
+    rank = PeriodicTask.objects.get(task="counters.rank")
+    assert str(rank.interval) == "every 10 seconds"
+    assert rank.task in app.tasks
+
+    figures.unschedule(apps, None)
+    assert not PeriodicTask.objects.filter(task="counters.rank").exists()
+
+
+@pytest.mark.django_db
+def test_folding_is_scheduled() -> None:
+    ledger.schedule(apps, None)
+    ledger.schedule(apps, None)
+
+    compact = PeriodicTask.objects.get(task="counters.fold")
+    assert str(compact.interval) == "every day"
+    assert compact.task in app.tasks
+
+    ledger.unschedule(apps, None)
+    assert not PeriodicTask.objects.filter(task="counters.fold").exists()
+
+
+@pytest.mark.django_db
+def test_old_batches_and_marks_go() -> None:
+    now = timezone.now()
+    for age in (timedelta(days=6), timedelta(days=8)):
+        Batch.objects.create(at=now - age, seconds=0, events=1, views=1, targets=1, drained=0)
+        ProducerState.objects.create(
+            producer_id=age.days, partition=0, sequence=1, updated_at=now - age
+        )
+
+    tasks.prune()
+
+    assert Batch.objects.get().at == now - timedelta(days=6)
+    assert ProducerState.objects.get().producer_id == 6
+    assert timedelta(days=7) == retention.KEEP_PRODUCER_STATES
+
+
+@pytest.mark.django_db
+def test_a_mark_stays_as_long_as_its_events_are_in_the_log(
+    log: Log, contents: list[Content], counts: Counts, settings: Settings
+) -> None:
+    """A quiet partition keeps entries for months: nothing pushes them out."""
+    store_views(log, *[(AT, [contents[0].pk])] * 3)
+    flush()
+    ProducerState.objects.update(updated_at=timezone.now() - timedelta(days=100))
+
+    tasks.prune()
+
+    Partition.objects.update(
+        position="", producer_id=None, sequence=None
+    )  # as if its entry were lost
+    flush()
+    assert counts()[0] == 3
+    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    tasks.prune()
+    assert ProducerState.objects.exists()
+
+
+@pytest.mark.django_db
+def test_queries_are_not_kept(settings: Settings) -> None:
+    settings.DEBUG = True
+    tasks.flush()
+    once = len(connection.queries)
+    tasks.flush()
+
+    assert 0 < len(connection.queries) <= once
+
+
+@pytest.mark.django_db
+def test_old_audits_go() -> None:
+    for age in (timedelta(days=80), timedelta(days=100)):
+        audit = Audit.objects.create(differences=age.days)
+        Audit.objects.filter(pk=audit.pk).update(asked_at=timezone.now() - age)
+
+    tasks.prune()
+
+    assert Audit.objects.get().differences == 80
