@@ -1,45 +1,13 @@
-"""The entries of Celery beat: migrations make them, then operators edit them in the admin."""
+"""The entry of Celery beat that wakes the flush, where beat keeps its entries in the database."""
 
-from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.migrations.state import StateApps
-from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
+from django.apps import apps
 
 
-def put(apps: StateApps, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make entries, by name; one that is there is set anew.
-
-    Each has its `task`, `every` so many of a `period` ("seconds", "hours", "days"), and what else a
-    PeriodicTask has.
-    """
-    interval = apps.get_model("django_celery_beat", "IntervalSchedule")
-    for name, entry in entries.items():
-        rest = dict(entry)
-        every, _ = interval.objects.get_or_create(
-            every=rest.pop("every"), period=rest.pop("period")
-        )
-        apps.get_model("django_celery_beat", "PeriodicTask").objects.update_or_create(
-            name=name, defaults={**rest, "interval": every}
-        )
-    _tell_beat(apps)
-
-
-def remove(apps: StateApps, names: Iterable[str]) -> None:
-    """Remove the entries with these names."""
-    periodic = apps.get_model("django_celery_beat", "PeriodicTask")
-    periodic.objects.filter(name__in=list(names)).delete()
-    _tell_beat(apps)
-
-
-def entry_of_flush() -> PeriodicTask | None:
-    """Return the entry that wakes the flush; None if there is none, or it is switched off."""
-    return PeriodicTask.objects.filter(task="counters.flush", enabled=True).first()
-
-
-def _tell_beat(apps: StateApps) -> None:
-    """Have a running beat read its entries again: the models of a migration send no signals."""
-    apps.get_model("django_celery_beat", "PeriodicTasks").objects.update_or_create(
-        ident=1, defaults={"last_update": timezone.now()}
-    )
+def entry_of_flush() -> Any:
+    """Return the `PeriodicTask`; None if there is none, it is disabled, or beat has no tables."""
+    if not apps.is_installed("django_celery_beat"):
+        return None
+    entries = apps.get_model("django_celery_beat", "PeriodicTask").objects
+    return entries.filter(task="counters.flush", enabled=True).first()
