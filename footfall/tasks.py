@@ -1,4 +1,4 @@
-"""What Celery runs, and how an audit is asked for. No logic here."""
+"""The tasks of Celery, without logic, and the request for an audit."""
 
 from typing import Any
 
@@ -15,39 +15,39 @@ from footfall.projections import ranking
 
 @shared_task(name="counters.flush")
 def flush() -> None:
-    """Flush what is waiting, unless a flush runs in this process already."""
+    """Flush, unless a flush is running in this process."""
     worker.tick()
 
 
 @shared_task(name="counters.prune")
 def prune() -> None:
-    """Remove what no count needs any more."""
+    """Remove rows that no counter needs any more."""
     retention.prune()
 
 
 @shared_task(name="counters.fold")
 def compact() -> None:
-    """Fold the hours into days that are older than the retention."""
+    """Compact hours that are older than COUNTERS_HOURLY_DAYS into days."""
     compacting.compact()
 
 
 @shared_task(name="counters.rank")
 def rank() -> None:
-    """Compute the most viewed, as far as that is due."""
+    """Compute the rankings that are due."""
     ranking.rank_due()
 
 
 @shared_task(name="counters.audit")
 def audit(pk: int) -> None:
-    """Carry out an audit that somebody has asked for."""
+    """Run the audit that a user has requested; `pk` is that of an `Audit`."""
     for _line in carry_out(Audit.objects.get(pk=pk)):
         pass
 
 
-def ask_for_audit(user: Any) -> bool:
-    """Have a worker audit the counters; return False if the broker takes no tasks now.
+def request_audit(user: Any) -> bool:
+    """Have a worker audit the counters. Return False if the broker accepts no task now.
 
-    user: primary key of who asks.
+    user: primary key of the user who requests it, or None.
     """
     asked = Audit.objects.create(asked_by_id=user)
     try:

@@ -15,7 +15,7 @@ from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address
 from footfall.models import Dashboard
 from footfall.ops import dashboard
-from footfall.tasks import ask_for_audit
+from footfall.tasks import request_audit
 
 
 @admin.register(Dashboard)
@@ -50,7 +50,7 @@ class DashboardAdmin(ReadOnlyAdmin):
     def audit(self, request: HttpRequest) -> HttpResponse:
         if not request.user.has_perm("counters.add_audit"):
             raise PermissionDenied
-        if ask_for_audit(request.user.pk):
+        if request_audit(request.user.pk):
             self.message_user(request, _("An audit was asked for."), messages.SUCCESS)
         else:
             text = _("No audit was asked for: Celery's broker does not answer.")

@@ -12,13 +12,10 @@ import random
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
-from django.core.signals import setting_changed
-
 from footfall.cache.scripts import LEASE, PUT, RAISE
-from footfall.conf import conf
+from footfall.conf import cached_until_change, conf
 from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
@@ -163,22 +160,14 @@ def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:
     return (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
 
 
-@cache
+@cached_until_change
 def get_page_cache() -> PageCache:
     """Return what is prepared beside that log: when one of them is away, so is the other."""
     return PageCache(
-        conf.EVENTLOG_URL,
+        conf.COUNTERS_LOG_URL,
         breaker=get_log().breaker,
-        prefix=conf.EVENTLOG_PREFIX,
-        seconds=conf.PREPARED_SECONDS,
-        max_bytes=conf.PREPARED_MAX_BYTES // conf.EVENTLOG_PARTITIONS,
-        timeout=conf.EVENTLOG_TIMEOUT_SECONDS,
+        prefix=conf.COUNTERS_LOG_PREFIX,
+        seconds=conf.COUNTERS_CACHE_SECONDS,
+        max_bytes=conf.COUNTERS_CACHE_MAX_BYTES // conf.COUNTERS_PARTITIONS,
+        timeout=conf.COUNTERS_LOG_TIMEOUT_SECONDS,
     )
-
-
-def _build_anew(setting: str, **kwargs: object) -> None:
-    if setting.startswith(("EVENTLOG_", "PREPARED_")):
-        get_page_cache.cache_clear()
-
-
-setting_changed.connect(_build_anew, dispatch_uid="counters.cache")

@@ -57,7 +57,7 @@ def _forget(notes: Sequence[Invalidation]) -> tuple[list[int], LogError | None]:
         name = f"{kind.app_label}.{kind.model}:{note.target_id}"
         home = partition_for(name)
         stale.setdefault(home, set()).add(name)
-        everywhere = range(conf.EVENTLOG_PARTITIONS) if note.counter else ()
+        everywhere = range(conf.COUNTERS_PARTITIONS) if note.counter else ()
         for partition in everywhere:
             lowered.setdefault(partition, set()).add(name)
         concerned[note.pk] = {home, *everywhere}

@@ -29,15 +29,15 @@ counted = Signal()
 
 @cache
 def locations() -> Locations:
-    """Return where this process knows copies to be. They live for twice PREPARED_SECONDS."""
-    return Locations(life=2 * conf.PREPARED_SECONDS + 60)
+    """Return where this process knows copies to be. They live for twice COUNTERS_CACHE_SECONDS."""
+    return Locations(life=2 * conf.COUNTERS_CACHE_SECONDS + 60)
 
 
 def remember(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
     """Remember from which partitions the targets were viewed: there may be copies."""
     if batch:
         read = {claim.number for claim in claims if claim.is_read}
-        has_all = read.issuperset(range(conf.EVENTLOG_PARTITIONS))
+        has_all = read.issuperset(range(conf.COUNTERS_PARTITIONS))
         locations().note(batch.pk, has_all, sums.seen)
 
 
@@ -63,7 +63,7 @@ def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
     shows it: that one publishes the sum again.
     """
     where = locations().of(numbers)
-    by_partition: list[dict[str, int]] = [{} for _ in range(conf.EVENTLOG_PARTITIONS)]
+    by_partition: list[dict[str, int]] = [{} for _ in range(conf.COUNTERS_PARTITIONS)]
     for name, mask in where.items():
         for partition in partitions_in(mask, len(by_partition)):
             by_partition[partition][name] = numbers[name]

@@ -26,7 +26,9 @@ class ProducerStates:
         keys = set(keys)
         producer_ids = {producer_id for producer_id, _ in keys}
         partitions = {partition for _, partition in keys}
-        stored = ProducerState.objects.filter(session__in=producer_ids, partition__in=partitions)
+        stored = ProducerState.objects.filter(
+            producer_id__in=producer_ids, partition__in=partitions
+        )
         self._before = {
             (producer_state.producer_id, producer_state.partition): (
                 producer_state.sequence,

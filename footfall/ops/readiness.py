@@ -32,7 +32,7 @@ def database() -> None:
 
 def log() -> None:
     """Ask for each partition: in a cluster they are on several servers."""
-    for partition in range(conf.EVENTLOG_PARTITIONS):
+    for partition in range(conf.COUNTERS_PARTITIONS):
         try:
             get_log().length(partition)
         except Away as error:

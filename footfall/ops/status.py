@@ -108,7 +108,7 @@ def status() -> Status:
 def _partitions() -> list[Partition]:
     """Return every partition, those too that no flush has seen yet."""
     known = {partition.number: partition for partition in Partition.objects.all()}
-    numbers = sorted({*known, *range(conf.EVENTLOG_PARTITIONS)})
+    numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})
     return [known.get(number) or Partition(number=number) for number in numbers]
 
 
