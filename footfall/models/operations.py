@@ -1,4 +1,4 @@
-"""What operators do: adjustments, audits, the dashboard."""
+"""The tables of the operators' tools: adjustments, audits, the dashboard."""
 
 from django.conf import settings
 from django.db import models
@@ -63,7 +63,7 @@ class Audit(models.Model):
 
     @property
     def is_clean(self) -> bool:
-        """Whether it ended, and repaired everything that it found."""
+        """Whether it finished, and repaired everything that it found."""
         wrong = self.broken or (self.differences and not self.repaired)
         return self.finished_at is not None and not self.error and not wrong
 

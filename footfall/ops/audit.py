@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce, TruncDay
 from django.utils import timezone
 
 from footfall import sql
-from footfall.cache import invalidate
+from footfall.cache.invalidation import invalidate
 from footfall.events import BIGINT
 from footfall.log import get_log
 from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
@@ -180,7 +180,7 @@ def repair(difference: Difference) -> int | None:
         if expected < 0:
             raise RepairError("it is below 0")
         model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
-        invalidate.changed(model, [difference.target], counter=True)
+        invalidate(model, [difference.target], counter_lowered=True)
         return expected
 
 
@@ -217,11 +217,11 @@ def broken_positions() -> Iterator[str]:
     """Yield a line for each position that is wrong. Raises LogError if the log is away."""
     log = get_log()
     for partition in Partition.objects.order_by("number"):
-        position = partition.read_up_to
+        position = partition.log_position
         if position is None:
             continue
-        if position.number:
-            producer_id, sequence = position.number
+        if position.event_id:
+            producer_id, sequence = position.event_id
             states = ProducerState.objects.filter(partition=partition.number)
             state = states.filter(producer_id=producer_id).first()
             if state and state.sequence < sequence:

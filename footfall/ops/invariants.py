@@ -8,7 +8,7 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
 from footfall.ingest.drop_reasons import DropReason
-from footfall.ingest.producer_states import NOTHING
+from footfall.ingest.producer_states import NO_SEQUENCE
 from footfall.models import Batch, Partition, ProducerState, Spilled
 
 MAX_LINES = 20
@@ -40,7 +40,7 @@ def broken_producer_states() -> Iterator[str]:
     """Yield a line for each producer state that no flush can have written."""
     known = Partition.objects.filter(number=OuterRef("partition")).values("number")
     wrong = ProducerState.objects.annotate(known=Subquery(known)).filter(
-        Q(known=None) | Q(sequence__lt=NOTHING) | Q(spilled__lt=0)
+        Q(known=None) | Q(sequence__lt=NO_SEQUENCE) | Q(spilled__lt=0)
     )
     for state in wrong.order_by("producer_id", "partition")[:MAX_LINES]:
         yield f"producer state {state}: no flush can have written it"

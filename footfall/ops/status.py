@@ -149,7 +149,7 @@ def _waiting(partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
     found: list[Waiting] = []
     error = ""
     for partition in partitions:
-        position = partition.read_up_to
+        position = partition.log_position
         try:
             undelivered = log.pending(partition.number, position)
             oldest = log.oldest(partition.number, position) if undelivered else None

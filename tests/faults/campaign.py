@@ -129,7 +129,7 @@ class Campaign:
             for reason, number in reasons.items():
                 dropped[reason] = dropped.get(reason, 0) + number
         by_spill = sum(drained for _, _, drained, _ in batches)
-        by_spill -= dropped.get("counted from the log", 0)
+        by_spill -= dropped.get("counted_from_log", 0)
         return Outcome(
             span, sorted(self._happened, key=lambda one: one.began), run, verdict,
             audit, by_log=sum(events for _, events, _, _ in batches) - by_spill, by_spill=by_spill,

@@ -137,7 +137,7 @@ class ClusterService(Service):
 
 def _events(log: RedisLog, partition: int) -> dict[EventId, bytes]:
     entries = log.read(partition, None, EVERYTHING, EVERYTHING).entries
-    return {entry.number: entry.body for entry in entries if entry.number}
+    return {entry.event_id: entry.body for entry in entries if entry.event_id}
 
 
 # --- The faults -----------------------------------------------------------------------------------

@@ -52,7 +52,7 @@ def test_a_flush_that_is_killed_counts_once(
 
 
 @pytest.mark.parametrize("failpoint", RECORD)
-def test_a_writer_that_is_killed_is_counted_at_most_once(
+def test_a_producer_that_is_killed_is_counted_at_most_once(
     failpoint: str,
     page: Page,
     contents: list[Content],
