@@ -14,7 +14,7 @@ from footfall.ops import dashboard
 
 
 class ChartedAdmin(AdjustingAdmin):
-    """Base class for the admin of a countable model: charts of its views, and setting its counter."""
+    """Base class for the admin of a countable model: shows its views, and sets its counter."""
 
     class Media:
         css = {"all": ["counters/dashboard.css"]}
@@ -39,4 +39,6 @@ class ChartedAdmin(AdjustingAdmin):
 
     @admin.display(description=_("counter"))
     def set_counter(self, target: Model) -> str:
-        return format_html('<a href="{}">{}</a>', self.adjust_address([target.pk]), _("Set counter…"))
+        return format_html(
+            '<a href="{}">{}</a>', self.adjust_address([target.pk]), _("Set counter…")
+        )

@@ -55,9 +55,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def text(self, event: DeadLetter) -> str:
         return bytes(event.body)[:2000].decode(errors="backslashreplace")
 
-    @admin.action(
-        permissions=["delete"], description=_("Replay selected %(verbose_name_plural)s")
-    )
+    @admin.action(permissions=["delete"], description=_("Replay selected %(verbose_name_plural)s"))
     def replay(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> None:
         count = replay(queryset)
         text = ngettext(

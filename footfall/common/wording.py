@@ -22,7 +22,7 @@ def duration(seconds: float) -> str:
 
 
 def percent(change: float) -> str:
-    """Return 0.25 as "+25 %", and 20 as "×21"."""
+    """Return 0.25 as "+25 %", and 20 as a factor of 21."""
     if change > 9:
         return f"\N{MULTIPLICATION SIGN}{number(round(change + 1))}"
     return f"{round(change * 100):+d} %"

@@ -178,7 +178,7 @@ def repair(difference: Difference) -> int | None:
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
         if expected < 0:
-            raise RepairError("it is below 0")
+            raise RepairError("below 0")
         model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
         invalidate(model, [difference.target], counter_lowered=True)
         return expected

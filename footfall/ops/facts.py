@@ -25,7 +25,7 @@ class Beat:
     timeout: timedelta = BEAT_TIMEOUT
 
     def is_late(self, now: datetime) -> bool:
-        """Tell whether ticks are missing. One in the future does not count: a clock was set back."""
+        """Tell whether ticks are missing. One in the future is from a clock that was set back."""
         return self.last_tick is None or abs(now - self.last_tick) > self.timeout
 
 

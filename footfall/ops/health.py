@@ -45,7 +45,7 @@ def find_problems(facts: Facts) -> list[Finding]:
 
 
 def is_idle(flushed_at: datetime | None, now: datetime) -> bool:
-    """Tell whether flushes are missing. One in the future does not count: a clock was set back."""
+    """Tell whether flushes are missing. One in the future is from a clock that was set back."""
     return flushed_at is None or abs(now - flushed_at) > IDLE_AFTER
 
 

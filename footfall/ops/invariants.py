@@ -43,7 +43,7 @@ def broken_producer_states() -> Iterator[str]:
         Q(known=None) | Q(sequence__lt=NO_SEQUENCE) | Q(spilled__lt=0)
     )
     for state in wrong.order_by("producer_id", "partition")[:MAX_LINES]:
-        yield f"producer state {state}: no flush can have written it"
+        yield f"producer state {state}: invalid"
 
 
 def broken_spill() -> Iterator[str]:

@@ -13,6 +13,7 @@ from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from footfall.ops import readiness
+from footfall.ops.facts import BEAT_TIMEOUT
 from tests.support import databases
 
 
@@ -76,17 +77,17 @@ def test_not_ready_without_redis(client: Client, beat: PeriodicTask, settings: S
     ("change", "reason"),
     [
         ({"last_run_at": None}, "last tick: never"),
-        ({"last_run_at": timezone.now() - 2 * readiness.BEAT_PATIENCE}, "last tick: 20"),
+        ({"last_run_at": timezone.now() - 2 * BEAT_TIMEOUT}, "last tick: 20"),
         ({"enabled": False}, "not scheduled, or disabled"),
     ],
 )
 def test_not_ready_without_beat(beat: PeriodicTask, change: dict[str, Any], reason: str) -> None:
     PeriodicTask.objects.filter(pk=beat.pk).update(**change)
 
-    report, missing = readiness.examine({"beat": readiness.beat})
+    states, missing = readiness.check(["beat"])
 
     assert missing == ["beat"]
-    assert reason in report["beat"]
+    assert reason in states["beat"]
 
 
 def test_beat_with_a_long_interval_is_given_time(beat: PeriodicTask) -> None:
@@ -95,13 +96,13 @@ def test_beat_with_a_long_interval_is_given_time(beat: PeriodicTask) -> None:
     beat.interval.save()
     PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(seconds=45))
 
-    assert readiness.examine({"beat": readiness.beat})[1] == []
+    assert readiness.check(["beat"])[1] == []
 
 
 def test_a_last_tick_in_the_future_is_none(beat: PeriodicTask) -> None:
     PeriodicTask.objects.update(last_run_at=timezone.now() + timedelta(hours=1))
 
-    assert readiness.examine({"beat": readiness.beat})[1] == ["beat"]
+    assert readiness.check(["beat"])[1] == ["beat"]
 
 
 def test_the_command_asks_for_single_parts(beat: PeriodicTask) -> None:
