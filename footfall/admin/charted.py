@@ -39,6 +39,5 @@ class ChartedAdmin(AdjustingAdmin):
 
     @admin.display(description=_("counter"))
     def set_counter(self, target: Model) -> str:
-        return format_html(
-            '<a href="{}">{}</a>', self.adjust_address([target.pk]), _("Set counter…")
-        )
+        address = self.adjust_address([target.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Set counter…"))

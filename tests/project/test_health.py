@@ -1,5 +1,6 @@
 """/healthz, /readyz and `manage.py counters ready`."""
 
+import time
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -12,9 +13,13 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
+from footfall.models import Partition
 from footfall.ops import readiness
 from footfall.ops.facts import BEAT_TIMEOUT
+from footfall.ops.status import LOG_TIMEOUT
+from footfall.ops.workers import Workers
 from tests.support import databases
+from tests.support.proxy import Fault, Proxy
 
 
 @pytest.fixture
@@ -71,6 +76,23 @@ def test_not_ready_without_redis(client: Client, beat: PeriodicTask, settings: S
     settings.EVENTLOG_URL = "redis://127.0.0.1:1"
 
     assert client.get("/readyz").json()["log"] == "Redis does not answer"
+
+
+def test_a_redis_that_hangs_is_not_waited_for(
+    client: Client, beat: PeriodicTask, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readiness.inspector, "workers", lambda **options: Workers())
+    proxy.fault = Fault.SWALLOW
+    began = time.monotonic()
+
+    assert client.get("/readyz").json()["log"] == "Redis does not answer"
+    assert time.monotonic() - began < LOG_TIMEOUT + 1
+
+
+def test_a_worker_that_is_too_busy_to_answer_is_there(client: Client, beat: PeriodicTask) -> None:
+    Partition.objects.create(number=99, flushed_at=timezone.now())
+
+    assert client.get("/readyz").json()["worker"] == "ok"
 
 
 @pytest.mark.parametrize(

@@ -151,9 +151,7 @@ def test_producer_states_and_spilled_events_that_cannot_be_are_reported() -> Non
     ProducerState.objects.create(producer_id=1, partition=99, sequence=0, updated_at=timezone.now())
     spilled = Spilled.objects.create(partition=0, producer_id=1, at=AT, body=b"")
 
-    assert list(broken_producer_states()) == [
-        "producer state 1/99: 0: no flush can have written it"
-    ]
+    assert list(broken_producer_states()) == ["producer state 1/99: 0: invalid"]
     assert list(broken_spill()) == [
         f"spilled event {spilled.pk}: it has a producer id or a sequence only"
     ]
@@ -275,7 +273,7 @@ def test_a_counter_that_cannot_be_repaired_does_not_stop_the_repair_of_others(
 
     assert counts() == [0, 3, 3]
     assert Audit.objects.get().lines == [
-        f"pages.content {contents[0].pk}: counter 0, rollups say -1197; not repaired: it is below 0",
+        f"pages.content {contents[0].pk}: counter 0, rollups say -1197; not repaired: below 0",
         f"pages.content {contents[1].pk}: counter 7, rollups say 3; set to 3",
     ]
 
