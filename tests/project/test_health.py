@@ -17,7 +17,7 @@ from footfall.models import Partition
 from footfall.ops import readiness
 from footfall.ops.facts import BEAT_TIMEOUT
 from footfall.ops.status import LOG_TIMEOUT
-from footfall.ops.workers import Workers
+from footfall.ops.workers import Workers, inspector
 from tests.support import databases
 from tests.support.proxy import Fault, Proxy
 
@@ -81,7 +81,7 @@ def test_not_ready_without_redis(client: Client, beat: PeriodicTask, settings: S
 def test_a_redis_that_hangs_is_not_waited_for(
     client: Client, beat: PeriodicTask, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readiness.inspector, "workers", lambda **options: Workers())
+    monkeypatch.setattr(inspector, "workers", lambda **options: Workers())
     proxy.fault = Fault.SWALLOW
     began = time.monotonic()
 
