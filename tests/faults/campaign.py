@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import psutil
 import redis
 
-from loadtest.client import Load, Run, meanwhile
-from loadtest.service import Service as Asked
-from loadtest.service import Unusable
-from loadtest.verdict import Verdict, check
-from loadtest.waiting import wait_until
+from loadtest.common.client import Load, Run, meanwhile
+from loadtest.common.service import Service as Asked
+from loadtest.common.service import Unusable
+from loadtest.common.verdict import Verdict, check
+from loadtest.common.waiting import wait_until
 from tests.faults.injuries import INJURIES, Injury, injured
 from tests.faults.intervals import Interval
 from tests.faults.schedule import POSTGRES, REDIS, Planned

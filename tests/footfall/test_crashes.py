@@ -13,7 +13,7 @@ from footfall.flush import flush, flush_all
 from footfall.models import Batch
 from footfall.ops.audit import broken_positions, differences
 from footfall.record import record
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support import processes
 from tests.support.failpoints import FLUSH, RECORD
 from tests.support.processes import manage

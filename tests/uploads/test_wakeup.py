@@ -12,7 +12,7 @@ from pytest_django import Settings
 
 from footfall import worker as counting
 from footfall.eventlog import RedisQueue
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile
 from tests.uploads.sandboxes import Sandbox

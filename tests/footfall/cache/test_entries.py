@@ -9,7 +9,7 @@ import redis
 
 from footfall.cache.entries import LEASE_MS, MAX_COUNTERS, Lease, PageCache
 from footfall.eventlog import Away, LogError, RedisLog, Refused
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.footfall.eventlog.contract import AT, bodies, read
 from tests.support.proxy import Fault, Proxy
 

@@ -26,7 +26,7 @@ from footfall.eventlog import (
     Refused,
 )
 from footfall.eventlog.cluster import Topology, topology
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from standalone.stores import Redis
 from tests.footfall.eventlog.contract import AT, LogContract, bodies, read
 from tests.support.redis_cluster import Node, RedisCluster

@@ -13,7 +13,7 @@ from footfall.eventlog import Ambiguous, Full, RedisLog, Refused
 from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.producer import ProducerPool
 from footfall.eventlog.server import Server
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.footfall.eventlog.contract import AT, bodies, read
 from tests.support.proxy import Fault, Proxy
 

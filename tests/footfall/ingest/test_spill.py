@@ -17,7 +17,7 @@ from footfall.log import get_log
 from footfall.models import DeadLetter, ProducerState, Rollup, Spilled
 from footfall.ops.audit import differences
 from footfall.record import record
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
 from tests.support.views import AT, Counts
 
