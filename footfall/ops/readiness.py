@@ -15,62 +15,56 @@ from footfall.ops.workers import inspector
 from footfall.worker import QUEUE
 
 
-class Missing(Exception):
-    """A part is not there; the message says why."""
-
-
-def database() -> None:
+def database() -> str:
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
-    except Error as error:
-        raise Missing("the database does not answer") from error
+    except Error:
+        return "the database does not answer"
+    return ""
 
 
-def log() -> None:
+def log() -> str:
     try:
-        ask_log(_ask_each_partition)
-    except LogError as error:
-        raise Missing("Redis does not answer") from error
+        return ask_log(_each_partition)
+    except LogError:
+        return "Redis does not answer"
 
 
-def _ask_each_partition() -> None:
+def _each_partition() -> str:
     """In a cluster they are on several servers."""
     for partition in range(conf.EVENTLOG_PARTITIONS):
         try:
             get_log().length(partition)
         except Away:
             raise
-        except LogError as error:
-            raise Missing(f"Redis does not answer for partition {partition}") from error
+        except LogError:
+            return f"Redis does not answer for partition {partition}"
+    return ""
 
 
-def worker() -> None:
+def worker() -> str:
     workers = inspector.workers(serving=QUEUE)
     if workers.error:
-        raise Missing("the broker does not answer")
-    if workers.serve(QUEUE):
-        return
+        return "the broker does not answer"
     try:
-        flushed_at = read_flushed_at()
+        is_there = workers.serve(QUEUE) or not is_idle(read_flushed_at(), timezone.now())
     except Error:
-        flushed_at = None
-    if is_idle(flushed_at, timezone.now()):
-        raise Missing(f"no worker serves the queue {QUEUE}")
+        is_there = False
+    return "" if is_there else f"no worker serves the queue {QUEUE}"
 
 
-def beat() -> None:
+def beat() -> str:
     try:
         found = read_beat()
-    except Error as error:
-        raise Missing("unknown: the database does not answer") from error
+    except Error:
+        return "unknown: the database does not answer"
     if not found.is_scheduled:
-        raise Missing("the flush is not scheduled, or disabled")
-    if found.is_late(timezone.now()):
-        raise Missing(f"last tick: {found.last_tick or 'never'}")
+        return "the flush is not scheduled, or disabled"
+    return f"last tick: {found.last_tick or 'never'}" if found.is_late(timezone.now()) else ""
 
 
-PARTS: dict[str, Callable[[], None]] = {
+PARTS: dict[str, Callable[[], str]] = {  # each returns why it is missing, or ""
     "database": database,
     "log": log,
     "worker": worker,
@@ -80,11 +74,5 @@ PARTS: dict[str, Callable[[], None]] = {
 
 def check(names: Iterable[str] = PARTS) -> tuple[dict[str, str], list[str]]:
     """Return the state of each part ("ok", or why it is missing) and the names of the missing."""
-    states = {}
-    for name in names:
-        try:
-            PARTS[name]()
-            states[name] = "ok"
-        except Missing as reason:
-            states[name] = str(reason)
+    states = {name: PARTS[name]() or "ok" for name in names}
     return states, [name for name, state in states.items() if state != "ok"]
