@@ -1,4 +1,4 @@
-"""The log that views go through, as the settings describe it."""
+"""The log of views, with the settings of the project."""
 
 from footfall.conf import cached_until_change, conf
 from footfall.eventlog import RedisLog
@@ -9,7 +9,7 @@ def get_log() -> RedisLog:
     """Return this process' log: one set of connections, one circuit breaker."""
     partitions = conf.COUNTERS_PARTITIONS
     cap = conf.COUNTERS_LOG_MAX_BYTES // partitions
-    # What is kept of the past must leave room for what comes.
+    # Applied events that are kept must leave room for new ones.
     retention = min(conf.COUNTERS_LOG_RETENTION_BYTES // partitions, cap // 2)
     return RedisLog(
         conf.COUNTERS_LOG_URL,

@@ -1,4 +1,4 @@
-"""The tasks of Celery, without logic, and the request for an audit."""
+"""The Celery tasks, and how an audit is queued. No logic here."""
 
 from typing import Any
 
@@ -8,26 +8,26 @@ from kombu.exceptions import OperationalError
 from footfall import worker
 from footfall.models import Audit
 from footfall.ops import retention
-from footfall.ops.audit import carry_out
+from footfall.ops.audit import run_audit
 from footfall.projections import compact as compacting
 from footfall.projections import ranking
 
 
 @shared_task(name="counters.flush")
 def flush() -> None:
-    """Flush, unless a flush is running in this process."""
+    """Flush what is waiting, unless this process is flushing already."""
     worker.tick()
 
 
 @shared_task(name="counters.prune")
 def prune() -> None:
-    """Remove rows that no counter needs any more."""
+    """Remove old rows that are no longer needed."""
     retention.prune()
 
 
 @shared_task(name="counters.fold")
 def compact() -> None:
-    """Compact hours that are older than COUNTERS_HOURLY_DAYS into days."""
+    """Turn hourly views that are older than the retention into daily ones."""
     compacting.compact()
 
 
@@ -39,20 +39,17 @@ def rank() -> None:
 
 @shared_task(name="counters.audit")
 def audit(pk: int) -> None:
-    """Run the audit that a user has requested; `pk` is that of an `Audit`."""
-    for _line in carry_out(Audit.objects.get(pk=pk)):
+    """Run an audit that was requested."""
+    for _line in run_audit(Audit.objects.get(pk=pk)):
         pass
 
 
-def request_audit(user: Any) -> bool:
-    """Have a worker audit the counters. Return False if the broker accepts no task now.
-
-    user: primary key of the user who requests it, or None.
-    """
-    asked = Audit.objects.create(asked_by_id=user)
+def request_audit(user_id: Any) -> bool:
+    """Queue an audit for a worker; return False if the broker does not answer."""
+    requested = Audit.objects.create(requested_by_id=user_id)
     try:
-        audit.apply_async((asked.pk,), retry=False)
+        audit.apply_async((requested.pk,), retry=False)
     except (OperationalError, OSError):
-        asked.delete()
+        requested.delete()
         return False
     return True

@@ -8,7 +8,7 @@ from django.db.models import Model
 from django.db.models.signals import post_delete, post_save, pre_save
 
 from catalog.pages.models import Content, Page, PageContent
-from footfall.cache.invalidate import changed
+from footfall.cache.invalidation import invalidate
 
 TAKEN_FROM = "_taken_from"  # of a place that is being saved: the page on which it was
 
@@ -25,7 +25,7 @@ def pages_showing(instance: Model) -> Iterable[int]:
 
 def edited(instance: Model, created: bool = False, **kwargs: Any) -> None:
     if not (created and isinstance(instance, (Page, Content))):  # nobody has seen it yet
-        changed(Page, {*pages_showing(instance), *vars(instance).pop(TAKEN_FROM, ())})
+        invalidate(Page, {*pages_showing(instance), *vars(instance).pop(TAKEN_FROM, ())})
 
 
 def moved(instance: PageContent, **kwargs: Any) -> None:
@@ -38,8 +38,8 @@ def moved(instance: PageContent, **kwargs: Any) -> None:
 def watch() -> None:
     """Connect the signals, model by model: with a receiver for all, Django deletes no rows fast.
 
-    `QuerySet.update` and `bulk_create` send none: call `footfall.cache.invalidate.changed` after
-    them.
+    `QuerySet.update` and `bulk_create` send none: call `footfall.cache.invalidation.invalidate`
+    after them.
     """
     for model in apps.get_models():
         if issubclass(model, (Page, Content, PageContent)):

@@ -94,7 +94,7 @@ class PageDetail(APIView):
         response = self.respond(payload)
         if lease:
             template = template_of(response.data)
-            cached_pages.prepare(lease, payload.page, payload.contents, template, payload.contents)
+            cached_pages.fill(lease, payload.page, payload.contents, template, payload.contents)
         # Last: what was not answered was not viewed.
         record(payload.page, payload.contents, request.META.get(SENT_AS))
         return response
@@ -122,7 +122,7 @@ def read_cached(environ: MutableMapping[str, Any], pk: int, url: str) -> bytes |
     except Refused:
         return None
     except Ambiguous as error:
-        environ[SENT_AS] = error.number
+        environ[SENT_AS] = error.event_id
         return None
     if found is None:
         return None

@@ -10,4 +10,5 @@ def entry_of_flush() -> Any:
     if not apps.is_installed("django_celery_beat"):
         return None
     entries = apps.get_model("django_celery_beat", "PeriodicTask").objects
-    return entries.filter(task="counters.flush", enabled=True).first()
+    enabled = entries.filter(task="counters.flush", enabled=True)
+    return enabled.select_related("interval").first()

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 
 from accounts import tasks
 from accounts.models import Welcome
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.accounts.people import ADA, USERS
 from tests.support.schedule import scheduled
 

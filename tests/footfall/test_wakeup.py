@@ -95,7 +95,7 @@ def test_the_schedule() -> None:
 
 
 @pytest.mark.django_db
-def test_old_batches_and_marks_go() -> None:
+def test_old_batches_and_producer_states_go() -> None:
     now = timezone.now()
     for age in (timedelta(days=6), timedelta(days=8)):
         Batch.objects.create(at=now - age, seconds=0, events=1, views=1, targets=1, drained=0)
@@ -111,7 +111,7 @@ def test_old_batches_and_marks_go() -> None:
 
 
 @pytest.mark.django_db
-def test_a_mark_stays_as_long_as_its_events_are_in_the_log(
+def test_a_producer_state_stays_as_long_as_its_events_are_in_the_log(
     log: Log, contents: list[Content], counts: Counts, settings: Settings
 ) -> None:
     """A quiet partition keeps entries for months: nothing pushes them out."""
@@ -145,7 +145,7 @@ def test_queries_are_not_kept(settings: Settings) -> None:
 def test_old_audits_go() -> None:
     for age in (timedelta(days=80), timedelta(days=100)):
         audit = Audit.objects.create(differences=age.days)
-        Audit.objects.filter(pk=audit.pk).update(asked_at=timezone.now() - age)
+        Audit.objects.filter(pk=audit.pk).update(requested_at=timezone.now() - age)
 
     tasks.prune()
 

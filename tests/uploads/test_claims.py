@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from footfall.eventlog import RedisQueue
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support.files import Upload
 from tests.uploads.outcomes import age, make_due, outcome, read, stored
 from tests.uploads.sandboxes import Sandbox

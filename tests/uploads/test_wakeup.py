@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from footfall.common import wakeup as common
 from footfall.eventlog import RedisQueue
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile
 from tests.support.schedule import scheduled

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from footfall.eventlog import Away, Delivery, LogError, RedisQueue, Refused, connections, queue
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
 
 AT = 1_763_683_200_000
