@@ -4,7 +4,7 @@ import os
 
 from celery import Celery
 
-from project import identity  # noqa: F401  # tasks have the id of the request that asked for them
+from project.middleware import request_id  # noqa: F401  # connects its signal handlers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 

@@ -20,7 +20,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from whitenoise.responders import SlicedFile
 
-from api import answers
+from api.openapi_responses import errors
 from uploads.detection import SAFE_TO_SHOW
 from uploads.models import File
 
@@ -95,7 +95,7 @@ class Content(Download):
             302: REDIRECT,
             304: UNCHANGED,
             416: UNSATISFIABLE,
-            **answers.errors(404, 503),
+            **errors(404, 503),
         },
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:
@@ -118,7 +118,7 @@ class Thumbnail(Download):
             (200, "image/webp"): OpenApiTypes.BINARY,
             302: REDIRECT,
             304: UNCHANGED,
-            **answers.errors(404, 503),
+            **errors(404, 503),
         },
     )
     def get(self, request: Request, pk: int) -> HttpResponseBase:

@@ -36,11 +36,11 @@ BESIDE = 1024**2
 MOST_PARTS = 20
 """There is the file, and what a form may have beside it; to find the start of each takes time."""
 
-PATIENCE = 0.25
-"""Seconds for which a request waits for a place; a small file is received in less."""
+SLOT_TIMEOUT = 0.25
+"""Seconds for which a request waits for a slot; a small file is received in less."""
 
 # A body takes a thread of the server for as long as its client takes to send it.
-places = BoundedSemaphore(settings.UPLOADS_AT_ONCE)
+body_slots = BoundedSemaphore(settings.UPLOADS_AT_ONCE)
 
 
 class Received(UploadedFile):  # type: ignore[type-arg]  # it takes none at run time
@@ -175,7 +175,7 @@ def receive(request: HttpRequest) -> Iterator[Received]:
     Raises an APIException that tells what is wrong with the request, perhaps before it is all read.
     """
     receiver = Receiver(settings.UPLOADS_MAX_BYTES)
-    if not places.acquire(timeout=PATIENCE):
+    if not body_slots.acquire(timeout=SLOT_TIMEOUT):
         raise Busy
     try:
         read(request, receiver)
@@ -185,7 +185,7 @@ def receive(request: HttpRequest) -> Iterator[Received]:
             raise ParseError(_("The body ends before the file does."))
         yield receiver.received
     finally:
-        places.release()
+        body_slots.release()
         if receiver.received:
             receiver.received.close()
 

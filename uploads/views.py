@@ -15,10 +15,10 @@ from rest_framework.reverse import reverse
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from api import answers
+from api.openapi_responses import errors
 from api.pagination import Pagination
 from api.permissions import OwnerOrStaffDeletes
-from api.throttling import ByClient
+from api.throttling import ClientThrottle
 from uploads.intake import take
 from uploads.models import File
 from uploads.receiving import FIELD, receive
@@ -45,11 +45,11 @@ class Upload(APIView):
     throttle_scope = "upload"
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [ByClient()] if self.request.method == "POST" else []
+        return [ClientThrottle()] if self.request.method == "POST" else []
 
     @extend_schema(
         operation_id="upload_terms",
-        responses={200: TermsSerializer, **answers.errors(401, 503)},
+        responses={200: TermsSerializer, **errors(401, 503)},
     )
     def get(self, request: Request) -> Response:
         """Tell how to upload."""
@@ -59,7 +59,10 @@ class Upload(APIView):
     @extend_schema(
         operation_id="upload",
         request={"multipart/form-data": UploadSerializer},
-        responses={201: FileSerializer, **answers.errors(400, 401, 403, 413, 415, 429, 503)},
+        responses={
+            201: FileSerializer,
+            **errors(400, 401, 403, 413, 415, 429, 503),
+        },
     )
     def post(self, request: Request) -> Response:
         """Take the file. It will be processed in the background: look at its `status`."""
@@ -88,7 +91,7 @@ class FileList(ListAPIView[File]):
     filter_backends = (DjangoFilterBackend,)
     filterset_fields = ("status", "kind")
 
-    @extend_schema(responses={200: FileSerializer(many=True), **answers.errors(400, 401, 404, 503)})
+    @extend_schema(responses={200: FileSerializer(many=True), **errors(400, 401, 404, 503)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
@@ -100,11 +103,11 @@ class FileDetail(RetrieveAPIView[File], DestroyAPIView[File]):
     permission_classes = (OwnerOrStaffDeletes,)
     serializer_class = FileSerializer
 
-    @extend_schema(responses={200: FileSerializer, **answers.errors(401, 404, 503)})
+    @extend_schema(responses={200: FileSerializer, **errors(401, 404, 503)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return super().get(request, *args, **kwargs)
 
-    @extend_schema(responses={204: None, **answers.errors(401, 403, 404, 429, 503)})
+    @extend_schema(responses={204: None, **errors(401, 403, 404, 429, 503)})
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Delete it, and what was made of it. Only the owner and staff may."""
         return super().delete(request, *args, **kwargs)

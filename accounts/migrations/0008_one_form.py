@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, migrations, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from accounts.addresses import normal
-from accounts.names import skeleton
+from accounts.emails.addresses import normalize
+from accounts.usernames import skeleton
 
 AT_ONCE = 500  # rows in a transaction
 
@@ -31,7 +31,7 @@ def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 def changes(user: Any) -> Iterator[tuple[str, str]]:
     yield "skeleton", skeleton(user.username)
     try:
-        address = normal(user.email)
+        address = normalize(user.email)
     except ValidationError:
         return
     if address != user.email:

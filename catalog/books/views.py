@@ -12,8 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from api import answers
 from api.locking import CHANGES, LockingViewSet
+from api.openapi_responses import DELETING, READING, WRITING, errors
 from catalog.books.filters import BookFilter
 from catalog.books.models import Book
 from catalog.books.serializers import BookSerializer
@@ -39,22 +39,20 @@ IF_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Only if the book still has this `ETag` (or one of these, or `*`).",
 )
-CHANGING = answers.WRITING | answers.errors(404, 412)
+CHANGING = WRITING | errors(404, 412)
 
 
 @extend_schema_view(
-    list=extend_schema(
-        responses={200: BookSerializer(many=True), **answers.READING, **answers.errors(400)}
-    ),
-    create=extend_schema(parameters=[ETAG], responses={201: BookSerializer, **answers.WRITING}),
-    retrieve=extend_schema(parameters=[ETAG], responses={200: BookSerializer, **answers.READING}),
+    list=extend_schema(responses={200: BookSerializer(many=True), **READING, **errors(400)}),
+    create=extend_schema(parameters=[ETAG], responses={201: BookSerializer, **WRITING}),
+    retrieve=extend_schema(parameters=[ETAG], responses={200: BookSerializer, **READING}),
     update=extend_schema(parameters=[ETAG, IF_MATCH], responses={200: BookSerializer, **CHANGING}),
     partial_update=extend_schema(
         parameters=[ETAG, IF_MATCH], responses={200: BookSerializer, **CHANGING}
     ),
     destroy=extend_schema(
         parameters=[IF_MATCH],
-        responses={204: None, **answers.DELETING, **answers.errors(412)},
+        responses={204: None, **DELETING, **errors(412)},
     ),
 )
 class BookViewSet(LockingViewSet[Book]):

@@ -15,8 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from api import answers
 from api.locking import LockingViewSet
+from api.openapi_responses import DELETING, READING, WRITING, errors
 from api.permissions import AuthorChanges, OwnerOrStaffChanges, is_allowed
 from catalog.films import tree
 from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
@@ -38,15 +38,15 @@ class InUse(APIException):
 
 def described(serializer: Any, new: Any = None) -> Any:
     """Return the decorator that describes the six methods of a view set to the schema."""
-    changing = answers.WRITING | answers.errors(404)
-    listing = {200: serializer(many=True), **answers.READING, **answers.errors(400)}
+    changing = WRITING | errors(404)
+    listing = {200: serializer(many=True), **READING, **errors(400)}
     return extend_schema_view(
         list=extend_schema(responses=listing),
-        create=extend_schema(responses={201: new or serializer, **answers.WRITING}),
-        retrieve=extend_schema(responses={200: serializer, **answers.READING}),
+        create=extend_schema(responses={201: new or serializer, **WRITING}),
+        retrieve=extend_schema(responses={200: serializer, **READING}),
         update=extend_schema(responses={200: serializer, **changing}),
         partial_update=extend_schema(responses={200: serializer, **changing}),
-        destroy=extend_schema(responses={204: None, **answers.DELETING}),
+        destroy=extend_schema(responses={204: None, **DELETING}),
     )
 
 
@@ -128,11 +128,11 @@ class CommentViewSet(LockingViewSet[Comment]):
 @extend_schema_view(
     get=extend_schema(
         operation_id="films_comments_list",
-        responses={200: CommentSerializer(many=True), **answers.READING},
+        responses={200: CommentSerializer(many=True), **READING},
     ),
     post=extend_schema(
         operation_id="films_comments_create",
-        responses={201: CommentSerializer, **answers.WRITING, **answers.errors(404)},
+        responses={201: CommentSerializer, **WRITING, **errors(404)},
     ),
 )
 class FilmComments(ListCreateAPIView[Comment]):

@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from api import answers
+from api.openapi_responses import READING, WRITING, errors
 from api.permissions import StaffAdds, is_allowed
-from api.throttling import ByClient
+from api.throttling import ClientThrottle
 from catalog.films.generation import start
 from catalog.films.models import Generation, Kind
 from catalog.films.serializers import CountSerializer, GenerationSerializer, StartedSerializer
@@ -26,13 +26,13 @@ class Generating(GenericViewSet):  # type: ignore[type-arg]
 
     @extend_schema(
         request=CountSerializer,
-        responses={202: StartedSerializer, **answers.WRITING, **answers.errors(429)},
+        responses={202: StartedSerializer, **WRITING, **errors(429)},
     )
     @action(
         detail=False,
         methods=["post"],
         permission_classes=[StaffAdds],
-        throttle_classes=[ByClient],
+        throttle_classes=[ClientThrottle],
         filterset_class=None,
     )
     def generate(self, request: Request) -> Response:
@@ -48,7 +48,7 @@ class Generating(GenericViewSet):  # type: ignore[type-arg]
 
 @extend_schema_view(
     get=extend_schema(
-        operation_id="tasks_retrieve", responses={200: GenerationSerializer, **answers.READING}
+        operation_id="tasks_retrieve", responses={200: GenerationSerializer, **READING}
     )
 )
 class GenerationDetail(RetrieveAPIView[Generation]):

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import answers
+from api.openapi_responses import INVALID, errors
 from catalog.pages.models import Content, Page
 from catalog.pages.pagination import LongPagination
 from catalog.pages.payload import Payload, load
@@ -59,8 +59,8 @@ class PageList(ListAPIView[Page]):
         parameters=[PageSearchSerializer],
         responses={
             200: PageSerializer(many=True),
-            400: answers.INVALID,
-            **answers.errors(404, 503),
+            400: INVALID,
+            **errors(404, 503),
         },
     )
     def get(self, request: Request) -> Response:
@@ -75,7 +75,7 @@ class PageDetail(APIView):
 
     @extend_schema(
         operation_id="pages_retrieve",
-        responses={200: PageDetailSerializer, **answers.errors(404, 503)},
+        responses={200: PageDetailSerializer, **errors(404, 503)},
     )
     def get(self, request: Request, pk: int) -> HttpResponse:
         """Answer a page that was not prepared, and prepare it for whoever comes next."""
@@ -148,8 +148,8 @@ class ContentViews(APIView):
         parameters=[ViewsQuerySerializer],
         responses={
             200: ContentViewsSerializer,
-            400: answers.INVALID,
-            **answers.errors(404, 503),
+            400: INVALID,
+            **errors(404, 503),
         },
     )
     def get(self, request: Request, pk: int) -> Response:
@@ -178,7 +178,7 @@ class ContentTop(APIView):
     @extend_schema(
         operation_id="contents_top",
         parameters=[TopQuerySerializer],
-        responses={200: TopSerializer, 400: answers.INVALID, **answers.errors(503)},
+        responses={200: TopSerializer, 400: INVALID, **errors(503)},
     )
     def get(self, request: Request) -> Response:
         query = TopQuerySerializer(data=request.query_params)

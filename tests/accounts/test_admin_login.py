@@ -46,7 +46,7 @@ def test_a_client_that_guesses_is_told_to_wait(admin: User, rates: Rates) -> Non
     answer = client.post(ADDRESS, {"username": admin.username, "password": RIGHT})
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 61
-    assert "Too many tries" in answer.content.decode()
+    assert "Too many login attempts" in answer.content.decode()
     assert client.get(ADDRESS).status_code == 200
     assert try_to_sign_in(at_an_address(), admin.username, RIGHT) == 302
 

@@ -16,7 +16,7 @@ from rest_framework.test import APIClient
 
 from accounts import tasks
 from accounts.models import User
-from api import rates as api_rates
+from api import rate_limits
 from footfall.eventlog import CircuitBreaker
 from tests.accounts.people import ADA, LOGIN, ME, PASSWORD, USERS, addresses, make_ada, sign_in
 
@@ -154,7 +154,7 @@ def test_looking_an_account_up_is_one_query_whether_it_is_there_or_not(
     make_ada()
     for known in ("ada", "ada@example.com", "nobody", "nobody@example.com"):
         with django_assert_num_queries(1):
-            User.objects.called(known)
+            User.objects.find_for_login(known)
 
 
 def test_a_client_is_the_whole_network_that_it_has_of_ipv6(api: APIClient, rates: Rates) -> None:
@@ -260,7 +260,7 @@ def test_a_cache_that_is_away_locks_nobody_out_and_keeps_nobody_waiting(
     """This process counts alone meanwhile, and asks once whether the cache is back."""
     away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
     settings.CACHES = {**settings.CACHES, "default": away}
-    monkeypatch.setattr(api_rates, "breaker", CircuitBreaker(reset_after=60))
+    monkeypatch.setattr(rate_limits, "breaker", CircuitBreaker(reset_after=60))
     asked: list[int] = []
     connect = Connection.connect
 

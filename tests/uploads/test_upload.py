@@ -15,7 +15,7 @@ from pytest_django import Settings
 from rest_framework.authtoken.models import Token
 
 from accounts.models import User
-from api.throttling import ByClient
+from api.throttling import ClientThrottle
 from footfall.eventlog import RedisQueue
 from tests.support.files import png
 from tests.uploads.sending import END, UPLOAD, part, send, send_raw, stored
@@ -113,8 +113,8 @@ def test_stranger_needs_no_csrf_token() -> None:
 def test_too_many_uploads_of_a_client_are_429(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ByClient, "THROTTLE_RATES", {"upload": "1/min"})
-    monkeypatch.setattr(ByClient, "cache_format", f"{uuid4().hex}_%(scope)s_%(ident)s")
+    monkeypatch.setattr(ClientThrottle, "THROTTLE_RATES", {"upload": "1/min"})
+    monkeypatch.setattr(ClientThrottle, "cache_format", f"{uuid4().hex}_%(scope)s_%(ident)s")
     assert send(client, REMOTE_ADDR="192.0.2.7").status_code == 201
     response = send(client, REMOTE_ADDR="192.0.2.7")
     assert response.status_code == 429
@@ -167,10 +167,10 @@ def test_what_a_killed_server_was_receiving_is_swept_away(client: Client, media:
 def test_more_uploads_than_may_be_at_once_are_503(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(receiving, "places", places := BoundedSemaphore(1))
+    monkeypatch.setattr(receiving, "body_slots", body_slots := BoundedSemaphore(1))
     for body in (b"Hello\n", b"", b"MZ" + bytes(100)):  # whatever becomes of it, its place is free
         assert send(client, body).status_code != 503
-    with places:
+    with body_slots:
         response = send(client)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
