@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def contents_of(page: Any) -> list[int]:
-    return list(page.places.values_list("content", flat=True))
+    return list(page.placements.values_list("content", flat=True))
 
 
 def views_in(at: int, place: int) -> int:

@@ -20,10 +20,10 @@ from catalog.books.serializers import BookSerializer
 from footfall.record import record
 
 
-class Invalidation(APIException):
+class PreconditionFailed(APIException):
     status_code = 412
     default_detail = _("The book was changed meanwhile: read it again.")
-    default_code = "stale"
+    default_code = "precondition_failed"
 
 
 ETAG = OpenApiParameter(
@@ -31,13 +31,13 @@ ETAG = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     response=[200, 201],
-    description="Changes when the book does; its counter does not matter.",
+    description="Changes with the book, but not with its counter.",
 )
 IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="Only if the book still has this `ETag` (or one of these, or `*`).",
+    description="Change the book only if it still has this `ETag`, or one of these, or `*`.",
 )
 CHANGING = WRITING | errors(404, 412)
 
@@ -56,7 +56,7 @@ CHANGING = WRITING | errors(404, 412)
     ),
 )
 class BookViewSet(LockingViewSet[Book]):
-    """Everybody reads, people with an account write."""
+    """Anyone may read, authenticated users may write."""
 
     queryset = Book.objects.order_by("pk")
     serializer_class = BookSerializer
@@ -68,33 +68,34 @@ class BookViewSet(LockingViewSet[Book]):
     def get_object(self) -> Book:
         book = super().get_object()
         if self.action in CHANGES:
-            self.check_tag(book)
+            self.check_precondition(book)
         return book
 
-    def check_tag(self, book: Book) -> None:
-        """Raise Stale if the client names a version that this one is not."""
+    def check_precondition(self, book: Book) -> None:
+        """Raise PreconditionFailed unless the book matches `If-Match`.
+
+        Django's `get_conditional_response` ignores an `If-Match` without a valid ETag; here it
+        fails, because the client wants to prevent a lost update.
+        """
         expected = self.request.headers.get("If-Match")
-        if expected is None:
-            return
-        tags = parse_etags(expected)  # a weak one is never equal here, nonsense is no tag
-        if "*" not in tags and book.etag not in tags:
-            raise Invalidation
+        if expected is not None and not {"*", book.etag} & {*parse_etags(expected)}:
+            raise PreconditionFailed
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         book = self.get_object()
-        response = self.answer(book)
+        response = self.respond(book)
         response["Cache-Control"] = "no-store"
         if request.method == "GET":
-            record(book)  # last: what was not answered was not viewed
+            record(book)  # last: without a response there is no view
         return response
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return self.answer(serializer.save(), 201)
+        return self.respond(serializer.save(), 201)
 
-    def changed(self, serializer: BaseSerializer[Book]) -> Response:
-        return self.answer(cast(Book, serializer.instance))
+    def respond_updated(self, serializer: BaseSerializer[Book]) -> Response:
+        return self.respond(cast(Book, serializer.instance))
 
-    def answer(self, book: Book, status: int = 200) -> Response:
+    def respond(self, book: Book, status: int = 200) -> Response:
         return Response(self.get_serializer(book).data, status, headers={"ETag": book.etag})

@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import User
-from catalog.films.models import Generation, Kind
+from catalog.films.models import GenerationJob, Kind
 from tests.support.books import fields as book_fields
 from tests.support.books import make_book
 from tests.support.films import make_category, make_comment, make_film
@@ -94,7 +94,7 @@ MODELS = {
     "films": "film",
     "comments": "comment",
     "files": "file",
-    "tasks": "generation",
+    "tasks": "generationjob",
 }
 
 numbers = count(1)
@@ -109,7 +109,7 @@ def made_for(path: str, owner: User) -> object:
         "categories": lambda: make_category(owner=owner),
         "films": lambda: make_film(owner=owner),
         "comments": lambda: make_comment(author=owner),
-        "tasks": lambda: Generation.objects.create(kind=Kind.FILMS, total=1, owner=owner),
+        "tasks": lambda: GenerationJob.objects.create(kind=Kind.FILMS, total=1, owner=owner),
         "files": lambda: make_file(owner),
     }
     return makers[path.removeprefix(API).partition("/")[0]]().pk

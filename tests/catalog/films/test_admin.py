@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from catalog.films.admin import SHOWN
-from catalog.films.models import Category, Comment, Film, Generation, Kind
+from catalog.films.models import Category, Comment, Film, GenerationJob, Kind
 from tests.support.films import make_category, make_comment, make_film
 from tests.support.people import make_user
 
@@ -17,20 +17,20 @@ pytestmark = pytest.mark.django_db
 ADMIN = "/admin/films/"
 
 
-@pytest.mark.parametrize("model", ["category", "film", "comment", "generation"])
+@pytest.mark.parametrize("model", ["category", "film", "comment", "generationjob"])
 def test_lists_and_forms_open(admin_client: Client, model: str) -> None:
     comment = make_comment(author=make_user())
     thing = {
         "category": comment.film.category,
         "film": comment.film,
         "comment": comment,
-        "generation": Generation.objects.create(kind=Kind.FILMS, total=1),
+        "generationjob": GenerationJob.objects.create(kind=Kind.FILMS, total=1),
     }[model]
     for address in ("", "?q=a"):
         assert admin_client.get(f"{ADMIN}{model}/{address}").status_code == 200
     for address in ("change/", "history/"):
         assert admin_client.get(f"{ADMIN}{model}/{thing.pk}/{address}").status_code == 200
-    may_add = 403 if model == "generation" else 200
+    may_add = 403 if model == "generationjob" else 200
     assert admin_client.get(f"{ADMIN}{model}/add/").status_code == may_add
 
 
@@ -138,7 +138,7 @@ def test_category_is_not_moved_below_itself(admin_client: Client) -> None:
     below = make_category(parent=top)
     body = {"title": "Top", "parent": below.pk, **rows("films")}
     answer = admin_client.post(f"{ADMIN}category/{top.pk}/change/", body)
-    assert "A category cannot stand below itself." in answer.content.decode()
+    assert "A category cannot be below itself." in answer.content.decode()
     assert Category.objects.get(pk=top.pk).parent is None
 
 

@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 from django.test.client import ClientHandler
 
-from catalog.pages.shortcut import Shortcut
+from catalog.pages.fast_path import FastPath
 
 
 class Reader(Client):
@@ -27,7 +27,7 @@ class Handler(ClientHandler):
             for name, value in headers:
                 response.headers[name] = value
 
-        body = list(Shortcut(lambda environ, start: [])(request.META, start))
+        body = list(FastPath(lambda environ, start: [])(request.META, start))
         if not body:
             return super().get_response(request)
         response.content = b"".join(body)

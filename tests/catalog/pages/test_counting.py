@@ -74,7 +74,7 @@ def test_head_answers_like_get(client: Client) -> None:
 
 def counters() -> list[int]:
     return list(
-        Content.objects.order_by("pk").exclude(places=None).values_list("counter", flat=True)
+        Content.objects.order_by("pk").exclude(placements=None).values_list("counter", flat=True)
     )
 
 

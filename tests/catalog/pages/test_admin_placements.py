@@ -10,32 +10,39 @@ from django.test import Client
 from accounts.models import User
 from catalog.pages.models import Content, Page, Text, Video
 from tests.catalog.pages.quotes.models import Quote
-from tests.support.pages import make_audio, make_contents, make_page, make_text, make_video, places
+from tests.support.pages import (
+    make_audio,
+    make_contents,
+    make_page,
+    make_text,
+    make_video,
+    placements,
+)
 
 pytestmark = pytest.mark.django_db
 
 
 def test_page_is_made_with_contents(admin_client: Client) -> None:
     a, b = make_contents(2)
-    form = places((None, b, 0), (None, a, 1)) | {"title": "New"}
+    form = placements((None, b, 0), (None, a, 1)) | {"title": "New"}
     assert admin_client.post("/admin/pages/page/add/", form).status_code == 302
     assert contents_of(Page.objects.get(title="New")) == [b.pk, a.pk]
 
 
 def test_page_is_put_into_another_order(admin_client: Client) -> None:
     page = make_page(*make_contents(3))
-    a, b, c = page.places.all()
-    post(admin_client, page, places((c, c.content, 0), (a, a.content, 1), (b, b.content, 2)))
-    assert list(page.places.all()) == [c, a, b]
+    a, b, c = page.placements.all()
+    post(admin_client, page, placements((c, c.content, 0), (a, a.content, 1), (b, b.content, 2)))
+    assert list(page.placements.all()) == [c, a, b]
 
 
 def test_change_shows_in_the_api_at_once(
     admin_client: Client, django_capture_on_commit_callbacks: Callable[..., Any]
 ) -> None:
     page = make_page(make_video("Waves"), make_text("Salt"))
-    waves, salt = page.places.all()
+    waves, salt = page.placements.all()
     assert titles(admin_client, page) == ["Waves", "Salt"]
-    rows = places(
+    rows = placements(
         (waves, waves.content, 2), (salt, salt.content, 0), (None, make_audio("Gulls"), 1)
     )
     with django_capture_on_commit_callbacks(execute=True):
@@ -46,18 +53,20 @@ def test_change_shows_in_the_api_at_once(
 
 def test_place_that_is_removed_leaves_its_content(admin_client: Client) -> None:
     page = make_page(*make_contents(2))
-    a, b = page.places.all()
-    rows = places((a, a.content, 0), (b, b.content, 1))
-    post(admin_client, page, rows | {"places-0-DELETE": "on"})
-    assert list(page.places.all()) == [b]
+    a, b = page.placements.all()
+    rows = placements((a, a.content, 0), (b, b.content, 1))
+    post(admin_client, page, rows | {"placements-0-DELETE": "on"})
+    assert list(page.placements.all()) == [b]
     assert Content.objects.filter(pk=a.content_id).exists()
 
 
 def test_content_is_deleted_on_request(admin_client: Client) -> None:
     a, b = make_contents(2)
     page, other = make_page(a, b, a), make_page(b, a)
-    rows = places(*((place, place.content, place.position) for place in page.places.all()))
-    wanted = {"places-0-DELETE": "on", "places-0-delete_content": "on"}
+    rows = placements(
+        *((placement, placement.content, placement.position) for placement in page.placements.all())
+    )
+    wanted = {"placements-0-DELETE": "on", "placements-0-delete_content": "on"}
     post(admin_client, page, rows | wanted)
     assert contents_of(page) == contents_of(other) == [b.pk]
     assert not Video.objects.filter(pk=a.pk).exists()
@@ -69,13 +78,13 @@ def test_content_is_not_deleted_for_somebody_who_may_not(client: Client) -> None
     editor = make_editor("view_page", "change_page", "delete_pagecontent", "change_pagecontent")
     client.force_login(editor)
     page = make_page(make_text())
-    (place,) = page.places.all()
+    (placement,) = page.placements.all()
     address = f"/admin/pages/page/{page.pk}/change/"
     assert "delete_content" not in client.get(address).content.decode()
-    wanted = {"places-0-DELETE": "on", "places-0-delete_content": "on"}
-    form = places((place, place.content, 0)) | wanted | {"title": page.title}
+    wanted = {"placements-0-DELETE": "on", "placements-0-delete_content": "on"}
+    form = placements((placement, placement.content, 0)) | wanted | {"title": page.title}
     assert client.post(address, form).status_code == 403
-    assert list(page.places.all()) == [place]
+    assert list(page.placements.all()) == [placement]
 
 
 def test_page_is_only_looked_at_by_somebody_who_may_not_change_it(client: Client) -> None:
@@ -83,14 +92,14 @@ def test_page_is_only_looked_at_by_somebody_who_may_not_change_it(client: Client
     page = make_page(make_text("Salt"))
     html = client.get(f"/admin/pages/page/{page.pk}/change/").content.decode()
     assert "Salt" in html
-    for handle in ("drag-handler", "djn-delete-handler", "id_attach", "places-0-content"):
+    for handle in ("drag-handler", "djn-delete-handler", "id_add_content", "placements-0-content"):
         assert handle not in html, handle
 
 
 def test_form_with_an_error_still_shows_the_contents(admin_client: Client) -> None:
     page = make_page(make_audio("Gulls"))
-    (gulls,) = page.places.all()
-    rows = places((gulls, gulls.content, 0), (None, make_text("Salt"), 1)) | {"title": ""}
+    (gulls,) = page.placements.all()
+    rows = placements((gulls, gulls.content, 0), (None, make_text("Salt"), 1)) | {"title": ""}
     response = admin_client.post(f"/admin/pages/page/{page.pk}/change/", rows)
     html = response.content.decode()
     assert [shown in html for shown in ("Gulls", "128 kbit/s", "Salt", "Words,")] == [True] * 4
@@ -98,9 +107,9 @@ def test_form_with_an_error_still_shows_the_contents(admin_client: Client) -> No
 
 def test_content_that_was_deleted_meanwhile_is_an_error(admin_client: Client) -> None:
     page, salt = make_page(), make_text("Salt")
-    rows = places((None, salt, 0)) | {"title": page.title}
+    rows = placements((None, salt, 0)) | {"title": page.title}
     salt.delete()
-    rows["places-0-content"] = "123456"
+    rows["placements-0-content"] = "123456"
     response = admin_client.post(f"/admin/pages/page/{page.pk}/change/", rows)
     assert "That choice is not one of the available choices." in response.content.decode()
 
@@ -158,7 +167,7 @@ def post(client: Client, page: Page, form: Mapping[str, str]) -> None:
 
 
 def contents_of(page: Page) -> list[int]:
-    return [place.content_id for place in page.places.all()]
+    return [placement.content_id for placement in page.placements.all()]
 
 
 def titles(client: Client, page: Page) -> list[str]:

@@ -1,4 +1,4 @@
-"""The admin of pages and of every type of content."""
+"""The admins of contents: one for all of them, and one for each type."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.admin.utils import display_for_field, unquote
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, QuerySet, URLField, prefetch_related_objects
+from django.db.models import QuerySet, URLField
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -16,62 +16,22 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
-from nested_admin.nested import NestedModelAdmin
 
-from catalog.pages.admin_counted import CountedAdmin, number_of
-from catalog.pages.admin_filters import PageFilter, TypeFilter, types_in
-from catalog.pages.admin_places import PlaceInline, render_block
-from catalog.pages.admin_search import TitleSelect
+from catalog.admin.counted import CountedAdmin, count_related
+from catalog.admin.search import TitleSelect
+from catalog.pages.admin.filters import PageFilter, TypeFilter, get_types
+from catalog.pages.admin.placements import render_block
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
 from footfall.common.admin_urls import admin_address
 
-PAGES_SHOWN = 10
-"""A content's form links to so many of the pages on which it stands."""
-
-
-@admin.register(Page)
-class PageAdmin(NestedModelAdmin, CountedAdmin):  # type: ignore[misc]
-    inlines = (PlaceInline,)
-    list_display = ("title", "contents", "views", "updated")
-    list_filter = ("created_at", "updated_at")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Page]:
-        pages: QuerySet[Page] = super().get_queryset(request)
-        return pages.annotate(contents=number_of(PageContent, by="page"))
-
-    @admin.display(description=_("contents"))
-    def contents(self, page: Any) -> int:
-        return int(page.contents)
-
-    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        fieldsets = list(super().get_fieldsets(request, obj))
-        if obj:  # closed at first: what stands on the page comes below it
-            chart = {**fieldsets.pop()[1], "classes": ["collapse"]}
-            fieldsets.append((_("Views over time"), chart))
-        return fieldsets
-
-    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        super().save_formset(request, form, formset, change)
-        # The message about this change names the contents of all these, the deleted ones, too.
-        changed = [place for place, _ in formset.changed_objects]
-        touched = [*formset.deleted_objects, *changed, *formset.new_objects]
-        prefetch_related_objects(touched, "content")
-        answers = [form.cleaned_data for form in formset.deleted_forms]
-        for content in {answer["content"] for answer in answers if answer.get("delete_content")}:
-            self.delete_content(request, content)
-
-    def delete_content(self, request: HttpRequest, content: Content) -> None:
-        its_admin = self.admin_site.get_model_admin(type(content))
-        if not its_admin.has_delete_permission(request, content):
-            raise PermissionDenied
-        its_admin.log_deletions(request, [content])  # type: ignore[arg-type]
-        its_admin.delete_model(request, content)
+MAX_PAGES = 10
+"""Links to pages in the form of a content."""
 
 
 class AnyContentAdmin(CountedAdmin):
-    """The list of contents, of one type or of all."""
+    """The base of the lists of contents."""
 
-    list_display: Any = ("title", "glance", "pages", "views", "updated")
+    list_display: Any = ("title", "summary", "pages", "views", "updated")
     list_filter: ClassVar[Any] = (PageFilter, "created_at", "updated_at")
 
     @property
@@ -82,7 +42,7 @@ class AnyContentAdmin(CountedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         contents = super().get_queryset(request)
         counted: QuerySet[Any] = contents.annotate(
-            pages=number_of(PageContent, by="content", what="page")
+            pages=count_related(PageContent, by="content", field="page")
         )
         return counted
 
@@ -90,20 +50,20 @@ class AnyContentAdmin(CountedAdmin):
     def pages(self, content: Any) -> int:
         return int(content.pages)
 
-    @admin.display(description=_("at a glance"))
-    def glance(self, content: Content) -> str:
-        """Return what an editor knows this content by, apart from its title."""
+    @admin.display(description=_("summary"))
+    def summary(self, content: Content) -> str:
+        """Return what identifies this content to an editor, beside its title."""
         return ""
 
 
 class ContentTypeAdmin(AnyContentAdmin):
-    """The admin of one type of content. A new type needs no more than a class like this."""
+    """The admin of one type of content. An empty subclass is enough for a new type."""
 
-    readonly_fields = ("stands_on", *CountedAdmin.readonly_fields)
+    readonly_fields = ("used_on", *CountedAdmin.readonly_fields)
     formfield_overrides = {URLField: {"assume_scheme": "https"}}  # for "example.com/a.mp4"
 
-    @admin.display(description=_("at a glance"))
-    def glance(self, content: Content) -> str:
+    @admin.display(description=_("summary"))
+    def summary(self, content: Content) -> str:
         if (field := self.main_field()) is None:
             return ""
         value = getattr(content, field.attname)
@@ -118,13 +78,11 @@ class ContentTypeAdmin(AnyContentAdmin):
         own = (field for field in self.opts.local_concrete_fields if not field.primary_key)
         return next(own, None)
 
-    @admin.display(description=_("stands on"))
-    def stands_on(self, content: Content) -> str:
-        pages = Page.objects.filter(places__content=content).distinct().order_by("-pk")
+    @admin.display(description=_("used on pages"))
+    def used_on(self, content: Content) -> str:
+        pages = Page.objects.filter(placements__content=content).distinct().order_by("-pk")
         site = self.admin_site
-        links = [
-            (admin_address(site, Page, "change", page.pk), page) for page in pages[:PAGES_SHOWN]
-        ]
+        links = [(admin_address(site, Page, "change", page.pk), page) for page in pages[:MAX_PAGES]]
         return format_html_join(SafeString("<br>"), '<a href="{}">{}</a>', links)
 
 
@@ -136,7 +94,7 @@ class VideoAdmin(ContentTypeAdmin):
 @admin.register(Audio)
 class AudioAdmin(ContentTypeAdmin):
     @admin.display(description=_("bit rate"), ordering="bitrate")
-    def glance(self, content: Audio) -> str:  # type: ignore[override]
+    def summary(self, content: Audio) -> str:  # type: ignore[override]
         return _("%s kbit/s") % f"{content.bitrate / 1000:g}"
 
 
@@ -146,15 +104,15 @@ class TextAdmin(ContentTypeAdmin):
 
 
 def as_contents(contents: Iterable[Content]) -> QuerySet[Content]:
-    """Return the same contents without the fields of their types."""
+    """Return the same contents as rows of the base model."""
     return Content.objects.filter(pk__in=[content.pk for content in contents])
 
 
 @admin.register(Content)
 class ContentAdmin(AnyContentAdmin):
-    """All contents in one list. Adding asks for the type; a change is made in the type's admin."""
+    """One list for all contents. They are added and changed in the admin of their type."""
 
-    list_display = ("title", "kind", "glance", "pages", "views", "updated")
+    list_display = ("title", "kind", "summary", "pages", "views", "updated")
     list_filter = (TypeFilter, PageFilter, "created_at", "updated_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -166,24 +124,24 @@ class ContentAdmin(AnyContentAdmin):
     def kind(self, content: Content) -> str:
         return str(content._meta.verbose_name)
 
-    @admin.display(description=_("at a glance"))
-    def glance(self, content: Content) -> str:
-        if type(content) not in types_in(self.admin_site):
+    @admin.display(description=_("summary"))
+    def summary(self, content: Content) -> str:
+        if type(content) not in get_types(self.admin_site):
             return ""
-        return self.admin_site.get_model_admin(type(content)).glance(content)  # type: ignore[attr-defined,no-any-return]
+        return self.admin_site.get_model_admin(type(content)).summary(content)  # type: ignore[attr-defined,no-any-return]
 
     def get_urls(self) -> list[URLPattern]:
         block = self.admin_site.admin_view(self.block_view)
         return [path("<int:pk>/block/", block, name="pages_content_block"), *super().get_urls()]
 
     def block_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Answer with the block that the form of a page shows for a content."""
-        if not self.has_view_permission(request):  # first: a 404 would tell what there is
+        """Return the block of one content, for the form of a page."""
+        if not self.has_view_permission(request):  # before 404, which would reveal what exists
             raise PermissionDenied
         content = get_object_or_404(self.get_queryset(request), pk=pk)
         return HttpResponse(render_block(content, self.admin_site))
 
-    # Django deletes a list of objects as if all were of the type of the first.
+    # Django would delete all selected objects as if they had the type of the first one.
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         return super().get_deleted_objects(as_contents(objs), request)
@@ -195,7 +153,7 @@ class ContentAdmin(AnyContentAdmin):
         site = self.admin_site
         return [
             model
-            for model in types_in(site)
+            for model in get_types(site)
             if site.get_model_admin(model).has_add_permission(request)
         ]
 
@@ -208,10 +166,10 @@ class ContentAdmin(AnyContentAdmin):
         types = self.addable_types(request)
         if not types:
             raise PermissionDenied
-        query = request.GET.urlencode()  # tells the next form that it is a popup
+        query = request.GET.urlencode()  # it marks a popup
         context = {
             **self.admin_site.each_context(request),
-            "title": _("What is to be added?"),
+            "title": _("Select content type"),
             "opts": self.opts,
             "is_popup": "_popup" in request.GET,
             "types": [
@@ -234,8 +192,8 @@ class ContentAdmin(AnyContentAdmin):
         content = self.get_object(request, unquote(object_id))
         if content is None or type(content) is Content:
             return super().change_view(request, object_id, form_url, extra_context)
-        its_admin = self.admin_site.get_model_admin(type(content))
-        if not its_admin.has_view_or_change_permission(request, content):
+        type_admin = self.admin_site.get_model_admin(type(content))
+        if not type_admin.has_view_or_change_permission(request, content):
             raise PermissionDenied
         address = admin_address(self.admin_site, type(content), "change", content.pk)
         return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}")

@@ -8,8 +8,8 @@ from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.test import RequestFactory
 from pytest_django import Settings
 
+from catalog.pages.fast_path import FastPath
 from catalog.pages.models import Page
-from catalog.pages.shortcut import Shortcut
 from footfall.flush import flush_all
 from tests.catalog.pages.reading import Reader
 from tests.support.pages import make_contents, make_page
@@ -36,7 +36,7 @@ class Asking:
 
     def __init__(self) -> None:
         self.django = Django()
-        self.shortcut = Shortcut(self.django)
+        self.fast_path = FastPath(self.django)
 
     def get(
         self, path: str, method: str = "GET", query: str = "", **headers: str
@@ -45,7 +45,7 @@ class Asking:
         made = RequestFactory().generic(method, path, headers=named, QUERY_STRING=query)
         environ = {**made.environ, "PATH_INFO": made.path_info.encode().decode("latin-1")}
         heads: list[Any] = []
-        body = b"".join(self.shortcut(environ, lambda *head: heads.append(head)))
+        body = b"".join(self.fast_path(environ, lambda *head: heads.append(head)))
         ((status, fields, *_),) = heads
         return int(status[:3]), dict(fields), body
 

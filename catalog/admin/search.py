@@ -1,4 +1,4 @@
-"""Finding what has a title by the start of it, in the lists and in the forms."""
+"""Search by the start of a title, in the admin's lists and forms."""
 
 from typing import Any
 
@@ -15,22 +15,22 @@ from footfall.common.admin_urls import admin_address
 
 
 class SearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The admin of what has a title; a `TitleSelect` searches here, too."""
+    """The base of the admins of models with a title; it also serves the search of `TitleSelect`."""
 
     search_fields = ("title",)
-    search_help_text = gettext_lazy("The start of a title")
+    search_help_text = gettext_lazy("Search by the start of the title")
     show_full_result_count = False
     ordering = ("-pk",)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        # Django would look for each word by itself. PostgreSQL knows no NUL.
+        # Django would search for each word on its own. PostgreSQL does not accept NUL.
         text = search_term.replace("\0", "").strip()
-        return (queryset.filter(self.matching(text)) if text else queryset), False
+        return (queryset.filter(self.get_search_filter(text)) if text else queryset), False
 
-    def matching(self, text: str) -> Q:
-        """Return which rows are found by a text that is not empty."""
+    def get_search_filter(self, text: str) -> Q:
+        """Return the filter for a search text that is not empty."""
         return Q(title__istartswith=text)
 
     def get_urls(self) -> list[URLPattern]:
@@ -40,21 +40,21 @@ class SearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class SearchView(AutocompleteJsonView):
-    """Answers a `TitleSelect`. Many things have the same title: "Sea and sky · video 17"."""
+    """The results of a `TitleSelect`. Titles are not unique: "Sea and sky · video 17"."""
 
     def serialize_result(self, obj: Model, to_field_name: str) -> dict[str, str]:
-        found: dict[str, str] = super().serialize_result(obj, to_field_name)
-        return found | {"text": f"{obj} · {obj._meta.verbose_name} {obj.pk}"}
+        result: dict[str, str] = super().serialize_result(obj, to_field_name)
+        return result | {"text": f"{obj} · {obj._meta.verbose_name} {obj.pk}"}
 
 
 class TitleSelect(AutocompleteSelect):
-    """A select that is filled by the `SearchView` of the model that its field points to."""
+    """A select with the results of the `SearchView` of the model that its field points to."""
 
     @classmethod
     def render_for(
         cls, field: ForeignKey[Any], site: admin.AdminSite, name: str, value: str = ""
     ) -> SafeString:
-        """Return the select by itself, outside any form."""
+        """Render the select outside a form."""
         form_field: Any = field.formfield(widget=cls(field, site), required=False)
         rendered: SafeString = form_field.widget.render(name, value, {"id": f"id_{name}"})
         return rendered
@@ -66,4 +66,4 @@ class TitleSelect(AutocompleteSelect):
         self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None
     ) -> dict[str, Any]:
         attrs = super().build_attrs(base_attrs, extra_attrs)
-        return attrs | {"data-placeholder": gettext("The start of a title…")}
+        return attrs | {"data-placeholder": gettext("Search by the start of the title…")}

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from catalog.pages import payload, views
+from catalog.pages import queries, views
 from catalog.pages.models import Content, Page
 from footfall.cache import entries
 from footfall.flush import flush, flush_all
@@ -171,11 +171,11 @@ def test_herd_before_a_cold_page_renders_it_once(
     page = make_page(*make_contents(3))
     loads: list[int] = []
 
-    def counted(pk: int) -> payload.Payload:
+    def counted(pk: int) -> queries.LoadedPage:
         loads.append(pk)
-        return payload.load(pk)
+        return queries.load_page(pk)
 
-    monkeypatch.setattr(views, "load", counted)
+    monkeypatch.setattr(views, "load_page", counted)
 
     run_at_once([lambda: read(Reader(), page)] * 12)
 

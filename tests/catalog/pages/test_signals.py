@@ -12,11 +12,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text, Video
-from catalog.pages.payload import load
+from catalog.pages.queries import load_page
 from footfall.cache import cached_pages
 from footfall.flush import flush
 from footfall.models import Invalidation
-from tests.support.pages import make_page, make_text, make_video, places
+from tests.support.pages import make_page, make_text, make_video, placements
 
 pytestmark = pytest.mark.django_db
 
@@ -53,21 +53,21 @@ def seen(client: Client, page: Page) -> tuple[str, list[str]] | None:
 
 
 def rename_page(admin: Client, page: Page) -> None:
-    a, b = page.places.all()
-    form = places((a, a.content, 0), (b, b.content, 1)) | {"title": "Renamed"}
+    a, b = page.placements.all()
+    form = placements((a, a.content, 0), (b, b.content, 1)) | {"title": "Renamed"}
     assert admin.post(f"/admin/pages/page/{page.pk}/change/", form).status_code == 302
 
 
 def reorder(admin: Client, page: Page) -> None:
-    a, b = page.places.all()
-    form = places((b, b.content, 0), (a, a.content, 1)) | {"title": page.title}
+    a, b = page.placements.all()
+    form = placements((b, b.content, 0), (a, a.content, 1)) | {"title": page.title}
     assert admin.post(f"/admin/pages/page/{page.pk}/change/", form).status_code == 302
 
 
 def take_off(admin: Client, page: Page) -> None:
-    a, b = page.places.all()
-    form = places((a, a.content, 0), (b, b.content, 1)) | {"title": page.title}
-    form |= {"places-0-DELETE": "on"}
+    a, b = page.placements.all()
+    form = placements((a, a.content, 0), (b, b.content, 1)) | {"title": page.title}
+    form |= {"placements-0-DELETE": "on"}
     assert admin.post(f"/admin/pages/page/{page.pk}/change/", form).status_code == 302
 
 
@@ -99,10 +99,10 @@ def delete_pages_at_once(admin: Client, page: Page) -> None:
 
 
 def move_a_place(admin: Client, page: Page) -> None:
-    place = page.places.all()[0]
-    place.page = Page.objects.exclude(pk=page.pk).get(title="Second")
-    place.position = 5
-    place.save()
+    placement = page.placements.all()[0]
+    placement.page = Page.objects.exclude(pk=page.pk).get(title="Second")
+    placement.position = 5
+    placement.save()
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_page_that_was_read_before_an_edit_is_not_prepared_after_it(
         page = make_page(make_text("Words"), title="Old")
     lease = cached_pages.lease(Page, page.pk)
     assert lease is not None
-    found = load(page.pk)
+    found = load_page(page.pk)
     with committing():
         page.title = "New"
         page.save()
@@ -201,9 +201,9 @@ def test_content_that_moves_is_gone_from_its_old_page_though_that_is_read_meanwh
 
     pre_save.connect(is_read, PageContent)
     try:
-        place = old.places.get()
-        place.page = new
-        place.save()
+        placement = old.placements.get()
+        placement.page = new
+        placement.save()
     finally:
         pre_save.disconnect(is_read, PageContent)
 

@@ -1,4 +1,4 @@
-"""The API of tasks that make many categories or films."""
+"""The API of jobs that generate many categories or films."""
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -13,12 +13,16 @@ from rest_framework.viewsets import GenericViewSet
 from api.openapi_responses import READING, WRITING, errors
 from api.permissions import StaffAdds, is_allowed
 from api.throttling import ClientThrottle
-from catalog.films.generation import start
-from catalog.films.models import Generation, Kind
-from catalog.films.serializers import CountSerializer, GenerationSerializer, StartedSerializer
+from catalog.films.generation_jobs import start
+from catalog.films.models import GenerationJob, Kind
+from catalog.films.serializers import (
+    CountSerializer,
+    GenerationJobSerializer,
+    StartedSerializer,
+)
 
 
-class Generating(GenericViewSet):  # type: ignore[type-arg]
+class GenerateMixin(GenericViewSet):  # type: ignore[type-arg]
     """Adds `generate/` to a view set."""
 
     kind: Kind
@@ -36,31 +40,31 @@ class Generating(GenericViewSet):  # type: ignore[type-arg]
         filterset_class=None,
     )
     def generate(self, request: Request) -> Response:
-        """Have a worker make that many; only for staff who may add them."""
+        """Generate that many in the background. Only for staff who may add them."""
         query = CountSerializer(data=request.data)
         query.is_valid(raise_exception=True)
-        task = start(self.kind, query.validated_data["count"], request.user.pk)
-        address = reverse("task-detail", args=[task.pk])
+        job = start(self.kind, query.validated_data["count"], request.user.pk)
+        address = reverse("task-detail", args=[job.pk])
         return Response(
-            StartedSerializer({"task": task.pk}).data, 202, headers={"Location": address}
+            StartedSerializer({"task": job.pk}).data, 202, headers={"Location": address}
         )
 
 
 @extend_schema_view(
     get=extend_schema(
-        operation_id="tasks_retrieve", responses={200: GenerationSerializer, **READING}
+        operation_id="tasks_retrieve", responses={200: GenerationJobSerializer, **READING}
     )
 )
-class GenerationDetail(RetrieveAPIView[Generation]):
-    """How far a task is; for who has started it, and for staff who may see all."""
+class GenerationJobDetail(RetrieveAPIView[GenerationJob]):
+    """The progress of a task, for its owner and for staff who may view all."""
 
-    queryset = Generation.objects.all()
-    serializer_class = GenerationSerializer
+    queryset = GenerationJob.objects.all()
+    serializer_class = GenerationJobSerializer
     permission_classes = (IsAuthenticated,)
     lookup_url_kwarg = "task"
 
-    def get_queryset(self) -> QuerySet[Generation]:
-        tasks = super().get_queryset()
-        if is_allowed(self.request, "view", Generation):
-            return tasks
-        return tasks.filter(owner=self.request.user.pk)
+    def get_queryset(self) -> QuerySet[GenerationJob]:
+        jobs = super().get_queryset()
+        if is_allowed(self.request, "view", GenerationJob):
+            return jobs
+        return jobs.filter(owner=self.request.user.pk)

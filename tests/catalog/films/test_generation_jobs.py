@@ -11,8 +11,8 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from catalog.films import generation, tasks
-from catalog.films.models import Category, Film, Generation, Kind, State
+from catalog.films import generation_jobs, tasks
+from catalog.films.models import Category, Film, GenerationJob, Kind, State
 from project.celery import app
 from tests.support.concurrency import run_at_once
 from tests.support.films import make_category
@@ -45,7 +45,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation, "BATCH", 7)
+    monkeypatch.setattr(generation_jobs, "BATCH", 7)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_many_are_made_and_the_task_tells_how_far_it_is(
     progress = staff.get(answer["Location"]).json()
     assert (progress["state"], progress["done"], progress["total"]) == ("waiting", 0, 50)
 
-    assert generation.make_batch(Generation.objects.get().pk)
+    assert generation_jobs.make_batch(GenerationJob.objects.get().pk)
     progress = staff.get(answer["Location"]).json()
     assert (progress["state"], progress["done"], progress["total"]) == ("running", 7, 50)
 
@@ -103,15 +103,15 @@ def test_crash_makes_nothing_twice(
     staff: APIClient, small_batches: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = staff.post(FILMS, {"count": 20}).json()["task"]
-    generation.make_batch(Generation.objects.get().pk)
+    generation_jobs.make_batch(GenerationJob.objects.get().pk)
     with monkeypatch.context() as patch:
-        patch.setattr(Generation, "save", broken(KeyboardInterrupt))  # after the insert
+        patch.setattr(GenerationJob, "save", broken(KeyboardInterrupt))  # after the insert
         with pytest.raises(KeyboardInterrupt):
             tasks.generate(task)
-    assert Film.objects.count() == Generation.objects.get().done == 7
+    assert Film.objects.count() == GenerationJob.objects.get().done == 7
 
     tasks.generate(task)
-    assert Film.objects.count() == Generation.objects.get().done == 20
+    assert Film.objects.count() == GenerationJob.objects.get().done == 20
 
 
 @pytest.mark.django_db(transaction=True)
@@ -119,14 +119,14 @@ def test_two_workers_at_once_make_nothing_twice(staff: APIClient, small_batches:
     task = staff.post(FILMS, {"count": 100}).json()["task"]
     run_at_once([lambda: tasks.generate(task)] * 3)
     assert Film.objects.count() == 100
-    assert Generation.objects.get().state == State.DONE
+    assert GenerationJob.objects.get().state == State.DONE
 
 
 def test_task_that_cannot_be_done_says_so(
     staff: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = staff.post(FILMS, {"count": 20}).json()["task"]
-    monkeypatch.setitem(generation.MAKERS, Kind.FILMS, broken(RuntimeError("No film")))
+    monkeypatch.setitem(generation_jobs.MAKERS, Kind.FILMS, broken(RuntimeError("No film")))
     with pytest.raises(RuntimeError):
         tasks.generate(task)
     progress = staff.get(f"/api/v1/tasks/{task}/").json()
@@ -138,20 +138,20 @@ def test_what_stands_still_is_started_again(
 ) -> None:
     task = staff.post(FILMS, {"count": 20}).json()["task"]
     with monkeypatch.context() as patch:
-        patch.setitem(generation.MAKERS, Kind.FILMS, broken(IntegrityError("category gone")))
+        patch.setitem(generation_jobs.MAKERS, Kind.FILMS, broken(IntegrityError("category gone")))
         tasks.generate(task)
     tasks.sweep()
     assert told == [task]  # it has only just been asked for
 
-    Generation.objects.update(updated_at=timezone.now() - timedelta(minutes=1))
+    GenerationJob.objects.update(updated_at=timezone.now() - timedelta(minutes=1))
     tasks.sweep()
     assert told == [task, task]
     tasks.generate(task)
     tasks.sweep()
     assert told == [task, task]
-    Generation.objects.update(created_at=timezone.now() - timedelta(days=8))
+    GenerationJob.objects.update(created_at=timezone.now() - timedelta(days=8))
     tasks.sweep()
-    assert not Generation.objects.exists()
+    assert not GenerationJob.objects.exists()
     assert PeriodicTask.objects.get(task="films.sweep").task in app.tasks
 
 
@@ -176,7 +176,7 @@ def test_number_that_is_too_large_or_none_is_refused(staff: APIClient, count: ob
     for address in (FILMS, CATEGORIES):
         answer = staff.post(address, {"count": count})
         assert (answer.status_code, list(answer.json())) == (400, ["count"])
-    assert not Generation.objects.exists()
+    assert not GenerationJob.objects.exists()
 
 
 def test_task_is_for_who_started_it_and_for_staff(staff: APIClient, owner: User) -> None:

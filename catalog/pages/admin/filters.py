@@ -1,4 +1,4 @@
-"""What the lists of contents are narrowed down by."""
+"""Filters of the lists of contents."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,12 +10,12 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from catalog.pages.admin_search import TitleSelect
+from catalog.admin.search import TitleSelect
 from catalog.pages.models import Content, Page, PageContent
 from footfall.common.admin_urls import key_in
 
 
-def types_in(site: admin.AdminSite) -> list[type[Content]]:
+def get_types(site: admin.AdminSite) -> list[type[Content]]:
     """Return the types of content that have an admin."""
     return [
         model
@@ -29,7 +29,8 @@ class TypeFilter(admin.SimpleListFilter):
     parameter_name = "type"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        self.models = {model._meta.label_lower: model for model in types_in(model_admin.admin_site)}
+        types = get_types(model_admin.admin_site)
+        self.models = {model._meta.label_lower: model for model in types}
         return [(label, model._meta.verbose_name_plural) for label, model in self.models.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
@@ -39,7 +40,7 @@ class TypeFilter(admin.SimpleListFilter):
 
 
 class PageFilter(admin.SimpleListFilter):
-    """On which page: one that is searched for, since there are too many to list."""
+    """Filters by page, with a search field: there are too many pages to list."""
 
     title = _("page")
     parameter_name = "page"
@@ -60,7 +61,7 @@ class PageFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.page is None:
             return queryset
-        return queryset.filter(pk__in=self.page.places.values("content"))
+        return queryset.filter(pk__in=self.page.placements.values("content"))
 
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         field: Any = PageContent._meta.get_field("page")

@@ -1,4 +1,4 @@
-"""What the admins of all that is counted in the catalogue have in common."""
+"""The base of the admins of countable models."""
 
 from typing import Any, ClassVar
 
@@ -10,19 +10,22 @@ from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext_lazy as _
 
-from catalog.pages.admin_search import SearchAdmin
+from catalog.admin.search import SearchAdmin
 from footfall.admin import ChartedAdmin
 
 
-def number_of(model: type[Model], *, by: str, what: str = "pk") -> Coalesce:
-    """Return the expression that counts the different `what` of the rows whose `by` is the row."""
+def count_related(model: type[Model], *, by: str, field: str = "pk") -> Coalesce:
+    """Return an expression for the number of distinct `field` values in related rows of `model`.
+
+    by: the foreign key to the row that is annotated.
+    """
     rows: Any = model._default_manager.filter(**{by: OuterRef("pk")}).order_by().values(by)
-    number = rows.annotate(number=Count(what, distinct=what != "pk")).values("number")
+    number = rows.annotate(number=Count(field, distinct=field != "pk")).values("number")
     return Coalesce(Subquery(number), 0)
 
 
 class CountedAdmin(ChartedAdmin, SearchAdmin):
-    """Its views and times are shown, and never asked for."""
+    """Shows views and timestamps, read-only."""
 
     readonly_fields: ClassVar[Any] = ("views", "created_at", "updated_at")
     list_per_page = 50
@@ -43,6 +46,6 @@ class CountedAdmin(ChartedAdmin, SearchAdmin):
         return super().get_readonly_fields(request, obj) if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
-        facts = CountedAdmin.readonly_fields
-        asked = [field for field in super().get_fields(request, obj) if field not in facts]
-        return [*asked, facts] if obj else asked  # the facts stand in one line
+        readonly = CountedAdmin.readonly_fields
+        editable = [field for field in super().get_fields(request, obj) if field not in readonly]
+        return [*editable, readonly] if obj else editable  # the read-only ones share a line
