@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from api import encodings
 from project.errors import malformed, unavailable
-from uploads.receiving import PATIENCE, places
-from uploads.refusals import Busy
+from uploads.web.errors import Busy
+from uploads.web.upload_parser import PATIENCE, places
 
 API_BYTES = 256 * 1024
 """Of a body for the API; the longest text there has 10,000 characters. JSON takes a hundred times

@@ -26,7 +26,6 @@ from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from footfall.eventlog.log import Log
 from footfall.eventlog.partitions import partition_of
-from footfall.eventlog.queue import DeadLetter, Delivery, RedisQueue
 from footfall.eventlog.stream import RedisLog
 
 __all__ = [
@@ -34,8 +33,6 @@ __all__ = [
     "Appended",
     "Away",
     "CircuitBreaker",
-    "DeadLetter",
-    "Delivery",
     "Entry",
     "EventId",
     "Full",
@@ -43,7 +40,6 @@ __all__ = [
     "LogError",
     "Position",
     "RedisLog",
-    "RedisQueue",
     "Refused",
     "Slice",
     "is_cluster",
