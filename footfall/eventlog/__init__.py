@@ -20,7 +20,6 @@ Entry ids are Redis' own, and nothing rests on their order: a clock may jump, a 
 over.
 """
 
-from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import is_cluster
 from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
@@ -32,7 +31,6 @@ __all__ = [
     "Ambiguous",
     "Appended",
     "Away",
-    "CircuitBreaker",
     "Entry",
     "EventId",
     "Full",

@@ -15,7 +15,8 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from footfall.common.failpoints import failpoint
-from footfall.eventlog import CircuitBreaker, LogError
+from footfall.common.breaker import CircuitBreaker
+from footfall.eventlog import LogError
 from uploads.models import File, Status
 from uploads.queue import get_queue
 from uploads.queue.events import encode

@@ -9,7 +9,7 @@ Redis may forget entries with its data: whoever appends knows what must be done,
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from footfall.eventlog.breaker import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.errors import LogError

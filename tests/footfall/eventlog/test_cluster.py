@@ -15,7 +15,8 @@ import pytest
 from redis.crc import key_slot
 
 from footfall.cache.entries import PageCache
-from footfall.eventlog import Ambiguous, Away, CircuitBreaker, EventId, LogError, RedisLog, Refused
+from footfall.common.breaker import CircuitBreaker
+from footfall.eventlog import Ambiguous, Away, EventId, LogError, RedisLog, Refused
 from footfall.eventlog.cluster import Topology, topology
 from loadtest.waiting import wait_until
 from standalone.stores import Redis

@@ -9,7 +9,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from footfall.eventlog import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from loadtest.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile

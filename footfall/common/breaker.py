@@ -1,4 +1,4 @@
-"""A circuit breaker: while a store is away, requests find out without asking it."""
+"""A circuit breaker: while a store is away, callers are told at once instead of waiting for it."""
 
 import time
 from collections.abc import Callable
@@ -6,9 +6,9 @@ from threading import Lock
 
 
 class CircuitBreaker:
-    """Opens at a failure; then lets one call through every `reset_after` seconds, to try.
+    """Opens at a failure, then lets one call through every `reset_after` seconds as a test.
 
-    Closed, it costs one comparison and no lock.
+    While it is closed, it costs one comparison and no lock.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 
-from footfall.eventlog.breaker import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 
 
 def test_a_closed_circuit_allows_everything() -> None:
