@@ -16,7 +16,7 @@ from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis import ConnectionPool, RedisError
 
-from footfall.eventlog import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 
 logger = logging.getLogger(__name__)
 

@@ -13,4 +13,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 # By name: they can be imported only once the apps are loaded.
-app.steps["worker"].update(("footfall.worker:FlushWakeup", "uploads.wakeup:UploadsWakeup"))
+app.steps["worker"].update(
+    ("footfall.worker:FlushWakeup", "uploads.processing.wakeup:UploadsWakeup")
+)

@@ -16,8 +16,8 @@ from django.utils.translation import ngettext
 
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.eventlog import LogError
-from uploads import dead
 from uploads.models import File
+from uploads.processing import dead_letters
 from uploads.queue import get_queue
 
 SHOWN = 200  # dead letters on their page, the latest
@@ -91,7 +91,7 @@ class FileAdmin(ReadOnlyAdmin):
     @admin.action(permissions=["retry"], description=_("Try the selected failed files again"))
     def try_again(self, request: HttpRequest, queryset: QuerySet[File]) -> None:
         try:
-            count = dead.try_again(queryset)
+            count = dead_letters.try_again(queryset)
         except LogError:
             text = _("The files are tried again; their dead letters stay: Redis does not answer.")
             self.message_user(request, text, messages.WARNING)
@@ -105,7 +105,7 @@ class FileAdmin(ReadOnlyAdmin):
         try:
             if request.method == "POST":
                 return self.decide(request)
-            letters, error = dead.letters(SHOWN), ""
+            letters, error = dead_letters.letters(SHOWN), ""
         except LogError as away:
             letters, error = [], str(away)
         context = {
@@ -124,11 +124,11 @@ class FileAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         chosen = request.POST.getlist("letter")
         if "dismiss" in request.POST:
-            count = dead.dismiss(chosen)
+            count = dead_letters.dismiss(chosen)
             text = ngettext("%d letter was dismissed.", "%d letters were dismissed.", count)
             self.message_user(request, text % count, messages.SUCCESS)
         else:
-            count = dead.try_letters_again(chosen)
+            count = dead_letters.try_letters_again(chosen)
             self.message_user(request, tried(count), messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:uploads_file_dead"))
 

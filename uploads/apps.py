@@ -8,4 +8,4 @@ class UploadsConfig(AppConfig):
 
     def ready(self) -> None:
         """Have deleted rows take their files along."""
-        import uploads.removal  # noqa: F401
+        import uploads.signals  # noqa: F401

@@ -2,7 +2,9 @@
 
 from celery import shared_task
 
-from uploads import orphans, outbox, wakeup
+from uploads import orphans
+from uploads.processing import wakeup
+from uploads.queue import outbox
 
 
 @shared_task(name=outbox.TASK)

@@ -18,7 +18,7 @@ from django.db import connection as default_connection
 from psycopg2 import extensions
 from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP
 
-from footfall.eventlog import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 
 
 class DatabaseTimeout(psycopg2.OperationalError):

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from api import encodings
 from project.errors.responses import bad_request, service_unavailable
-from uploads.receiving import SLOT_TIMEOUT, body_slots
-from uploads.refusals import Busy
+from uploads.web.errors import Busy
+from uploads.web.upload_parser import SLOT_TIMEOUT, body_slots
 
 API_MAX_BYTES = 256 * 1024
 """Of a body for the API. The longest text there has 10,000 characters; parsed JSON takes a hundred

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 from accounts import tasks
 from accounts.models import User
 from api import rate_limits
-from footfall.eventlog import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from tests.accounts.people import ADA, LOGIN, ME, PASSWORD, USERS, addresses, make_ada, sign_in
 
 pytestmark = pytest.mark.django_db

@@ -14,9 +14,9 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
 from tests.support.files import jpeg
-from uploads import outbox
 from uploads.models import File
-from uploads.work import work
+from uploads.processing.worker import work
+from uploads.queue import outbox
 
 
 @pytest.fixture(autouse=True)

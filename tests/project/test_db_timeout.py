@@ -11,7 +11,7 @@ from psycopg2.extensions import set_wait_callback
 from pytest_django import Settings
 
 from catalog.pages.models import Page
-from footfall.eventlog import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from project.databases import db_timeout
 from project.databases.db_timeout import WaitCallback
 from tests.support.proxy import Fault, Proxy

@@ -1,6 +1,6 @@
 """Every place where a process is made to die, in the order of its way, and what it leaves behind.
 
-`tests/footfall/test_crashes.py` and `tests/uploads/test_crashes.py` kill real processes at each of
+`tests/footfall/test_crashes.py` and `tests/uploads/processing/test_crashes.py` kill real processes at each of
 them. `tests/test_failpoints.py` fails on one that is not here, and on a step that has none.
 """
 
@@ -64,7 +64,7 @@ STEPS = {
         "publish": "before_trim",
         "trim": "after_trim",
     },
-    "uploads/work.py:work": {
+    "uploads/processing/worker.py:work": {
         "take": "upload_taken",
         "claim": "upload_claimed",
         "examine": "upload_examined",

@@ -5,15 +5,15 @@ import pytest
 from django.core.files.base import ContentFile
 from pytest_django import Settings
 
-from footfall.eventlog import RedisQueue
 from tests.support import databases
 from tests.support.files import MakeFile, Upload
-from tests.uploads.sandboxes import Sandbox
-from uploads import outbox, sweep
-from uploads import sandbox as real
+from tests.uploads.fake_sandbox import Sandbox
 from uploads.models import File, Kind
-from uploads.outbox import publish
-from uploads.queue import get_queue
+from uploads.processing import sandbox as real
+from uploads.processing import sweep
+from uploads.queue import get_queue, outbox
+from uploads.queue.outbox import publish
+from uploads.queue.redis_queue import RedisQueue
 
 
 @pytest.fixture(autouse=True)

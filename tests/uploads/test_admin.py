@@ -6,11 +6,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from footfall.eventlog import Delivery, RedisQueue
 from tests.support.files import MakeFile
-from uploads.events import encode
 from uploads.models import File, Kind, Status
-from uploads.outbox import publish_due
+from uploads.queue.events import encode
+from uploads.queue.outbox import publish_due
+from uploads.queue.redis_queue import Delivery, RedisQueue
 
 LIST, DEAD = "/admin/uploads/file/", "/admin/uploads/file/dead/"
 

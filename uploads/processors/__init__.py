@@ -5,7 +5,7 @@ To add one is to add its module: `process(path, content_type) -> Result`.
 
 from importlib import import_module
 
-from uploads.processing import Processor
+from uploads.processors.base import Processor
 
 
 def find(kind: str) -> Processor:

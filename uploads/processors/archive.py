@@ -6,8 +6,8 @@ from lzma import LZMAError
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
-from uploads.processing import Result, Unprocessable, blaming
-from uploads.processing import gettext_noop as _
+from uploads.processors.base import Result, Unprocessable, blaming
+from uploads.processors.base import gettext_noop as _
 
 MOST_ENTRIES = 100_000
 NAMES = 20

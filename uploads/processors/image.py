@@ -6,9 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from uploads.processing import Result, Unprocessable, blaming
-from uploads.processing import gettext_noop as _
-from uploads.thumbnails import thumbnail
+from uploads.processors.base import Result, Unprocessable, blaming
+from uploads.processors.base import gettext_noop as _
+from uploads.processors.thumbnails import thumbnail
 
 MOST_PIXELS = 20_000_000
 MOST_FRAMES = 1_000

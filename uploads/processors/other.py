@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from uploads.processing import Result
+from uploads.processors.base import Result
 
 
 def process(path: Path, content_type: str) -> Result:

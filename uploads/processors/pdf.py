@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pypdf import PageObject, PdfReader
 
-from uploads.processing import Result, blaming
-from uploads.processing import gettext_noop as _
+from uploads.processors.base import Result, blaming
+from uploads.processors.base import gettext_noop as _
 
 TEXT_SECONDS = 8.0
 """Of a processor's time. The text of a thick book is counted as far as that lasts."""

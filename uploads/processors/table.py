@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from uploads.charset import SAMPLE_BYTES, encoding_of
-from uploads.processing import Result, Unprocessable, blaming
-from uploads.processing import gettext_noop as _
-from uploads.tables import FIELD_CHARACTERS, split
+from uploads.detection.encoding import SAMPLE_BYTES, encoding_of
+from uploads.detection.tables import FIELD_CHARACTERS, split
+from uploads.processors.base import Result, Unprocessable, blaming
+from uploads.processors.base import gettext_noop as _
 
 TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 

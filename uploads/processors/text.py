@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uploads.charset import SAMPLE_BYTES, encoding_of
-from uploads.processing import Result
+from uploads.detection.encoding import SAMPLE_BYTES, encoding_of
+from uploads.processors.base import Result
 
 CHUNK_CHARACTERS = 64 * 1024
 WORD_SECONDS = 10.0

@@ -1,7 +1,7 @@
 from django.urls import path
 
-from uploads.downloads import Content, Thumbnail
-from uploads.pages import FilePage, FilesPage, Removal, UploadPage, rows
+from uploads.web.downloads import Content, Thumbnail
+from uploads.web.pages import FilePage, FilesPage, Removal, UploadPage, rows
 
 urlpatterns = [
     path("upload/", UploadPage.as_view(), name="upload-page"),
