@@ -1,4 +1,4 @@
-"""The event `Viewed`: one view of one or more targets. What is in the log, byte for byte."""
+"""The event `Viewed`, one view of one or more targets: how its body is written and read."""
 
 import json
 from collections.abc import Collection, Container, Mapping
@@ -9,13 +9,13 @@ EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000  # 2000 and 2200, in ms si
 
 
 class Malformed(Exception):
-    """The event cannot be counted; the message is the reason, for a person."""
+    """The event cannot be counted; the message says why, for operators."""
 
 
 def encode(ids: Mapping[str, Collection[int]]) -> bytes:
     """Return the body of one view of every target in `ids`: {"pages.content": {1, 2}}.
 
-    The same targets give the same bytes: the flush decodes them once for all their views.
+    The same targets give the same bytes, so the flush decodes them once for all their views.
     """
     targets = {label: sorted(set(ids[label])) for label in sorted(ids)}
     event = {"type": "Viewed", "v": VERSION, "ids": targets}
@@ -52,6 +52,6 @@ def _ids(label: str, ids: object, countable: Container[str]) -> list[int]:
 
 
 def check_time(at: int) -> None:
-    """Raise Malformed for a time (ms since 1970) that no clock of a view can have shown."""
+    """Raise Malformed for a time (ms since 1970) outside of 2000 to 2200."""
     if not EARLIEST <= at < LATEST:
         raise Malformed(f"happened at {at}, which is out of range")

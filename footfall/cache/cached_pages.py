@@ -1,8 +1,8 @@
-"""Answers that are prepared in Redis: reading one records the view of it, in a single call.
+"""Pages that are cached in Redis: one call returns the page and records the view of it.
 
-What is prepared of a target is the event of its view, and an answer in which the counters of its
-contents are left out: they come beside it, as fresh as the last flush has published them. It is a
-copy, which may be lost at any time. `footfall/cache/publish.py` keeps it true.
+A cache entry has the event of the page's view, and the page without the counters of its contents:
+they lie beside it, as the last flush has published them. Cached pages are copies and may be lost at
+any time. `cache/publish.py` and `cache/invalidation.py` keep them up to date.
 """
 
 import logging
@@ -57,7 +57,7 @@ def read_or_fill(
         viewed, contents = loaded = load()
         response = respond(loaded)
         if own_lease:
-            prepare(own_lease, viewed, contents, template(response), contents)
+            fill(own_lease, viewed, contents, template(response), contents)
     except Exception:
         if own_lease:
             release(own_lease)
@@ -73,14 +73,14 @@ def try_view(model: type[models.Model], pk: int) -> tuple[Sequence[bytes] | None
     except Refused:
         return None, None
     except Ambiguous as error:
-        return None, error.number
+        return None, error.event_id
 
 
 def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
-    """Record one view of a target; return the answer, then the counters that belong into it.
+    """Record one view of a target; return its cached page, then the counters to put into it.
 
-    None: nothing is prepared, and nothing was recorded. Raises eventlog.Refused: nothing was
-    recorded; or Ambiguous: perhaps it was, and `record` must be told the number.
+    None: no page is cached, and nothing was recorded. Raises eventlog.Refused: nothing was
+    recorded. Raises eventlog.Ambiguous: it may have been recorded, so give `record` the event id.
     """
     name = name_of(model, pk)
     at = time.time_ns() // 1_000_000
@@ -89,9 +89,9 @@ def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
 
 
 def lease(model: type[models.Model], pk: int) -> Lease | None:
-    """Return the right to prepare a target's answer. To be taken before the target is read.
+    """Return the right to fill the cache entry of a target. Call it before reading the target.
 
-    Waits while somebody else prepares it. None: look again, it may be there now.
+    Waits while another caller has the lease. None: try `view` again, the page may be cached now.
     """
     name = name_of(model, pk)
     try:
@@ -100,28 +100,28 @@ def lease(model: type[models.Model], pk: int) -> Lease | None:
         return None
 
 
-def prepare(
+def fill(
     lease: Lease,
     viewed: models.Model,
     contents: Sequence[models.Model],
-    answer: bytes,
+    page: bytes,
     shown: Sequence[models.Model],
 ) -> None:
-    """Keep an answer, unless the target was changed since the lease. Failing harms nobody.
+    """Cache a page, unless the target was changed since the lease. Errors are only logged.
 
-    viewed, contents: what a view of it is a view of.
-    shown: those whose counters belong into the answer, in its order.
+    viewed, contents: the targets of a view of the page.
+    shown: the targets whose counters the page shows, in its order.
     """
     body = encode(targets(viewed, contents))
     counters = [(name_of(type(one), one.pk), counter_of(one)) for one in shown]
     try:
-        get_page_cache().put(lease, body, answer, counters)
+        get_page_cache().store(lease, body, page, counters)
     except LogError as error:
-        logger.warning("an answer was not kept: %s", error)
+        logger.warning("a page was not cached: %s", error)
 
 
 def release(lease: Lease) -> None:
-    """Give the right back: there is nothing to prepare."""
+    """Give a lease back without filling the cache entry."""
     try:
         get_page_cache().release(lease)
     except LogError as error:

@@ -1,4 +1,4 @@
-"""A circuit breaker: while a store is away, callers are told at once instead of waiting for it."""
+"""A circuit breaker: while a server is away, callers learn that without asking it."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from threading import Lock
 
 
 class CircuitBreaker:
-    """Opens at a failure, then lets one call through every `reset_after` seconds as a test.
+    """Opens at a failure; then lets one call through every `reset_after` seconds, as a try.
 
     While it is closed, it costs one comparison and no lock.
     """
@@ -25,7 +25,7 @@ class CircuitBreaker:
         return self._open
 
     def allows(self) -> bool:
-        """Return whether the caller may try; it must then report `succeeded` or `failed`."""
+        """Return whether the caller may try; the caller must then call `succeeded` or `failed`."""
         if not self._open:
             return True
         with self._lock:

@@ -1,8 +1,33 @@
 """The tables and columns get the names that the code has: producer states, offsets, dead letters."""
 
+from collections.abc import Mapping
+
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
+
+REASONS = {
+    "seen before": "already_counted",
+    "counted from the log": "counted_from_log",
+    "counted from the spill": "counted_from_spill",
+    "set aside": "dead_letter",
+    "target deleted": "target_deleted",
+}
+
+
+def rename_reasons(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    rename_keys(apps, REASONS)
+
+
+def rename_reasons_back(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    rename_keys(apps, {new: old for old, new in REASONS.items()})
+
+
+def rename_keys(apps: StateApps, names: Mapping[str, str]) -> None:
+    """Rename the reasons for which the kept batches dropped events: few have dropped any."""
+    for batch in apps.get_model("counters", "Batch").objects.exclude(dropped={}).iterator():
+        batch.dropped = {names.get(reason, reason): n for reason, n in batch.dropped.items()}
+        batch.save(update_fields=["dropped"])
 
 
 def rename_permissions(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -86,9 +111,11 @@ class Migration(migrations.Migration):
         migrations.RenameField("partition", "session", "producer_id"),
         migrations.RenameField("partition", "seq", "sequence"),
         migrations.RenameField("partition", "ordinal", "offset"),
+        migrations.RenameField("partition", "known_since", "states_since"),
         migrations.RenameField("spilled", "session", "producer_id"),
         migrations.RenameField("spilled", "seq", "sequence"),
         migrations.RenameModel("Stale", "Invalidation"),
+        migrations.RenameField("invalidation", "counter", "counter_lowered"),
         migrations.AlterModelOptions(
             "invalidation",
             {"verbose_name": "invalidation", "verbose_name_plural": "invalidations"},
@@ -112,4 +139,5 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunPython(rename_permissions, rename_permissions_back),
+        migrations.RunPython(rename_reasons, rename_reasons_back),
     ]

@@ -1,4 +1,4 @@
-"""What operators do: adjustments, audits, the dashboard."""
+"""The tables of the operators' tools: adjustments, audits, the dashboard."""
 
 from django.conf import settings
 from django.db import models
@@ -33,7 +33,7 @@ class Adjustment(Target):
 
 
 class Audit(models.Model):
-    """One audit: asked for, perhaps begun, perhaps ended."""
+    """One audit: requested, running or finished."""
 
     asked_at = models.DateTimeField(_("asked for at"), auto_now_add=True)
     asked_by = models.ForeignKey(
@@ -50,9 +50,9 @@ class Audit(models.Model):
     broken = models.PositiveIntegerField(_("broken positions"), default=0)
     repaired = models.BooleanField(_("repaired"), default=False)
     lines = models.JSONField(_("what was found"), default=list)
-    """The first of what it printed."""
+    """The first lines that it printed."""
     error = models.TextField(_("error"), blank=True)
-    """Why it could not be carried out."""
+    """Why it failed."""
 
     class Meta:
         verbose_name = _("audit")
@@ -63,7 +63,7 @@ class Audit(models.Model):
 
     @property
     def is_clean(self) -> bool:
-        """Whether it ended, and found nothing that it did not mend."""
+        """Whether it finished, and repaired everything that it found."""
         wrong = self.broken or (self.differences and not self.repaired)
         return self.finished_at is not None and not self.error and not wrong
 

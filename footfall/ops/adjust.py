@@ -5,7 +5,7 @@ from typing import Any
 from django.db import models, transaction
 
 from footfall import sql
-from footfall.cache import invalidate
+from footfall.cache.invalidation import invalidate
 from footfall.models import Adjustment
 from footfall.registry import content_type_of, countable_models, counted_as, counter_name
 
@@ -47,7 +47,7 @@ def adjust(
         if not amount:
             return None
         model._base_manager.filter(pk=pk).update(**{counter: before + amount})
-        invalidate.changed(model, [pk], counter=True)
+        invalidate(model, [pk], counter_lowered=True)
         return Adjustment.objects.create(
             content_type=content_type_of(model), target_id=pk, amount=amount, by=who, reason=why
         )

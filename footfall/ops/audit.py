@@ -21,7 +21,7 @@ from django.db.models.functions import Coalesce, TruncDay
 from django.utils import timezone
 
 from footfall import sql
-from footfall.cache import invalidate
+from footfall.cache.invalidation import invalidate
 from footfall.events import BIGINT
 from footfall.log import get_log
 from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
@@ -179,7 +179,7 @@ def repair(difference: Difference) -> int | None:
         if expected < 0:
             raise Unrepairable("it is below 0")
         model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
-        invalidate.changed(model, [difference.target], counter=True)
+        invalidate(model, [difference.target], counter_lowered=True)
         return expected
 
 
@@ -216,16 +216,19 @@ def broken_positions() -> Iterator[str]:
     """Yield what is wrong with a partition's position. Raises LogError if the log is away."""
     log = get_log()
     for partition in Partition.objects.order_by("number"):
-        position = partition.read_up_to
+        position = partition.log_position
         if position is None:
             continue
-        if position.number:
-            producer_id, sequence = position.number
+        if position.event_id:
+            producer_id, sequence = position.event_id
             state = ProducerState.objects.filter(
                 producer_id=producer_id, partition=partition.number
             ).first()
             if state and state.sequence < sequence:
-                yield f"partition {partition}: its producer state fell to {state.sequence} from {sequence}"
+                yield (
+                    f"partition {partition}: its producer state fell to {state.sequence}"
+                    f" from {sequence}"
+                )
         first = log.read(partition.number, None, count=1, max_bytes=1).entries
         if first and first[0].offset > position.offset > 0 and _is_still_at(partition):
             yield f"partition {partition}: trimmed above its position {partition.position}"

@@ -7,7 +7,8 @@ from django.db.models import BigIntegerField, F, OuterRef, Q, Subquery, Sum, Val
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
-from footfall.ingest.producer_states import NOTHING
+from footfall.ingest.drop_reasons import DropReason
+from footfall.ingest.producer_states import NO_SEQUENCE
 from footfall.models import Batch, Partition, ProducerState, Spilled
 
 SHOWN = 20
@@ -19,7 +20,7 @@ def broken_batches() -> Iterator[str]:
 
     What a batch took was counted or set aside; nothing else becomes of an event that is new.
     """
-    aside = Cast(KT("dropped__set aside"), BigIntegerField())
+    aside = Cast(KT(f"dropped__{DropReason.DEAD_LETTER}"), BigIntegerField())
     # One statement, so one moment: a flush writes both in its transaction.
     taken = _sum(Batch, F("events") + Coalesce(aside, 0))
     given = _sum(Partition, F("events") - F("pruned"))
@@ -39,7 +40,7 @@ def broken_producer_states() -> Iterator[str]:
     """Yield marks that no flush can have written."""
     known = Partition.objects.filter(number=OuterRef("partition")).values("number")
     wrong = ProducerState.objects.annotate(known=Subquery(known)).filter(
-        Q(known=None) | Q(seq__lt=NOTHING) | Q(spilled__lt=0)
+        Q(known=None) | Q(sequence__lt=NO_SEQUENCE) | Q(spilled__lt=0)
     )
     for producer_state in wrong.order_by("producer_id", "partition")[:SHOWN]:
         yield f"mark {producer_state}: no flush can have written it"
@@ -47,6 +48,7 @@ def broken_producer_states() -> Iterator[str]:
 
 def broken_spill() -> Iterator[str]:
     """Yield spilled events with half a number: whether they were counted cannot be told."""
-    halves = Q(producer_id=None, seq__isnull=False) | Q(session__isnull=False, sequence=None)
+    no_producer = Q(producer_id=None, sequence__isnull=False)
+    halves = no_producer | Q(producer_id__isnull=False, sequence=None)
     for event in Spilled.objects.filter(halves).order_by("pk")[:SHOWN]:
         yield f"spilled event {event.pk}: it has half a number"

@@ -62,8 +62,8 @@ def remove_producer_states(before: datetime) -> None:
     """
     with transaction.atomic():
         list(Partition.objects.select_for_update().order_by("number"))
-        earlier = Q(known_since=None) | Q(known_since__lt=before)
-        Partition.objects.filter(earlier).update(known_since=before)
+        earlier = Q(states_since=None) | Q(states_since__lt=before)
+        Partition.objects.filter(earlier).update(states_since=before)
     ProducerState.objects.filter(updated_at__lt=before).delete()
 
 

@@ -133,7 +133,7 @@ def _waiting(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], 
     found: list[Waiting] = []
     error = ""
     for partition in partitions:
-        position = partition.read_up_to
+        position = partition.log_position
         try:
             undelivered = log.pending(partition.number, position)
             oldest = log.oldest(partition.number, position) if undelivered else None

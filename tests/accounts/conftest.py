@@ -6,7 +6,7 @@ from pytest_django import Settings
 from redis import Redis
 from rest_framework.test import APIClient
 
-from loadtest.ports import free_port
+from loadtest.common.ports import free_port
 from tests.accounts.mailserver import MailServer
 
 

@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts import tasks
 from accounts.models import Welcome
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.accounts.people import ADA, USERS
 

@@ -22,7 +22,7 @@ from tests.support.views import Counts
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_writers_and_flushes_at_once_count_exactly(
+def test_producers_and_flushes_at_once_count_exactly(
     page: Page, contents: list[Content], counts: Counts
 ) -> None:
     other = Page.objects.create(title="Another page with the same contents")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.launcher import Copy
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import Copy
+from loadtest.common.waiting import wait_until
 from tests.live.files import Files
 from tests.support import files as making
 from tests.support.concurrency import meanwhile

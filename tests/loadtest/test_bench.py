@@ -7,10 +7,10 @@ from django.conf import settings
 from catalog.pages.fast_path import HEADER_MIDDLEWARE
 from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP
 from footfall.events import encode
-from loadtest.drain import PARTITIONS, body
-from loadtest.servers import MIDDLEWARE
-from loadtest.things import check_digit
-from loadtest.wal import ELSEWHERE, read_log
+from loadtest.load.payloads import check_digit
+from loadtest.measure.drain import PARTITIONS, body
+from loadtest.systems.servers import MIDDLEWARE
+from loadtest.systems.wal import ELSEWHERE, read_log
 
 ROOT = Path(__file__).parents[2]
 

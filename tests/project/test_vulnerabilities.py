@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from loadtest import ports
+from loadtest.common import ports
 
 ROOT = Path(__file__).parents[2]
 KNOWN = {

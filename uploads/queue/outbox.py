@@ -14,8 +14,8 @@ from django.db import DatabaseError, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from footfall.common.failpoints import failpoint
 from footfall.common.breaker import CircuitBreaker
+from footfall.common.failpoints import failpoint
 from footfall.eventlog import LogError
 from uploads.models import File, Status
 from uploads.queue import get_queue

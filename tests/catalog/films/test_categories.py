@@ -74,7 +74,7 @@ def chain(levels: int, owner: User) -> list[Category]:
 
 
 def test_tree_has_ten_levels_at_most(writer: APIClient, user: User) -> None:
-    deep = chain(tree.DEPTH, user)
+    deep = chain(tree.MAX_LEVELS, user)
     refused = {"parent": ["The tree may have at most 10 levels."]}
     answer = writer.post(CATEGORIES, {"title": "Eleventh", "parent": deep[-1].pk})
     assert (answer.status_code, answer.json()) == (400, refused)

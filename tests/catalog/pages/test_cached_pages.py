@@ -220,7 +220,7 @@ def test_view_whose_reply_is_lost_is_counted_once(
 
     assert read(client, page) == before
 
-    assert Spilled.objects.get().number is not None
+    assert Spilled.objects.get().event_id is not None
     settings.EVENTLOG_URL = os.environ["REDIS_URL"]
     flush_all()
     assert counters(client, page) == [2, 2, 2]
@@ -268,7 +268,7 @@ def test_counter_that_was_mended_shows_at_once(
 ) -> None:
     read(client, page)
     flush()
-    Content.objects.filter(places__page=page).update(counter=70)
+    Content.objects.filter(placements__page=page).update(counter=70)
     assert counters(client, page) == [1, 1, 1]
     for difference in differences():
         with django_capture_on_commit_callbacks(execute=True):

@@ -67,9 +67,9 @@ def test_unload_leaves_what_an_editor_changed() -> None:
     changed.placements.filter(position=0).update(position=99)
     renamed = Page.objects.exclude(pk=changed.pk).earliest("pk")
     Page.objects.filter(pk=renamed.pk).update(title="Another name")
-    used = Text.objects.exclude(places__page__in=(changed, renamed)).earliest("pk")
+    used = Text.objects.exclude(placements__page__in=(changed, renamed)).earliest("pk")
     mine = make_page(used, title="My own")
-    rewritten = Video.objects.exclude(places__page__in=(changed, renamed)).earliest("pk")
+    rewritten = Video.objects.exclude(placements__page__in=(changed, renamed)).earliest("pk")
     Video.objects.filter(pk=rewritten.pk).update(video_url="http://example.com/better.mp4")
 
     unload()

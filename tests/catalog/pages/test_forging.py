@@ -41,7 +41,7 @@ def gained(request: pytest.FixtureRequest, client: Client, page: Page) -> Callab
 
     def gained() -> set[int]:
         flush_all()
-        contents = Content.objects.filter(places__page=page)
+        contents = Content.objects.filter(placements__page=page)
         return {counter - seen for counter in contents.values_list("counter", flat=True)}
 
     return gained

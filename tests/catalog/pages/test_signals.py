@@ -84,7 +84,7 @@ def delete_shared_content(admin: Client, page: Page) -> None:
 
 
 def delete_contents_at_once(admin: Client, page: Page) -> None:
-    chosen = [str(content.pk) for content in Content.objects.filter(places__page=page)]
+    chosen = [str(content.pk) for content in Content.objects.filter(placements__page=page)]
     form = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
     assert admin.post("/admin/pages/content/", form).status_code == 302
 
@@ -183,7 +183,7 @@ def test_page_that_was_read_before_an_edit_is_not_prepared_after_it(
         page.title = "New"
         page.save()
 
-    cached_pages.prepare(lease, found.page, found.contents, b"the old one", found.contents)
+    cached_pages.fill(lease, found.page, found.contents, b"the old one", found.contents)
 
     assert seen(client, page) == seen(client, page) == ("New", ["Words"])
 

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from footfall.common import celery
 from footfall.common.breaker import CircuitBreaker
 from footfall.common.celery import enqueue, enqueue_in_background
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 
 
 class FakeTask:

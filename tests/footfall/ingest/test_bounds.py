@@ -45,7 +45,7 @@ def test_every_key_has_a_bound(
     get_page_cache().lease(0, "pages.page:0")
     queue = get_queue()
     queue.append(b"{}", 0)
-    delivery = queue.take("somebody")
+    delivery = queue.take("worker")
     assert delivery
     queue.bury(delivery, "given up")
     queue.append(b"{}", 0)

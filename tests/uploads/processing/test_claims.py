@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support.files import Upload
 from tests.uploads.fake_sandbox import Sandbox
 from tests.uploads.outcomes import age, make_due, outcome, read, stored

@@ -13,7 +13,7 @@ import pytest
 from django.utils import translation
 from pytest_django import Settings
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support import files as making
 from tests.uploads.run_processor import look
 from uploads.models import Kind

@@ -11,7 +11,7 @@ from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from footfall import worker as counting
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile
 from tests.uploads.fake_sandbox import Sandbox

@@ -10,7 +10,7 @@ from kombu.exceptions import OperationalError
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from footfall.common.breaker import CircuitBreaker
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile
 from tests.support.proxy import Fault, Proxy

@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from footfall.eventlog import Away, LogError, Refused, connections
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
 from tests.support.redis_cluster import RedisCluster
 from uploads.queue import redis_queue as queue

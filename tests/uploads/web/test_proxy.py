@@ -11,8 +11,8 @@ import pytest
 import requests
 from django.core.files.base import ContentFile
 
-from loadtest.ports import free_port
-from loadtest.waiting import wait_until
+from loadtest.common.ports import free_port
+from loadtest.common.waiting import wait_until
 from standalone.configuration import ROOT
 from tests.support.files import MakeFile
 from tests.uploads.web.web_server import Web, serve

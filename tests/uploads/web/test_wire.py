@@ -9,7 +9,7 @@ from http.client import HTTPResponse
 import pytest
 import requests
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.uploads.sending import END, MULTIPART, UPLOAD, part, stored
 from tests.uploads.web.web_server import Web, serve
 from uploads.models import File

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import requests
 
-from loadtest.ports import free_port
-from loadtest.waiting import wait_until
+from loadtest.common.ports import free_port
+from loadtest.common.waiting import wait_until
 from tests.support import databases
 from tests.uploads.sending import MULTIPART, UPLOAD
 
