@@ -1,4 +1,4 @@
-"""How many mails a stranger can be sent."""
+"""Limits of the e-mails to one address and from one client."""
 
 from collections.abc import Callable
 from uuid import uuid4

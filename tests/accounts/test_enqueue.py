@@ -1,4 +1,4 @@
-"""How the welcome mail is asked for: after the commit, and without waiting for the broker."""
+"""The task of the welcome e-mail is sent after the commit, without waiting for the broker."""
 
 from threading import Barrier
 from typing import cast
@@ -39,7 +39,9 @@ def test_registering_asks_a_worker_after_the_commit(api: APIClient, redis: Redis
 
 
 @pytest.mark.django_db(transaction=True)
-def test_registration_waits_for_nobody(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_registration_does_not_wait_for_the_broker(
+    api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The broker does not answer before the registration has."""
     asked, answered = Barrier(2), Barrier(2)
 

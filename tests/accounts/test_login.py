@@ -43,7 +43,7 @@ def test_name_or_address_signs_in(api: APIClient, field: str, name: str) -> None
 def test_every_refusal_is_the_same(
     api: APIClient, sent: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In its words, and in the work that it takes: one password is hashed, somebody's or not."""
+    """The same text, and the same work: one password is hashed, even if there is no such user."""
     make_ada()
     User.objects.create_user("off", "off@example.com", PASSWORD, is_active=False)
     User.objects.create_user("passwordless", "passwordless@example.com")
@@ -80,7 +80,7 @@ def test_what_is_missing_is_named(api: APIClient, sent: dict[str, Any], missing:
 
 
 def test_a_name_that_looks_like_an_address_stays_its_owners(api: APIClient) -> None:
-    """Such names are refused today. One that is there is not lost to who registers the address."""
+    """Such usernames are refused now. An older one still logs in, even if its address is registered."""
     older = User.objects.create_user("root@example.com", "older@example.com", PASSWORD)
     User.objects.create_user("mallory", "root@example.com", "another secret")
 

@@ -1,4 +1,4 @@
-"""Which usernames and addresses there may be, wherever accounts are made."""
+"""Validation of usernames and addresses, for the API, the admin and commands."""
 
 from io import StringIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""The welcome mail, over a real mail server: once, sooner or later, and never twice."""
+"""The welcome e-mail, over a real mail server: sent in the end, and never twice."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -61,7 +61,7 @@ def test_the_mail_arrives(owed: Welcome, mail_server: MailServer) -> None:
 
 
 def test_a_mail_is_in_the_language_of_its_reader(owed: Welcome, mail_server: MailServer) -> None:
-    """The words are where all translations are; this is what the page says of itself."""
+    """The translations are tested elsewhere; this tests the language of the HTML."""
     User.objects.update(language="ru")
     tasks.welcome(owed.pk)
 
@@ -140,7 +140,7 @@ def test_of_tasks_at_once_one_sends_it(
     assert state(owed) == "sent"
 
 
-def test_it_arrives_once_after_the_server_is_back(owed: Welcome, nobody_listens: int) -> None:
+def test_it_arrives_once_after_the_server_is_back(owed: Welcome, no_mail_server: int) -> None:
     tasks.welcome(owed.pk)
     waiting = Welcome.objects.get()
     assert (str(waiting), waiting.tries, waiting.claimed_at) == ("waiting", 1, None)
@@ -148,7 +148,7 @@ def test_it_arrives_once_after_the_server_is_back(owed: Welcome, nobody_listens:
     assert waiting.due_at
     assert waiting.due_at > timezone.now()
 
-    with MailServer(nobody_listens) as back:
+    with MailServer(no_mail_server) as back:
         tasks.welcome_due()
         assert not back.mails  # not due yet
         make_due(owed)
@@ -205,7 +205,7 @@ def test_a_mail_that_may_have_been_taken_is_not_sent_again(
 def test_a_mail_is_not_sent_again_after_a_crash_in_the_middle(
     owed: Welcome, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server has taken it; the process ends before it can write that down."""
+    """The server has accepted it; the process ends before it marks the row."""
     send = EmailBackend.send_messages
 
     def send_and_die(self: EmailBackend, messages: Any) -> None:
@@ -238,7 +238,7 @@ def test_a_mail_that_cannot_be_put_together_is_tried_again(
     assert len(mail_server.mails) == 1
 
 
-def test_after_a_week_it_is_given_up(owed: Welcome, nobody_listens: int) -> None:
+def test_after_a_week_it_is_given_up(owed: Welcome, no_mail_server: int) -> None:
     Welcome.objects.update(asked_at=timezone.now() - GIVE_UP_AFTER - timedelta(hours=1))
     tasks.welcome(owed.pk)
 
@@ -257,7 +257,7 @@ def test_waits_grow_and_differ() -> None:
 
 
 def test_a_sweep_sends_all_and_stops_at_a_server_that_is_away(
-    by_mail: Callable[[int], None], nobody_listens: int
+    by_mail: Callable[[int], None], no_mail_server: int
 ) -> None:
     for name in ("ada", "bob", "eve"):
         register(name, f"{name}@example.com", "secret")

@@ -1,4 +1,4 @@
-"""A PostgreSQL that takes connections and says nothing. A proxy before the real one plays it."""
+"""A PostgreSQL that accepts connections and does not respond, simulated by a proxy."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,7 +25,7 @@ SECONDS = 0.4
 
 
 class Frozen:
-    """A PostgreSQL that can be frozen, and the guard of this process. `now`: the guard's clock."""
+    """A PostgreSQL that can be frozen. `now`: the clock of the circuit breaker."""
 
     def __init__(self, proxy: Proxy, guard: WaitCallback) -> None:
         self.proxy = proxy
@@ -40,12 +40,12 @@ class Frozen:
 
     @property
     def connections(self) -> int:
-        """How many were ever made to it."""
+        """The number of connections ever made to it."""
         return len(self.proxy._threads) // 2
 
 
 def address() -> str:
-    """Return where the database listens, as the proxy wants it."""
+    """Return the URL of the database for the proxy."""
     host = str(connection.settings_dict["HOST"])
     port = str(connection.settings_dict["PORT"] or 5432)
     return f"unix://{host}/.s.PGSQL.{port}" if host.startswith("/") else f"tcp://{host}:{port}"
@@ -68,7 +68,7 @@ def postgres(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fr
 
 
 def ask(sleep: float = 0) -> object:
-    """Ask as a request does: it looks first whether the last one has left a connection."""
+    """Run a query like a request, which first checks the connection of the last one."""
     close_old_connections()
     with connection.cursor() as cursor:
         cursor.execute("SELECT 7 FROM pg_sleep(%s)", [sleep])
@@ -124,7 +124,7 @@ def test_what_is_only_slow_is_left_alone(postgres: Frozen) -> None:
 
 
 def test_a_server_that_refuses_lives(postgres: Frozen, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No room for the second connection, say: the first one waits on."""
+    """If the second connection is refused, the first one waits on."""
     ask()
     monkeypatch.setitem(connection.settings_dict, "NAME", "nothing_of_this_name")
 

@@ -1,4 +1,4 @@
-"""The schema is made once: it takes a second of a processor, and anybody may ask for it."""
+"""The schema is generated once: that takes a second, and any client may request it."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ ADDRESS = "/api/v1/schema/"
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    """None was made yet."""
+    """None is cached yet."""
     with patch.dict(openapi.cached, clear=True):
         yield
 

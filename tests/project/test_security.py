@@ -1,4 +1,4 @@
-"""What docs/security.md promises of settings, headers and logs."""
+"""The promises of docs/security.md about settings, headers and logs."""
 
 import logging
 import re
@@ -93,7 +93,7 @@ def tracked(*patterns: str) -> list[str]:
 
 
 def test_no_secret_is_in_the_tree() -> None:
-    """Of what runs in production: tests and load tests have passwords of nobody."""
+    """Of what runs in production: tests and load tests contain passwords."""
     assert SECRET.search('SECRET_KEY = "0123456789"')
     assert SECRET.search("'PASSWORD': 'correct horse'".replace(" h", "-h"))
     for file in tracked("*.py", "*.html", "*.js", "*.toml", "Dockerfile"):

@@ -1,4 +1,4 @@
-"""Everything that people read is there in Russian."""
+"""All user interface texts are translated to Russian."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""ETag and If-Match: nobody writes over a change that they have not seen."""
+"""ETag and If-Match: no client overwrites a change that it has not seen."""
 
 from threading import BoundedSemaphore
 

@@ -1,4 +1,4 @@
-"""The admin of categories, films and comments, by its forms; a browser looks at it elsewhere."""
+"""The forms of the admin of categories, films and comments; tests/browser uses a browser."""
 
 import re
 

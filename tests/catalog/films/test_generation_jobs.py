@@ -1,4 +1,4 @@
-"""generate/ and tasks/: many categories or films, each made once."""
+"""generate/ and tasks/: many categories or films, each generated once."""
 
 from datetime import timedelta
 from typing import Any
@@ -35,7 +35,7 @@ def staff(owner: User) -> APIClient:
 
 @pytest.fixture(autouse=True)
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What a worker was told; there is none in these tests."""
+    """The jobs that were sent to a worker; there is no worker in these tests."""
     told: list[str] = []
     monkeypatch.setattr(
         tasks.generate, "apply_async", lambda arguments, **_: told.append(arguments[0])

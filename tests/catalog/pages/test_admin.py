@@ -1,4 +1,4 @@
-"""The admin of pages and contents, by its forms; a browser looks at it elsewhere."""
+"""The forms of the admin of pages and contents; tests/browser uses a browser."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What stands on a page, as the page's form has it."""
+"""The placements of contents in the form of a page."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -74,7 +74,7 @@ def test_content_is_deleted_on_request(admin_client: Client) -> None:
     assert "Content 0" in history
 
 
-def test_content_is_not_deleted_for_somebody_who_may_not(client: Client) -> None:
+def test_content_is_not_deleted_without_permission(client: Client) -> None:
     editor = make_editor("view_page", "change_page", "delete_pagecontent", "change_pagecontent")
     client.force_login(editor)
     page = make_page(make_text())
@@ -87,7 +87,7 @@ def test_content_is_not_deleted_for_somebody_who_may_not(client: Client) -> None
     assert list(page.placements.all()) == [placement]
 
 
-def test_page_is_only_looked_at_by_somebody_who_may_not_change_it(client: Client) -> None:
+def test_page_is_read_only_without_permission_to_change_it(client: Client) -> None:
     client.force_login(make_editor("view_page", "view_pagecontent", "view_content"))
     page = make_page(make_text("Salt"))
     html = client.get(f"/admin/pages/page/{page.pk}/change/").content.decode()

@@ -1,4 +1,4 @@
-"""A page that was read once is prepared in Redis: what its readers get then, what is counted."""
+"""A page is cached in Redis after the first read: its responses, and what is counted."""
 
 import os
 from typing import Any

@@ -1,4 +1,4 @@
-"""Pages that are read while the log is a Redis Cluster."""
+"""Reading pages with the log in a Redis Cluster."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

@@ -1,4 +1,4 @@
-"""Which requests are views, and of what."""
+"""Which requests count views, and of which targets."""
 
 import pytest
 from django.test import Client

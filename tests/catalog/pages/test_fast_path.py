@@ -1,4 +1,4 @@
-"""The short way to a page answers what is beyond doubt, and leaves the rest to Django."""
+"""The fast path answers plain reads of cached pages, and leaves the rest to Django."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 
 class Django:
-    """Stands behind the short way, and notes what came to it."""
+    """The application behind the fast path; counts its requests."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -32,7 +32,7 @@ class Django:
 
 
 class Asking:
-    """Asks as a web server does, and says whether Django was needed."""
+    """Sends requests like a web server, and knows whether Django was needed."""
 
     def __init__(self) -> None:
         self.django = Django()
@@ -50,14 +50,14 @@ class Asking:
         return int(status[:3]), dict(fields), body
 
     def needed_django(self) -> bool:
-        """Tell whether Django was asked since the last call."""
+        """Return whether Django was called since the last call of this."""
         needed, self.django.asked = bool(self.django.asked), []
         return needed
 
 
 @pytest.fixture
 def page() -> Page:
-    """Return a page that is prepared, by one read."""
+    """Return a page that is cached by one read."""
     page = make_page(*make_contents(2))
     assert Reader().get(address(page)).status_code == 200
     return page

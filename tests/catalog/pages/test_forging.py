@@ -1,4 +1,4 @@
-"""What a client could try to see a page uncounted, or to count what it does not read."""
+"""Attempts to read a page without being counted, or to be counted without reading."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Whoever saves a content with a counter read earlier leaves the counter as it is."""
+"""Saving a content does not write an outdated counter."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -68,7 +68,7 @@ def test_stale_page_does_not_touch_the_counter() -> None:
 
 @pytest.fixture
 def viewed_while_saved() -> Iterator[None]:
-    """Count a view of each thing after the admin has read it and before it writes it."""
+    """Count a view of each object between the admin's read and its write."""
 
     def count(sender: type[Any], instance: Any, raw: bool, **kwargs: Any) -> None:
         if isinstance(instance, (Content, Page)):

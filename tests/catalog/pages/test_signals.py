@@ -1,4 +1,4 @@
-"""An edit shows in the API at once, however often the page was read before."""
+"""An edit shows in the API at once, even if the page is cached."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ Committing = Callable[[], AbstractContextManager[Any]]
 
 @pytest.fixture
 def committing(django_capture_on_commit_callbacks: Any) -> Committing:
-    """Does after its block what a transaction does when it commits."""
+    """Runs the on_commit callbacks after its block."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
@@ -44,7 +44,7 @@ def pages(client: Client, committing: Committing) -> Iterator[list[Page]]:
 
 
 def seen(client: Client, page: Page) -> tuple[str, list[str]] | None:
-    """Return the title of the page and those of its contents, as a reader sees them."""
+    """Return the titles of the page and of its contents, from the API."""
     response = client.get(f"/api/v1/pages/{page.pk}/")
     if response.status_code == 404:
         return None
@@ -192,7 +192,7 @@ def test_page_that_was_read_before_an_edit_is_not_prepared_after_it(
 def test_content_that_moves_is_gone_from_its_old_page_though_that_is_read_meanwhile(
     client: Client,
 ) -> None:
-    """Without a transaction, as a script does it: there is a moment before the row is written."""
+    """Without a transaction, the signal is sent before the row is written."""
     words = make_text("Words")
     old, new = make_page(words, title="Old"), make_page(title="New")
 

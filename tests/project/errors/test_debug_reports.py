@@ -1,4 +1,4 @@
-"""What debug mode shows to any client that provokes an error."""
+"""The debug page, which debug mode shows to any client."""
 
 import html
 import logging
@@ -18,12 +18,12 @@ SENT = ("form", "query", "bearer", "nested", "raw", "typed", "session")
 
 
 def of(word: str) -> str:
-    """Return a secret that no line of code shows: the page has those around each call."""
+    """Return a secret that is not in the source lines that the debug page shows."""
     return f"{word}-5ecret"
 
 
 class Connection:
-    """As clients of stores are: its `repr` says how it connects."""
+    """Its `repr` has the password, like that of database clients."""
 
     def __init__(self, password: str) -> None:
         self.password = password

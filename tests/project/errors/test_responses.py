@@ -1,4 +1,4 @@
-"""Whatever goes wrong, a client of the API gets JSON."""
+"""Errors of the API are JSON."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What staff do leaves an entry, wherever they do it."""
+"""Actions of staff are in the audit log, from the API and the admin."""
 
 import pytest
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry

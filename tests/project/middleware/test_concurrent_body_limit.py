@@ -1,4 +1,4 @@
-"""Bodies are there before anything else happens, and in UTF-8; what is expensive is not read."""
+"""Bodies are complete before a view runs, and in UTF-8; expensive ones are refused."""
 
 import encodings
 import json
@@ -39,7 +39,7 @@ READ = ("utf-8", "UTF-8", '"utf-8"', "utf8", "us-ascii", "US-ASCII")
 
 
 class Slow(BytesIO):
-    """A body; notes in what state the database was when it was waited for."""
+    """A body that notes on each read whether a transaction was open."""
 
     def __init__(self, body: bytes) -> None:
         super().__init__(body)
@@ -51,7 +51,7 @@ class Slow(BytesIO):
 
 
 def ask(method: str, path: str, **environ: str) -> Any:
-    """Return the answer to a request as the service makes it of what granian gives."""
+    """Return the response to a request in the form in which granian passes it on."""
     made = RequestFactory()._base_environ(  # type: ignore[attr-defined]
         REQUEST_METHOD=method, PATH_INFO=path, **environ
     )
@@ -100,7 +100,7 @@ def test_no_form_of_the_admin_is_waited_for_in_a_transaction(client: Client, kin
 
 @pytest.mark.django_db
 def test_a_body_that_ends_too_early_changes_nothing() -> None:
-    """Else a form that was cut would be stored as far as it came."""
+    """Otherwise a form would be stored as far as it was received."""
     book = make_book(title="Whole")
     client: Any = client_of(make_user())
     cut = {"CONTENT_LENGTH": "20", "wsgi.input": Slow(b"title=Cut")}
@@ -201,7 +201,7 @@ def test_a_read_is_answered_whatever_its_encoding_is_called(charset: str) -> Non
 
 @pytest.mark.django_db
 def test_a_name_of_an_encoding_is_not_kept() -> None:
-    """Python keeps every name that it has looked up, known or not."""
+    """Python caches every name that was looked up, known or not."""
     for number, header in enumerate(("CONTENT_TYPE", "CONTENT_TYPE", "HTTP_ACCEPT", "HTTP_ACCEPT")):
         name = "charset=" if number % 2 else "a*="
         asked = {header: f"{JSON}; {name}heard-of-{number}''b", "CONTENT_LENGTH": "0"}

@@ -1,4 +1,4 @@
-"""Long answers have slots of their own; short ones need none."""
+"""Long responses take a slot each; short ones do not."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +22,7 @@ STYLE = "/static/admin/css/base.css"
 
 @pytest.fixture
 def taken() -> Iterator[None]:
-    """Every place is taken."""
+    """All slots are taken."""
     number = 0
     while stream_slots.acquire(blocking=False):
         number += 1

@@ -1,4 +1,4 @@
-"""Every request has an id, in its answer, in its log and in its tasks."""
+"""The id of a request is in its response, its log records and its tasks."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from project.middleware.request_id import RequestIdMiddleware, request_id
 
 
 def ask(given: str | None = None) -> tuple[str, str]:
-    """Return the ids that the answer has and that the application sees."""
+    """Return the ids in the response and in the application."""
     seen: list[str] = []
     answered: list[tuple[str, str]] = []
 
@@ -55,7 +55,7 @@ def test_json_logs_have_one_object_a_line_with_the_id() -> None:
     handler = logging.StreamHandler(out)
     handler.setFormatter(formatter)
     handler.addFilter(id_filter)
-    logger = logging.Logger("tried")  # one that nobody else has
+    logger = logging.Logger("tried")  # used by no other test
     logger.addHandler(handler)
     ask("from-the-proxy")
 

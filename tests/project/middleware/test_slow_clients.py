@@ -1,4 +1,4 @@
-"""A client that reads too slowly is cut off, and no other."""
+"""Clients that read too slowly are disconnected, and no others."""
 
 import resource
 import socket
@@ -42,7 +42,7 @@ def connected(stack: ExitStack) -> tuple[socket.socket, socket.socket]:
 
 
 def fill(server: socket.socket) -> int:
-    """Send until no more is taken, and return how many bytes that was."""
+    """Send until the buffers are full, and return the number of bytes."""
     sent = 0
     try:
         while True:
@@ -110,7 +110,7 @@ def test_who_has_read_all_may_stay_silent(watch: SlowClientWatch, stack: ExitSta
 
 
 def test_a_store_that_is_slow_is_not_cut_off(watch: SlowClientWatch, stack: ExitStack) -> None:
-    """It is a connection that we opened to another server: its other end is another process."""
+    """This process opened the connection; the other end is another process."""
     program = "import socket, sys, time; s = socket.create_server(('127.0.0.1', 0)); "
     program += "print(s.getsockname()[1], flush=True); a = s.accept(); sys.stdin.read()"
     command = [sys.executable, "-c", program]
