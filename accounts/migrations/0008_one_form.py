@@ -14,13 +14,13 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from accounts.emails.addresses import normalize
 from accounts.usernames import skeleton
 
-AT_ONCE = 500  # rows in a transaction
+BATCH = 500  # rows in a transaction
 
 
 def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     users = apps.get_model("accounts", "User").objects.using(schema_editor.connection.alias)
     last = 0
-    while rows := list(users.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+    while rows := list(users.filter(pk__gt=last).order_by("pk")[:BATCH]):
         with transaction.atomic(users.db):
             for user in rows:
                 for field, value in changes(user):

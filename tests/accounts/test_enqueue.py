@@ -11,11 +11,19 @@ from rest_framework.test import APIClient
 
 from accounts import tasks
 from accounts.models import Welcome
+from footfall.common import celery
+from footfall.common.breaker import CircuitBreaker
 from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.accounts.people import ADA, USERS
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def breaker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not open because of another test."""
+    monkeypatch.setattr(celery, "_breaker", CircuitBreaker())
 
 
 def test_beat_knows_the_sweep() -> None:

@@ -80,7 +80,7 @@ def test_what_is_missing_is_named(api: APIClient, sent: dict[str, Any], missing:
 
 
 def test_a_name_that_looks_like_an_address_stays_its_owners(api: APIClient) -> None:
-    """Such usernames are refused now. An older one still logs in, even if its address is registered."""
+    """Such usernames are refused now. An older one still logs in."""
     older = User.objects.create_user("root@example.com", "older@example.com", PASSWORD)
     User.objects.create_user("mallory", "root@example.com", "another secret")
 

@@ -1,4 +1,4 @@
-"""Only `footfall.sql` updates counters."""
+"""`footfall` imports no other app, and only `footfall.sql` updates counters."""
 
 import re
 from pathlib import Path

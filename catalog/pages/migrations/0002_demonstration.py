@@ -144,8 +144,8 @@ def unload(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
         if list(titles) == [made[name][1]["title"] for name in names.split()]:
             page.delete()
     for model, fields in made.values():
-        unused = apps.get_model("pages", model).objects.filter(places=None, **fields)
-        if content := unused.order_by("pk").first():
+        unused = apps.get_model("pages", model).objects.exclude(pk__in=placements.values("content"))
+        if content := unused.filter(**fields).order_by("pk").first():
             content.delete()
 
 

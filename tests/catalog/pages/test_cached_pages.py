@@ -165,7 +165,7 @@ def test_herd_before_a_cold_page_renders_it_once(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
     # On a busy machine one of them would lose patience, as it should in production.
-    monkeypatch.setattr(entries, "PATIENCE", 50)
+    monkeypatch.setattr(entries, "WAIT_SECONDS", 50)
     monkeypatch.setattr(entries, "LEASE_MS", 50_000)
     settings.EVENTLOG_TIMEOUT_SECONDS = 20.0
     page = make_page(*make_contents(3))
@@ -183,7 +183,7 @@ def test_herd_before_a_cold_page_renders_it_once(
     assert flush_all() == 12
 
 
-@pytest.mark.parametrize("lost", ["prepared:*", "number:*", "*"])
+@pytest.mark.parametrize("lost", ["cached:*", "counter:*", "*"])
 def test_what_redis_loses_costs_only_time(
     client: Client, page: Page, server: redis.Redis, settings: Settings, lost: str
 ) -> None:
@@ -202,7 +202,7 @@ def test_error_from_redis_is_answered_from_the_database(
     client: Client, page: Page, server: redis.Redis, settings: Settings
 ) -> None:
     before = read(client, page)
-    for key in server.scan_iter(f"{settings.EVENTLOG_PREFIX}:*:prepared:*"):
+    for key in server.scan_iter(f"{settings.EVENTLOG_PREFIX}:*:cached:*"):
         server.set(key, "of the wrong type")
 
     assert read(client, page) == before
