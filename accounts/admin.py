@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
-from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -70,17 +69,11 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("welcome mail"), ordering="welcome__sent_at")
     def welcome_state(self, user: User) -> Any:
-        try:
-            return user.welcome
-        except ObjectDoesNotExist:
-            return None
+        return getattr(user, "welcome", None)
 
     @admin.display(description=_("token since"), ordering="auth_token__created")
     def token_created(self, user: User) -> Any:
-        try:
-            return user.auth_token.created
-        except ObjectDoesNotExist:
-            return None
+        return getattr(getattr(user, "auth_token", None), "created", None)
 
     @admin.action(description=_("End the tokens of the selected users"), permissions=["change"])
     def end_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:

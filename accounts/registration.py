@@ -4,10 +4,10 @@ from functools import partial
 
 from django.db import transaction
 from django.utils.translation import get_language
-from footfall.common.celery import enqueue_in_background
 
 from accounts import tasks
 from accounts.models import User, Welcome
+from footfall.common.celery import enqueue_in_background
 
 
 def register(username: str, email: str, password: str, welcome: bool = True) -> User:

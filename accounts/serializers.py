@@ -1,7 +1,7 @@
 """Serializers of the accounts API."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth import authenticate
@@ -10,9 +10,8 @@ from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from djoser import serializers as djoser
-from footfall.common.celery import enqueue
 from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
@@ -24,6 +23,7 @@ from accounts.models import ADDRESS_TAKEN, USERNAME_TAKEN, Confirmation, User
 from accounts.registration import register
 from accounts.usernames import validate_username
 from api.unavailable import Unavailable
+from footfall.common.celery import enqueue
 
 
 class UsernameField(serializers.CharField):
@@ -217,44 +217,54 @@ class SetPasswordSerializer(CurrentPasswordSerializer):
         check_strength("new_password", attrs["new_password"], self.context["request"].user)
         return attrs
 
+    def save(self) -> None:
+        set_password(self.context["request"].user, self.validated_data["new_password"])
+
 
 class ResetSerializer(serializers.Serializer[User]):
     email = serializers.EmailField(max_length=254)
 
+    def save(self) -> None:  # type: ignore[override]
+        if not enqueue(tasks.reset_password, self.validated_data["email"]):
+            raise Unavailable
 
-class ActivationSerializer(serializers.Serializer[Confirmation]):
+
+class ActivationSerializer(serializers.Serializer[Any]):
     """`uid` and `token` are the last two parts of the link in the mail."""
 
     uid = serializers.CharField()
     token = serializers.CharField()
 
-    def create(self, validated_data: dict[str, str]) -> Any:
+    default_error_messages = {
+        "invalid_token": _("This link is not valid. It works once, and for 3 days."),
+        "unique": _("The username or e-mail address is already taken."),
+    }
+
+    def reject(self, code: str) -> NoReturn:
+        raise serializers.ValidationError({"token": [self.error_messages[code]]}, code)
+
+    def save(self) -> None:  # type: ignore[override]
         try:
-            confirmation.confirm(**validated_data)
+            confirmation.confirm(**self.validated_data)
         except confirmation.InvalidLink:
-            problem = _("This link is not valid. It works once, and for 3 days.")
-            raise serializers.ValidationError({"token": [problem]}, code="invalid_token") from None
+            self.reject("invalid_token")
         except confirmation.AlreadyTaken:
-            problem = _("The username or e-mail address is already taken.")
-            raise serializers.ValidationError({"token": [problem]}, code="unique") from None
-        return validated_data
+            self.reject("unique")
 
 
-class ResetConfirmSerializer(serializers.Serializer[User]):
-    """`uid` and `token` are the last two parts of the link in the mail."""
-
-    uid = serializers.CharField()
-    token = serializers.CharField()
+class ResetConfirmSerializer(ActivationSerializer):
     new_password = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         user = find_active_user(attrs["uid"])
         if user is None or not default_token_generator.check_token(user, attrs["token"]):
             # The same error for a user that does not exist, so as not to reveal who does.
-            problem = _("This link is not valid. It works once, and for 3 days.")
-            raise serializers.ValidationError({"token": [problem]}, code="invalid_token")
+            self.reject("invalid_token")
         check_strength("new_password", attrs["new_password"], user)
         return {**attrs, "user": user}
+
+    def save(self) -> None:  # type: ignore[override]
+        set_password(self.validated_data["user"], self.validated_data["new_password"])
 
 
 def find_active_user(uid: str) -> User | None:
@@ -263,6 +273,11 @@ def find_active_user(uid: str) -> User | None:
         return User.objects.filter(pk=decode_uid(uid), is_active=True).first()
     except ValueError:
         return None
+
+
+def set_password(user: User, password: str) -> None:
+    user.set_password(password)
+    user.save(update_fields=["password"])
 
 
 def check_strength(field: str, password: str, user: User) -> None:

@@ -1,21 +1,20 @@
 """The accounts API, on top of djoser's views."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.db import transaction
 from djoser.views import TokenCreateView, TokenDestroyView, UserViewSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from footfall.common.celery import enqueue
 from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
-from accounts import tasks
 from accounts.emails.addresses import mailbox
-from accounts.models import Confirmation, User
+from accounts.models import User
 from accounts.serializers import (
     AccountSerializer,
     ActivationSerializer,
@@ -33,7 +32,6 @@ from accounts.serializers import (
 from accounts.usernames import skeleton
 from api.openapi_responses import errors
 from api.throttling import AccountThrottle, AddressThrottle, ClientThrottle, digest
-from api.unavailable import Unavailable
 
 
 @extend_schema_view(
@@ -66,25 +64,47 @@ class RegistrationView(UserViewSet):  # type: ignore[misc]
         serializer.save()  # without djoser's e-mails
 
 
-class ActivationView(GenericAPIView[Confirmation]):
-    """Confirms the address of a new account, or the new address of an account."""
+class ActionView(GenericAPIView[Any]):
+    """Validates the body, calls the serializer's `save`, and answers 204."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    throttle_classes = (ClientThrottle,)
+    authentication_classes: Any = ()
+    permission_classes: Any = (AllowAny,)
+    throttle_classes: Any = (ClientThrottle,)
     throttle_scope = "reset"
-    serializer_class = ActivationSerializer
 
-    @extend_schema(
-        operation_id="activation",
-        request=ActivationSerializer,
-        responses={204: None, **errors(400, 415, 429, 503)},
-    )
     def post(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         serializer.save()
         return Response(status=204)
+
+
+def schema_for(operation_id: str, *statuses: int) -> Any:
+    """Return the decorator that describes an `ActionView` for the schema."""
+    responses = {204: None, **errors(400, 415, 429, 503, *statuses)}
+    return extend_schema_view(post=extend_schema(operation_id=operation_id, responses=responses))
+
+
+class GuessingThrottle:
+    """Counts requests with a password per client and per account; a right one resets the latter."""
+
+    throttle_scope = "login"
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        self.account_throttle = AccountThrottle()
+        return [ClientThrottle(), self.account_throttle]
+
+    def post(self, request: Request) -> Response:
+        response: Response = super().post(request)  # type: ignore[misc]
+        self.account_throttle.reset()
+        return response
+
+
+@schema_for("activation")
+class ActivationView(ActionView):
+    """Confirms the address of a new account, or the new address of an account."""
+
+    serializer_class = ActivationSerializer
 
 
 @extend_schema_view(
@@ -132,45 +152,26 @@ class AccountView(UserViewSet):  # type: ignore[misc]
         return user
 
 
-class SetPasswordView(GenericAPIView[User]):
+@schema_for("set_password", 401, 403)
+class SetPasswordView(GuessingThrottle, ActionView):
     """Sets a new password for your account, and ends its token and sessions."""
 
+    authentication_classes = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     permission_classes = (IsAuthenticated,)
-    throttle_scope = "login"
     serializer_class = SetPasswordSerializer
-
-    def get_throttles(self) -> list[BaseThrottle]:
-        self.account_throttle = AccountThrottle()
-        return [ClientThrottle(), self.account_throttle]
 
     def get_account_key(self, request: Request) -> str:
         return account_key(request.user.pk)
 
-    @extend_schema(
-        operation_id="set_password",
-        request=SetPasswordSerializer,
-        responses={204: None, **errors(400, 401, 403, 415, 429, 503)},
-    )
-    def post(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        user = cast(User, request.user)
-        user.set_password(serializer.validated_data["new_password"])
-        user.save(update_fields=["password"])
-        self.account_throttle.reset()
-        return Response(status=204)
 
-
-class ResetPasswordView(GenericAPIView[User]):
+@schema_for("reset_password")
+class ResetPasswordView(ActionView):
     """Sends a link to set a new password to the e-mail address, if an account has it.
 
     The response is the same, and takes as long, if no account has it: a worker looks it up.
     """
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
     throttle_classes = (ClientThrottle, AccountThrottle)
-    throttle_scope = "reset"
     serializer_class = ResetSerializer
 
     def get_account_key(self, request: Request) -> str | None:
@@ -178,40 +179,12 @@ class ResetPasswordView(GenericAPIView[User]):
         address = str(body.get("email") or "").strip()
         return digest(mailbox(address)) if address else None
 
-    @extend_schema(
-        operation_id="reset_password",
-        request=ResetSerializer,
-        responses={204: None, **errors(400, 415, 429, 503)},
-    )
-    def post(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        if not enqueue(tasks.reset_password, serializer.validated_data["email"]):
-            raise Unavailable
-        return Response(status=204)
 
-
-class ResetPasswordConfirmView(GenericAPIView[User]):
+@schema_for("reset_password_confirm")
+class ResetPasswordConfirmView(ActionView):
     """Sets a new password with the `uid` and `token` of the link, and ends token and sessions."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    throttle_classes = (ClientThrottle,)
-    throttle_scope = "reset"
     serializer_class = ResetConfirmSerializer
-
-    @extend_schema(
-        operation_id="reset_password_confirm",
-        request=ResetConfirmSerializer,
-        responses={204: None, **errors(400, 415, 429, 503)},
-    )
-    def post(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        user: User = serializer.validated_data["user"]
-        user.set_password(serializer.validated_data["new_password"])
-        user.save(update_fields=["password"])
-        return Response(status=204)
 
 
 def account_key(pk: int | None) -> str:
@@ -233,29 +206,21 @@ def find_account_key(identifier: str) -> str | None:
     return digest(mailbox(identifier) if "@" in identifier else skeleton(identifier))
 
 
-class LoginView(TokenCreateView):  # type: ignore[misc]
-    """Returns the account's token, for its username or e-mail address, and its password."""
-
-    authentication_classes = ()
-    throttle_scope = "login"
-    serializer_class = LoginSerializer
-
-    def get_account_key(self, request: Request) -> str | None:
-        return find_account_key(login_identifier(request.data))
-
-    def get_throttles(self) -> list[BaseThrottle]:
-        self.account_throttle = AccountThrottle()
-        return [ClientThrottle(), self.account_throttle]
-
-    @extend_schema(
+@extend_schema_view(
+    post=extend_schema(
         operation_id="sign_in",
         request=LoginSerializer,
         responses={200: AuthTokenSerializer, **errors(400, 415, 429, 503)},
     )
-    def post(self, request: Request) -> Response:
-        response: Response = super().post(request)
-        self.account_throttle.reset()
-        return response
+)
+class LoginView(GuessingThrottle, TokenCreateView):  # type: ignore[misc]
+    """Returns the account's token, for its username or e-mail address, and its password."""
+
+    authentication_classes = ()
+    serializer_class = LoginSerializer
+
+    def get_account_key(self, request: Request) -> str | None:
+        return find_account_key(login_identifier(request.data))
 
     def _action(self, serializer: LoginSerializer) -> Response:
         """Create the token, unless the password was changed since it was checked.
@@ -271,12 +236,10 @@ class LoginView(TokenCreateView):  # type: ignore[misc]
         return response
 
 
-class LogoutView(TokenDestroyView):  # type: ignore[misc]
-    """Deletes the account's token, which logs out all devices that use it."""
-
-    @extend_schema(
+@extend_schema_view(
+    post=extend_schema(
         operation_id="sign_out", request=None, responses={204: None, **errors(401, 403, 429, 503)}
     )
-    def post(self, request: Request) -> Response:
-        response: Response = super().post(request)
-        return response
+)
+class LogoutView(TokenDestroyView):  # type: ignore[misc]
+    """Deletes the account's token, which logs out all devices that use it."""

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from django.conf import settings
-from limits import RateLimitItem, RateLimitItemPerSecond
+from limits import RateLimitItem
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 from redis import ConnectionPool, RedisError
@@ -24,11 +24,6 @@ PREFIX = "footfall-throttle"
 T = TypeVar("T")
 
 breaker = CircuitBreaker(reset_after=5.0)  # seconds: then one request tries the cache again
-
-
-def per_seconds(amount: int, seconds: int) -> RateLimitItem:
-    """Return the limit of `amount` requests in any `seconds`."""
-    return RateLimitItemPerSecond(amount, seconds)
 
 
 def hit(limit: RateLimitItem, key: str) -> float:

@@ -10,6 +10,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
+from limits import RateLimitItemPerSecond
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
@@ -48,7 +49,7 @@ class Throttle(SimpleRateThrottle):
         amount, seconds = self.parse_rate(self.THROTTLE_RATES[scope])
         if not amount or not seconds:
             return True
-        self.limit = rate_limits.per_seconds(amount, seconds)
+        self.limit = RateLimitItemPerSecond(amount, seconds)
         key = self.cache_format % {"scope": scope, "ident": ident}
         self.key, self.seconds_to_wait = key, rate_limits.hit(self.limit, key)
         return self.seconds_to_wait == 0.0

@@ -9,9 +9,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 django = get_wsgi_application()
 
 # Only now, because these need the settings.
-from catalog.pages.fast_path import FastPath  # noqa: E402
-
 from api.encodings import UTF8Request  # noqa: E402
+from catalog.pages.fast_path import FastPath  # noqa: E402
 from project.databases import db_timeout  # noqa: E402
 from project.middleware import slow_clients  # noqa: E402
 from project.middleware.header_limit import HeaderLimit  # noqa: E402

@@ -12,10 +12,10 @@ from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
-from footfall.common.celery import enqueue
 
 from catalog.films.models import UNFINISHED, GenerationJob, Kind, State
 from catalog.films.samples import make_categories, make_films
+from footfall.common.celery import enqueue
 
 logger = logging.getLogger(__name__)
 

@@ -130,6 +130,12 @@ class PageSearchSerializer(serializers.Serializer[object]):
     )
 
 
+def validate_time(at: datetime) -> None:
+    earliest, latest = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (EARLIEST, LATEST))
+    if not earliest + timedelta(days=366) <= at <= latest:
+        raise serializers.ValidationError(_("This time is out of range."))
+
+
 class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
     """Query parameters of the views of a content. Hours and days are in UTC."""
 
@@ -144,19 +150,15 @@ class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
     since = serializers.DateTimeField(
         required=False,
         default_timezone=UTC,
+        validators=[validate_time],
         help_text="Default: 24 hours or 30 days before `until`. Rounded down to the hour or day.",
     )
     until = serializers.DateTimeField(
         required=False,
         default_timezone=UTC,
+        validators=[validate_time],
         help_text=f"Exclusive. Default: now. At most {MAX_POINTS} points from `since`.",
     )
-
-    def validate_since(self, at: datetime) -> datetime:
-        return self._in_range(at)
-
-    def validate_until(self, at: datetime) -> datetime:
-        return self._in_range(at)
 
     def validate(self, query: dict[str, Any]) -> dict[str, Any]:
         interval = Interval(query["interval"])
@@ -169,12 +171,6 @@ class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
                 {"since": [_("More than %d points before `until`.") % self.MAX_POINTS]}
             )
         return {"interval": interval, "since": since, "until": until}
-
-    def _in_range(self, at: datetime) -> datetime:
-        earliest, latest = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (EARLIEST, LATEST))
-        if not earliest + timedelta(days=366) <= at <= latest:
-            raise serializers.ValidationError(_("This time is out of range."))
-        return at
 
 
 class PointSerializer(serializers.Serializer[Any]):

@@ -37,12 +37,12 @@ class ConcurrentStreamLimit:
             return response
         if not stream_slots.acquire(blocking=False):
             return refuse(response)
-        resource_closers(response).append(Slot().release)
+        resource_closers(response).append(stream_slots.release)
         return response
 
 
 def resource_closers(response: HttpResponseBase) -> list[Callable[[], object]]:
-    """Return the functions that are called when the response is closed."""
+    """Return the functions that are called once, when the response is closed."""
     found: list[Callable[[], object]] = response._resource_closers  # type: ignore[attr-defined]
     return found
 
@@ -53,15 +53,3 @@ def refuse(response: StreamingHttpResponse) -> JsonResponse:
     refusal = service_unavailable(detail, RETRY_AFTER)
     resource_closers(refusal).append(response.close)
     return refusal
-
-
-class Slot:
-    """A slot that is released once, even if the response is closed several times."""
-
-    def __init__(self) -> None:
-        self.is_released = False
-
-    def release(self) -> None:
-        if not self.is_released:
-            self.is_released = True
-            stream_slots.release()
