@@ -10,8 +10,7 @@ from django.urls import reverse
 
 from api import encodings
 from project.errors import malformed, unavailable
-from uploads.web.errors import Busy
-from uploads.web.upload_parser import PATIENCE, places
+from uploads.web.body_slots import TooManyBodies, body_slot
 
 API_BYTES = 256 * 1024
 """Of a body for the API; the longest text there has 10,000 characters. JSON takes a hundred times
@@ -43,12 +42,11 @@ class Bodies:
             return malformed(request, error)
         if request.path_info in self.uploads:
             return self.get_response(request)
-        if not places.acquire(timeout=PATIENCE):
-            return unavailable(str(Busy.default_detail), Busy.wait)
         try:
-            return self.get_response(request) if (failed := read(request)) is None else failed
-        finally:
-            places.release()
+            with body_slot():
+                return self.get_response(request) if (failed := read(request)) is None else failed
+        except TooManyBodies as error:
+            return unavailable(str(error.detail), error.wait)
 
 
 def has_body(request: HttpRequest) -> bool:
