@@ -6,10 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from django.utils.functional import Promise
+from typing import Any
 
 # Limits of the metadata.
 MAX_CHARACTERS = 1_000  # of a string
@@ -34,9 +31,9 @@ class Unprocessable(Exception):
     values: for the placeholders of the reason.
     """
 
-    def __init__(self, reason: "str | Promise", **values: str | int) -> None:
-        super().__init__(str(reason) % values if values else str(reason))
-        self.reason = str(reason)
+    def __init__(self, reason: str, **values: str | int) -> None:
+        super().__init__(reason % values if values else reason)
+        self.reason = reason
         self.values = values
 
 
