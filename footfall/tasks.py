@@ -3,9 +3,9 @@
 from typing import Any
 
 from celery import shared_task
-from kombu.exceptions import OperationalError
 
 from footfall import worker
+from footfall.common.celery import enqueue
 from footfall.models import Audit
 from footfall.ops import retention
 from footfall.ops.audit import carry_out
@@ -50,9 +50,7 @@ def ask_for_audit(user: Any) -> bool:
     user: primary key of who asks.
     """
     asked = Audit.objects.create(asked_by_id=user)
-    try:
-        audit.apply_async((asked.pk,), retry=False)
-    except (OperationalError, OSError):
-        asked.delete()
-        return False
-    return True
+    if enqueue(audit, asked.pk):
+        return True
+    asked.delete()
+    return False

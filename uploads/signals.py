@@ -1,4 +1,4 @@
-"""When the row of a file is deleted, by whomever, what it has in the storage goes, too."""
+"""Deletes stored files together with their row."""
 
 from functools import partial
 from typing import Any
@@ -10,9 +10,9 @@ from django.dispatch import receiver
 from uploads.models import File
 
 
-@receiver(post_delete, sender=File, dispatch_uid="uploads.signals")
-def remove_stored(instance: File, **kwargs: Any) -> None:
-    """Delete both files after the commit; what cannot be deleted now is left to the sweep."""
+@receiver(post_delete, sender=File, dispatch_uid="uploads.delete_stored_files")
+def delete_stored_files(instance: File, **kwargs: Any) -> None:
+    """Delete the file and its thumbnail after the commit; `orphans` deletes what is left."""
     for stored in (instance.file, instance.thumbnail):
         if stored.name:
             on_commit(partial(stored.storage.delete, stored.name), robust=True)

@@ -10,8 +10,7 @@ from django.urls import reverse
 
 from api import encodings
 from project.errors.responses import bad_request, service_unavailable
-from uploads.web.errors import Busy
-from uploads.web.upload_parser import SLOT_TIMEOUT, body_slots
+from uploads.web.body_slots import TooManyBodies, body_slot
 
 API_MAX_BYTES = 256 * 1024
 """Of a body for the API. The longest text there has 10,000 characters; parsed JSON takes a hundred
@@ -44,12 +43,11 @@ class ConcurrentBodyLimit:
             return bad_request(request, error)
         if request.path_info in self.uploads:
             return self.get_response(request)
-        if not body_slots.acquire(timeout=SLOT_TIMEOUT):
-            return service_unavailable(str(Busy.default_detail), Busy.wait)
         try:
-            return read_body(request) or self.get_response(request)
-        finally:
-            body_slots.release()
+            with body_slot():
+                return read_body(request) or self.get_response(request)
+        except TooManyBodies as error:
+            return service_unavailable(str(error.detail), error.wait)
 
 
 def has_body(request: HttpRequest) -> bool:

@@ -7,7 +7,7 @@ from pytest_django import Settings
 
 from tests.support import databases
 from tests.support.files import MakeFile, Upload
-from tests.uploads.fake_sandbox import Sandbox
+from tests.uploads.fake_sandbox import FakeSandbox
 from uploads.models import File, Kind
 from uploads.processing import sandbox as real
 from uploads.processing import sweep
@@ -18,10 +18,10 @@ from uploads.queue.redis_queue import RedisQueue
 
 @pytest.fixture(autouse=True)
 def queue(settings: Settings, prefix: str, monkeypatch: pytest.MonkeyPatch) -> RedisQueue:
-    """The service's queue, under a name of the test's own. Nobody is nudged."""
+    """The service's queue, under a name of the test's own. No worker is woken."""
     settings.EVENTLOG_PREFIX = prefix
-    monkeypatch.setattr(outbox, "nudge", lambda: None)
-    monkeypatch.setattr(sweep, "_last", float("-inf"))
+    monkeypatch.setattr(outbox, "wake_worker", lambda: None)
+    monkeypatch.setattr(sweep, "_last_sweep", float("-inf"))
     return get_queue()
 
 
@@ -73,8 +73,8 @@ def environment(prefix: str, media: Path, db: None) -> dict[str, str]:
 
 
 @pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> FakeSandbox:
     """Stands in for the child process from now on."""
-    sandbox = Sandbox()
+    sandbox = FakeSandbox()
     monkeypatch.setattr(real, "process", sandbox)
     return sandbox

@@ -8,7 +8,7 @@ from uploads.processors.base import Result
 Process = Callable[[Path], Result]
 
 
-class Sandbox:
+class FakeSandbox:
     """Notes which files were processed, and does with each what the test says."""
 
     def __init__(self) -> None:

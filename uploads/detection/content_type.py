@@ -1,4 +1,4 @@
-"""Tells what a file is by how it begins, whatever its client called it."""
+"""Detects the content type and kind of a file from its first bytes."""
 
 import re
 from dataclasses import dataclass
@@ -7,14 +7,15 @@ from pathlib import PurePath
 import filetype
 from django.conf import settings
 from django.utils.translation import gettext as _
+from rest_framework import status
+from rest_framework.exceptions import APIException
 
-from uploads.detection.encoding import text_of
+from uploads.detection.encoding import decode_head
 from uploads.detection.markup import markup_type
 from uploads.detection.tables import looks_like_csv, looks_like_json
 from uploads.models import Kind
 
-HEAD_BYTES = 64 * 1024
-"""So much of a file is needed to tell what it is."""
+HEAD_BYTES = 64 * 1024  # enough to detect the type
 
 IMAGES = frozenset(
     f"image/{name}"
@@ -22,56 +23,59 @@ IMAGES = frozenset(
 )
 SAFE_TO_SHOW = frozenset(
     {
-        *(IMAGES - {"image/tiff", "image/jpx"}),  # those no browser shows
+        *(IMAGES - {"image/tiff", "image/jpx"}),  # browsers do not show these
         *("audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "audio/wav", "audio/flac"),
         *("audio/aac", "video/mp4", "video/webm", "video/ogg", "text/plain"),
     }
 )
-"""What a browser may show in the service's own origin, with nosniff: nothing that runs scripts.
+"""Types that browsers may show in the service's own origin, with nosniff: none can run scripts.
 
-PDF is not among them: its forms and scripts run in whatever shows it.
+PDF can: its viewer runs its forms and scripts.
 """
 
-# What operating systems start by themselves.
+# Files that operating systems execute, by their first bytes.
 EXECUTABLES = (
     (b"\x7fELF", "application/x-executable"),
     (b"MZ", "application/x-msdownload"),
     (b"L\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
     *((magic, "application/x-mach-binary") for magic in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe")),
     *((magic, "application/x-mach-binary") for magic in (b"\xfe\xed\xfa\xcf", b"\xfe\xed\xfa\xce")),
-    (b"\xca\xfe\xba\xbe", "application/java-vm"),  # and Mach-O for several processors
+    (b"\xca\xfe\xba\xbe", "application/java-vm"),  # also universal Mach-O
     (b"dex\n", "application/vnd.android.dex"),
 )
 SCRIPT = "text/x-script"
-REFUSABLE = {
+REFUSABLE_TYPES = {
     "executable": frozenset({SCRIPT, *(content_type for _magic, content_type in EXECUTABLES)}),
     "html": frozenset({"text/html", "application/xhtml+xml"}),
     "svg": frozenset({"image/svg+xml"}),
 }
-"""What `UPLOADS_REFUSED` can name."""
+"""The types behind each value of `UPLOADS_REFUSED`."""
 
-# Of the names `filetype` has: those that the world has agreed on meanwhile.
-NAMED = {
+# Standard names for those that `filetype` uses.
+STANDARD_NAMES = {
     "audio/x-wav": "audio/wav",
     "audio/x-flac": "audio/flac",
     "audio/x-aiff": "audio/aiff",
     "video/x-m4v": "video/mp4",
     "application/x-rar-compressed": "application/vnd.rar",
 }
-PRINTABLE = (
+TEXT_SIGNATURES = (
     (b"%PDF-", "application/pdf"),
     (b"{\\rtf", "application/rtf"),
     (b"%!PS", "application/postscript"),
 )
-OGG_PICTURES = re.compile(rb"\x80theora|OVP80|BBCD\0|\x01video\0")
-MATROSKA_SOUND = re.compile(rb"\x86[\x81-\xbf]A_")  # the element CodecID, its length, its value
-MATROSKA_PICTURES = re.compile(rb"\x86[\x81-\xbf]V_")
-TEXTS = {".md": "text/markdown", ".markdown": "text/markdown", ".css": "text/css"}
-NO_TABLES = frozenset({".txt", ".log", ".rst", ".py", ".js", ".css", ".md", ".srt", ".vtt", ".ini"})
+OGG_VIDEO = re.compile(rb"\x80theora|OVP80|BBCD\0|\x01video\0")
+MATROSKA_AUDIO = re.compile(rb"\x86[\x81-\xbf]A_")  # element CodecID, length, value
+MATROSKA_VIDEO = re.compile(rb"\x86[\x81-\xbf]V_")
+TEXT_TYPES = {".md": "text/markdown", ".markdown": "text/markdown", ".css": "text/css"}
+NEVER_CSV = frozenset({".txt", ".log", ".rst", ".py", ".js", ".css", ".md", ".srt", ".vtt", ".ini"})
 
 
-class Refused(Exception):
-    """Files of this type are not taken; the message says so, to a person."""
+class TypeRefused(APIException):
+    """Files of this type are not allowed."""
+
+    status_code = status.HTTP_415_UNSUPPORTED_MEDIA_TYPE
+    default_code = "type_refused"
 
 
 @dataclass(frozen=True)
@@ -81,26 +85,28 @@ class Detected:
 
 
 def detect(head: bytes, name: str) -> Detected:
-    """Return what a file is that begins with `head` (`HEAD_BYTES` of it, or all).
+    """Return the type of a file. Raises TypeRefused.
 
-    `name` tells the kinds of text apart, and nothing else. Raises Refused.
+    head: its first `HEAD_BYTES`, or the whole file. name: only tells types of text apart.
     """
     suffix = PurePath(name).suffix.lower()
     content_type = _content_type(head, suffix)
     for refused in settings.UPLOADS_REFUSED:
-        if content_type in REFUSABLE[refused]:
-            raise Refused(_("Files of the type %(type)s are not taken.") % {"type": content_type})
+        if content_type in REFUSABLE_TYPES[refused]:
+            raise TypeRefused(
+                _("Files of the type %(type)s are not allowed.") % {"type": content_type}
+            )
     return Detected(_kind(content_type), content_type)
 
 
 def _content_type(head: bytes, suffix: str) -> str:
-    for magic, content_type in PRINTABLE:
+    for magic, content_type in TEXT_SIGNATURES:
         if head.startswith(magic):
             return content_type
-    # Before the bytes that begin other files: "BM" and "MZ" begin words, too.
-    if (text := text_of(head)) is not None:
-        return _text_type(text, suffix, whole=len(head) < HEAD_BYTES) if text else _binary(b"")
-    return _binary(head)
+    # Before binary signatures: words can begin with "BM" or "MZ", too.
+    if (text := decode_head(head)) is not None:
+        return _text_type(text, suffix, whole=len(head) < HEAD_BYTES) if text else _binary_type(b"")
+    return _binary_type(head)
 
 
 def _text_type(text: str, suffix: str, *, whole: bool) -> str:
@@ -112,32 +118,34 @@ def _text_type(text: str, suffix: str, *, whole: bool) -> str:
         return "application/json"
     if suffix in {".csv", ".tsv", ".tab"}:
         return "text/csv" if suffix == ".csv" else "text/tab-separated-values"
-    if suffix not in NO_TABLES and looks_like_csv(text, whole=whole):
+    if suffix not in NEVER_CSV and looks_like_csv(text, whole=whole):
         return "text/csv"
-    return TEXTS.get(suffix, "text/plain")
+    return TEXT_TYPES.get(suffix, "text/plain")
 
 
-def _binary(head: bytes) -> str:
+def _binary_type(head: bytes) -> str:
     for magic, content_type in EXECUTABLES:
         if head.startswith(magic):
             return content_type
     found = filetype.guess(head) if head else None
-    content_type = NAMED.get(found.mime, found.mime) if found else "application/octet-stream"
+    content_type = (
+        STANDARD_NAMES.get(found.mime, found.mime) if found else "application/octet-stream"
+    )
     return _by_streams(content_type, head)
 
 
 def _by_streams(content_type: str, head: bytes) -> str:
-    """Return the type of a container by the streams in it: `filetype` looks only at its name.
+    """Return audio or video for a container, depending on its streams, which `filetype` ignores.
 
-    An MP4 that tells of its streams at its end is taken for a film, whatever is in it.
+    An MP4 that lists its streams at its end is always video.
     """
-    if content_type == "audio/ogg" and OGG_PICTURES.search(head[:4096]):
+    if content_type == "audio/ogg" and OGG_VIDEO.search(head[:4096]):
         return "video/ogg"
     if content_type in {"video/webm", "video/x-matroska"}:
-        only_sound = MATROSKA_SOUND.search(head) and not MATROSKA_PICTURES.search(head)
+        is_audio = MATROSKA_AUDIO.search(head) and not MATROSKA_VIDEO.search(head)
     else:
-        only_sound = content_type == "video/mp4" and b"soun" in head and b"vide" not in head
-    return content_type.replace("video/", "audio/") if only_sound else content_type
+        is_audio = content_type == "video/mp4" and b"soun" in head and b"vide" not in head
+    return content_type.replace("video/", "audio/") if is_audio else content_type
 
 
 def _kind(content_type: str) -> Kind:

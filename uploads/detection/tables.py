@@ -1,4 +1,4 @@
-"""Tells tables, which are text, from other texts."""
+"""Detects JSON and CSV in text."""
 
 import csv
 import json
@@ -7,27 +7,28 @@ from itertools import islice
 
 from uploads.detection.tokens import skip
 
-# JSON, as far as it goes.
-OPENING = re.compile(r"\s*[\[{]")
-TOKEN = re.compile(
+JSON_START = re.compile(r"\s*[\[{]")
+JSON_TOKEN = re.compile(
     r"[\s{}\[\],:]+|\"(?:[^\"\\]|\\.)*\"|-?[0-9][0-9.eE+-]*|true|false|null|NaN|-?Infinity", re.S
 )
-CUT = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\\?|[a-zA-Z-]{1,8})?\Z", re.S)  # a token without its end
+CUT_JSON_TOKEN = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\\?|[a-zA-Z-]{1,8})?\Z", re.S)
 DELIMITERS = ",;\t|"
-FIELD_CHARACTERS = 1_000_000
-"""No longer field of a table is read."""
+MAX_FIELD_CHARACTERS = 1_000_000
 
 
 def looks_like_json(text: str, *, whole: bool, named: bool) -> bool:
-    """Tell whether a text that begins like this (`whole`: and ends) is meant to be JSON."""
+    """Return whether the text is meant to be JSON.
+
+    whole: False if `text` is only its beginning. named: whether the file is called `.json`.
+    """
     if named and text.lstrip("\ufeff \t\r\n")[:1] in {"{", "["}:
         return True
     if not whole:
-        if not OPENING.match(text) or ends(text):
+        if not JSON_START.match(text) or _is_json_lines(text):
             return False
-        return CUT.match(text, skip(TOKEN, text)) is not None
+        return CUT_JSON_TOKEN.match(text, skip(JSON_TOKEN, text)) is not None
     if not named and text.lstrip()[:1] not in {"{", "["}:
-        return False  # a number or a word is a text
+        return False  # a single number or word
     try:
         json.loads(text.removeprefix("\ufeff"))
     except ValueError:
@@ -37,28 +38,28 @@ def looks_like_json(text: str, *, whole: bool, named: bool) -> bool:
     return True
 
 
-def ends(text: str) -> bool:
-    """Tell whether a first value of JSON ends in `text`, and more follows: a value in each line."""
+def _is_json_lines(text: str) -> bool:
+    """Return whether more follows after a first JSON value."""
     try:
         _value, end = json.JSONDecoder().raw_decode(text.lstrip())
-    except (ValueError, RecursionError):  # it is cut, or too deep to tell
+    except (ValueError, RecursionError):  # cut or nested too deeply
         return False
     return bool(text.lstrip()[end:].strip())
 
 
 def looks_like_csv(text: str, *, whole: bool) -> bool:
-    """Tell whether these are rows of a table; commas in prose, or in lines of JSON, are not."""
-    if OPENING.match(text):
+    """Return whether the text is a table, not prose with commas or lines of JSON."""
+    if JSON_START.match(text):
         return False
-    delimiter, rows = split(text if whole else text[: text.rfind("\n") + 1])
+    delimiter, rows = split_rows(text if whole else text[: text.rfind("\n") + 1])
     widths = {len(row) for row in rows if row}
     return len(widths) == 1 and len(rows) > 2 and max(widths) > (2 if delimiter == "," else 1)
 
 
-def split(sample: str) -> tuple[str, list[list[str]]]:
-    """Return the likeliest delimiter of a table and its first rows.
+def split_rows(sample: str) -> tuple[str, list[list[str]]]:
+    """Return the likeliest delimiter of a table, and its first rows.
 
-    It is the one that cuts the most rows alike. `csv.Sniffer` takes letters for delimiters.
+    With that delimiter most rows have the same width. `csv.Sniffer` takes letters for delimiters.
     """
     best = (0.0, 0, ",", list[list[str]]())
     for delimiter in DELIMITERS:

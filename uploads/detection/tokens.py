@@ -1,13 +1,13 @@
-"""Reads a text token by token, in time that is linear in it."""
+"""Skips tokens in linear time."""
 
 import re
 
 
 def skip(token: re.Pattern[str], text: str, start: int = 0) -> int:
-    """Return where the tokens end that follow one another from `start` on.
+    """Return the end of the tokens that follow one another from `start` on.
 
-    A possessive repeat would say so in one pattern; but until Python 3.11.5 it forgets to try the
-    other branches of what it repeats (https://github.com/python/cpython/issues/106052).
+    A possessive quantifier would do the same, but is broken before Python 3.11.5:
+    https://github.com/python/cpython/issues/106052
     """
     while match := token.match(text, start):
         start = match.end()

@@ -1,7 +1,4 @@
-"""The process that looks at one file and ends; `uploads.processing.sandbox` starts it.
-
-Knows no Django.
-"""
+"""The child process that processes one file; `sandbox` starts it. Imports no Django."""
 
 import json
 import os
@@ -16,72 +13,72 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from uploads.processors import find
+from uploads.processors import find_processor
 from uploads.processors.base import Result, Unprocessable, clean, gettext_noop
 
-DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
-OPEN_FILES = 64
+PR_SET_PDEATHSIG = 1  # of <linux/prctl.h>
+MAX_OPEN_FILES = 64
 MEGABYTE = 1024**2
 
 
-def main(request: dict[str, Any]) -> dict[str, Any]:
-    """Return the answer to `request`, as JSON has it."""
+def respond(request: dict[str, Any]) -> dict[str, Any]:
+    """Process the file and return the response; both are JSON."""
     megabytes = request["memory"] // MEGABYTE
     try:
-        process = find(request["kind"])
-        limit(request)
-        return _told(process(Path(request["path"]), request["content_type"]))
+        process = find_processor(request["kind"])
+        set_limits(request)
+        return _response(process(Path(request["path"]), request["content_type"]))
     except Unprocessable as error:
         return {"reason": error.reason, "values": error.values}
     except MemoryError:
-        reason = gettext_noop("It takes more than %(megabytes)d MB of memory to look at it.")
+        reason = gettext_noop("Processing needs more than %(megabytes)d MB of memory.")
         return {"reason": reason, "values": {"megabytes": megabytes}}
     except RecursionError:
-        return {"reason": gettext_noop("It is nested too deeply."), "values": {}}
-    except (ImportError, OSError):  # the machine's, not the file's
+        return {"reason": gettext_noop("The file is nested too deeply."), "values": {}}
+    except (ImportError, OSError):  # not caused by the file
         return {"interrupted": traceback.format_exc()[-1_000:]}
     except Exception:
         return {"failed": traceback.format_exc()[-1_000:]}
 
 
-def _told(result: Result) -> dict[str, Any]:
+def _response(result: Result) -> dict[str, Any]:
     thumbnail = b64encode(result.thumbnail).decode() if result.thumbnail else None
-    # Too long an answer is not read; the worker that reads it cleans it once more.
+    # The worker cleans it again, but does not read a response that is too long.
     return {"metadata": clean(result.metadata), "thumbnail": thumbnail}
 
 
-def limit(request: dict[str, Any]) -> None:
-    """Take from this process what a file could misuse."""
+def set_limits(request: dict[str, Any]) -> None:
+    """Limit what a malicious file can make this process use."""
     os.nice(10)
     seconds = request["seconds"]
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (OPEN_FILES, OPEN_FILES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_OPEN_FILES, MAX_OPEN_FILES))
     with suppress(ValueError, OSError):  # macOS has no such limit
         resource.setrlimit(resource.RLIMIT_AS, (request["memory"], request["memory"]))
 
 
-def die_with(parent: int) -> None:
-    """Have the kernel end this process when the one that waits for it has ended."""
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when its parent ends."""
     if sys.platform == "linux":
         import ctypes
 
-        ctypes.CDLL(None).prctl(DEATH_SIGNAL, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
-def run() -> None:
-    """Answer the request in the arguments on the standard output, and end."""
+def main() -> None:
+    """Write the response to the request in the arguments to the standard output, and exit."""
     request = json.loads(sys.argv[1])
-    die_with(request["parent"])
+    die_with_parent(request["parent"])
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints is no part of the answer
-    json.dump(main(request), out)
+    os.dup2(2, 1)  # what a library prints must not get into the response
+    json.dump(respond(request), out)
     out.flush()
-    os._exit(0)  # nothing to tidy up, and the file may have made that slow
+    os._exit(0)  # skips the cleanup, which the file may have made slow
 
 
 if __name__ == "__main__":
-    run()
+    main()

@@ -1,12 +1,10 @@
-"""Who may change a file: every step of its life is a compare-and-set on its row.
+"""Changes of a file's status. Each is a compare-and-set on its row.
 
-So whatever comes twice (an event, a worker that was thought dead, a click) changes nothing the
-second time. The times are the database's: workers may differ about what time it is.
+So events, workers and clicks that come twice change nothing the second time. Leases are measured
+by the database's clock: the clocks of workers may differ.
 """
 
-import random
 import uuid
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,44 +13,45 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from footfall.common.outbox import backoff
 from uploads.models import File, Status
 
-FIRST_DELAY = timedelta(seconds=2)
-LONGEST_DELAY = timedelta(minutes=5)
+FIRST_RETRY = timedelta(seconds=2)
+LONGEST_RETRY = timedelta(minutes=5)
 
 
 def claim(pk: int, entry_id: str) -> File | None:
-    """Make the file this worker's own and count the attempt; None if it is not to be had.
+    """Claim a received file for this worker and count the attempt; None if that is not possible.
 
-    A file that backs off after a failed attempt is not: it comes again when it is due.
+    A file that waits for its next attempt cannot be claimed: it is published again when it is due.
     """
     now = timezone.now()
     ready = Q(due_at=None) | Q(due_at__lte=now) | Q(attempts=0)
-    mine = uuid.uuid4()
+    claim_id = uuid.uuid4()
     claimed = File.objects.filter(ready, pk=pk, status=Status.RECEIVED).update(
         status=Status.PROCESSING,
         attempts=F("attempts") + 1,
-        claim=mine,
+        claim=claim_id,
         claimed_at=Now(),
         due_at=None,
         entry_id=entry_id,
     )
-    return File.objects.filter(pk=pk, claim=mine).first() if claimed else None
+    return File.objects.filter(pk=pk, claim=claim_id).first() if claimed else None
 
 
 def refresh(file: File) -> bool:
-    """Say that the claim is alive; return False if it is lost."""
+    """Extend the claim; return False if it is lost."""
     return bool(_claimed(file).update(claimed_at=Now()))
 
 
 def is_abandoned() -> Q:
-    """Match the files whose worker has not refreshed its claim for the length of a lease."""
+    """Match the files whose worker has not refreshed its claim for `UPLOADS_LEASE_SECONDS`."""
     lease = timedelta(seconds=settings.UPLOADS_LEASE_SECONDS)
     return Q(status=Status.PROCESSING, claimed_at__lt=Now() - lease)
 
 
 def succeed(file: File, metadata: dict[str, Any], thumbnail: str) -> bool:
-    """Apply the result, unless the claim is lost. `thumbnail`: its name in the storage, or ""."""
+    """Save the result, unless the claim is lost. thumbnail: its name in the storage, or ""."""
     return _finish(
         file,
         status=Status.PROCESSED,
@@ -64,18 +63,18 @@ def succeed(file: File, metadata: dict[str, Any], thumbnail: str) -> bool:
 
 
 def fail(file: File, reason: str) -> bool:
-    """Give the file its final failure, unless the claim is lost. The reason is for a person."""
+    """Mark the file as failed, unless the claim is lost. The reason is shown to users."""
     return _finish(file, status=Status.FAILED, error=reason.replace("\0", ""))
 
 
-def put_back(file: File) -> bool:
-    """Have the file tried again after a while, unless the claim is lost."""
-    due_at = timezone.now() + delay(file.attempts)
+def retry_later(file: File) -> bool:
+    """Schedule the next attempt, unless the claim is lost."""
+    due_at = timezone.now() + backoff(file.attempts, FIRST_RETRY, LONGEST_RETRY)
     return _finish(file, status=Status.RECEIVED, due_at=due_at)
 
 
-def start_over(files: QuerySet[File]) -> list[int]:
-    """Have failed files tried anew, with all their attempts; return the ids of those that were."""
+def retry_failed(files: QuerySet[File]) -> list[int]:
+    """Reset the failed ones of the files to be processed again; return their primary keys."""
     return [
         pk
         for pk in files.values_list("pk", flat=True)
@@ -83,16 +82,6 @@ def start_over(files: QuerySet[File]) -> list[int]:
             status=Status.RECEIVED, attempts=0, error="", due_at=timezone.now()
         )
     ]
-
-
-def delay(attempts: int, draw: Callable[[], float] | None = None) -> timedelta:
-    """Return how long to wait after so many attempts: up to 2, 4, 8... seconds, at random.
-
-    All of it is drawn, from 0 on ("full jitter"), so that files that failed together do not come
-    back together.
-    """
-    ceiling = min(LONGEST_DELAY, FIRST_DELAY * (1 << min(attempts - 1, 30)))
-    return ceiling * (draw or random.random)()
 
 
 def _claimed(file: File) -> QuerySet[File]:

@@ -1,73 +1,64 @@
-"""The dead letters: events whose file was given up, or that name none. People decide about them."""
+"""Dead letters: events whose file was given up, or that name no file. Staff decide about them."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db.models import QuerySet
 
 from uploads.models import File
 from uploads.processing import claims
 from uploads.queue import get_queue
-from uploads.queue.events import Malformed, decode
+from uploads.queue.events import MalformedEvent, decode
 from uploads.queue.redis_queue import DeadLetter
 
-MOST = 20_000  # letters that are looked through: the queue keeps about half as many
+MAX_SEARCHED = 20_000  # dead letters; the queue keeps about half as many
 
 
-@dataclass(frozen=True)
-class Letter:
-    """A dead letter, and the file that it names if that is there still."""
+def latest(count: int) -> list[dict[str, Any]]:
+    """Return the latest dead letters, the newest first. Raises LogError.
 
-    id: str
-    at: datetime | None
-    """When the event happened."""
-    reason: str
-    body: str
-    file: File | None
-
-
-def letters(count: int) -> list[Letter]:
-    """Return the latest dead letters, the last first. Raises LogError."""
-    dead = get_queue().dead(count)
-    files = File.objects.in_bulk([pk for letter in dead if (pk := named(letter))])
+    Each has `id`, `at` (of the event, or None), `reason`, `body`, and `file` if it still exists.
+    """
+    dead_letters = get_queue().dead_letters(count)
+    files = File.objects.in_bulk([pk for one in dead_letters if (pk := file_pk(one))])
     return [
-        Letter(
-            id=letter.id,
-            at=datetime.fromtimestamp(letter.at / 1000, UTC) if letter.at >= 0 else None,
-            reason=letter.reason,
-            body=letter.body[:200].decode(errors="backslashreplace"),
-            file=files.get(named(letter) or 0),
-        )
-        for letter in dead
+        {
+            "id": one.id,
+            "at": datetime.fromtimestamp(one.at / 1000, UTC) if one.at >= 0 else None,
+            "reason": one.reason,
+            "body": one.body[:200].decode(errors="backslashreplace"),
+            "file": files.get(file_pk(one) or 0),
+        }
+        for one in dead_letters
     ]
 
 
-def named(letter: DeadLetter) -> int | None:
-    """Return the id of the file that the letter names."""
+def file_pk(dead_letter: DeadLetter) -> int | None:
+    """Return the primary key of the file that the dead letter names."""
     try:
-        return decode(letter.body)
-    except Malformed:
+        return decode(dead_letter.body)
+    except MalformedEvent:
         return None
 
 
-def try_again(files: QuerySet[File]) -> int:
-    """Have failed files processed anew, and dismiss their letters; return how many files.
+def retry_files(files: QuerySet[File]) -> int:
+    """Process the failed files again and delete their dead letters; return how many files.
 
-    Raises LogError; then the files are tried all the same, and their letters stay.
+    Raises LogError if the dead letters cannot be deleted; the files are processed nevertheless.
     """
-    pks = set(claims.start_over(files))
+    pks = set(claims.retry_failed(files))
     if pks:
-        dismiss(letter.id for letter in get_queue().dead(MOST) if named(letter) in pks)
+        dismiss(one.id for one in get_queue().dead_letters(MAX_SEARCHED) if file_pk(one) in pks)
     return len(pks)
 
 
-def try_letters_again(chosen: Collection[str]) -> int:
-    """Do so with the files that the chosen letters name; a letter whose file is gone stays."""
-    named_by = (named(letter) for letter in get_queue().dead(MOST) if letter.id in chosen)
-    return try_again(File.objects.filter(pk__in=[pk for pk in named_by if pk]))
+def retry(ids: Collection[str]) -> int:
+    """Retry the files of these dead letters; a dead letter whose file is gone stays."""
+    pks = [file_pk(one) for one in get_queue().dead_letters(MAX_SEARCHED) if one.id in ids]
+    return retry_files(File.objects.filter(pk__in=[pk for pk in pks if pk]))
 
 
-def dismiss(chosen: Iterable[str]) -> int:
-    """Remove the letters for good; return how many there were. Raises LogError."""
-    return get_queue().discard(list(chosen))
+def dismiss(ids: Iterable[str]) -> int:
+    """Delete dead letters; return how many there were. Raises LogError."""
+    return get_queue().delete_dead_letters(list(ids))

@@ -1,4 +1,4 @@
-"""Keeps a claim alive while its file is processed, however long that takes."""
+"""Refreshes the claim on a file while it is processed."""
 
 import logging
 import threading
@@ -15,21 +15,21 @@ from uploads.queue.redis_queue import Delivery, RedisQueue
 
 logger = logging.getLogger(__name__)
 
-BEATS = 5  # in the length of a lease: so many may be missed
+BEATS_PER_LEASE = 5  # all but one of them may be missed
 
 
 @contextmanager
-def kept(queue: RedisQueue, delivery: Delivery, consumer: str, file: File) -> Iterator[None]:
-    """Say every few seconds, while the body runs, that this worker is at it."""
+def heartbeat(queue: RedisQueue, delivery: Delivery, consumer: str, file: File) -> Iterator[None]:
+    """Refresh the claim in a thread while the body runs."""
     done = threading.Event()
 
-    def keep() -> None:
-        while not done.wait(settings.UPLOADS_LEASE_SECONDS / BEATS):
+    def run() -> None:
+        while not done.wait(settings.UPLOADS_LEASE_SECONDS / BEATS_PER_LEASE):
             if not beat(queue, delivery, consumer, file):
                 break
-        connections.close_all()  # this thread's: most files are done before it has any
+        connections.close_all()  # those of this thread
 
-    thread = threading.Thread(target=keep, name=f"keep-{file.pk}", daemon=True)
+    thread = threading.Thread(target=run, name=f"heartbeat-{file.pk}", daemon=True)
     thread.start()
     try:
         yield
@@ -39,18 +39,18 @@ def kept(queue: RedisQueue, delivery: Delivery, consumer: str, file: File) -> It
 
 
 def beat(queue: RedisQueue, delivery: Delivery, consumer: str, file: File) -> bool:
-    """Refresh the claim, in the row and in the queue; return False once it is lost."""
+    """Refresh the claim, in the row and in the queue; return False if it is lost."""
     check_connection()
     try:
         if not claims.refresh(file):
             return False
-        queue.keep(delivery, consumer)
+        queue.refresh(delivery, consumer)
     except (DatabaseError, LogError) as error:
-        logger.warning("the claim of file %s was not refreshed: %s", file.pk, error)
+        logger.warning("the claim on file %s was not refreshed: %s", file.pk, error)
     return True
 
 
 def check_connection() -> None:
-    """Close this thread's connection to the database if it has died while it was not used."""
+    """Close this thread's database connection if it broke while it was idle."""
     if not connection.in_atomic_block:
         close_old_connections()

@@ -1,4 +1,4 @@
-"""Has a file looked at by a child process, so that what is in it can harm nothing else."""
+"""Processes files in child processes, so that a malicious file can harm nothing else."""
 
 import json
 import logging
@@ -21,40 +21,40 @@ from django.utils.translation import gettext as _
 from uploads.processors.base import Result, Unprocessable, clean, clean_text
 
 CHILD = Path(__file__).with_name("child.py")
-MOST_ANSWER_BYTES = 2 * 1024**2
-# All that a child's environment has: no secrets. Two arenas, since each maps 64 MB.
+MAX_RESPONSE_BYTES = 2 * 1024**2
+# The child's whole environment: no secrets. Two malloc arenas, since each one maps 64 MB.
 ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
-FAULTS = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
 
 logger = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
-    """The child was ended from outside, or it is not known why: it may be tried again."""
+    """The child ended for a reason that is not the file's: the file can be processed again."""
 
 
 def process(path: Path, kind: str, content_type: str) -> Result:
-    """Return what a child process finds out about the local file.
+    """Process the local file in a child process and return the result.
 
-    It takes no more memory and time than the settings allow, and all that it started ends with it.
+    The child's memory and time are limited by the settings. Whatever it started ends with it.
     Raises Unprocessable, with a translated message, or Interrupted.
     """
     try:
-        with _started(path, kind, content_type) as child:
-            answer = _read(child, time.monotonic() + settings.UPLOADS_SECONDS)
+        with _start(path, kind, content_type) as child:
+            response = _read(child, time.monotonic() + settings.UPLOADS_SECONDS)
     except (TimeoutError, subprocess.TimeoutExpired):
         raise Unprocessable(
-            _("It takes more than %(seconds)d s to look at it."),
+            _("Processing takes more than %(seconds)d s."),
             seconds=math.ceil(settings.UPLOADS_SECONDS),
         ) from None
     if child.returncode:
-        raise _ended(-child.returncode)
-    return _understood(answer)
+        raise _exit_error(-child.returncode)
+    return _parse(response)
 
 
 @contextmanager
-def _started(path: Path, kind: str, content_type: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start the child in a session of its own, and end all that is in it afterwards."""
+def _start(path: Path, kind: str, content_type: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Start the child in a session of its own; kill the whole session at the end."""
     request = {
         "path": str(path.absolute()),
         "kind": str(kind),
@@ -81,53 +81,53 @@ def _started(path: Path, kind: str, content_type: str) -> Iterator["subprocess.P
 
 
 def _read(child: "subprocess.Popen[bytes]", deadline: float) -> bytes:
-    """Return what the child writes until it ends. Raises TimeoutError, TimeoutExpired."""
+    """Return what the child writes until it ends. Raises TimeoutError or TimeoutExpired."""
     assert child.stdout is not None  # noqa: S101  # a pipe, for mypy
-    answer = bytearray()
+    response = bytearray()
     with DefaultSelector() as selector:
         selector.register(child.stdout, EVENT_READ)
         while selector.select(max(0.0, deadline - time.monotonic())):
             chunk = os.read(child.stdout.fileno(), 65_536)
             if not chunk:
                 child.wait(max(0.1, deadline - time.monotonic()))
-                return bytes(answer)
-            answer += chunk
-            if len(answer) > MOST_ANSWER_BYTES:
-                raise Unprocessable(_("It makes the program that looks at it fail."))
+                return bytes(response)
+            response += chunk
+            if len(response) > MAX_RESPONSE_BYTES:
+                raise Unprocessable(_("The file makes its processor fail."))
     raise TimeoutError
 
 
-def _ended(number: int) -> Exception:
-    """Return what to raise about a child that a signal (or else its status) has ended."""
+def _exit_error(number: int) -> Exception:
+    """Return the error of a child that ended by signal `number`, or with status `-number`."""
     if number == signal.SIGXCPU:
         return Unprocessable(
-            _("It takes more than %(seconds)d s of a processor's time to look at it."),
+            _("Processing takes more than %(seconds)d s of processor time."),
             seconds=settings.UPLOADS_CPU_SECONDS,
         )
-    if number in FAULTS:
-        return Unprocessable(_("It makes the program that looks at it fail."))
-    return _interrupted(f"it has ended with {-number}")
+    if number in CRASHES:
+        return Unprocessable(_("The file makes its processor fail."))
+    return _interrupted(f"it ended with {-number}")
 
 
 def _interrupted(why: str) -> Interrupted:
-    logger.warning("The child that looked at a file is no help: %s", why)
-    return Interrupted(_("Looking at it was interrupted."))
+    logger.warning("The child process gave no result: %s", why)
+    return Interrupted(_("Processing was interrupted."))
 
 
-def _understood(answer: bytes) -> Result:
-    """Return the result that a child has written, which a hostile file may have forged."""
+def _parse(response: bytes) -> Result:
+    """Return the result in the response, which a malicious file may have forged."""
     try:
-        told: dict[str, Any] = json.loads(answer)
-        if "reason" in told:
-            raise Unprocessable(clean_text(_(told["reason"]) % told["values"]))
-        if "interrupted" in told:
-            raise _interrupted(clean_text(told["interrupted"]))
-        if "failed" in told:
-            logger.warning("A file has made its processor fail: %s", clean(told["failed"]))
-            raise Unprocessable(_("It makes the program that looks at it fail."))
+        answer: dict[str, Any] = json.loads(response)
+        if "reason" in answer:
+            raise Unprocessable(clean_text(_(answer["reason"]) % answer["values"]))
+        if "interrupted" in answer:
+            raise _interrupted(clean_text(answer["interrupted"]))
+        if "failed" in answer:
+            logger.warning("A file made its processor fail: %s", clean(answer["failed"]))
+            raise Unprocessable(_("The file makes its processor fail."))
         return Result(
-            metadata=clean(dict(told["metadata"])),
-            thumbnail=b64decode(told["thumbnail"]) if told["thumbnail"] else None,
+            metadata=clean(dict(answer["metadata"])),
+            thumbnail=b64decode(answer["thumbnail"]) if answer["thumbnail"] else None,
         )
     except (ValueError, TypeError, LookupError, RecursionError) as error:
-        raise _interrupted(f"its answer is none: {error!r}") from error
+        raise _interrupted(f"its response is invalid: {error!r}") from error

@@ -1,6 +1,6 @@
-"""Finds the files that no entry in the queue speaks of any more: Redis may lose its data.
+"""Finds files that have no entry in the queue any more: Redis may lose its data.
 
-A file whose entry waits in the queue is never touched, however long it waits.
+A file whose entry is waiting in the queue is never touched, however long it waits.
 """
 
 import logging
@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Iterable
 
-from django.db.models import F
 from django.utils import timezone
 
 from uploads.models import File, Status
@@ -21,20 +20,20 @@ from uploads.queue.redis_queue import Delivery
 logger = logging.getLogger(__name__)
 
 INTERVAL = 5.0  # seconds between two sweeps of a process
-AT_ONCE = 1_000  # the oldest, which come first in the queue: it has no gaps that last
+BATCH = 1_000  # files that are checked at a time, the oldest first, as Redis loses them
 
 _sweeping = threading.Lock()
-_last = float("-inf")
+_last_sweep = float("-inf")
 
 
 def sweep() -> None:
-    """Sweep if that is due in this process. Raises LogError."""
-    global _last
+    """Sweep if `INTERVAL` has passed since the last time. Raises LogError."""
+    global _last_sweep
     if not _sweeping.acquire(blocking=False):
         return
     try:
-        if time.monotonic() - _last > INTERVAL:
-            _last = time.monotonic()
+        if time.monotonic() - _last_sweep > INTERVAL:
+            _last_sweep = time.monotonic()
             publish_lost()
             retry_abandoned()
     finally:
@@ -42,17 +41,17 @@ def sweep() -> None:
 
 
 def publish_lost() -> int:
-    """Make the files due again whose entry has left the queue unprocessed; return how many."""
+    """Make files due again whose entry left the queue unprocessed; return how many."""
     lost = 0
     while True:
         waiting = File.objects.filter(status=Status.RECEIVED, due_at=None)
-        entries = dict(waiting.order_by("pk").values_list("pk", "entry_id")[:AT_ONCE])
+        entries = dict(waiting.order_by("pk").values_list("pk", "entry_id")[:BATCH])
         gone = missing(entries.values())
         pks = [pk for pk, entry_id in entries.items() if entry_id in gone]
-        # Who was claimed or published meanwhile has another status, another time or another entry.
+        # A file that was claimed or published meanwhile does not match any more.
         found = waiting.filter(pk__in=pks, entry_id__in=gone).update(due_at=timezone.now())
         lost += found
-        if not found or len(entries) < AT_ONCE:
+        if not found or len(entries) < BATCH:
             break
     if lost:
         logger.warning("the queue has lost %s files: they are published again", lost)
@@ -60,21 +59,21 @@ def publish_lost() -> int:
 
 
 def retry_abandoned() -> int:
-    """Count the attempts of dead workers as failed ones where the entry is gone, too.
+    """Fail the attempts of dead workers whose entry is gone; return how many.
 
-    Where it is not, a worker takes it over.
+    An entry that is still in the queue is claimed by another worker instead.
     """
-    abandoned = list(File.objects.filter(claims.is_abandoned()).order_by(F("claimed_at"))[:AT_ONCE])
+    abandoned = list(File.objects.filter(claims.is_abandoned()).order_by("claimed_at")[:BATCH])
     gone = missing(file.entry_id for file in abandoned)
     files = [file for file in abandoned if file.entry_id in gone]
     for file in files:
         if reason := abandon(file):
             now = time.time_ns() // 1_000_000
-            get_queue().bury(Delivery("", now, encode(file.pk)), reason)
+            get_queue().move_to_dead_letters(Delivery("", now, encode(file.pk)), reason)
     return len(files)
 
 
-def missing(entries: Iterable[str]) -> set[str]:
-    """Return which of the entries are not in the queue; "" is in none."""
-    ids = set(entries)
-    return ids - get_queue().present([entry_id for entry_id in ids if entry_id])
+def missing(entry_ids: Iterable[str]) -> set[str]:
+    """Return which of the entries are not in the queue; "" never is."""
+    ids = set(entry_ids)
+    return ids - get_queue().existing([entry_id for entry_id in ids if entry_id])

@@ -1,4 +1,4 @@
-"""Wakes the processing of files: at a tick of Celery beat or a nudge, and by itself without."""
+"""Wakes the processing: at a tick of Celery beat, after an upload, and by itself without them."""
 
 import logging
 import threading
@@ -8,34 +8,32 @@ from typing import Any
 from celery.signals import worker_shutting_down
 from django.db import reset_queries
 
-from footfall.common.wakeup import Wakeup
+from footfall.common.wakeup import SLICE, Wakeup
 from uploads.processing.heartbeat import check_connection
 from uploads.processing.sweep import sweep
-from uploads.processing.worker import work
+from uploads.processing.worker import process_next
 from uploads.queue.outbox import QUEUE, publish_due
 
 logger = logging.getLogger(__name__)
 
-SLICE = 5.0  # seconds for which a backlog is worked off before the next tick gets its turn
-
-_awake: set[int] = set()  # the threads of this process that are at it
+_awake: set[int] = set()  # threads of this process that are in `wake`
 _stopping = threading.Event()
 
 
 def tick() -> None:
-    """Wake up, as Celery does. Several threads of a process may be awake at once."""
+    """Wake up, as a Celery task does. Several threads of a process may be awake at once."""
     UploadsWakeup.last_tick = time.monotonic()
     wake()
 
 
 def wake() -> None:
-    """Publish what is due, then process file after file while there is one.
+    """Publish what is due, then process files for about `SLICE` seconds.
 
-    An error is one line in the log: whatever it is, the next try comes in a second.
+    An error is only logged: whatever it is, the next try comes in a second.
     """
     _awake.add(threading.get_ident())
     try:
-        reset_queries()  # with DEBUG, Django keeps them until a request comes: here none does
+        reset_queries()  # with DEBUG, Django would collect them until the next request
         sweep()
         publish_due()
         drain(SLICE)
@@ -46,10 +44,10 @@ def wake() -> None:
 
 
 def drain(seconds: float) -> int:
-    """Process files for about `seconds`, the last one to its end; return how many entries."""
+    """Process files for about `seconds`; return the number of entries read from the queue."""
     end = time.monotonic() + seconds
     entries = 0
-    while not _stopping.is_set() and work():
+    while not _stopping.is_set() and process_next():
         entries += 1
         if time.monotonic() > end:
             break
@@ -66,11 +64,11 @@ class UploadsWakeup(Wakeup):
         self._threads = getattr(worker, "concurrency", 1)
 
     def wake(self) -> None:
-        if len(_awake) < self._threads:  # else no tick came because there was no thread for it
+        if len(_awake) < self._threads:  # otherwise ticks are late because all threads are busy
             wake()
 
 
-@worker_shutting_down.connect(dispatch_uid="uploads.processing.wakeup")
+@worker_shutting_down.connect(dispatch_uid="uploads.wakeup")
 def stop(**kwargs: Any) -> None:
-    """Let each thread finish the file that it is at, and take no other."""
+    """Let each thread finish its current file and start no other."""
     _stopping.set()

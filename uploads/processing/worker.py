@@ -1,4 +1,4 @@
-"""The processing of one file, from the queue to its result. Read `work` and you know the system."""
+"""Processes the files in the queue. `process_next` shows the steps of one file."""
 
 import logging
 import socket
@@ -19,10 +19,10 @@ from footfall.common.failpoints import failpoint
 from footfall.eventlog import LogError
 from uploads.models import File, Status
 from uploads.processing import claims, sandbox
-from uploads.processing.heartbeat import check_connection, kept
+from uploads.processing.heartbeat import check_connection, heartbeat
 from uploads.processors.base import Result, Unprocessable
 from uploads.queue import get_queue
-from uploads.queue.events import Malformed, decode
+from uploads.queue.events import MalformedEvent, decode
 from uploads.queue.redis_queue import Delivery, RedisQueue
 
 logger = logging.getLogger(__name__)
@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 CONSUMER = socket.gethostname()
 
 
-class Missing(Exception):
-    """The storage has no such file."""
+class MissingFile(Exception):
+    """The storage does not have the file."""
 
 
 @dataclass(frozen=True)
 class Success:
-    """What was found out about a file."""
+    """The result of processing a file."""
 
     metadata: dict[str, Any]
     thumbnail: str
@@ -45,101 +45,103 @@ class Success:
 
 @dataclass(frozen=True)
 class Failure:
-    """An attempt that came to no result."""
+    """An attempt without a result."""
 
     reason: str
-    """For the one who uploaded the file, or for the operator if it is tried again."""
+    """Shown to users if it is final, otherwise to staff."""
     is_final: bool = False
-    """Whether another attempt would end in the same way."""
+    """Whether another attempt would fail in the same way."""
 
 
-def work(consumer: str = CONSUMER) -> bool:
-    """Process the next file; return whether there was an entry to take.
+def process_next(consumer: str = CONSUMER) -> bool:
+    """Process the next file; return whether there was an entry in the queue.
 
-    Safe to run any number of times, at once, and to be killed anywhere: the claim and the result
-    are compare-and-set, and the entry stays in the queue until the result is committed.
-    Raises LogError or DatabaseError; then the worker that takes the entry over goes on from there.
+    It may run several times at once and be killed at any point: the claim and the result are
+    compare-and-set, and the entry stays in the queue until the result is committed.
+    Raises LogError or DatabaseError; then another worker claims the entry and continues.
     """
     queue = get_queue()
-    delivery = take(queue, consumer)
+    delivery = read_entry(queue, consumer)
     if delivery is None:
         return False
-    failpoint("upload_taken")
-    file = claim(queue, delivery)
+    failpoint("upload_read")
+    file = claim_file(queue, delivery)
     if file is None:
         return True
     failpoint("upload_claimed")
-    with kept(queue, delivery, consumer, file):
-        outcome = examine(file)
-        failpoint("upload_examined")
-    gave_up = finish(file, outcome)
+    with heartbeat(queue, delivery, consumer, file):
+        outcome = process_file(file)
+        failpoint("upload_thumbnail_stored")
+    dead_reason = finish(file, outcome)
     failpoint("upload_finished")
-    settle(queue, delivery, gave_up)
-    failpoint("upload_settled")
+    remove_entry(queue, delivery, dead_reason)
+    failpoint("upload_removed")
     return True
 
 
-def take(queue: RedisQueue, consumer: str) -> Delivery | None:
-    """Take an entry: one that a dead worker has left, or else the next that waits."""
-    return queue.take_over(consumer, settings.UPLOADS_LEASE_SECONDS) or queue.take(consumer)
+def read_entry(queue: RedisQueue, consumer: str) -> Delivery | None:
+    """Return an entry that a dead worker has left, or else the next waiting one."""
+    return queue.claim(consumer, settings.UPLOADS_LEASE_SECONDS) or queue.read(consumer)
 
 
-def claim(queue: RedisQueue, delivery: Delivery) -> File | None:
-    """Claim the file that the entry names. None if there is nothing to process: then it is dealt
-    with, or left to the worker that is at it.
+def claim_file(queue: RedisQueue, delivery: Delivery) -> File | None:
+    """Claim the file that the entry names; None if there is nothing to process.
+
+    Then the entry is removed, or left to the worker that is processing the file.
     """
     try:
         pk = decode(delivery.body)
-    except Malformed as reason:
-        logger.error("entry %s was buried: %s", delivery.id, reason)
-        queue.bury(delivery, str(reason))
+    except MalformedEvent as error:
+        logger.error("entry %s is malformed: %s", delivery.id, error)
+        queue.move_to_dead_letters(delivery, str(error))
         return None
-    claimed = claims.claim(pk, delivery.id)
-    if claimed is None:
-        look_into(queue, delivery, File.objects.filter(pk=pk).first())
-    return claimed
+    file = claims.claim(pk, delivery.id)
+    if file is None:
+        reconcile(queue, delivery, File.objects.filter(pk=pk).first())
+    return file
 
 
-def look_into(queue: RedisQueue, delivery: Delivery, file: File | None) -> None:
-    """Deal with an entry whose file is not to be had: deleted, in work, done, or abandoned."""
-    gave_up = ""
+def reconcile(queue: RedisQueue, delivery: Delivery, file: File | None) -> None:
+    """Handle an entry whose file was deleted, or is being or was processed."""
+    dead_reason = ""
     if file and file.entry_id == delivery.id:  # any other entry is a second event of the file
         if file.status == Status.PROCESSING:
             if not File.objects.filter(claims.is_abandoned(), pk=file.pk).exists():
-                return  # its worker lives, and acknowledges
-            gave_up = abandon(file)
+                return  # its worker is alive and will remove the entry
+            dead_reason = abandon(file)
         elif file.status == Status.FAILED and file.attempts >= settings.UPLOADS_ATTEMPTS:
-            gave_up = file.error  # its worker died before it could bury the entry
-    settle(queue, delivery, gave_up)
+            dead_reason = file.error  # its worker died before it removed the entry
+    remove_entry(queue, delivery, dead_reason)
 
 
 def abandon(file: File) -> str:
-    """Count the attempt of a worker that died as one that failed; as `finish`."""
+    """Fail the attempt of a worker that died. Returns what `finish` does."""
     return finish(file, Failure("the worker died, or was killed"))
 
 
-def examine(file: File) -> Success | Failure:
-    """Process the stored file in a child process, and store its thumbnail.
+def process_file(file: File) -> Success | Failure:
+    """Process the stored file in a child process and store its thumbnail.
 
-    Whatever goes wrong is a Failure: it must not end the worker.
+    Every error becomes a Failure, so that it does not end the worker.
     """
     try:
-        with local(file) as path:
+        with local_path(file) as path:
             result = sandbox.process(path, file.kind, file.content_type)
         failpoint("upload_processed")
         return Success(result.metadata, store_thumbnail(file, result))
-    except Unprocessable as reason:
-        return Failure(str(reason), is_final=True)
-    except Missing:
+    except Unprocessable as error:
+        return Failure(str(error), is_final=True)
+    except MissingFile:
         return Failure(_("The stored file is missing."), is_final=True)
     except Exception as error:
         return Failure(f"{type(error).__name__}: {error}")
 
 
 @contextmanager
-def local(file: File) -> Iterator[Path]:
-    """Yield where the file lies on this machine, for as long as the body takes: a copy, if the
-    storage is elsewhere. Raises Missing.
+def local_path(file: File) -> Iterator[Path]:
+    """Yield a local path of the file: of a temporary copy if the storage is remote.
+
+    Raises MissingFile.
     """
     try:
         path = Path(file.file.path)
@@ -149,18 +151,18 @@ def local(file: File) -> Iterator[Path]:
                 with file.file.storage.open(str(file.file), "rb") as stored:
                     copyfileobj(stored, copy, 1024**2)
             except FileNotFoundError as error:
-                raise Missing from error
+                raise MissingFile from error
             copy.flush()
             yield Path(copy.name)
         return
-    # Without its folder, it is rather the whole storage that is not there at the moment.
+    # If its folder is missing, too, the whole storage is probably not mounted.
     if not path.exists() and path.parent.exists():
-        raise Missing
+        raise MissingFile
     yield path
 
 
 def store_thumbnail(file: File, result: Result) -> str:
-    """Store it under a name of this claim's own, so that no other worker's is in the way."""
+    """Store the thumbnail and return its name, which is unique to this claim; "" for none."""
     if result.thumbnail is None or file.claim is None:
         return ""
     key = PurePath(str(file.file)).stem
@@ -169,51 +171,51 @@ def store_thumbnail(file: File, result: Result) -> str:
 
 
 def finish(file: File, outcome: Success | Failure) -> str:
-    """Commit what has become of the file, unless the claim was lost.
+    """Save the outcome, unless the claim is lost.
 
-    Returns why it was given up after its last attempt, for the operator; "" if it was not.
+    Returns the reason for a dead letter if this was the last attempt, otherwise "".
     """
-    check_connection()  # it was idle for as long as the file was examined
+    check_connection()  # it was idle while the file was processed
     if isinstance(outcome, Success):
         if not claims.succeed(file, outcome.metadata, outcome.thumbnail):
-            drop(file, outcome)
+            discard_result(file, outcome)
         return ""
     if outcome.is_final:
         claims.fail(file, outcome.reason)
         return ""
     logger.warning("file %s, attempt %s: %s", file.pk, file.attempts, outcome.reason)
     if file.attempts < settings.UPLOADS_ATTEMPTS:
-        claims.put_back(file)
+        claims.retry_later(file)
         return ""
-    return outcome.reason if claims.fail(file, given_up(file.attempts)) else ""
+    return outcome.reason if claims.fail(file, error_after(file.attempts)) else ""
 
 
-def drop(file: File, success: Success) -> None:
-    """Leave nothing behind of a result that came too late, or of a file that was deleted."""
-    logger.warning("file %s was taken over or deleted: its result is dropped", file.pk)
+def discard_result(file: File, success: Success) -> None:
+    """Delete the thumbnail of a file that another worker has claimed or that was deleted."""
+    logger.warning("file %s was claimed by another worker or deleted: result dropped", file.pk)
     if success.thumbnail:
         file.thumbnail.storage.delete(success.thumbnail)
 
 
-def given_up(attempts: int) -> str:
-    """Return what a person is told about a file that could not be processed in all attempts."""
+def error_after(attempts: int) -> str:
+    """Return what users are told about a file that was given up."""
     text = ngettext(
-        "Processing broke off, and was given up after %d attempt. The file itself may be fine.",
-        "Processing broke off %d times and was given up. The file itself may be fine.",
+        "Processing failed after %d attempt. The file itself may be fine.",
+        "Processing failed after %d attempts. The file itself may be fine.",
         attempts,
     )
     return text % attempts
 
 
-def settle(queue: RedisQueue, delivery: Delivery, gave_up: str) -> None:
-    """Take the entry from the queue, to the dead letters if its file was given up.
+def remove_entry(queue: RedisQueue, delivery: Delivery, dead_reason: str) -> None:
+    """Acknowledge the entry, or move it to the dead letters if there is a reason to.
 
-    After the commit, never before. If it fails, the worker that takes the entry over sees what was
-    done.
+    Only called after the result is committed. If Redis is away, the worker that claims the entry
+    later finds the file processed.
     """
     try:
-        if gave_up:
-            queue.bury(delivery, gave_up)
+        if dead_reason:
+            queue.move_to_dead_letters(delivery, dead_reason)
         else:
             queue.acknowledge(delivery)
     except LogError as error:

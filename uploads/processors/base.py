@@ -1,7 +1,4 @@
-"""What a processor takes and gives. Each is a module in `uploads.processors`.
-
-Nothing here or there imports Django: a child process for every file has no time for that.
-"""
+"""What all processors share. Imports no Django."""
 
 import errno
 import math
@@ -9,72 +6,68 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from django.utils.functional import Promise
-
-LONGEST_TEXT = 1_000
-"""Characters of one string in the metadata."""
-MOST_ITEMS = 100
-"""Items of one list or object in the metadata."""
-DEEPEST = 4
+# Limits of the metadata.
+MAX_CHARACTERS = 1_000  # of a string
+MAX_ITEMS = 100  # of a list or object
+MAX_DEPTH = 4
 
 
 @dataclass(frozen=True)
 class Result:
-    """What was found out about a file."""
+    """The result of a processor."""
 
     metadata: dict[str, Any] = field(default_factory=dict)
-    """JSON; by the names that `docs/uploads.md` lists."""
+    """JSON, with the names in `docs/uploads.md`."""
     thumbnail: bytes | None = None
-    """A small picture of it (WebP), without anything of the original but its pixels."""
+    """A small WebP image of the file, without any metadata."""
 
 
 class Unprocessable(Exception):
-    """The file is not what it should be, and trying again is no use. The message says why.
+    """The file is broken or exceeds a limit: another attempt would fail, too.
 
-    A processor gives a reason marked by `gettext_noop` and the `values` for its placeholders:
-    its process knows no languages, so the one that started it translates.
+    reason: marked by `gettext_noop`, and translated by the worker, not by the child process.
+    values: for the placeholders of the reason.
     """
 
-    def __init__(self, reason: "str | Promise", **values: str | int) -> None:
-        super().__init__(str(reason) % values if values else str(reason))
-        self.reason = str(reason)
+    def __init__(self, reason: str, **values: str | int) -> None:
+        super().__init__(reason % values if values else reason)
+        self.reason = reason
         self.values = values
 
 
 Processor = Callable[[Path, str], Result]
-"""Takes a local file and its content type. Raises Unprocessable. Runs in a child process."""
+"""Takes a local path and the content type. Raises Unprocessable."""
 
 
 def gettext_noop(message: str) -> str:
-    """Mark `message` for translation, as Django's does."""
+    """Mark `message` for translation, like Django's function."""
     return message
 
 
 @contextmanager
-def blaming(reason: str) -> Iterator[None]:
-    """Blame the file for whatever a library raises about it: the lists in their docs are not full.
+def errors_as(reason: str) -> Iterator[None]:
+    """Turn any error of a library into Unprocessable: their docs do not list all that they raise.
 
-    What the machine lacks (memory, the file itself) is no fault of the file.
+    Errors of the system, like too little memory or a missing file, stay as they are.
     """
     try:
         yield
     except (Unprocessable, MemoryError, RecursionError):
         raise
     except Exception as error:
-        # A file that names a place before its own start makes the system say EINVAL.
+        # EINVAL: the file contains an offset before its start.
         if isinstance(error, OSError) and error.errno not in {None, errno.EINVAL}:
             raise
         raise Unprocessable(reason) from error
 
 
 def clean(value: object, depth: int = 0) -> Any:
-    """Return what of `value` PostgreSQL can store as JSON, and is small enough to be shown.
+    """Return `value` as JSON that PostgreSQL can store, within the limits above.
 
-    NUL characters go, lone surrogates are replaced, NaN and infinite numbers become null, as does
-    what is nested too deeply or is no JSON; long strings, lists and objects are cut.
+    NUL characters are removed, lone surrogates replaced, long strings, lists and objects cut.
+    Infinite numbers, NaN, values that are no JSON or nested too deeply become null.
     """
     if value is None or isinstance(value, bool):
         return value
@@ -84,16 +77,16 @@ def clean(value: object, depth: int = 0) -> Any:
         return value if abs(value) < 2**63 else None
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if depth < DEEPEST:
+    if depth < MAX_DEPTH:
         if isinstance(value, dict):
-            few = list(value.items())[:MOST_ITEMS]
-            return {clean_text(str(key)): clean(item, depth + 1) for key, item in few}
+            items = list(value.items())[:MAX_ITEMS]
+            return {clean_text(str(key)): clean(item, depth + 1) for key, item in items}
         if isinstance(value, list | tuple):
-            return [clean(item, depth + 1) for item in value[:MOST_ITEMS]]
+            return [clean(item, depth + 1) for item in value[:MAX_ITEMS]]
     return None
 
 
 def clean_text(text: str) -> str:
-    """Return `text` without what UTF-8 or PostgreSQL cannot hold, and not too long."""
-    short = text.replace("\0", "")[:LONGEST_TEXT]
+    """Return `text` with everything removed that UTF-8 or PostgreSQL cannot store, and cut."""
+    short = text.replace("\0", "")[:MAX_CHARACTERS]
     return short.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

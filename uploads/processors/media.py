@@ -1,4 +1,4 @@
-"""Sound and films, by PyAV: duration, codecs, bit rate, dimensions; a poster frame."""
+"""Audio and video, by PyAV: duration, codecs, bit rate, dimensions; the first frame."""
 
 import time
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import Image
 
-from uploads.processors.base import Result, Unprocessable, blaming
+from uploads.processors.base import Result, Unprocessable, errors_as
 from uploads.processors.base import gettext_noop as _
-from uploads.processors.thumbnails import thumbnail
+from uploads.processors.thumbnails import make_thumbnail
 
-# What FFmpeg reads each type with. Left to guess, it follows a playlist to other files.
+# FFmpeg's demuxer for each type. If FFmpeg guessed, it would follow a playlist to other files.
 FORMATS = {
     "audio/aac": "aac",
     "audio/aiff": "aiff",
@@ -39,30 +39,29 @@ FORMATS = {
     "video/x-ms-wmv": "asf",
     "video/x-msvideo": "avi",
 }
-OPTIONS = {"protocol_whitelist": "none"}  # and opens nothing but what it was given
-POSTER_PIXELS = 10_000_000
-"""Of larger films (4K has 9 million) no frame is decoded: they would take too much memory."""
-SCAN_SECONDS = 5.0
+OPTIONS = {"protocol_whitelist": "none"}  # FFmpeg opens no other files
+MAX_FRAME_PIXELS = 10_000_000
+"""4K has 9 million. Larger frames are not decoded: they take too much memory."""
+SCAN_SECONDS = 5.0  # processor time for finding the duration
 BROKEN = _("The recording is broken.")
 
 
-def look(path: Path, content_type: str) -> Result:
-    """Return what is in a file of sound, of pictures, or of both."""
+def process(path: Path, content_type: str) -> Result:
     if content_type not in FORMATS:
         return Result()
     try:
         with (
-            blaming(BROKEN),
+            errors_as(BROKEN),
             path.open("rb") as file,
             av.open(
                 file, "r", FORMATS[content_type], options=OPTIONS, metadata_errors="replace"
             ) as container,
         ):
-            poster = _poster(container)
+            poster = _first_frame(container)
             return Result(_streams(container) | {"duration": _duration(container)}, poster)
     except MemoryError:
         raise
-    except FFmpegError as error:  # some of which look like errors of the system
+    except FFmpegError as error:  # some subclasses are an OSError, too
         raise Unprocessable(BROKEN) from error
 
 
@@ -85,34 +84,31 @@ def _streams(container: InputContainer) -> dict[str, Any]:
     return found
 
 
-def _poster(container: InputContainer) -> bytes | None:
-    """Return a small picture of the first frame; of sound, None once some of it was decoded."""
+def _first_frame(container: InputContainer) -> bytes | None:
+    """Return a thumbnail of the first video frame. Audio is only decoded to check it: None."""
     if not container.streams.video and not container.streams.audio:
-        raise Unprocessable(_("There is no sound and no picture in the recording."))
+        raise Unprocessable(_("The file has no audio and no video."))
     playable = _playable((*container.streams.video, *container.streams.audio))
     if not playable:
         return None
     stream = playable[0]
     context = stream.codec_context
     if isinstance(stream, VideoStream):
-        if context.width * context.height > POSTER_PIXELS:
+        if context.width * context.height > MAX_FRAME_PIXELS:
             return None
-        context.options = {"max_pixels": str(POSTER_PIXELS)}
-    context.thread_count = 1  # each thread would cost memory
+        context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
+    context.thread_count = 1  # each thread takes memory
     frame = next(container.decode(stream), None)
     if frame is None:
         raise Unprocessable(BROKEN)
     if not isinstance(frame, av.VideoFrame):
         return None
     image: Image.Image = frame.to_image()  # type: ignore[no-untyped-call]
-    return thumbnail(image.rotate(frame.rotation, expand=True))
+    return make_thumbnail(image.rotate(frame.rotation, expand=True))
 
 
 def _playable(streams: Sequence[Any]) -> list[Any]:
-    """Return the streams that there is a decoder for: the others have no context.
-
-    The cover of a record is a stream of pictures to FFmpeg, and none to a player.
-    """
+    """Return the streams that have a decoder, without album covers, which are video to FFmpeg."""
     return [
         stream
         for stream in streams
@@ -121,7 +117,7 @@ def _playable(streams: Sequence[Any]) -> list[Any]:
 
 
 def _duration(container: InputContainer) -> float | None:
-    """Return the seconds that it lasts, None if it does not say so and is too long to find out."""
+    """Return the duration in seconds; None if the file does not say and scanning it takes long."""
     if container.duration and container.duration > 0:
         return round(container.duration / av.time_base, 3)
     until = time.process_time() + SCAN_SECONDS

@@ -1,4 +1,4 @@
-"""Anything else: nothing is known about it but its type and size."""
+"""All other files: only their type and size."""
 
 from pathlib import Path
 

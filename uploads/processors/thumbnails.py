@@ -1,19 +1,18 @@
-"""Makes the small picture of a file."""
+"""Makes thumbnails."""
 
 import io
 
-import PIL.WebPImagePlugin  # noqa: F401  # else Pillow imports all its plugins to find it
+import PIL.WebPImagePlugin  # noqa: F401  # otherwise Pillow imports all its plugins
 from PIL import Image
 
-LARGEST = 320
-"""Pixels of its longer side."""
+MAX_SIDE = 320  # pixels
 
 
-def thumbnail(picture: Image.Image) -> bytes:
-    """Return a WebP of nothing but the pixels of `picture`, which is changed."""
-    has_16_bits = picture.mode.startswith("I;16")  # those Pillow neither reduces nor makes 8 of
+def make_thumbnail(picture: Image.Image) -> bytes:
+    """Return a WebP of the pixels alone, without metadata. Changes `picture`."""
+    has_16_bits = picture.mode.startswith("I;16")  # Pillow cannot resize or convert them directly
     picture = picture.convert("I") if has_16_bits else picture
-    picture.thumbnail((LARGEST, LARGEST), reducing_gap=2.0)
+    picture.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=2.0)
     if has_16_bits:
         picture = picture.point(lambda level: level / 256).convert("L")
     transparent = "A" in picture.getbands() or "transparency" in picture.info

@@ -1,4 +1,4 @@
-"""The queue that files wait in, as the settings describe it."""
+"""The queue of files to process: publishing events to it, and the Redis Stream behind it."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ from uploads.queue.redis_queue import RedisQueue
 
 @cache
 def get_queue() -> RedisQueue:
-    """Return this process' queue: one set of connections, one circuit breaker."""
+    """Return the queue that the settings describe; one per process."""
     return RedisQueue(
         settings.EVENTLOG_URL,
         name="uploads",
@@ -19,9 +19,9 @@ def get_queue() -> RedisQueue:
     )
 
 
-def _build_anew(setting: str, **kwargs: object) -> None:
+def _reset(setting: str, **kwargs: object) -> None:
     if setting.startswith("EVENTLOG_"):
         get_queue.cache_clear()
 
 
-setting_changed.connect(_build_anew, dispatch_uid="uploads.queue")
+setting_changed.connect(_reset, dispatch_uid="uploads.queue")

@@ -1,4 +1,4 @@
-"""The event `FileUploaded`: a file waits to be processed. What is in the queue, byte for byte."""
+"""The event `FileUploaded`: a file is waiting to be processed. Its bytes in the queue."""
 
 import json
 
@@ -6,8 +6,8 @@ VERSION = 1
 BIGINT = 2**63
 
 
-class Malformed(Exception):
-    """The event names no file; the message is the reason, for a person."""
+class MalformedEvent(Exception):
+    """The event names no file; the message says why."""
 
 
 def encode(file: int) -> bytes:
@@ -17,16 +17,16 @@ def encode(file: int) -> bytes:
 
 
 def decode(body: bytes) -> int:
-    """Return the primary key of the file; raise Malformed for anything else."""
+    """Return the primary key of the file. Raises MalformedEvent."""
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"not JSON: {type(error).__name__}") from error
+        raise MalformedEvent(f"not JSON: {type(error).__name__}") from error
     if not isinstance(event, dict) or event.get("type") != "FileUploaded":
-        raise Malformed("not an upload")
+        raise MalformedEvent("not an upload")
     if event.get("v") != VERSION:
-        raise Malformed(f"unknown version {event.get('v')!r:.40}")
+        raise MalformedEvent(f"unknown version {event.get('v')!r:.40}")
     file = event.get("file")
     if type(file) is not int or not 0 < file < BIGINT:
-        raise Malformed(f"not an id of a file: {file!r:.60}")
+        raise MalformedEvent(f"not an id of a file: {file!r:.60}")
     return file

@@ -1,17 +1,17 @@
-"""The Lua scripts of the queue. Each touches the keys of one queue only, so one slot."""
+"""The queue's Lua scripts. Each one touches the keys of one queue only, which share a slot."""
 
 from footfall.eventlog.scripts import Script
 
 # KEYS: queue   ARGV: group, id
-# An entry that is done leaves the stream, too: it holds what waits, and nothing else.
+# Deletes the entry, too: the stream holds only entries that are waiting or being processed.
 ACKNOWLEDGE = Script("""
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 return redis.call('XDEL', KEYS[1], ARGV[2])
 """)
 
-# KEYS: queue, dead letters   ARGV: group, id, at, body, reason, letters to keep
-# Who comes second finds the entry gone and buries nothing. Without an id it was gone before.
-BURY = Script("""
+# KEYS: queue, dead letters   ARGV: group, id, at, body, reason, dead letters to keep
+# Does nothing if the entry is no longer in the queue. An empty id: Redis has lost the entry.
+MOVE_TO_DEAD_LETTERS = Script("""
 if ARGV[2] ~= '' and #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 then
   return 0
 end
@@ -25,7 +25,7 @@ return redis.call('XDEL', KEYS[1], ARGV[2])
 """)
 
 # KEYS: queue   ARGV: ids
-PRESENT = Script("""
+EXISTING = Script("""
 local found = {}
 for _, id in ipairs(ARGV) do
   if #redis.call('XRANGE', KEYS[1], id, id) == 1 then

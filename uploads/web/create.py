@@ -1,4 +1,4 @@
-"""Keeps a file that was received: first in the storage, then as a row that says so."""
+"""Saves a received file: first in the storage, then as a row."""
 
 import logging
 
@@ -7,26 +7,26 @@ from django.db import transaction
 from footfall.common.failpoints import failpoint
 from uploads.models import File
 from uploads.queue.outbox import publish_on_commit
-from uploads.web.errors import StorageAway
-from uploads.web.upload_parser import Received
+from uploads.web.errors import StorageUnavailable
+from uploads.web.received_file import ReceivedFile
 
 logger = logging.getLogger(__name__)
 
 
-def take(received: Received, owner: int | None) -> File:
-    """Store the file, and return its row: then it will be processed. `owner`: an account's key.
+def create_file(received: ReceivedFile, owner_id: int | None) -> File:
+    """Store the file and create its row, so that it will be processed.
 
-    If it raises, there is no row, and nothing in the storage; only a failure of the commit itself
-    may leave either, which the sweep finds out.
+    After an error there is neither. Only if the commit itself fails, one may be left; the hourly
+    check (`orphans`) finds it.
     """
-    detected = received.verdict()
+    detected = received.detect_type()
     file = File(
         name=received.name,
         size=received.size,
         sha256=received.hash.hexdigest(),
         content_type=detected.content_type,
         kind=detected.kind,
-        owner_id=owner,
+        owner_id=owner_id,
     )
     failpoint("upload_received")
     store(file, received)
@@ -40,22 +40,22 @@ def take(received: Received, owner: int | None) -> File:
             is_committing = True
     except BaseException:
         if not is_committing:
-            discard(file)
+            delete_stored(file)
         raise
     return file
 
 
-def store(file: File, received: Received) -> None:
-    """Move the file into the storage; a local one renames it. Raises StorageAway."""
+def store(file: File, received: ReceivedFile) -> None:
+    """Move the file to the storage. Raises StorageUnavailable."""
     try:
         file.file.save(received.name, received, save=False)
-    except Exception as error:  # of whichever library the storage has
+    except Exception as error:  # depends on the storage
         logger.warning("a file could not be stored: %s", error)
-        raise StorageAway from error
+        raise StorageUnavailable from error
 
 
-def discard(file: File) -> None:
+def delete_stored(file: File) -> None:
     try:
         file.file.delete(save=False)
     except Exception as error:
-        logger.warning("left to the sweep in the storage: %s: %s", file.file.name, error)
+        logger.warning("%s stays in the storage for now: %s", file.file.name, error)

@@ -1,11 +1,11 @@
-"""Gives files back: from the disk, or by a signed address of the object store."""
+"""Downloads: from the disk, or by a redirect to a signed address of the object store."""
 
 import re
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from django.conf import settings
-from django.core.files.base import File as Stored
+from django.core.files.base import File as StoredFile
 from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -28,16 +28,15 @@ RANGE = OpenApiParameter(
     "Range", str, OpenApiParameter.HEADER, description="One range of bytes: `bytes=0-1023`."
 )
 REDIRECT = OpenApiResponse(description="With an object store: to a signed address there.")
-UNCHANGED = OpenApiResponse(description="It is what `If-None-Match` names.")
-UNSATISFIABLE = OpenApiResponse(description="The range begins behind the end.")
+NOT_MODIFIED = OpenApiResponse(description="The ETag is the one in `If-None-Match`.")
+UNSATISFIABLE = OpenApiResponse(description="The range begins after the end.")
 
-
-# nginx compares these with a tag of its own. They are rare: we send such an answer ourselves.
+# nginx would compare these rare headers with an ETag of its own, so they are not left to it.
 PRECONDITIONS = {"If-Match", "If-Unmodified-Since"}
 
 
-class Anything(BaseContentNegotiation):
-    """The type of a file is its own, whatever `Accept` asks for."""
+class IgnoreAccept(BaseContentNegotiation):
+    """Sends a file with its own type, whatever the `Accept` header is."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
         return parsers[0]
@@ -50,10 +49,10 @@ class Download(GenericAPIView[File]):
     queryset = File.objects.all()
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    content_negotiation_class = Anything
+    content_negotiation_class = IgnoreAccept
 
     def respond(self, stored: FieldFile, etag: str, headers: dict[str, str]) -> HttpResponseBase:
-        """Answer with the stored file, or a part of it, or that the client has it already."""
+        """Return the file, a range of it, a redirect, or 304. etag: without quotes."""
         request = self.request._request
         if not is_local(stored):
             return redirect(stored, headers, str(request.method))
@@ -61,26 +60,26 @@ class Download(GenericAPIView[File]):
             "ETag": f'"{etag}"',
             "Accept-Ranges": "bytes",
             "X-Content-Type-Options": "nosniff",
-            # Opened by itself, it can do nothing: no scripts, no forms, no origin.
+            # A file that is opened as a page has no scripts, no forms, and no origin.
             "Content-Security-Policy": "sandbox; default-src 'none'",
             **headers,
         }
-        if unchanged := get_conditional_response(request, etag=headers["ETag"]):
+        if response := get_conditional_response(request, etag=headers["ETag"]):
             for name, value in headers.items():
-                unchanged[name] = value
-            return unchanged
+                response[name] = value
+            return response
         try:
             file = stored.open("rb")
         except FileNotFoundError:
-            raise Http404(_("The file is not in the storage any more.")) from None
+            raise Http404(_("The file is no longer in the storage.")) from None
         if settings.DOWNLOADS_ACCEL_PREFIX and not PRECONDITIONS & request.headers.keys():
             file.close()
-            return hand_over(stored, headers)
+            return accel_redirect(stored, headers)
         size: int = file.size
-        wanted = request.headers.get("Range", "")
+        range_header = request.headers.get("Range", "")
         if request.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
-            wanted = ""  # the part that the client has is of something else
-        return send(file, size, wanted, headers, body=request.method != "HEAD")
+            range_header = ""  # the client has a part of another file
+        return send(file, size, range_header, headers, body=request.method != "HEAD")
 
 
 class Content(Download):
@@ -93,7 +92,7 @@ class Content(Download):
             (200, "*/*"): OpenApiTypes.BINARY,
             (206, "*/*"): OpenApiTypes.BINARY,
             302: REDIRECT,
-            304: UNCHANGED,
+            304: NOT_MODIFIED,
             416: UNSATISFIABLE,
             **errors(404, 503),
         },
@@ -110,14 +109,14 @@ class Content(Download):
 
 
 class Thumbnail(Download):
-    """A small picture of the file, if there is one."""
+    """The thumbnail of the file, if it has one."""
 
     @extend_schema(
         operation_id="file_thumbnail",
         responses={
             (200, "image/webp"): OpenApiTypes.BINARY,
             302: REDIRECT,
-            304: UNCHANGED,
+            304: NOT_MODIFIED,
             **errors(404, 503),
         },
     )
@@ -148,28 +147,29 @@ def redirect(stored: FieldFile, headers: dict[str, str], method: str) -> HttpRes
     }
     storage: Any = stored.storage  # of django-storages
     address = storage.url(stored.name, parameters=parameters, http_method=method)
-    # The signature expires.
-    return HttpResponseRedirect(address, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store"}  # the signature expires
+    return HttpResponseRedirect(address, headers=headers)
 
 
-def hand_over(stored: FieldFile, headers: dict[str, str]) -> HttpResponse:
-    """Have the proxy send the file, with these headers; it sees to ranges, too."""
+def accel_redirect(stored: FieldFile, headers: dict[str, str]) -> HttpResponse:
+    """Have nginx send the file with these headers, or a range of it."""
     path = f"{settings.DOWNLOADS_ACCEL_PREFIX}{quote(stored.name or '')}"
-    theirs = {name: value for name, value in headers.items() if name != "Accept-Ranges"}
-    return HttpResponse(headers={**theirs, "X-Accel-Redirect": path})
+    headers = {**headers, "X-Accel-Redirect": path}
+    del headers["Accept-Ranges"]  # nginx sends its own
+    return HttpResponse(headers=headers)
 
 
 def content_type(detected: str) -> str:
-    """Return the value of the header. The encoding of a text is not known: mostly it is UTF-8."""
+    """Return the header; text is assumed to be UTF-8, since its encoding is not stored."""
     return f"{detected}; charset=utf-8" if detected.startswith("text/") else detected
 
 
 def send(
-    file: "Stored[bytes]", size: int, wanted: str, headers: dict[str, str], *, body: bool
+    file: "StoredFile[bytes]", size: int, range_header: str, headers: dict[str, str], *, body: bool
 ) -> HttpResponseBase:
-    """Answer with `file`, or the range of it that is wanted, as RFC 9110 has it."""
+    """Return `file` or the requested range of it (RFC 9110)."""
     status, start, stop = 200, 0, size
-    if wanted and (found := byte_range(wanted, size)):
+    if found := parse_range(range_header, size):
         status, (start, stop) = 206, found
         if start >= stop:
             file.close()
@@ -180,22 +180,22 @@ def send(
         file.close()
         return HttpResponse(status=status, headers=headers)
     part: Any = SlicedFile(file, start, stop - 1)
-    return Streamed(part, status=status, headers=headers)
+    return RangeResponse(part, status=status, headers=headers)
 
 
-class Streamed(FileResponse):
+class RangeResponse(FileResponse):
     block_size = 64 * 1024
 
     def set_headers(self, filelike: BinaryIO) -> None:
-        """They are known."""
+        """Keep the headers that were given."""
 
 
-def byte_range(wanted: str, size: int) -> tuple[int, int] | None:
-    """Return the start and the end (exclusive) of the one range that is wanted.
+def parse_range(header: str, size: int) -> tuple[int, int] | None:
+    """Return the start and the end (exclusive) of the requested range.
 
-    None if nothing is understood, or several are wanted: then all is sent, as the RFC allows.
+    None for an invalid header or several ranges: then the whole file is sent, as the RFC allows.
     """
-    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", wanted.strip())
+    found = re.fullmatch(r"bytes=(\d{0,18})-(\d{0,18})", header.strip())
     if not found or not any(found.groups()):
         return None
     first, last = found.groups()

@@ -1,31 +1,28 @@
-"""What a client calls a file, made harmless. It is shown to people, and never a path of ours."""
+"""Makes the file names that clients send harmless. They are only shown, never used as a path."""
 
 import unicodedata
 from pathlib import PurePosixPath
 
-LONGEST = 255
-"""Characters; so many has the column."""
-NAMELESS = "file"
+MAX_LENGTH = 255  # characters, as in the database
+DEFAULT_NAME = "file"
 
 
 def clean(name: str) -> str:
-    """Return `name` without folders, controls and what turns the direction of writing.
+    """Return `name` without folders, control characters and changes of the writing direction.
 
-    One that is too long is cut before its extension.
+    A long name is cut before its extension.
     """
     name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
-    name = "".join(letter if is_shown(letter) else " " * letter.isspace() for letter in name)
+    name = "".join(char if is_printable(char) else " " * char.isspace() for char in name)
     name = " ".join(name.split()).rstrip(". ")
     suffix = PurePosixPath(name).suffix
     if len(suffix) > 20:
         suffix = ""
-    stem = name.removesuffix(suffix)[: LONGEST - len(suffix)].rstrip()
-    return stem + suffix or NAMELESS
+    stem = name.removesuffix(suffix)[: MAX_LENGTH - len(suffix)].rstrip()
+    return stem + suffix or DEFAULT_NAME
 
 
-def is_shown(letter: str) -> bool:
-    """Return whether it is neither a control nor the end of a line, as Unicode sees it."""
-    return unicodedata.category(letter)[0] != "C" and unicodedata.category(letter) not in (
-        "Zl",
-        "Zp",
-    )
+def is_printable(char: str) -> bool:
+    """Return whether it is neither a control character nor a line separator of Unicode."""
+    category = unicodedata.category(char)
+    return category[0] != "C" and category not in ("Zl", "Zp")

@@ -1,4 +1,4 @@
-"""The same for people: what a browser gets at the addresses where an API client gets JSON."""
+"""Pages of files: what browsers get at addresses where API clients get JSON."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePath
@@ -24,86 +24,84 @@ from uploads.detection.content_type import SAFE_TO_SHOW
 from uploads.models import File, Kind, Status
 from uploads.web.views import FileDetail, FileList, Upload
 
-MOST_ROWS = 200
-"""So many files are looked after at once."""
+MAX_POLLED = 200  # files in one request
 
 
-class HTML(TemplateHTMLRenderer):
-    exception_template_names = ["uploads/problem.html"]
+class PageRenderer(TemplateHTMLRenderer):
+    exception_template_names = ["uploads/error.html"]
 
     def get_template_context(self, data: Any, renderer_context: Mapping[str, Any]) -> Any:
         if renderer_context["response"].exception:
-            return {"problems": sentences(data)}
+            return {"errors": flatten(data)}
         return data
 
 
 class UploadPage(Upload):
-    renderer_classes = (JSONRenderer, HTML)
-    schema = None  # described where the API is
+    renderer_classes = (JSONRenderer, PageRenderer)
+    schema = None  # the schema lists the addresses of the API
     template_name = "uploads/upload.html"
 
     def get(self, request: Request) -> Response:
-        if not is_person(request):
+        if not wants_page(request):
             return super().get(request)
         return Response({"max_bytes": settings.UPLOADS_MAX_BYTES})
 
     def post(self, request: Request) -> HttpResponseBase:  # type: ignore[override]
-        if not is_person(request):
+        if not wants_page(request):
             return super().post(request)
-        file = self.take(request)
-        messages.success(request._request, _("%s is here, and will be processed.") % file.name)
+        file = self.create_file(request)
+        messages.success(request._request, _("%s was uploaded and will be processed.") % file.name)
         return see_other("files-page")
 
 
 class FilesPage(FileList):
-    renderer_classes = (JSONRenderer, HTML)
+    renderer_classes = (JSONRenderer, PageRenderer)
     schema = None
     template_name = "uploads/files.html"
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        if not is_person(request):
+        if not wants_page(request):
             return super().get(request)
         pages = Pagination()
         files = pages.paginate_queryset(self.filter_queryset(self.get_queryset()), request, self)
         return Response(
             {
-                "files": dress(files or [], request),
+                "files": with_display_fields(files or [], request),
                 "page": pages.page,
                 "previous": pages.get_previous_link(),
                 "next": pages.get_next_link(),
                 "kinds": Kind.choices,
                 "statuses": Status.choices,
-                "chosen": request.query_params,
+                "filters": request.query_params,
             }
         )
 
 
 class FilePage(FileDetail):
-    renderer_classes = (JSONRenderer, HTML)
+    renderer_classes = (JSONRenderer, PageRenderer)
     schema = None
     template_name = "uploads/file.html"
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        if not is_person(request):
+        if not wants_page(request):
             return super().get(request)
-        (file,) = dress([self.get_object()], request)
-        shown = file.status == Status.PROCESSED and file.content_type in SAFE_TO_SHOW
+        (file,) = with_display_fields([self.get_object()], request)
+        can_play = file.status == Status.PROCESSED and file.content_type in SAFE_TO_SHOW
+        metadata = sorted(file.metadata.items())
         return Response(
             {
                 "file": file,
                 "pending": file.status in (Status.RECEIVED, Status.PROCESSING),
-                "show": file.kind if shown else "",
-                "metadata": [
-                    (name.replace("_", " "), told(it)) for name, it in sorted(file.metadata.items())
-                ],
+                "player": file.kind if can_play else "",
+                "metadata": [(name.replace("_", " "), as_text(value)) for name, value in metadata],
             }
         )
 
 
-class Removal(DestroyAPIView[File]):
-    """The button that deletes a file."""
+class DeleteFile(DestroyAPIView[File]):
+    """Deletes a file from a form, which cannot send DELETE."""
 
-    renderer_classes = (HTML,)
+    renderer_classes = (PageRenderer,)
     permission_classes = (OwnerOrStaffDeletes,)
     queryset = File.objects.all()
     http_method_names = ["post"]
@@ -112,52 +110,50 @@ class Removal(DestroyAPIView[File]):
     def post(self, request: Request, pk: int) -> HttpResponseBase:
         file = self.get_object()
         file.delete()
-        news = _("%s is deleted.") % file.name
+        message = _("%s was deleted.") % file.name
         if request._request.htmx:  # type: ignore[attr-defined]  # of django-htmx
-            return render(request._request, "uploads/news.html", {"news": [news]})
-        messages.success(request._request, news)
+            return render(request._request, "uploads/deleted.html", {"message": message})
+        messages.success(request._request, message)
         return see_other("files-page")
 
 
 @require_GET
-def rows(request: HttpRequest) -> HttpResponse:
-    """Answer with the rows of those files whose status is not what the page shows any more."""
-    shown: dict[int, str] = {}
-    for pending in request.GET.getlist("pending")[:MOST_ROWS]:
+def changed_rows(request: HttpRequest) -> HttpResponse:
+    """Return the rows of files whose status differs from `?pending=<id>:<status>`."""
+    known: dict[int, str] = {}
+    for pending in request.GET.getlist("pending")[:MAX_POLLED]:
         text, _colon, status = pending.partition(":")
         if (pk := key_in(text)) is not None:
-            shown[pk] = status
-    files = list(File.objects.filter(pk__in=shown))
-    changed = dress((file for file in files if shown[file.pk] != file.status), request)
-    gone = shown.keys() - {file.pk for file in files}
-    return render(request, "uploads/rows.html", {"files": changed, "gone": gone})
+            known[pk] = status
+    files = list(File.objects.filter(pk__in=known))
+    changed = [file for file in files if known[file.pk] != file.status]
+    deleted = known.keys() - {file.pk for file in files}
+    context = {"files": with_display_fields(changed, request), "deleted": deleted}
+    return render(request, "uploads/rows.html", context)
 
 
-def dress(files: Iterable[File], request: Request | HttpRequest) -> list[Any]:
-    """Return `files`, each with what its row shows beside its fields.
-
-    `deletable`: whether who asks may delete it. `label`: what stands in place of a picture.
-    """
-    found: list[Any] = list(files)
+def with_display_fields(files: Iterable[Any], request: Request | HttpRequest) -> list[Any]:
+    """Return the files, each with `can_delete` and `label`, which stands in for a thumbnail."""
+    found = list(files)
     for file in found:
-        file.deletable = may_delete(request, file)
+        file.can_delete = may_delete(request, file)
         suffix = PurePath(file.name).suffix[1:]
         file.label = suffix.upper() if 0 < len(suffix) <= 4 else file.get_kind_display()
     return found
 
 
-def told(value: Any) -> str:
-    """Return a value of the metadata as people write it."""
+def as_text(value: Any) -> str:
+    """Return a value of the metadata as text."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{name}: {told(one)}" for name, one in value.items())
+        return ", ".join(f"{name}: {as_text(one)}" for name, one in value.items())
     if isinstance(value, list):
-        return ", ".join(map(told, value))
+        return ", ".join(map(as_text, value))
     if isinstance(value, bool) or value is None:
         return {True: _("yes"), False: _("no"), None: "-"}[value]
     return str(value)
 
 
-def is_person(request: Request) -> bool:
+def wants_page(request: Request) -> bool:
     return request.accepted_renderer.format == "html"
 
 
@@ -165,10 +161,10 @@ def see_other(name: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(reverse(name), status=303)
 
 
-def sentences(problems: Any) -> list[str]:
-    """Return what is wrong, in words, whatever the shape of the API's answer."""
-    if isinstance(problems, Mapping):
-        return [sentence for value in problems.values() for sentence in sentences(value)]
-    if isinstance(problems, list):
-        return [sentence for value in problems for sentence in sentences(value)]
-    return [str(problems)]
+def flatten(errors: Any) -> list[str]:
+    """Return the messages in an error response of the API, whatever its shape."""
+    if isinstance(errors, Mapping):
+        errors = list(errors.values())
+    if isinstance(errors, list):
+        return [message for one in errors for message in flatten(one)]
+    return [str(errors)]

@@ -10,16 +10,16 @@ from uploads.models import File
 
 
 class UploadSerializer(serializers.Serializer[Any]):
-    """What is sent. It is only described here: `uploads.web.upload_parser` reads it as it comes."""
+    """The body of an upload. Only for the schema: `upload_parser` reads the body."""
 
-    file = serializers.FileField(help_text="One file, whatever it is called.")
+    file = serializers.FileField(help_text="One file, with any name.")
 
 
-class TermsSerializer(serializers.Serializer[Any]):
+class UploadTermsSerializer(serializers.Serializer[Any]):
     """How to upload."""
 
-    field = serializers.CharField(help_text="The field of the multipart body that has the file.")
-    max_bytes = serializers.IntegerField(help_text="The size of the largest file that is taken.")
+    field = serializers.CharField(help_text="The name of the multipart field for the file.")
+    max_bytes = serializers.IntegerField(help_text="The size of the largest file that is accepted.")
 
 
 class FileSerializer(serializers.ModelSerializer[File]):
@@ -28,7 +28,7 @@ class FileSerializer(serializers.ModelSerializer[File]):
         view_name="file-content", help_text="Where to download it."
     )
     metadata = serializers.DictField(
-        read_only=True, help_text="What was found out; by names that depend on the kind."
+        read_only=True, help_text="The result of processing; the names depend on the kind."
     )
     thumbnail = serializers.SerializerMethodField()
 

@@ -1,4 +1,4 @@
-"""The API of files: send, list, look at, delete."""
+"""The API of files: upload, list, retrieve, delete."""
 
 from typing import Any
 
@@ -20,26 +20,26 @@ from api.pagination import Pagination
 from api.permissions import OwnerOrStaffDeletes
 from api.throttling import ClientThrottle
 from uploads.models import File
-from uploads.web.create import take
-from uploads.web.serializers import FileSerializer, TermsSerializer, UploadSerializer
-from uploads.web.upload_parser import FIELD, receive
+from uploads.web.create import create_file
+from uploads.web.serializers import FileSerializer, UploadSerializer, UploadTermsSerializer
+from uploads.web.upload_parser import FIELD, receive_file
 
 
-class LateSession(SessionAuthentication):
-    """A session whose CSRF token is in the body, which is read after the throttle has agreed."""
+class LateCSRFAuthentication(SessionAuthentication):
+    """Checks the CSRF token later: it is in the body, which is only read after the throttle."""
 
     def enforce_csrf(self, request: Request) -> None:
-        """Not yet."""
+        """Do nothing yet."""
 
-    def check(self, request: Request) -> None:
+    def check_csrf(self, request: Request) -> None:
         super().enforce_csrf(request)
 
 
 @extend_schema(auth=[{"tokenAuth": []}, {"cookieAuth": []}, {}])  # type: ignore[list-item]
 class Upload(APIView):
-    """Takes one file. It needs no account; a user who is signed in owns it."""
+    """Uploads one file. No account is needed; a signed-in user becomes its owner."""
 
-    authentication_classes = (TokenAuthentication, LateSession)
+    authentication_classes = (TokenAuthentication, LateCSRFAuthentication)
     permission_classes = (AllowAny,)
     parser_classes = (MultiPartParser,)
     throttle_scope = "upload"
@@ -49,12 +49,12 @@ class Upload(APIView):
 
     @extend_schema(
         operation_id="upload_terms",
-        responses={200: TermsSerializer, **errors(401, 503)},
+        responses={200: UploadTermsSerializer, **errors(401, 503)},
     )
     def get(self, request: Request) -> Response:
-        """Tell how to upload."""
+        """Return the name of the field and the maximum size."""
         terms = {"field": FIELD, "max_bytes": settings.UPLOADS_MAX_BYTES}
-        return Response(TermsSerializer(terms).data)
+        return Response(UploadTermsSerializer(terms).data)
 
     @extend_schema(
         operation_id="upload",
@@ -65,24 +65,24 @@ class Upload(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        """Take the file. It will be processed in the background: look at its `status`."""
-        file = self.take(request)
+        """Upload the file. It is processed in the background; see its `status`."""
+        file = self.create_file(request)
         return Response(
             FileSerializer(file, context={"request": request}).data,
             status=201,
             headers={"Location": reverse("file-detail", args=[file.pk], request=request)},
         )
 
-    def take(self, request: Request) -> File:
-        owner = request.user.pk  # asked before the body is read: a wrong token is refused at once
-        with receive(request._request) as received:
-            if isinstance(request.successful_authenticator, LateSession):
-                request.successful_authenticator.check(request)
-            return take(received, owner)
+    def create_file(self, request: Request) -> File:
+        owner_id = request.user.pk  # before the body is read: a wrong token is rejected at once
+        with receive_file(request._request) as received:
+            if isinstance(request.successful_authenticator, LateCSRFAuthentication):
+                request.successful_authenticator.check_csrf(request)
+            return create_file(received, owner_id)
 
 
 class FileList(ListAPIView[File]):
-    """The files, the latest first."""
+    """The files, the newest first."""
 
     queryset = File.objects.all()
     permission_classes = (AllowAny,)
@@ -97,7 +97,7 @@ class FileList(ListAPIView[File]):
 
 
 class FileDetail(RetrieveAPIView[File], DestroyAPIView[File]):
-    """One file, and what has become of it."""
+    """One file, with its status and metadata."""
 
     queryset = File.objects.all()
     permission_classes = (OwnerOrStaffDeletes,)
@@ -109,5 +109,5 @@ class FileDetail(RetrieveAPIView[File], DestroyAPIView[File]):
 
     @extend_schema(responses={204: None, **errors(401, 403, 404, 429, 503)})
     def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Delete it, and what was made of it. Only the owner and staff may."""
+        """Delete the file and its thumbnail. Only for the owner and staff."""
         return super().delete(request, *args, **kwargs)

@@ -1,4 +1,4 @@
-"""What a file is taken for, and which files are not taken."""
+"""Which type a file has, and which types are not allowed."""
 
 import codecs
 import json
@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.support import files as making
-from uploads.detection.content_type import HEAD_BYTES, SAFE_TO_SHOW, Detected, Refused, detect
+from uploads.detection.content_type import HEAD_BYTES, SAFE_TO_SHOW, Detected, TypeRefused, detect
 from uploads.models import Kind
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -113,9 +113,9 @@ def marked(text: str) -> dict[str, bytes]:
 @pytest.mark.parametrize("way", marked(""))
 @pytest.mark.parametrize("name", ["picture.png", "picture.svg", "page.html", "read.md", ""])
 def test_svg_and_html_are_refused_however_disguised(way: str, name: str) -> None:
-    with pytest.raises(Refused, match="type image/svg"):
+    with pytest.raises(TypeRefused, match="type image/svg"):
         detect(marked(SVG)[way], name)
-    with pytest.raises(Refused, match="type text/html are not taken"):
+    with pytest.raises(TypeRefused, match="type text/html are not allowed"):
         detect(marked(HTML)[way], name)
 
 
@@ -142,16 +142,16 @@ def test_svg_and_html_are_refused_however_disguised(way: str, name: str) -> None
     ],
 )
 def test_what_could_run_is_refused(content: bytes) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(TypeRefused):
         detect(content, "picture.png")
 
 
 def test_a_text_with_tags_is_html_if_it_is_called_so() -> None:
     content = b"Hello <script>alert(1)</script>"
 
-    with pytest.raises(Refused):
+    with pytest.raises(TypeRefused):
         detect(content, "page.html")
-    with pytest.raises(Refused):
+    with pytest.raises(TypeRefused):
         detect(content, "page.svg")
     assert detect(content, "page.txt").content_type == "text/plain"
     assert detect(b"no tags", "page.html").content_type == "text/plain"
@@ -182,7 +182,7 @@ def test_no_text_takes_long(piece: bytes) -> None:
 
 
 def detect_or_refuse(head: bytes) -> None:
-    with suppress(Refused):
+    with suppress(TypeRefused):
         detect(head, "")
 
 

@@ -1,4 +1,4 @@
-"""A child whose processors misbehave as a subverted one could; each is named for what it does."""
+"""A child process whose processors misbehave; each is named for what it does."""
 
 import ctypes
 import os
@@ -80,12 +80,12 @@ def hide(path: Path, content_type: str) -> Result:
     return Result({"pid": left.pid})
 
 
-def find(kind: str) -> Processor:
+def find_processor(kind: str) -> Processor:
     processor: Processor = globals()[kind]
     return processor
 
 
 if __name__ == "__main__":
-    setattr(child, "find", find)  # noqa: B010
-    setattr(child, "clean", dict)  # noqa: B010  # who is subverted cleans nothing
-    child.run()
+    setattr(child, "find_processor", find_processor)  # noqa: B010
+    setattr(child, "clean", dict)  # noqa: B010  # a compromised child cleans nothing
+    child.main()

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from loadtest.common.waiting import wait_until
 from tests.support.files import Upload
-from tests.uploads.fake_sandbox import Sandbox
+from tests.uploads.fake_sandbox import FakeSandbox
 from tests.uploads.outcomes import age, make_due, outcome, read, stored
 from uploads.models import File, Status
 from uploads.processing import claims, heartbeat, worker
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.usefixtures("sandbox")
 
 def die_at_work(queue: RedisQueue) -> None:
     """Take and claim a file as a worker does that dies then."""
-    delivery = queue.take("dead")
+    delivery = queue.read("dead")
     assert delivery
-    assert worker.claim(queue, delivery)
+    assert worker.claim_file(queue, delivery)
 
 
 def test_what_a_dead_worker_left_counts_as_an_attempt_and_is_tried_again(
@@ -35,14 +35,14 @@ def test_what_a_dead_worker_left_counts_as_an_attempt_and_is_tried_again(
     file = upload()
     settings.UPLOADS_LEASE_SECONDS = 60
     die_at_work(queue)
-    assert not worker.work()
+    assert not worker.process_next()
 
     settings.UPLOADS_LEASE_SECONDS = 0
-    assert worker.work()
+    assert worker.process_next()
     assert outcome(file) == (Status.RECEIVED, 1, "")
     assert queue.length() == 0
     make_due(file)
-    assert worker.work()
+    assert worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 2, "")
 
@@ -51,7 +51,7 @@ def test_times_by_the_database_are_the_times_of_the_service(upload: Upload) -> N
     """The tests' MariaDB is in another time zone."""
     file = upload()
 
-    assert worker.work()
+    assert worker.process_next()
 
     file.refresh_from_db()
     assert file.processed_at
@@ -66,53 +66,53 @@ def test_a_file_that_kills_its_worker_each_time_ends(
     file = upload()
 
     die_at_work(queue)
-    worker.work()
+    worker.process_next()
     make_due(file)
     die_at_work(queue)
-    worker.work()
+    worker.process_next()
 
     assert outcome(file)[:2] == (Status.FAILED, 2)
-    assert queue.dead()[0].reason == "the worker died, or was killed"
-    assert not worker.work()
+    assert queue.dead_letters()[0].reason == "the worker died, or was killed"
+    assert not worker.process_next()
 
 
 def test_what_is_taken_over_from_a_worker_that_lives_is_left_to_it(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox
 ) -> None:
     """Redis was away, so that it could not be kept there: its row tells."""
     file = upload()
 
     def process(path: Path) -> Result:
-        assert queue.take_over("another", 0)
-        delivery = queue.take_over("another", 0)
+        assert queue.claim("another", 0)
+        delivery = queue.claim("another", 0)
         assert delivery
-        assert worker.claim(queue, delivery) is None
+        assert worker.claim_file(queue, delivery) is None
         assert queue.length() == 1
         return Result({"by": "the first"})
 
     sandbox.process = process
-    worker.work()
+    worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
     assert queue.length() == 0
 
 
 def test_a_worker_that_lost_its_claim_changes_nothing(
-    upload: Upload, sandbox: Sandbox, media: Path
+    upload: Upload, sandbox: FakeSandbox, media: Path
 ) -> None:
-    """It was stopped for a while, and comes back with a result when another has one."""
+    """It was stopped, and comes back with a result when another worker has one."""
     file = upload()
 
     def slow(path: Path) -> Result:
         age(file)
-        assert claims.put_back(File.objects.get(pk=file.pk))
+        assert claims.retry_later(File.objects.get(pk=file.pk))
         make_due(file)
         sandbox.process = lambda path: Result({"by": "the second"}, b"second")
-        assert worker.work("another")
+        assert worker.process_next("another")
         return Result({"by": "the first"}, b"first")
 
     sandbox.process = slow
-    assert worker.work()
+    assert worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 2, "")
     assert file.metadata == {"by": "the second"}
@@ -124,7 +124,7 @@ def test_a_worker_that_lost_its_claim_changes_nothing(
     "error", [Unprocessable("It is broken."), Interrupted("killed"), OSError("disk")]
 )
 def test_a_worker_that_lost_its_claim_fails_nothing(
-    error: Exception, upload: Upload, sandbox: Sandbox, settings: Settings
+    error: Exception, upload: Upload, sandbox: FakeSandbox, settings: Settings
 ) -> None:
     settings.UPLOADS_ATTEMPTS = 1
     file = upload()
@@ -134,13 +134,13 @@ def test_a_worker_that_lost_its_claim_fails_nothing(
         raise error
 
     sandbox.process = slow
-    worker.work()
+    worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
 
 
 def test_a_file_that_is_deleted_meanwhile_leaves_nothing(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox, media: Path
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, media: Path
 ) -> None:
     file = upload()
 
@@ -150,7 +150,7 @@ def test_a_file_that_is_deleted_meanwhile_leaves_nothing(
         return Result({}, b"thumbnail")
 
     sandbox.process = process
-    worker.work()
+    worker.process_next()
 
     assert not File.objects.exists()
     assert stored(media) == set()
@@ -159,7 +159,7 @@ def test_a_file_that_is_deleted_meanwhile_leaves_nothing(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_claim_is_kept_alive_while_the_file_is_worked_on(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox, settings: Settings
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, settings: Settings
 ) -> None:
     settings.UPLOADS_LEASE_SECONDS = 0.5
     file = upload()
@@ -169,23 +169,23 @@ def test_the_claim_is_kept_alive_while_the_file_is_worked_on(
         for _ in range(3):
             wait_until(lambda: File.objects.get().claimed_at not in seen)
             seen.add(File.objects.get().claimed_at)
-            assert queue.take_over("another", 0.4) is None
+            assert queue.claim("another", 0.4) is None
         return Result()
 
     sandbox.process = process
-    worker.work()
+    worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
-    assert not [one for one in threading.enumerate() if one.name.startswith("keep-")]
+    assert not [one for one in threading.enumerate() if one.name.startswith("heartbeat-")]
 
 
 def test_a_beat_ends_with_the_claim_and_not_with_redis(
     upload: Upload, queue: RedisQueue, settings: Settings
 ) -> None:
     file = upload()
-    delivery = queue.take("a")
+    delivery = queue.read("a")
     assert delivery
-    claimed = worker.claim(queue, delivery)
+    claimed = worker.claim_file(queue, delivery)
     assert claimed
     assert heartbeat.beat(queue, delivery, "a", claimed)
 
@@ -197,20 +197,20 @@ def test_a_beat_ends_with_the_claim_and_not_with_redis(
 
 
 def test_redis_that_is_away_at_the_end_costs_no_second_attempt(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox, settings: Settings
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, settings: Settings
 ) -> None:
     file = upload()
-    delivery = queue.take("a")
+    delivery = queue.read("a")
     assert delivery
     away = RedisQueue("redis://127.0.0.1:1", name="uploads")
-    claimed = worker.claim(queue, delivery)
+    claimed = worker.claim_file(queue, delivery)
     assert claimed
     worker.finish(claimed, worker.Success({}, ""))
-    worker.settle(away, delivery, "")
+    worker.remove_entry(away, delivery, "")
     assert queue.length() == 1
 
     settings.UPLOADS_LEASE_SECONDS = 0
-    assert worker.work()
+    assert worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
     assert queue.length() == 0

@@ -12,24 +12,24 @@ from pytest_django import Settings
 from footfall.common.failpoints import ENVIRONMENT
 from tests.support import files as making
 from tests.support import processes
-from tests.support.failpoints import GIVEN_UP, INTAKE, WORK
+from tests.support.failpoints import GIVEN_UP, UPLOAD, WORK
 from tests.support.files import MakeFile
 from uploads import orphans
 from uploads.models import File, Kind, Status
-from uploads.processing.worker import work
+from uploads.processing.worker import process_next
 from uploads.queue.outbox import publish, publish_due
 from uploads.queue.redis_queue import RedisQueue
-from uploads.web.create import take
-from uploads.web.upload_parser import Received
+from uploads.web.create import create_file
+from uploads.web.received_file import ReceivedFile
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def take_picture() -> None:
-    received = Received("a.png")
+def upload_picture() -> None:
+    received = ReceivedFile("a.png")
     received.append(making.png())
     received.finish()
-    take(received, None)
+    create_file(received, None)
 
 
 def die(environment: dict[str, str], failpoint: str, job: Callable[[], object]) -> None:
@@ -40,7 +40,7 @@ def die(environment: dict[str, str], failpoint: str, job: Callable[[], object]) 
 def process_all(settings: Settings) -> None:
     """Process what is there as the next worker does, without the times that it waits."""
     settings.UPLOADS_LEASE_SECONDS = 0
-    while work() or make_due():
+    while process_next() or make_due():
         pass
 
 
@@ -67,7 +67,7 @@ def test_a_file_whose_worker_is_killed_is_processed_once(
     status, waits, attempts = WORK[failpoint]
     publish(picture)
 
-    die(environment, failpoint, work)
+    die(environment, failpoint, process_next)
 
     picture.refresh_from_db()
     assert picture.status == status
@@ -76,8 +76,8 @@ def test_a_file_whose_worker_is_killed_is_processed_once(
     picture.refresh_from_db()
     assert (picture.status, picture.attempts) == (Status.PROCESSED, attempts)
     assert picture.metadata["width"] == 64
-    assert (queue.length(), queue.dead_count()) == (0, 0)
-    monkeypatch.setattr(orphans, "AGE", timedelta(0))
+    assert (queue.length(), queue.count_dead_letters()) == (0, 0)
+    monkeypatch.setattr(orphans, "MIN_AGE", timedelta(0))
     orphans.compare()
     assert stored(media) == {str(picture.file), str(picture.thumbnail)}
 
@@ -86,7 +86,7 @@ def stored(media: Path) -> set[str]:
     return {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("failpoint", INTAKE)
+@pytest.mark.parametrize("failpoint", UPLOAD)
 def test_a_file_whose_upload_is_killed_is_processed_once_or_gone(
     failpoint: str,
     queue: RedisQueue,
@@ -95,19 +95,19 @@ def test_a_file_whose_upload_is_killed_is_processed_once_or_gone(
     media: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    is_kept, entries = INTAKE[failpoint]
+    is_kept, entries = UPLOAD[failpoint]
 
-    die(environment, failpoint, take_picture)
+    die(environment, failpoint, upload_picture)
 
     assert (File.objects.count(), queue.length()) == (is_kept, entries)
     make_due()
     process_all(settings)
-    monkeypatch.setattr(orphans, "AGE", timedelta(0))
+    monkeypatch.setattr(orphans, "MIN_AGE", timedelta(0))
     orphans.compare()
     files = list(File.objects.all())
     assert [(file.status, file.attempts) for file in files] == [(Status.PROCESSED, 1)] * is_kept
     assert stored(media) == {str(name) for file in files for name in (file.file, file.thumbnail)}
-    assert (queue.length(), queue.dead_count()) == (0, 0)
+    assert (queue.length(), queue.count_dead_letters()) == (0, 0)
 
 
 @pytest.mark.parametrize("failpoint", GIVEN_UP)
@@ -123,13 +123,13 @@ def test_a_file_that_was_given_up_before_its_worker_died_is_one_dead_letter(
     media.rename(media.with_name("unmounted"))
     publish(picture)
 
-    die({**environment, "UPLOADS_ATTEMPTS": "1"}, failpoint, work)
+    die({**environment, "UPLOADS_ATTEMPTS": "1"}, failpoint, process_next)
 
     picture.refresh_from_db()
     assert picture.status == Status.FAILED
-    assert (queue.length(), queue.dead_count()) == (not buried, buried)
+    assert (queue.length(), queue.count_dead_letters()) == (not buried, buried)
     settings.UPLOADS_ATTEMPTS = 1
     process_all(settings)
-    assert (queue.length(), queue.dead_count()) == (0, 1)
+    assert (queue.length(), queue.count_dead_letters()) == (0, 1)
     picture.refresh_from_db()
     assert (picture.status, picture.attempts) == (Status.FAILED, 1)

@@ -1,4 +1,4 @@
-"""A file is looked at by a process that can harm nothing, and that leaves nothing behind."""
+"""A file is processed by a child that can harm nothing, and that leaves nothing behind."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from loadtest.common.waiting import wait_until
 from tests.support import files as making
-from tests.uploads.run_processor import look
+from tests.uploads.run_processor import run_in_child
 from uploads.models import Kind
 from uploads.processing import sandbox
 from uploads.processing.sandbox import Interrupted
@@ -69,7 +69,9 @@ def test_a_kind_without_a_processor_waits_for_the_one_that_has_it(tmp_path: Path
 
 def test_files_are_looked_at_side_by_side(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
-        found = threads.map(lambda n: look(making.png((n, 10)), tmp_path / str(n)), range(1, 9))
+        found = threads.map(
+            lambda n: run_in_child(making.png((n, 10)), tmp_path / str(n)), range(1, 9)
+        )
 
         assert [result.metadata["width"] for result in found] == list(range(1, 9))
 
@@ -77,25 +79,25 @@ def test_files_are_looked_at_side_by_side(tmp_path: Path) -> None:
 def test_what_takes_too_long_is_ended(misbehave: "Misbehave", settings: Settings) -> None:
     settings.UPLOADS_SECONDS = 0.5
 
-    with pytest.raises(Unprocessable, match="It takes more than 1 s to look at it"):
+    with pytest.raises(Unprocessable, match="Processing takes more than 1 s"):
         misbehave("idle")
 
 
 def test_what_computes_too_long_is_ended(misbehave: "Misbehave", settings: Settings) -> None:
     settings.UPLOADS_CPU_SECONDS = 1
 
-    with pytest.raises(Unprocessable, match="more than 1 s of a processor's time"):
+    with pytest.raises(Unprocessable, match="more than 1 s of processor time"):
         misbehave("burn")
 
 
 def test_what_takes_too_much_memory_is_ended(misbehave: "Misbehave") -> None:
-    with pytest.raises(Unprocessable, match="It takes more than 512 MB of memory to look at it"):
+    with pytest.raises(Unprocessable, match="Processing needs more than 512 MB of memory"):
         misbehave("hoard")
 
 
 @pytest.mark.parametrize("how", ["crash", "fall", "flood"])
 def test_what_makes_the_processor_fail_is_not_tried_again(misbehave: "Misbehave", how: str) -> None:
-    with pytest.raises(Unprocessable, match="It makes the program that looks at it fail"):
+    with pytest.raises(Unprocessable, match="The file makes its processor fail"):
         misbehave(how)
 
 
@@ -122,9 +124,9 @@ def test_a_child_knows_no_secrets(misbehave: "Misbehave", monkeypatch: pytest.Mo
 
 def test_a_child_needs_no_django() -> None:
     """It would take longer to import than most files take to be looked at."""
-    processors = "; ".join(f"find({kind!r})" for kind in Kind.values)
+    processors = "; ".join(f"find_processor({kind!r})" for kind in Kind.values)
     code = (
-        "import sys; from uploads.processing.child import find; "
+        "import sys; from uploads.processing.child import find_processor; "
         f"{processors}; print([name for name in sys.modules if name.startswith('django')])"
     )
     done = subprocess.run(
@@ -178,17 +180,17 @@ def test_a_child_ends_with_a_killed_worker(tmp_path: Path) -> None:
 
 
 def is_over(pid: int) -> bool:
-    """Tell whether a process has ended, though nobody may have asked for its status yet."""
+    """Return whether a process has ended, even if its status was not read yet."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
 
 
-def test_a_reason_is_told_in_the_language_of_whoever_asks(
+def test_a_reason_is_told_in_the_language_of_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox, "_", lambda message: f"«{message}»")
 
     with translation.override("en"), pytest.raises(Unprocessable, match=r"«The image is broken\.»"):
-        look(making.png()[:60], tmp_path / "picture.png")
+        run_in_child(making.png()[:60], tmp_path / "picture.png")

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from footfall.eventlog import LogError
 from tests.support.files import MakeFile
-from tests.uploads.fake_sandbox import Sandbox
+from tests.uploads.fake_sandbox import FakeSandbox
 from uploads.models import File, Status
 from uploads.processing import sweep, worker
 from uploads.processing.sweep import publish_lost, retry_abandoned
@@ -36,7 +36,7 @@ def age_claims() -> None:
 
 
 def drain() -> None:
-    while worker.work():
+    while worker.process_next():
         pass
 
 
@@ -45,7 +45,7 @@ def attempts() -> set[tuple[str, int]]:
 
 
 def test_a_thousand_slow_files_in_the_queue_are_tried_once_each(
-    make_file: MakeFile, queue: RedisQueue, sandbox: Sandbox, settings: Settings
+    make_file: MakeFile, queue: RedisQueue, sandbox: FakeSandbox, settings: Settings
 ) -> None:
     """While each is worked on, sweeps and workers look for what was lost or left."""
     settings.UPLOADS_LEASE_SECONDS = 60
@@ -59,15 +59,15 @@ def test_a_thousand_slow_files_in_the_queue_are_tried_once_each(
 
     def process(path: Path) -> Result:
         assert publish_lost() == retry_abandoned() == publish_due() == 0
-        assert queue.take_over("another", settings.UPLOADS_LEASE_SECONDS) is None
+        assert queue.claim("another", settings.UPLOADS_LEASE_SECONDS) is None
         return Result()
 
     sandbox.process = process
     for _ in range(20):
-        assert worker.work()
+        assert worker.process_next()
     sandbox.process = lambda path: Result()
     for _ in range(100):
-        assert worker.work()
+        assert worker.process_next()
 
     assert attempts() == {(Status.PROCESSED, 1), (Status.RECEIVED, 0)}
     assert File.objects.filter(status=Status.PROCESSED).count() == 120
@@ -77,7 +77,7 @@ def test_a_thousand_slow_files_in_the_queue_are_tried_once_each(
 def test_files_are_processed_that_waited_when_redis_was_emptied(
     make_file: MakeFile, queue: RedisQueue, server: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep, "AT_ONCE", 2)
+    monkeypatch.setattr(sweep, "BATCH", 2)
     make_waiting(make_file, 5)
     server.delete(queue.key)
 
@@ -93,7 +93,7 @@ def test_only_the_entries_that_redis_lost_are_published_again(
     make_file: MakeFile, queue: RedisQueue, server: redis.Redis
 ) -> None:
     files = make_waiting(make_file, 3)
-    taken = queue.take("a")
+    taken = queue.read("a")
     server.xdel(queue.key, File.objects.get(pk=files[2].pk).entry_id)
     File.objects.create(name="by hand", size=0, file=str(files[0].file), due_at=None)
 
@@ -108,13 +108,13 @@ def test_what_is_done_while_the_sweep_looks_is_left_alone(
     make_file: MakeFile, queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_waiting(make_file, 1)
-    present = queue.present
+    present = queue.existing
 
     def slowly(ids: list[str]) -> set[str]:
         drain()
         return present(ids)
 
-    monkeypatch.setattr(queue, "present", slowly)
+    monkeypatch.setattr(queue, "existing", slowly)
 
     assert publish_lost() == 0
     assert attempts() == {(Status.PROCESSED, 1)}
@@ -125,9 +125,9 @@ def test_a_dead_workers_file_is_tried_again_though_redis_was_emptied(
 ) -> None:
     make_waiting(make_file, 2)
     for _ in range(2):
-        delivery = queue.take("dead")
+        delivery = queue.read("dead")
         assert delivery
-        assert worker.claim(queue, delivery)
+        assert worker.claim_file(queue, delivery)
     assert retry_abandoned() == 0
     age_claims()
     assert retry_abandoned() == 0  # their entries are there: a worker takes them over
@@ -147,9 +147,9 @@ def test_and_given_up_after_its_last_attempt(
 ) -> None:
     settings.UPLOADS_ATTEMPTS = 1
     (file,) = make_waiting(make_file, 1)
-    delivery = queue.take("dead")
+    delivery = queue.read("dead")
     assert delivery
-    worker.claim(queue, delivery)
+    worker.claim_file(queue, delivery)
     age_claims()
     server.delete(queue.key)
 
@@ -158,7 +158,7 @@ def test_and_given_up_after_its_last_attempt(
     file.refresh_from_db()
     assert file.status == Status.FAILED
     assert file.error
-    (letter,) = queue.dead()
+    (letter,) = queue.dead_letters()
     assert (letter.body, letter.reason) == (delivery.body, "the worker died, or was killed")
 
 
@@ -171,7 +171,7 @@ def test_a_sweep_comes_every_few_seconds(
 
     sweep.sweep()
     assert not File.objects.filter(due_at__isnull=False).exists()
-    sweep._last -= sweep.INTERVAL + 1
+    sweep._last_sweep -= sweep.INTERVAL + 1
     with sweep._sweeping:
         sweep.sweep()
     assert not File.objects.filter(due_at__isnull=False).exists()

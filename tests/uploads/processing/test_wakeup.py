@@ -10,11 +10,11 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
-from footfall import worker as counting
+from footfall.common import wakeup as common
 from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile
-from tests.uploads.fake_sandbox import Sandbox
+from tests.uploads.fake_sandbox import FakeSandbox
 from uploads import tasks
 from uploads.models import File, Status
 from uploads.processing import wakeup
@@ -31,7 +31,7 @@ def statuses() -> set[str]:
 
 @pytest.mark.django_db
 def test_a_tick_publishes_what_is_due_and_processes_all(
-    make_file: MakeFile, sandbox: Sandbox, queue: RedisQueue
+    make_file: MakeFile, sandbox: FakeSandbox, queue: RedisQueue
 ) -> None:
     publish(make_file(b"published"))
     make_file(b"due", due_at=timezone.now())
@@ -45,7 +45,7 @@ def test_a_tick_publishes_what_is_due_and_processes_all(
 
 @pytest.mark.django_db
 def test_after_a_slice_the_next_tick_gets_its_turn(
-    make_file: MakeFile, sandbox: Sandbox, queue: RedisQueue
+    make_file: MakeFile, sandbox: FakeSandbox, queue: RedisQueue
 ) -> None:
     for _ in range(3):
         publish(make_file())
@@ -57,7 +57,7 @@ def test_after_a_slice_the_next_tick_gets_its_turn(
 
 @pytest.mark.django_db
 def test_a_worker_that_stops_takes_no_other_file(
-    make_file: MakeFile, sandbox: Sandbox, queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
+    make_file: MakeFile, sandbox: FakeSandbox, queue: RedisQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(wakeup, "_stopping", threading.Event())
     publish(make_file())
@@ -82,10 +82,10 @@ def test_an_error_is_one_line(settings: Settings, caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.django_db(transaction=True)
 def test_without_ticks_the_processing_wakes_itself(
-    make_file: MakeFile, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    make_file: MakeFile, sandbox: FakeSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "PATIENCE", 0.1)
-    monkeypatch.setattr(counting, "INTERVAL", 0.02)
+    monkeypatch.setattr(common, "PATIENCE", 0.1)
+    monkeypatch.setattr(common, "INTERVAL", 0.02)
     publish(make_file())
     step = wakeup.UploadsWakeup(None)
 
@@ -98,7 +98,7 @@ def test_without_ticks_the_processing_wakes_itself(
 
 @pytest.mark.django_db
 def test_it_does_not_while_every_thread_is_at_work(
-    make_file: MakeFile, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    make_file: MakeFile, sandbox: FakeSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(make_file())
     step = wakeup.UploadsWakeup(SimpleNamespace(concurrency=2))

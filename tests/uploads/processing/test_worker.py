@@ -1,7 +1,6 @@
-"""One file, from the queue to its result: once, whatever happens on the way."""
+"""One file, from the queue to its result: it is processed once."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,11 @@ from pytest_django import Settings
 
 from tests.support import files as making
 from tests.support.files import Upload
-from tests.uploads.fake_sandbox import Sandbox
+from tests.uploads.fake_sandbox import FakeSandbox
 from tests.uploads.outcomes import make_due, outcome, read, stored
 from uploads.models import File, Kind, Status
-from uploads.processing import claims, worker
 from uploads.processing import sandbox as real
+from uploads.processing import worker
 from uploads.processing.sandbox import Interrupted
 from uploads.processors.base import Result, Unprocessable
 from uploads.queue.events import encode
@@ -30,8 +29,8 @@ PROCESS = real.process
 def test_a_file_is_processed(upload: Upload, queue: RedisQueue, media: Path) -> None:
     file = upload(b"Hello\n")
 
-    assert worker.work()
-    assert not worker.work()
+    assert worker.process_next()
+    assert not worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
     assert file.processed
@@ -39,7 +38,7 @@ def test_a_file_is_processed(upload: Upload, queue: RedisQueue, media: Path) -> 
     assert file.metadata == {"bytes": 6}
     assert read(file.thumbnail) == b"thumbnail"
     assert stored(media) == {str(file.file), str(file.thumbnail)}
-    assert (queue.length(), queue.dead()) == (0, [])
+    assert (queue.length(), queue.dead_letters()) == (0, [])
 
 
 def test_what_is_real_is_processed_for_real(
@@ -49,8 +48,8 @@ def test_what_is_real_is_processed_for_real(
     file = upload(making.png((64, 48)), kind=Kind.IMAGE, content_type="image/png")
     broken = upload(making.png()[:60], kind=Kind.IMAGE, content_type="image/png")
 
-    assert worker.work()
-    assert worker.work()
+    assert worker.process_next()
+    assert worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
     assert (file.metadata["width"], file.metadata["height"]) == (64, 48)
@@ -60,13 +59,13 @@ def test_what_is_real_is_processed_for_real(
 
 
 def test_the_same_event_twice_is_processed_once(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox
 ) -> None:
     file = upload()
     queue.append(encode(file.pk), 0)
 
-    assert worker.work()
-    assert worker.work()
+    assert worker.process_next()
+    assert worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
     assert len(sandbox.processed) == 1
@@ -74,18 +73,18 @@ def test_the_same_event_twice_is_processed_once(
 
 
 def test_a_second_event_while_the_first_is_worked_on_is_dropped(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox
 ) -> None:
     file = upload()
     queue.append(encode(file.pk), 0)
 
     def process(path: Path) -> Result:
-        assert worker.work("another")
+        assert worker.process_next("another")
         assert queue.length() == 1  # ours
         return Result({"by": "the first"})
 
     sandbox.process = process
-    assert worker.work()
+    assert worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
     assert len(sandbox.processed) == 1
@@ -94,14 +93,14 @@ def test_a_second_event_while_the_first_is_worked_on_is_dropped(
 
 @pytest.mark.django_db(transaction=True)
 def test_many_workers_process_each_file_once(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox
 ) -> None:
     files = [upload(str(number).encode()) for number in range(40)]
     for file in files[::2]:
         queue.append(encode(file.pk), 0)
 
     def drain(consumer: str) -> None:
-        while worker.work(consumer):
+        while worker.process_next(consumer):
             pass
         connections.close_all()
 
@@ -119,103 +118,93 @@ def test_malformed_and_deleted_files_hold_up_nobody(upload: Upload, queue: Redis
     upload().delete()
     file = upload()
 
-    assert [worker.work() for _ in range(4)] == [True, True, True, False]
+    assert [worker.process_next() for _ in range(4)] == [True, True, True, False]
 
     assert outcome(file)[0] == Status.PROCESSED
-    (letter,) = queue.dead()
+    (letter,) = queue.dead_letters()
     assert (letter.body, letter.reason) == (b"what?", "not JSON: JSONDecodeError")
 
 
 def test_a_bad_file_fails_at_once_with_its_reason(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox, media: Path
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, media: Path
 ) -> None:
     sandbox.fails(Unprocessable("The picture is broken."))
     file = upload()
 
-    worker.work()
+    worker.process_next()
 
     assert outcome(file) == (Status.FAILED, 1, "The picture is broken.")
     assert not file.processed
-    assert (queue.length(), queue.dead()) == (0, [])
+    assert (queue.length(), queue.dead_letters()) == (0, [])
     assert stored(media) == {str(file.file)}
 
 
-def test_a_file_that_is_not_stored_fails(upload: Upload, sandbox: Sandbox) -> None:
+def test_a_file_that_is_not_stored_fails(upload: Upload, sandbox: FakeSandbox) -> None:
     file = upload()
     file.file.storage.delete(str(file.file))
 
-    worker.work()
+    worker.process_next()
 
     assert outcome(file) == (Status.FAILED, 1, "The stored file is missing.")
     assert not sandbox.processed
 
 
 def test_a_storage_that_is_away_is_tried_again(
-    upload: Upload, media: Path, sandbox: Sandbox
+    upload: Upload, media: Path, sandbox: FakeSandbox
 ) -> None:
     sandbox.process = lambda path: Result({"text": path.read_text()})
     file = upload()
     media.rename(media.with_name("unmounted"))
-    worker.work()
+    worker.process_next()
     assert outcome(file) == (Status.RECEIVED, 1, "")
 
     media.with_name("unmounted").rename(media)
     make_due(file)
-    worker.work()
+    worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 2, "")
 
 
 def test_after_the_last_attempt_it_is_failed_and_a_dead_letter(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox, settings: Settings
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, settings: Settings
 ) -> None:
     settings.UPLOADS_ATTEMPTS = 3
     sandbox.fails(Interrupted("the child has ended with -9"))
     file = upload()
 
     for attempt in (1, 2):
-        assert worker.work()
+        assert worker.process_next()
         assert outcome(file) == (Status.RECEIVED, attempt, "")
         assert queue.length() == 0
-        assert not worker.work()  # it backs off
+        assert not worker.process_next()  # it backs off
         make_due(file)
-    assert worker.work()
+    assert worker.process_next()
 
     status, attempts, error = outcome(file)
     assert (status, attempts) == (Status.FAILED, 3)
-    assert error.startswith("Processing broke off 3 times and was given up.")
-    (letter,) = queue.dead()
+    assert error.startswith("Processing failed after 3 attempts.")
+    (letter,) = queue.dead_letters()
     assert letter.body == encode(file.pk)
     assert letter.reason == "Interrupted: the child has ended with -9"
     assert queue.length() == 0
 
 
-@pytest.mark.parametrize(
-    ("attempts", "drawn", "seconds"),
-    [(1, 0.5, 1), (1, 1, 2), (2, 1, 4), (3, 0.25, 2), (8, 1, 256), (9, 1, 300), (10**6, 1, 300)],
-)
-def test_the_time_between_attempts_doubles_and_is_drawn(
-    attempts: int, drawn: float, seconds: float
-) -> None:
-    assert claims.delay(attempts, lambda: drawn) == timedelta(seconds=seconds)
-
-
 def test_a_second_event_does_not_cut_the_wait_short(
-    upload: Upload, queue: RedisQueue, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("random.random", lambda: 1.0)
     sandbox.fails(OSError("disk"))
     file = upload()
     queue.append(encode(file.pk), 0)
 
-    worker.work()
-    worker.work()
+    worker.process_next()
+    worker.process_next()
 
     assert outcome(file) == (Status.RECEIVED, 1, "")
     assert queue.length() == 0
 
 
-def test_poisoned_files_hold_up_nobody(upload: Upload, sandbox: Sandbox) -> None:
+def test_poisoned_files_hold_up_nobody(upload: Upload, sandbox: FakeSandbox) -> None:
     """They come back behind the others, and fewer of them each time."""
 
     def process(path: Path) -> Result:
@@ -228,7 +217,7 @@ def test_poisoned_files_hold_up_nobody(upload: Upload, sandbox: Sandbox) -> None
     fine = upload(b"fine")
     late = upload(b"late")
 
-    while worker.work():
+    while worker.process_next():
         pass
 
     assert {outcome(file) for file in poisoned} == {(Status.RECEIVED, 1, "")}
@@ -248,7 +237,7 @@ class Elsewhere(FileSystemStorage):
 
 
 def test_a_file_of_a_storage_elsewhere_is_copied_for_a_while(
-    upload: Upload, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    upload: Upload, sandbox: FakeSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, missing = upload(b"far away"), upload()
     field = File._meta.get_field("file")
@@ -261,8 +250,8 @@ def test_a_file_of_a_storage_elsewhere_is_copied_for_a_while(
         return Result({"text": path.read_text()})
 
     sandbox.process = process
-    worker.work()
-    worker.work()
+    worker.process_next()
+    worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
     assert file.metadata == {"text": "far away"}

@@ -1,4 +1,4 @@
-"""Makes files that are meant to harm whoever looks at them."""
+"""Makes malicious files."""
 
 import io
 import struct

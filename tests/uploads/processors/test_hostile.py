@@ -1,4 +1,4 @@
-"""Files made to harm who looks at them: each is failed or safely processed, and the next is done.
+"""Malicious files: each is failed or safely processed, and the next one is processed.
 
 Where a limit is what ends them, it is a small one here, so that the tests are fast.
 """
@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from tests.support import files as making
 from tests.uploads.processors import bombs
-from tests.uploads.run_processor import look
+from tests.uploads.run_processor import run_in_child
 from uploads.detection.content_type import detect
 from uploads.processors.base import Unprocessable
 
@@ -31,20 +31,20 @@ HOSTILE: list[tuple[str, Callable[[], bytes], str | tuple[str, object]]] = [
     ("bomb.pdf", bombs.pdf_stream_bomb, "The PDF is broken."),
     ("endless.pdf", bombs.pdf_endless_tree, "The PDF is broken."),
     ("doubling.pdf", bombs.pdf_doubling_tree, "The PDF is broken."),
-    ("deep.pdf", bombs.pdf_deep_array, "It is nested too deeply."),
+    ("deep.pdf", bombs.pdf_deep_array, "The file is nested too deeply."),
     ("cut.pdf", lambda: making.pdf()[:600], "The PDF is broken."),
     ("bomb.zip", bombs.zip_bomb, ("entries", 10)),
     ("entries.zip", bombs.zip_endless_entries, "The archive has more than 100000 entries."),
     ("cut.zip", lambda: making.archive()[:-10], "The archive is broken."),
     ("offset.zip", bombs.zip_wrong_offset, "The archive is broken."),
-    ("deep.json", lambda: b"[" * 200_000 + b"]" * 200_000, "It is nested too deeply."),
+    ("deep.json", lambda: b"[" * 200_000 + b"]" * 200_000, "The file is nested too deeply."),
     ("number.json", lambda: b"[" + b"9" * 5_000_000 + b"]", ("length", 1)),
     ("field.csv", lambda: b'a,b\n"' + b"x,\n" * 700_000, "A field of the table is too long."),
     ("line.csv", lambda: b"x," * 3_000_000, "A line of the table is too long."),
     ("line.txt", lambda: b"x" * 10_000_000, ("lines", 1)),
     ("spaces.txt", lambda: b" " * 10_000_000, ("words", 0)),
     ("liar.wav", bombs.wav_liar, ("sample_rate", 48_000)),
-    ("cut.mp4", lambda: making.film()[:500], "There is no sound and no picture in the recording."),
+    ("cut.mp4", lambda: making.film()[:500], "The file has no audio and no video."),
     ("cut.webm", lambda: making.film("webm", "libvpx")[:300], "The recording is broken."),
     ("script.gif", bombs.gif_and_script, ("format", "GIF")),
     ("page.jpg", bombs.jpeg_and_html, ("format", "JPEG")),
@@ -64,17 +64,17 @@ def test_a_hostile_file_is_failed_or_safely_processed(
 
     if isinstance(expected, str):
         with pytest.raises(Unprocessable) as raised:
-            look(content, tmp_path / name)
+            run_in_child(content, tmp_path / name)
         assert str(raised.value) == expected
     else:
         key, value = expected
-        assert look(content, tmp_path / name).metadata[key] == value
+        assert run_in_child(content, tmp_path / name).metadata[key] == value
 
 
 def test_entries_that_share_their_data_are_read_within_limits(tmp_path: Path) -> None:
     """Newer Pythons call such an archive broken."""
     with suppress(Unprocessable):
-        found = look(bombs.zip_overlapping(), tmp_path / "overlapping.zip").metadata
+        found = run_in_child(bombs.zip_overlapping(), tmp_path / "overlapping.zip").metadata
         assert found["entries"] == 1_000
 
 
@@ -97,11 +97,11 @@ def test_what_is_two_things_is_what_it_begins_as(
 def test_memory_of_a_file_is_bounded(tmp_path: Path, settings: Settings) -> None:
     settings.UPLOADS_MEMORY_BYTES = 100 * MEGABYTE
 
-    with pytest.raises(Unprocessable, match="It takes more than 100 MB of memory to look at it"):
-        look(b"[" + b'{"a":[1]},' * 700_000 + b"1]", tmp_path / "large.json")
+    with pytest.raises(Unprocessable, match="Processing needs more than 100 MB of memory"):
+        run_in_child(b"[" + b'{"a":[1]},' * 700_000 + b"1]", tmp_path / "large.json")
     with pytest.raises(Unprocessable):
-        look(making.png((4_400, 4_400)), tmp_path / "large.png")
-    assert look(making.png(), tmp_path / "small.png").metadata["width"] == 64
+        run_in_child(making.png((4_400, 4_400)), tmp_path / "large.png")
+    assert run_in_child(making.png(), tmp_path / "small.png").metadata["width"] == 64
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_the_worker_stays_small_and_ordinary_files_between_are_done(
 
     for name, content in made.items():
         with suppress(Unprocessable):
-            look(content, tmp_path / name)
-        assert look(ordinary, tmp_path / f"after-{name}.png").metadata["width"] == 64
+            run_in_child(content, tmp_path / name)
+        assert run_in_child(ordinary, tmp_path / f"after-{name}.png").metadata["width"] == 64
 
     assert peak() < 16 * MEGABYTE

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support import files as making
-from tests.uploads.run_processor import look, look_here
+from tests.uploads.run_processor import run_here, run_in_child
 from uploads.processors.base import Result, Unprocessable
 
 
@@ -19,7 +19,7 @@ def picture_of(result: Result) -> Image.Image:
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO"])
 def test_an_image_of_each_format(format: str, tmp_path: Path) -> None:  # noqa: A002
-    result = look_here(making.image(format, (32, 32)), tmp_path / "picture")
+    result = run_here(making.image(format, (32, 32)), tmp_path / "picture")
 
     assert result.metadata | {"mode": ""} == {
         "format": format,
@@ -38,7 +38,7 @@ def test_an_image_of_each_mode(mode: str, tmp_path: Path) -> None:
     image = image.convert("P") if mode == "PA" else image.convert(mode)
     image.save(tmp_path / "saved.png", "PNG")
 
-    result = look_here((tmp_path / "saved.png").read_bytes(), tmp_path / "picture")
+    result = run_here((tmp_path / "saved.png").read_bytes(), tmp_path / "picture")
 
     assert picture_of(result).size == (32, 32)
 
@@ -49,7 +49,7 @@ def test_a_large_scan_of_16_bits_has_its_greys(mode: str, tmp_path: Path) -> Non
     row = b"".join((level * 64).to_bytes(2, order) for level in range(1_000))
     Image.frombytes(mode, (1_000, 700), row * 700).save(tmp_path / "saved.tiff")
 
-    result = look_here((tmp_path / "saved.tiff").read_bytes(), tmp_path / "scan")
+    result = run_here((tmp_path / "saved.tiff").read_bytes(), tmp_path / "scan")
 
     middle = picture_of(result).convert("L").getpixel((160, 100))
     assert isinstance(middle, int | float)
@@ -60,20 +60,20 @@ def test_a_transparent_image_stays_transparent(tmp_path: Path) -> None:
     image = Image.new("RGBA", (32, 32), (255, 0, 0, 0))
     image.save(tmp_path / "saved.png")
 
-    result = look_here((tmp_path / "saved.png").read_bytes(), tmp_path / "picture")
+    result = run_here((tmp_path / "saved.png").read_bytes(), tmp_path / "picture")
 
     assert picture_of(result).convert("RGBA").getpixel((5, 5))[3] == 0  # type: ignore[index]
 
 
 def test_an_animation(tmp_path: Path) -> None:
-    result = look_here(making.gif(5), tmp_path / "picture.gif")
+    result = run_here(making.gif(5), tmp_path / "picture.gif")
 
     assert result.metadata["frames"] == 5
     assert getattr(picture_of(result), "n_frames", 1) == 1
 
 
 def test_a_thumbnail_is_small(tmp_path: Path) -> None:
-    result = look_here(making.jpeg((2_000, 500)), tmp_path / "picture.jpg")
+    result = run_here(making.jpeg((2_000, 500)), tmp_path / "picture.jpg")
 
     assert (result.metadata["width"], result.metadata["height"]) == (2_000, 500)
     assert picture_of(result).size == (320, 80)
@@ -94,7 +94,7 @@ def test_a_thumbnail_is_small(tmp_path: Path) -> None:
 )
 def test_a_thumbnail_stands_upright(orientation: int, red: str, tmp_path: Path) -> None:
     """The left half of the picture is red; where that is tells how it was turned."""
-    result = look_here(making.jpeg((64, 48), orientation=orientation), tmp_path / "picture.jpg")
+    result = run_here(making.jpeg((64, 48), orientation=orientation), tmp_path / "picture.jpg")
 
     picture = picture_of(result).convert("RGB")
     width, height = picture.size
@@ -113,7 +113,7 @@ def test_a_thumbnail_stands_upright(orientation: int, red: str, tmp_path: Path) 
 
 @pytest.mark.parametrize("orientation", [0, 9, 99, 60_000])
 def test_an_orientation_that_there_is_not_is_none(orientation: int, tmp_path: Path) -> None:
-    result = look_here(making.jpeg(orientation=orientation), tmp_path / "picture.jpg")
+    result = run_here(making.jpeg(orientation=orientation), tmp_path / "picture.jpg")
 
     assert result.metadata["orientation"] == 1
 
@@ -123,7 +123,7 @@ def test_an_orientation_may_be_a_fraction(tmp_path: Path) -> None:
     exif = b"Exif\0\0II*\0\x08\0\0\0\1\0" + entry + bytes(4) + b"\6\0\0\0\1\0\0\0"
     making.picture((64, 48), "RGB").save(tmp_path / "saved.jpg", exif=exif)
 
-    result = look((tmp_path / "saved.jpg").read_bytes(), tmp_path / "picture.jpg")
+    result = run_in_child((tmp_path / "saved.jpg").read_bytes(), tmp_path / "picture.jpg")
 
     assert result.metadata["orientation"] == 6
     assert picture_of(result).size == (48, 64)
@@ -133,7 +133,7 @@ def test_a_thumbnail_tells_nothing_but_the_picture(tmp_path: Path) -> None:
     content = making.jpeg(place="at home")
     assert b"at home" in content
 
-    result = look_here(content, tmp_path / "picture.jpg")
+    result = run_here(content, tmp_path / "picture.jpg")
 
     assert result.thumbnail is not None
     assert b"at home" not in result.thumbnail
@@ -146,7 +146,7 @@ def test_an_image_that_is_cut_is_broken(format: str, tmp_path: Path) -> None:  #
     content = making.image(format, (200, 200))
 
     with pytest.raises(Unprocessable, match=r"^The image is broken\.$"):
-        look_here(content[: len(content) // 2], tmp_path / "picture")
+        run_here(content[: len(content) // 2], tmp_path / "picture")
 
 
 def test_a_file_that_is_away_is_no_broken_image(tmp_path: Path) -> None:

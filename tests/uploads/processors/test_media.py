@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from tests.support import files as making
-from tests.uploads.run_processor import look_here
+from tests.uploads.run_processor import run_here
 from uploads.processors import media
 from uploads.processors.base import Unprocessable
 
@@ -28,7 +28,7 @@ from uploads.processors.base import Unprocessable
     ],
 )
 def test_sound(container: str, codec: str, named: str, tmp_path: Path) -> None:
-    result = look_here(making.sound(container, codec, seconds=1.0), tmp_path / "tone")
+    result = run_here(making.sound(container, codec, seconds=1.0), tmp_path / "tone")
 
     assert result.metadata.pop("duration") == pytest.approx(1.0, abs=0.1)
     assert result.metadata.pop("bitrate") > 0
@@ -42,7 +42,7 @@ def test_a_cover_is_no_film(cover: bytes, tmp_path: Path) -> None:
     frame = b"APIC" + synchsafe(len(picture)) + b"\0\0" + picture
     tag = b"ID3\4\0\0" + synchsafe(len(frame)) + frame
 
-    result = look_here(tag + making.sound("mp3", "libmp3lame"), tmp_path / "song.mp3")
+    result = run_here(tag + making.sound("mp3", "libmp3lame"), tmp_path / "song.mp3")
 
     assert set(result.metadata) == {
         *("duration", "bitrate", "audio_codec", "sample_rate", "channels"),
@@ -68,7 +68,7 @@ def synchsafe(number: int) -> bytes:
     ],
 )
 def test_a_film(container: str, codec: str, named: str, tmp_path: Path) -> None:
-    result = look_here(making.film(container, codec, (320, 240)), tmp_path / "film")
+    result = run_here(making.film(container, codec, (320, 240)), tmp_path / "film")
 
     assert result.metadata["duration"] == pytest.approx(1.0, abs=0.2)
     assert result.metadata["frame_rate"] == pytest.approx(10.0)
@@ -80,7 +80,7 @@ def test_a_film(container: str, codec: str, named: str, tmp_path: Path) -> None:
 
 
 def test_a_film_with_sound(tmp_path: Path) -> None:
-    found = look_here(making.film(sound_codec="aac"), tmp_path / "film.mp4").metadata
+    found = run_here(making.film(sound_codec="aac"), tmp_path / "film.mp4").metadata
 
     assert (found["video_codec"], found["audio_codec"]) == ("mpeg4", "aac")
 
@@ -88,7 +88,7 @@ def test_a_film_with_sound(tmp_path: Path) -> None:
 def test_a_film_that_is_coded_in_an_unknown_way(tmp_path: Path) -> None:
     content = making.film("matroska").replace(b"V_MPEG4/ISO/ASP", b"V_MPEG4/ISO/XYZ")
 
-    result = look_here(content, tmp_path / "film.mkv")
+    result = run_here(content, tmp_path / "film.mkv")
 
     assert (result.metadata["duration"], result.thumbnail) == (1.0, None)
     assert "video_codec" not in result.metadata
@@ -102,7 +102,7 @@ def test_a_film_that_was_recorded_upright(tmp_path: Path) -> None:
     start = content.index(matrix, content.index(b"tkhd"))
     content[start : start + len(matrix)] = quarter
 
-    result = look_here(bytes(content), tmp_path / "film.mp4")
+    result = run_here(bytes(content), tmp_path / "film.mp4")
 
     poster = Image.open(io.BytesIO(result.thumbnail or b"")).convert("RGB")
     assert poster.size == (48, 64)
@@ -114,7 +114,7 @@ def test_a_film_whose_header_does_not_say_how_long_it_is(tmp_path: Path) -> None
     """Browsers record such ones."""
     content = making.film("webm", "libvpx", options={"live": "1"})
 
-    found = look_here(content, tmp_path / "film.webm").metadata
+    found = run_here(content, tmp_path / "film.webm").metadata
 
     assert found["duration"] == pytest.approx(1.0, abs=0.2)
 
@@ -125,15 +125,15 @@ def test_what_is_too_long_to_be_measured_has_no_duration(
     monkeypatch.setattr(media, "SCAN_SECONDS", -1.0)
     content = making.film("webm", "libvpx", options={"live": "1"})
 
-    assert look_here(content, tmp_path / "film.webm").metadata["duration"] is None
+    assert run_here(content, tmp_path / "film.webm").metadata["duration"] is None
 
 
 def test_a_film_of_huge_pictures_has_no_poster(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(media, "POSTER_PIXELS", 1_000)
+    monkeypatch.setattr(media, "MAX_FRAME_PIXELS", 1_000)
 
-    result = look_here(making.film(), tmp_path / "film.mp4")
+    result = run_here(making.film(), tmp_path / "film.mp4")
 
     assert (result.metadata["width"], result.thumbnail) == (64, None)
 
@@ -144,11 +144,11 @@ def test_a_film_that_is_cut_is_broken(part: float, tmp_path: Path) -> None:
     content = making.film(sound_codec="aac")
 
     with pytest.raises(Unprocessable, match=r"recording"):
-        look_here(content[: int(len(content) * part)], tmp_path / "film.mp4")
+        run_here(content[: int(len(content) * part)], tmp_path / "film.mp4")
 
 
 def test_a_type_that_nothing_here_plays(tmp_path: Path) -> None:
-    assert look_here(b"MThd\0\0\0\6\0\0\0\1\0\x60" + bytes(20), tmp_path / "tune").metadata == {}
+    assert run_here(b"MThd\0\0\0\6\0\0\0\1\0\x60" + bytes(20), tmp_path / "tune").metadata == {}
 
 
 def test_a_playlist_leads_to_no_other_file(tmp_path: Path) -> None:
@@ -159,4 +159,4 @@ def test_a_playlist_leads_to_no_other_file(tmp_path: Path) -> None:
 
     for content_type in media.FORMATS:
         with pytest.raises(Unprocessable):
-            media.look(path, content_type)
+            media.process(path, content_type)

@@ -6,14 +6,14 @@ import pytest
 from fpdf import FPDF
 
 from tests.support import files as making
-from tests.uploads.run_processor import look_here
+from tests.uploads.run_processor import run_here
 from uploads.processors import pdf
 from uploads.processors import text as texts
 from uploads.processors.base import Unprocessable
 
 
 def text(content: bytes, tmp_path: Path) -> dict[str, object]:
-    return look_here(content, tmp_path / "notes.txt").metadata
+    return run_here(content, tmp_path / "notes.txt").metadata
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_text_that_is_cut_within_a_letter(tmp_path: Path) -> None:
 
 
 def test_a_pdf(tmp_path: Path) -> None:
-    assert look_here(making.pdf(3), tmp_path / "book.pdf").metadata == {
+    assert run_here(making.pdf(3), tmp_path / "book.pdf").metadata == {
         "encrypted": False,
         "pages": 3,
         "title": "A small book",
@@ -110,7 +110,7 @@ def test_the_text_of_a_thick_pdf_is_counted_as_far_as_the_time_lasts(
 ) -> None:
     monkeypatch.setattr(pdf, "TEXT_SECONDS", 0.0)
 
-    found = look_here(making.pdf(3), tmp_path / "book.pdf").metadata
+    found = run_here(making.pdf(3), tmp_path / "book.pdf").metadata
 
     assert (found["pages"], found["text_pages"]) == (3, 1)
 
@@ -122,11 +122,11 @@ def test_an_encrypted_pdf(password: str, pages: int | None, tmp_path: Path) -> N
     document.add_page()
     document.set_encryption(owner_password="owner", user_password=password)
 
-    found = look_here(bytes(document.output()), tmp_path / "book.pdf").metadata
+    found = run_here(bytes(document.output()), tmp_path / "book.pdf").metadata
 
     assert (found["encrypted"], found["pages"]) == (True, pages)
 
 
 def test_a_pdf_that_is_cut_is_broken(tmp_path: Path) -> None:
     with pytest.raises(Unprocessable, match=r"^The PDF is broken\.$"):
-        look_here(making.pdf()[:500], tmp_path / "book.pdf")
+        run_here(making.pdf()[:500], tmp_path / "book.pdf")

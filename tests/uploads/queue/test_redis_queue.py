@@ -11,7 +11,7 @@ from footfall.eventlog import Away, LogError, Refused, connections
 from loadtest.common.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
 from tests.support.redis_cluster import RedisCluster
-from uploads.queue import redis_queue as queue
+from uploads.queue import redis_queue
 from uploads.queue.redis_queue import Delivery, RedisQueue
 
 AT = 1_763_683_200_000
@@ -43,7 +43,7 @@ def errands(open_queue: OpenQueue) -> RedisQueue:
 
 
 def take(errands: RedisQueue, consumer: str = "a") -> Delivery:
-    delivery = errands.take(consumer)
+    delivery = errands.read(consumer)
     assert delivery
     return delivery
 
@@ -57,19 +57,19 @@ def test_an_entry_is_taken_once_and_leaves_when_it_is_done(
     delivery = take(errands)
     assert delivery == (first, AT, b"one")
     assert take(errands, "b").body == b"two"
-    assert errands.take("a") is None
+    assert errands.read("a") is None
 
     errands.acknowledge(delivery)
     errands.acknowledge(delivery)
     assert errands.length() == server.xlen(errands.key) == 1
-    left = errands.take_over("a", 0)
+    left = errands.claim("a", 0)
     assert left
     assert left.body == b"two"
 
 
 def test_the_keys_share_a_hash_tag(errands: RedisQueue, server: redis.Redis, prefix: str) -> None:
     errands.append(b"one", AT)
-    errands.bury(take(errands), "no reason")
+    errands.move_to_dead_letters(take(errands), "no reason")
 
     assert set(server.scan_iter(f"{prefix}:*")) == {
         f"{prefix}:{{errands}}:queue".encode(),
@@ -83,7 +83,7 @@ def test_many_workers_take_each_entry_once(errands: RedisQueue) -> None:
 
     def drain(consumer: str) -> list[int]:
         bodies = []
-        while delivery := errands.take(consumer):
+        while delivery := errands.read(consumer):
             bodies.append(int(delivery.body))
             errands.acknowledge(delivery)
         return bodies
@@ -101,9 +101,9 @@ def test_only_what_was_taken_and_left_is_taken_over(errands: RedisQueue) -> None
     errands.append(b"waits", AT)
     left = take(errands)
 
-    assert errands.take_over("b", 60) is None
-    wait_until(lambda: errands.take_over("b", 0.05) == left)
-    assert errands.take_over("c", 60) is None  # it is b's now
+    assert errands.claim("b", 60) is None
+    wait_until(lambda: errands.claim("b", 0.05) == left)
+    assert errands.claim("c", 60) is None  # it is b's now
     assert take(errands, "c").body == b"waits"
 
 
@@ -113,8 +113,8 @@ def test_what_is_kept_is_not_taken_over(errands: RedisQueue) -> None:
 
     for _ in range(10):
         time.sleep(0.02)
-        errands.keep(delivery, "a")
-        assert errands.take_over("b", 0.15) is None
+        errands.refresh(delivery, "a")
+        assert errands.claim("b", 0.15) is None
 
 
 def test_one_that_was_left_is_found_behind_many_that_are_kept(errands: RedisQueue) -> None:
@@ -123,52 +123,52 @@ def test_one_that_was_left_is_found_behind_many_that_are_kept(errands: RedisQueu
     taken = [take(errands) for _ in range(40)]
     time.sleep(0.5)
     for delivery in taken[:-1]:
-        errands.keep(delivery, "a")
+        errands.refresh(delivery, "a")
 
-    assert errands.take_over("b", 0.5) == taken[-1]
+    assert errands.claim("b", 0.5) == taken[-1]
 
 
 def test_a_dead_letter_tells_what_it_was(errands: RedisQueue) -> None:
     first = errands.append(b"one", AT)
     delivery = take(errands)
 
-    errands.bury(delivery, "it is bad \N{SNOWMAN}")
-    errands.bury(delivery, "once more")
+    errands.move_to_dead_letters(delivery, "it is bad \N{SNOWMAN}")
+    errands.move_to_dead_letters(delivery, "once more")
 
-    (letter,) = errands.dead()
+    (letter,) = errands.dead_letters()
     assert letter[1:] == (AT, b"one", "it is bad \N{SNOWMAN}", first)
-    assert (errands.length(), errands.dead_count()) == (0, 1)
-    assert errands.take_over("b", 0) is None
-    assert errands.discard([letter.id]) == 1
-    assert errands.discard([]) == errands.discard([letter.id]) == 0
-    assert errands.dead() == []
+    assert (errands.length(), errands.count_dead_letters()) == (0, 1)
+    assert errands.claim("b", 0) is None
+    assert errands.delete_dead_letters([letter.id]) == 1
+    assert errands.delete_dead_letters([]) == errands.delete_dead_letters([letter.id]) == 0
+    assert errands.dead_letters() == []
 
 
 def test_an_entry_that_the_queue_has_lost_is_buried_without_an_id(errands: RedisQueue) -> None:
-    errands.bury(Delivery("", AT, b"one"), "gone")
+    errands.move_to_dead_letters(Delivery("", AT, b"one"), "gone")
 
-    assert errands.dead()[0][1:] == (AT, b"one", "gone", "")
+    assert errands.dead_letters()[0][1:] == (AT, b"one", "gone", "")
 
 
 def test_the_latest_dead_letters_are_kept(open_queue: OpenQueue) -> None:
-    errands = open_queue(max_dead=100)
+    errands = open_queue(max_dead_letters=100)
     for number in range(500):
-        errands.bury(Delivery("", AT, str(number).encode()), "bad")
+        errands.move_to_dead_letters(Delivery("", AT, str(number).encode()), "bad")
 
-    assert 100 <= errands.dead_count() <= 300
-    assert errands.dead(1)[0].body == b"499"
+    assert 100 <= errands.count_dead_letters() <= 300
+    assert errands.dead_letters(1)[0].body == b"499"
 
 
 def test_what_is_in_the_queue_is_present(
     errands: RedisQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "CHUNK", 2)
+    monkeypatch.setattr(redis_queue, "IDS_PER_CALL", 2)
     ids = [errands.append(b"x", AT) for _ in range(5)]
     errands.acknowledge(take(errands))
     take(errands)
 
-    assert errands.present([*ids, "1-1"]) == set(ids[1:])
-    assert errands.present([]) == set()
+    assert errands.existing([*ids, "1-1"]) == set(ids[1:])
+    assert errands.existing([]) == set()
 
 
 def test_what_waited_before_redis_was_emptied_is_gone_and_the_queue_goes_on(
@@ -179,10 +179,10 @@ def test_what_waited_before_redis_was_emptied_is_gone_and_the_queue_goes_on(
     server.delete(errands.key)
 
     with pytest.raises(LogError, match="NOGROUP"):
-        errands.keep(delivery, "a")
+        errands.refresh(delivery, "a")
     errands.acknowledge(delivery)
-    assert errands.present([delivery.id]) == set()
-    assert errands.take_over("a", 0) is None
+    assert errands.existing([delivery.id]) == set()
+    assert errands.claim("a", 0) is None
     errands.append(b"after", AT)
     assert take(errands).body == b"after"
 
@@ -192,7 +192,7 @@ def test_entries_from_before_the_group_was_made_are_taken(
 ) -> None:
     errands.append(b"one", AT)
     take(errands)
-    server.xgroup_destroy(errands.key, queue.GROUP)
+    server.xgroup_destroy(errands.key, redis_queue.GROUP)
 
     assert take(errands).body == b"one"
 
@@ -205,8 +205,8 @@ def test_an_entry_of_another_make_comes_as_one_body(
     delivery = take(errands)
 
     assert delivery[1:] == (-1, b"hello world")
-    errands.bury(delivery, "unknown")
-    assert errands.dead()[0].body == b"hello world"
+    errands.move_to_dead_letters(delivery, "unknown")
+    assert errands.dead_letters()[0].body == b"hello world"
 
 
 def test_what_was_taken_and_removed_by_hand_is_let_go(
@@ -217,11 +217,11 @@ def test_what_was_taken_and_removed_by_hand_is_let_go(
         take(errands)
     server.xdel(errands.key, ids[0], ids[1])
 
-    delivery = errands.take_over("b", 0)
+    delivery = errands.claim("b", 0)
 
     assert delivery
     assert delivery.id == ids[2]
-    assert server.xpending(errands.key, queue.GROUP)["pending"] == 1
+    assert server.xpending(errands.key, redis_queue.GROUP)["pending"] == 1
 
 
 def test_the_same_on_redis_6_2_which_answers_with_holes(
@@ -237,10 +237,10 @@ def test_the_same_on_redis_6_2_which_answers_with_holes(
     def answer(pool: Any, *command: Any) -> Any:
         return next(answers) if command[0] == "XAUTOCLAIM" else connections.call(pool, *command)
 
-    monkeypatch.setattr(queue, "call", answer)
+    monkeypatch.setattr(redis_queue, "call", answer)
 
-    assert errands.take_over("b", 0) is None
-    assert server.xpending(errands.key, queue.GROUP)["pending"] == 1
+    assert errands.claim("b", 0) is None
+    assert server.xpending(errands.key, redis_queue.GROUP)["pending"] == 1
 
 
 def test_an_append_is_sent_once_and_not_at_all_while_the_circuit_is_open(
@@ -272,7 +272,7 @@ def test_redis_that_is_away_is_away_for_workers_too(open_queue: OpenQueue) -> No
     errands = open_queue("redis://127.0.0.1:1")
 
     with pytest.raises(Away):
-        errands.take("a")
+        errands.read("a")
     with pytest.raises(Away):
         errands.append(b"x", AT)
 
@@ -281,7 +281,7 @@ def test_redis_refusing_is_no_lost_group(errands: RedisQueue, server: redis.Redi
     server.set(errands.key, "not a stream")
 
     with pytest.raises(LogError, match="WRONGTYPE"):
-        errands.take("a")
+        errands.read("a")
 
 
 def test_the_queue_of_work_lies_in_one_slot(cluster: RedisCluster, prefix: str) -> None:
@@ -289,17 +289,21 @@ def test_the_queue_of_work_lies_in_one_slot(cluster: RedisCluster, prefix: str) 
     for body in (b"one", b"two"):
         queue.append(body, AT)
 
-    one, two = queue.take("a"), queue.take("b")
+    one, two = queue.read("a"), queue.read("b")
     assert one
     assert two
-    queue.keep(one, "a")
+    queue.refresh(one, "a")
     queue.acknowledge(one)
-    taken = queue.take_over("a", idle_seconds=0)
+    taken = queue.claim("a", idle_seconds=0)
     assert taken == two
-    queue.bury(two, "broken")
-    (letter,) = queue.dead()
+    queue.move_to_dead_letters(two, "broken")
+    (letter,) = queue.dead_letters()
 
     assert (letter.body, letter.reason) == (b"two", "broken")
-    assert queue.present([one.id, two.id]) == set()
-    assert (queue.length(), queue.dead_count(), queue.discard([letter.id])) == (0, 1, 1)
+    assert queue.existing([one.id, two.id]) == set()
+    assert (queue.length(), queue.count_dead_letters(), queue.delete_dead_letters([letter.id])) == (
+        0,
+        1,
+        1,
+    )
     queue.close()

@@ -146,7 +146,7 @@ def test_file_that_is_not_in_the_storage_is_404(client: Client, make_file: MakeF
     Path(file.file.path).unlink()
     response = content(client, file)
     assert response.status_code == 404
-    assert response.json() == {"detail": "The file is not in the storage any more."}
+    assert response.json() == {"detail": "The file is no longer in the storage."}
     assert client.get("/files/0/content/").status_code == 404
 
 

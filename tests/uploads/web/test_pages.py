@@ -51,7 +51,7 @@ def test_form_sends_a_file_and_shows_the_list(client: Client) -> None:
     assert response.status_code == 303
     assert response.headers["Location"] == "/files/"
     html = page(client, "/files/")
-    assert "notes.txt is here, and will be processed." in html
+    assert "notes.txt was uploaded and will be processed." in html
     assert "received" in html
 
 
@@ -60,7 +60,7 @@ def test_form_sends_a_file_and_shows_the_list(client: Client) -> None:
     [
         (b"", 400, "The file is empty."),
         (b"x" * 2000, 413, "The file is too large: at most 1000\xa0bytes."),
-        (b"MZ" + bytes(100), 415, "application/x-msdownload are not taken."),
+        (b"MZ" + bytes(100), 415, "application/x-msdownload are not allowed."),
     ],
 )
 def test_form_tells_what_is_wrong(
@@ -73,8 +73,8 @@ def test_form_tells_what_is_wrong(
 
 
 def test_nothing_is_there_yet(client: Client) -> None:
-    assert "There are no files yet." in page(client, "/files/")
-    assert "There is no such file." in page(client, "/files/?kind=pdf")
+    assert "No files yet." in page(client, "/files/")
+    assert "No files found." in page(client, "/files/?kind=pdf")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_nothing_is_there_yet(client: Client) -> None:
     [("/files/?kind=song", 400), ("/files/?page=9", 404), ("/files/9/", 404)],
 )
 def test_wrong_address_is_a_page_too(client: Client, address: str, status: int) -> None:
-    assert "That did not work" in page(client, address, status)
+    assert "Something went wrong" in page(client, address, status)
 
 
 def test_list_is_filtered_and_turned(client: Client, make_file: MakeFile) -> None:
@@ -154,7 +154,7 @@ def test_button_deletes_for_owner_and_staff_only(
     assert "Delete" in page(client, "/files/")
     response = client.post(address, headers=BROWSER)
     assert (response.status_code, response.headers["Location"]) == (303, "/files/")
-    assert "a.txt is deleted." in page(client, "/files/")
+    assert "a.txt was deleted." in page(client, "/files/")
     assert not File.objects.exists()
 
 
@@ -164,7 +164,7 @@ def test_button_of_a_row_deletes_in_place(client: Client, make_file: MakeFile, a
     headers = {"HX-Request": "true"}
     response = client.post(f"/files/{file.pk}/delete/", headers=headers)
     assert response.status_code == 200
-    assert "&lt;b&gt;.txt is deleted." in response.content.decode()
+    assert "&lt;b&gt;.txt was deleted." in response.content.decode()
 
 
 def test_button_needs_the_csrf_token(make_file: MakeFile, ann: User) -> None:

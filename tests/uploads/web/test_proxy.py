@@ -194,7 +194,7 @@ def test_file_that_is_gone_is_404(nginx: str, make_file: MakeFile) -> None:
     Path(file.file.path).unlink()
     response = requests.get(f"{nginx}{content(file)}", timeout=10)
     assert response.status_code == 404
-    assert response.json() == {"detail": "The file is not in the storage any more."}
+    assert response.json() == {"detail": "The file is no longer in the storage."}
 
 
 @pytest.mark.parametrize("prefix", [PREFIX, f"/static/..{PREFIX}"])

@@ -18,7 +18,7 @@ from project import stores
 from tests.support.files import png
 from tests.uploads.sending import send
 from uploads.models import File
-from uploads.processing.worker import work
+from uploads.processing.worker import process_next
 
 # boto3 and moto are not ready for the newest Python; nothing of ours is silenced.
 pytestmark = [
@@ -69,7 +69,7 @@ def test_file_lives_in_the_bucket(
     (stored,) = bucket.objects.all()
     assert hashlib.sha256(stored.get()["Body"].read()).hexdigest() == sent["sha256"]
 
-    assert work()
+    assert process_next()
     file = File.objects.get()
     assert file.status == "processed", file.error
     assert len(list(bucket.objects.all())) == 2

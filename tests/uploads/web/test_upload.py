@@ -22,7 +22,7 @@ from uploads.models import File
 from uploads.orphans import compare
 from uploads.queue.events import decode
 from uploads.queue.redis_queue import RedisQueue
-from uploads.web import upload_parser
+from uploads.web import body_slots
 
 pytestmark = pytest.mark.django_db
 
@@ -69,7 +69,7 @@ def test_event_is_published_on_commit(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         response = send(client)
-    delivery = queue.take("test")
+    delivery = queue.read("test")
     assert delivery
     assert decode(delivery.body) == response.json()["id"]
 
@@ -167,10 +167,10 @@ def test_what_a_killed_server_was_receiving_is_swept_away(client: Client, media:
 def test_more_uploads_than_may_be_at_once_are_503(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upload_parser, "body_slots", body_slots := BoundedSemaphore(1))
-    for body in (b"Hello\n", b"", b"MZ" + bytes(100)):  # whatever becomes of it, its place is free
+    monkeypatch.setattr(body_slots, "slots", slots := BoundedSemaphore(1))
+    for body in (b"Hello\n", b"", b"MZ" + bytes(100)):  # its slot is free afterwards
         assert send(client, body).status_code != 503
-    with body_slots:
+    with slots:
         response = send(client)
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"

@@ -1,14 +1,14 @@
-// Asks once a second how the files on the page are doing, while some of them are not done.
+// Updates the rows once a second while some files on the page are not processed yet.
 
-const EVERY = 1000; // milliseconds
+const INTERVAL = 1000; // milliseconds
 
 setInterval(() => {
   if (!document.hidden && document.querySelector("[name=pending]")) {
-    htmx.trigger("#watch", "look");
+    htmx.trigger("#poll", "poll");
   }
-}, EVERY);
+}, INTERVAL);
 
-// The button that was pressed is gone with its row: go on from the title.
+// The pressed button was deleted with its row: move the focus to the title.
 document.body.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful && event.detail.requestConfig.verb === "post") {
     document.querySelector("#title, #choose")?.focus();
