@@ -52,7 +52,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
     """Decides which workers answer the dashboard; test_workers.py asks real ones."""
 
     def answer(found: Workers) -> None:
-        monkeypatch.setattr(workers.asking, "answer", lambda patience=0.0: found)
+        monkeypatch.setattr(workers.inspector, "workers", lambda **options: found)
 
     return answer
 

@@ -1,4 +1,4 @@
-"""Pure: from what was read to what is wrong with it, for a person who can do something about it."""
+"""Pure: from facts to findings, which tell a person what is wrong and what to do about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,20 +9,18 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from footfall.common.wording import duration, number
-from footfall.models import Audit
-from footfall.ops.status import PartitionStatus, Status
-from footfall.ops.workers import Workers
+from footfall.ops.facts import Facts
+from footfall.ops.status import PartitionStatus
 from footfall.worker import QUEUE
 
 OVERDUE = 10.0  # seconds after which an event should have been counted
-# Together with the refresh of the page, red within 15 seconds.
-QUIET = timedelta(seconds=8)  # without a flush
-TOLD = timedelta(days=7)  # after a loss in a store
-TICKLESS = timedelta(seconds=10)  # without a tick of beat, which notes them every 5 seconds
+# Together with the refresh of the dashboard, a stall is shown within 15 seconds.
+IDLE_AFTER = timedelta(seconds=8)  # without a flush
+LOSS_SHOWN_FOR = timedelta(days=7)
 
 
 class Level(StrEnum):
-    """How bad something is; GREEN is the absence of findings."""
+    """How bad something is; GREEN means that there are no findings."""
 
     GREEN = "green"
     AMBER = "amber"
@@ -31,43 +29,24 @@ class Level(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something is wrong: what, and what to do about it."""
+    """One thing that is wrong, and what to do about it."""
 
     level: Level
     what: str
     advice: str
     route: str = ""
-    """Where to do it in the admin, if it can be done there."""
+    """Name of the admin view where to do it, if there is one."""
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What was read."""
-
-    now: datetime
-    status: Status
-    workers: Workers
-    default_queue: str
-    """The queue of the tasks that are not the flush."""
-    is_scheduled: bool
-    last_tick: datetime | None
-    """When beat last sent a tick of the flush, up to a few seconds late."""
-    audit: Audit | None
-
-    @property
-    def flushed_at(self) -> datetime | None:
-        times = [one.partition.flushed_at for one in self.status.partitions]
-        return max((at for at in times if at), default=None)
-
-    def is_quiet(self, flushed_at: datetime | None) -> bool:
-        """A flush in the future is one before the clock was set back."""
-        return flushed_at is None or abs(self.now - flushed_at) > QUIET
-
-
-def diagnose(facts: Facts) -> list[Finding]:
+def find_problems(facts: Facts) -> list[Finding]:
     """Return what is wrong, the worst first."""
     found = [finding for check in CHECKS if (finding := check(facts))]
     return sorted(found, key=lambda finding: finding.level is not Level.RED)
+
+
+def is_idle(flushed_at: datetime | None, now: datetime) -> bool:
+    """Tell whether flushes are missing. One in the future is from a clock that was set back."""
+    return flushed_at is None or abs(now - flushed_at) > IDLE_AFTER
 
 
 def redis_is_away(facts: Facts) -> Finding | None:
@@ -77,16 +56,16 @@ def redis_is_away(facts: Facts) -> Finding | None:
         Level.RED,
         _("Redis does not answer: %s") % facts.status.log_error,
         _(
-            "Views are kept in the database meanwhile, and none is lost. Start Redis, or correct"
-            " its address; everything else goes on by itself."
+            "Views are stored in the database meanwhile, and none is lost. Start Redis or correct"
+            " its address; everything else recovers by itself."
         ),
     )
 
 
 def is_stalled(facts: Facts) -> Finding | None:
-    stalled = [one for one in facts.status.partitions if _is_overdue(one, facts)]
+    stalled = [one for one in facts.status.partitions if _is_stalled(one, facts.now)]
     spilled_for = facts.status.spilled_oldest_seconds or 0
-    spill_stalled = spilled_for > OVERDUE and facts.is_quiet(facts.flushed_at)
+    spill_stalled = spilled_for > OVERDUE and is_idle(facts.status.flushed_at, facts.now)
     if not stalled and not spill_stalled:
         return None
     waiting = sum(one.undelivered or 0 for one in stalled)
@@ -96,9 +75,13 @@ def is_stalled(facts: Facts) -> Finding | None:
         Level.RED,
         _("Counting has stalled: %(count)s events wait, the oldest for %(age)s.")
         % {"count": number(waiting), "age": duration(oldest)},
-        _("Look at the output of the worker that serves the queue “%s”; a restart loses nothing.")
+        _("Check the output of the worker that serves the queue “%s”. A restart loses nothing.")
         % QUEUE,
     )
+
+
+def _is_stalled(one: PartitionStatus, now: datetime) -> bool:
+    return (one.oldest_seconds or 0) > OVERDUE and is_idle(one.partition.flushed_at, now)
 
 
 def is_behind(facts: Facts) -> Finding | None:
@@ -116,7 +99,8 @@ def is_behind(facts: Facts) -> Finding | None:
 
 def flush_worker_is_missing(facts: Facts) -> Finding | None:
     """A worker that flushed a moment ago is there, even if it was too busy to answer."""
-    if facts.workers.serve(QUEUE) or facts.workers.error or not facts.is_quiet(facts.flushed_at):
+    is_there = facts.workers.serve(QUEUE) or not is_idle(facts.status.flushed_at, facts.now)
+    if is_there or facts.workers.error:
         return None
     return Finding(
         Level.RED,
@@ -133,7 +117,7 @@ def other_worker_is_missing(facts: Facts) -> Finding | None:
         Level.AMBER,
         _("No worker serves the queue “%s”.") % facts.default_queue,
         _(
-            "Views are counted all the same, but the most viewed are not computed and audits wait."
+            "Views are still counted, but rankings are not updated and audits wait."
             " Start a worker: celery worker --queues %s"
         )
         % facts.default_queue,
@@ -145,22 +129,22 @@ def workers_are_unknown(facts: Facts) -> Finding | None:
         return None
     return Finding(
         Level.AMBER,
-        _("The workers could not be asked: %s") % facts.workers.error,
-        _("If this stays, see whether Celery's broker answers."),
+        _("The workers could not be queried: %s") % facts.workers.error,
+        _("If this persists, check whether Celery's broker is reachable."),
     )
 
 
 def beat_is_missing(facts: Facts) -> Finding | None:
-    if not facts.is_scheduled:
+    if not facts.beat.is_scheduled:
         return Finding(
             Level.RED,
-            _("The flush is not scheduled, or its schedule is switched off."),
-            _("The worker wakes by itself meanwhile. Switch the periodic task on."),
+            _("The flush is not scheduled, or its periodic task is disabled."),
+            _("The worker flushes on its own meanwhile. Enable the periodic task."),
             "admin:django_celery_beat_periodictask_changelist",
         )
-    if facts.last_tick and abs(facts.now - facts.last_tick) <= TICKLESS:
+    if not facts.beat.is_late(facts.now):
         return None
-    last = facts.last_tick
+    last = facts.beat.last_tick
     return Finding(
         Level.RED,
         _("Beat sends no ticks; the last one came %s ago.")
@@ -168,8 +152,8 @@ def beat_is_missing(facts: Facts) -> Finding | None:
         if last
         else _("Beat has never sent a tick."),
         _(
-            "The worker wakes by itself meanwhile, so views are counted; but the most viewed are"
-            " not computed, and old rows are not removed. Start Celery's beat."
+            "The worker flushes on its own meanwhile, so views are counted; but rankings are not"
+            " updated, and old rows are not removed. Start Celery's beat."
         ),
     )
 
@@ -181,19 +165,19 @@ def there_are_dead_letters(facts: Facts) -> Finding | None:
     return Finding(
         Level.AMBER,
         ngettext(
-            "%s event could not be counted and was set aside.",
-            "%s events could not be counted and were set aside.",
+            "%s event could not be counted and is a dead letter.",
+            "%s events could not be counted and are dead letters.",
             count,
         )
         % number(count),
-        _("Look at the reason; then replay or delete."),
+        _("Check the reason, then replay or delete."),
         "admin:counters_deadletter_changelist",
     )
 
 
 def a_store_has_lost_events(facts: Facts) -> Finding | None:
     missed_at = facts.status.missed_at
-    if missed_at is None or facts.now - missed_at > TOLD:
+    if missed_at is None or facts.now - missed_at > LOSS_SHOWN_FOR:
         return None
     count = facts.status.missing
     return Finding(
@@ -205,33 +189,34 @@ def a_store_has_lost_events(facts: Facts) -> Finding | None:
         )
         % number(count),
         _(
-            "PostgreSQL came back older than what the log keeps, or Redis lost what was in it."
-            " Nothing is to be done here; docs/guarantee.md says what to change."
+            "PostgreSQL was restored from before what the log keeps, or Redis lost its data."
+            " Nothing can be done here; docs/guarantee.md says how to prevent it."
         ),
     )
 
 
 def audit_found_something(facts: Facts) -> Finding | None:
-    audit = facts.audit
-    if audit is None or audit.finished_at is None or audit.is_clean:
+    audit = facts.audits.result
+    if audit is None or not (audit.broken or (audit.differences and not audit.repaired)):
         return None
-    if audit.error:
-        return Finding(
-            Level.AMBER,
-            _("The last audit could not be carried out: %s") % audit.error,
-            _("Ask for a new one when that is mended."),
-        )
     return Finding(
         Level.RED,
         _("The last audit found %(counters)s counters and %(positions)s positions that are wrong.")
         % {"counters": number(audit.differences), "positions": number(audit.broken)},
-        _("To mend the counters from their rollups: manage.py counters audit --repair"),
+        _("To repair the counters from their rollups: manage.py counters audit --repair"),
         "admin:counters_audit_changelist",
     )
 
 
-def _is_overdue(one: PartitionStatus, facts: Facts) -> bool:
-    return (one.oldest_seconds or 0) > OVERDUE and facts.is_quiet(one.partition.flushed_at)
+def audit_failed(facts: Facts) -> Finding | None:
+    audit = facts.audits.finished
+    if audit is None or not audit.error:
+        return None
+    return Finding(
+        Level.AMBER,
+        _("The last audit failed: %s") % audit.error,
+        _("Run another one once that is fixed."),
+    )
 
 
 CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
@@ -240,6 +225,7 @@ CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
     flush_worker_is_missing,
     beat_is_missing,
     audit_found_something,
+    audit_failed,
     is_behind,
     workers_are_unknown,
     other_worker_is_missing,

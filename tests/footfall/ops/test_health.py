@@ -1,4 +1,4 @@
-"""What is said about what was read. Pure: no store is asked."""
+"""Findings from facts. Pure: no store is used."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -7,24 +7,24 @@ from typing import Any
 import pytest
 
 from footfall.models import Audit, Partition
-from footfall.ops.diagnosis import Facts, Level, diagnose
+from footfall.ops.facts import Audits, Beat, Facts
+from footfall.ops.health import Level, find_problems
 from footfall.ops.status import PartitionStatus, Status
 from footfall.ops.workers import Workers
 
 NOW = datetime(2025, 11, 21, 10, 30, tzinfo=UTC)
-WELL = Facts(
+HEALTHY = Facts(
     now=NOW,
     status=Status(NOW, [], 0, None, 0, ""),
     workers=Workers({"flusher@a": ["counters"], "worker@a": ["celery"]}),
     default_queue="celery",
-    is_scheduled=True,
-    last_tick=NOW - timedelta(seconds=4),
-    audit=None,
+    beat=Beat(is_scheduled=True, last_tick=NOW - timedelta(seconds=4)),
+    audits=Audits(),
 )
 
 
 def said(facts: Facts) -> list[str]:
-    return [f"{finding.level}: {finding.what}" for finding in diagnose(facts)]
+    return [f"{finding.level}: {finding.what}" for finding in find_problems(facts)]
 
 
 def with_status(
@@ -36,13 +36,13 @@ def with_status(
     """Return the facts with one partition, flushed so many seconds ago, and the changes."""
     partition = Partition(number=0, flushed_at=NOW - timedelta(seconds=flushed))
     status = replace(
-        WELL.status, partitions=[PartitionStatus(partition, undelivered, oldest, 0.0, 0)]
+        HEALTHY.status, partitions=[PartitionStatus(partition, undelivered, oldest, 0.0, 0)]
     )
-    return replace(WELL, status=replace(status, **changes))
+    return replace(HEALTHY, status=replace(status, **changes))
 
 
 def test_when_all_is_well_nothing_is_said() -> None:
-    assert said(WELL) == []
+    assert said(HEALTHY) == []
     assert said(with_status(3, oldest=0.5)) == []
 
 
@@ -55,7 +55,7 @@ def test_events_that_wait_while_nothing_is_flushed_are_a_stall() -> None:
 def test_a_clock_that_was_set_back_hides_no_stall() -> None:
     facts = replace(with_status(3, oldest=20, flushed=-3600), workers=Workers())
 
-    assert [finding.level for finding in diagnose(facts)][:2] == [Level.RED, Level.RED]
+    assert [finding.level for finding in find_problems(facts)][:2] == [Level.RED, Level.RED]
     assert said(facts)[0] == "red: Counting has stalled: 3 events wait, the oldest for 20 s."
 
 
@@ -66,7 +66,7 @@ def test_the_first_event_after_a_quiet_night_is_not_a_stall() -> None:
 def test_a_partition_that_is_stuck_beside_others_is_a_stall() -> None:
     stuck = with_status(2, oldest=40, flushed=39).status.partitions
     alive = with_status(1, oldest=0.5).status.partitions
-    both = replace(WELL, status=replace(WELL.status, partitions=stuck + alive))
+    both = replace(HEALTHY, status=replace(HEALTHY.status, partitions=stuck + alive))
 
     assert said(both) == ["red: Counting has stalled: 2 events wait, the oldest for 40 s."]
 
@@ -94,7 +94,7 @@ def test_redis_away_is_said_once() -> None:
 def test_without_a_worker_nothing_is_counted() -> None:
     only_other = replace(with_status(flushed=9), workers=Workers({"worker@a": ["celery"]}))
 
-    (finding,) = diagnose(only_other)
+    (finding,) = find_problems(only_other)
 
     assert finding.level is Level.RED
     assert finding.what == "No worker serves the queue “counters”, so nothing is counted."
@@ -106,14 +106,14 @@ def test_a_worker_that_has_just_flushed_was_only_too_busy_to_answer() -> None:
 
 
 def test_the_other_worker_is_missed_too() -> None:
-    assert said(replace(WELL, workers=Workers({"flusher@a": ["counters"]}))) == [
+    assert said(replace(HEALTHY, workers=Workers({"flusher@a": ["counters"]}))) == [
         "amber: No worker serves the queue “celery”."
     ]
 
 
 def test_a_broker_that_does_not_answer_is_not_a_missing_worker() -> None:
-    assert said(replace(WELL, workers=Workers(error="refused"))) == [
-        "amber: The workers could not be asked: refused"
+    assert said(replace(HEALTHY, workers=Workers(error="refused"))) == [
+        "amber: The workers could not be queried: refused"
     ]
 
 
@@ -126,43 +126,57 @@ def test_a_broker_that_does_not_answer_is_not_a_missing_worker() -> None:
     ],
 )
 def test_beat_is_missed(last_tick: datetime | None, what: str) -> None:
-    assert said(replace(WELL, last_tick=last_tick)) == [f"red: {what}"]
+    assert said(replace(HEALTHY, beat=Beat(True, last_tick))) == [f"red: {what}"]
 
 
 def test_a_schedule_that_is_switched_off_is_named() -> None:
-    (finding,) = diagnose(replace(WELL, is_scheduled=False, last_tick=None))
+    (finding,) = find_problems(replace(HEALTHY, beat=Beat(False, None)))
 
-    assert finding.what == "The flush is not scheduled, or its schedule is switched off."
+    assert finding.what == "The flush is not scheduled, or its periodic task is disabled."
     assert finding.route == "admin:django_celery_beat_periodictask_changelist"
 
 
-def test_events_set_aside_come_after_what_is_worse() -> None:
-    facts = replace(with_status(dead_letters=1), last_tick=None)
+def test_dead_letters_come_after_what_is_worse() -> None:
+    facts = replace(with_status(dead_letters=1), beat=Beat(True, None))
 
     assert said(facts) == [
         "red: Beat has never sent a tick.",
-        "amber: 1 event could not be counted and was set aside.",
+        "amber: 1 event could not be counted and is a dead letter.",
     ]
 
 
+def finished(**fields: Any) -> Audits:
+    audit = Audit(finished_at=NOW, **fields)
+    return Audits(finished=audit, result=audit)
+
+
+WRONG = "red: The last audit found 3 counters and 0 positions that are wrong."
+FAILED = Audit(finished_at=NOW, error="refused")
+
+
 @pytest.mark.parametrize(
-    ("audit", "expected"),
+    ("audits", "expected"),
     [
-        (Audit(), []),
-        (Audit(finished_at=NOW), []),
-        (Audit(finished_at=NOW, differences=3, repaired=True), []),
+        (Audits(unfinished=Audit()), []),
+        (finished(), []),
+        (finished(differences=3, repaired=True), []),
+        (finished(differences=3), [WRONG]),
+        (Audits(finished=FAILED), ["amber: The last audit failed: refused"]),
         (
-            Audit(finished_at=NOW, differences=3),
-            ["red: The last audit found 3 counters and 0 positions that are wrong."],
-        ),
-        (
-            Audit(finished_at=NOW, error="refused"),
-            ["amber: The last audit could not be carried out: refused"],
+            replace(finished(differences=3), finished=FAILED),
+            [WRONG, "amber: The last audit failed: refused"],
         ),
     ],
 )
-def test_the_last_audit_is_told(audit: Audit, expected: list[str]) -> None:
-    assert said(replace(WELL, audit=audit)) == expected
+def test_the_last_audits_are_told(audits: Audits, expected: list[str]) -> None:
+    assert said(replace(HEALTHY, audits=audits)) == expected
+
+
+@pytest.mark.parametrize("seconds", [45, -45])
+def test_beat_that_notes_its_ticks_rarely_is_given_time(seconds: int) -> None:
+    tick = NOW - timedelta(seconds=seconds)
+
+    assert said(replace(HEALTHY, beat=Beat(True, tick, timeout=timedelta(seconds=60)))) == []
 
 
 def test_what_a_store_has_lost_is_told_for_a_week() -> None:
