@@ -3,9 +3,9 @@
 from typing import Any
 
 from celery import shared_task
-from kombu.exceptions import OperationalError
 
 from footfall import worker
+from footfall.common.celery import enqueue
 from footfall.models import Audit
 from footfall.ops import retention
 from footfall.ops.audit import run_audit
@@ -47,9 +47,7 @@ def audit(pk: int) -> None:
 def request_audit(user_id: Any) -> bool:
     """Queue an audit for a worker; return False if the broker does not answer."""
     requested = Audit.objects.create(requested_by_id=user_id)
-    try:
-        audit.apply_async((requested.pk,), retry=False)
-    except (OperationalError, OSError):
-        requested.delete()
-        return False
-    return True
+    if enqueue(audit, requested.pk):
+        return True
+    requested.delete()
+    return False

@@ -7,7 +7,7 @@ from environs import validate
 
 from footfall.conf import Conf
 from footfall.schedule import BEAT_SCHEDULE
-from project import published
+from project import published_secrets
 from project.backends import (
     REDIS_URL,
     broker_url,
@@ -26,7 +26,7 @@ BASE_DIR: Path = ROOT
 DEBUG = env.bool("DJANGO_DEBUG", False)
 SECRET_KEY = env.str("DJANGO_SECRET_KEY", validate=validate.Length(min=32))
 if not DEBUG:
-    published.refuse()
+    published_secrets.refuse()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
@@ -41,8 +41,8 @@ SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
-DEFAULT_EXCEPTION_REPORTER = "project.reports.Reporter"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "project.reports.Filter"
+DEFAULT_EXCEPTION_REPORTER = "project.errors.debug_reports.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project.errors.debug_reports.Filter"
 
 # --- Application ----------------------------------------------------------------------------------
 
@@ -71,13 +71,13 @@ INSTALLED_APPS = [
     "uploads",
 ]
 
-MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.py
-    "project.hosts.Hosts",
+MIDDLEWARE = [  # cached pages bypass it: catalog/pages/fast_path.py
+    "project.middleware.allowed_hosts.AllowedHosts",
     "django.middleware.security.SecurityMiddleware",
-    "project.streams.Streams",
+    "project.middleware.concurrent_stream_limit.ConcurrentStreamLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "project.policy.Policy",
-    "project.bodies.Bodies",
+    "project.middleware.csp.HTMLOnlyCSPMiddleware",
+    "project.middleware.concurrent_body_limit.ConcurrentBodyLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -86,7 +86,7 @@ MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.p
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "project.trail.Trail",
+    "project.middleware.audit_log.AuditLog",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -146,7 +146,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.Pagination",
-    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.Writes"],  # for views without throttle_classes
+    "DEFAULT_THROTTLE_CLASSES": [
+        "api.throttling.WriteThrottle"
+    ],  # for views without throttle_classes
     "DEFAULT_THROTTLE_RATES": {
         scope: env.str(f"THROTTLE_{scope.upper()}", rate, validate=validate.Regexp(RATE))
         for scope, rate in {
@@ -164,7 +166,7 @@ REST_FRAMEWORK = {
     },
     # Proxies in front of the service that append to X-Forwarded-For; with 0 it is ignored.
     "NUM_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0)),
-    "EXCEPTION_HANDLER": "project.errors.exception_handler",
+    "EXCEPTION_HANDLER": "project.errors.responses.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {
@@ -180,11 +182,11 @@ SPECTACULAR_SETTINGS = {
 # --- Stores ---------------------------------------------------------------------------------------
 
 DATABASES = {"default": database()}
-# How long the web server waits for an answer of the database: see `project/deadline.py`.
+# How long the web server waits for the database: see `project/databases/db_timeout.py`.
 DATABASE_TIMEOUT_SECONDS = env.float(
     "DATABASE_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.1)
 )
-if DATABASES["default"]["ENGINE"] == "project.mysql":
+if DATABASES["default"]["ENGINE"] == "project.databases.mysql":
     # MySQL has no partial indexes, and MariaDB none on expressions. A migration replaces them.
     SILENCED_SYSTEM_CHECKS = ["models.W037", "models.W044"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -334,7 +336,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"()": "project.logs.Line", "format": "%(levelname)-7s %(name)s: %(message)s"},
+        "text": {
+            "()": "project.errors.logs.SafeFormatter",
+            "format": "%(levelname)-7s %(name)s: %(message)s",
+        },
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s %(process)d",
@@ -342,14 +347,14 @@ LOGGING = {
         },
     },
     "filters": {
-        "store_away": {"()": "project.logs.StoreAway"},
-        "of_request": {"()": "project.identity.OfRequest"},
+        "unavailable": {"()": "project.errors.logs.UnavailableFilter"},
+        "request_id": {"()": "project.middleware.request_id.RequestIdFilter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": env.str("LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"])),
-            "filters": ["store_away", "of_request"],
+            "filters": ["unavailable", "request_id"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from footfall.cache.scripts import LEASE, PUT, RAISE
+from footfall.common.breaker import CircuitBreaker
 from footfall.conf import cached_until_change, conf
-from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.partitions import cached, partition_key

@@ -36,7 +36,7 @@ def page(db: None) -> Page:
 
 @pytest.fixture
 def contents(page: Page) -> list[Content]:
-    return list(Content.objects.filter(places__page=page).order_by("places__position"))
+    return list(Content.objects.filter(placements__page=page).order_by("placements__position"))
 
 
 @pytest.fixture

@@ -1,8 +1,10 @@
 """Cache entries: appended and returned in one call, and never an older one over a newer."""
 
+import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 import redis
@@ -17,8 +19,18 @@ NAME = "page:7"
 
 
 @pytest.fixture
-def open_cache(url: str, prefix: str, log: RedisLog) -> Callable[..., PageCache]:
-    return lambda url=url, **options: PageCache(url, prefix=prefix, breaker=log.breaker, **options)
+def log(prefix: str) -> Iterator[RedisLog]:
+    log = RedisLog(os.environ["REDIS_URL"], prefix=prefix, retention_seconds=0)
+    yield log
+    log.close()
+
+
+@pytest.fixture
+def open_cache(prefix: str, log: RedisLog) -> Callable[..., PageCache]:
+    def open_cache(url: str = os.environ["REDIS_URL"], **options: Any) -> PageCache:
+        return PageCache(url, prefix=prefix, breaker=log.breaker, **options)
+
+    return open_cache
 
 
 @pytest.fixture
