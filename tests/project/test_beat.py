@@ -93,7 +93,7 @@ def rows() -> dict[str, list[dict[str, object]]]:
     models = [model for model in apps.get_models() if model._meta.app_label != "django_celery_beat"]
     found = {one._meta.label: list(one._base_manager.order_by("pk").values()) for one in models}
     for partition in (*found["counters.Partition"], *found["counters.Dashboard"]):
-        del partition["known_since"]
+        del partition["states_since"]
     return found
 
 

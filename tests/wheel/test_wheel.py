@@ -182,6 +182,20 @@ def test_the_wheel_counts_another_projects_model(run: Run, project: Path) -> Non
     assert "clean" in run("manage.py", "counters", "audit")
 
 
+def test_the_dashboard_needs_no_django_celery_beat(run: Run) -> None:
+    text = shell(
+        run,
+        "from django.contrib.auth.models import User",
+        "from django.test import Client",
+        "client = Client()",
+        "client.force_login(User.objects.create_superuser('operator'))",
+        "print(client.get('/admin/counters/dashboard/health/').content.decode())",
+    )
+
+    assert "No worker serves the queue" in text
+    assert "Beat" not in text
+
+
 def test_the_counts_of_django_hitcount_move_over(run: Run) -> None:
     kept = (
         "from hitcount.models import HitCount as Kept",
