@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token
 
-from accounts.emails import addresses
+from accounts import addresses
 from accounts.usernames import normalize, skeleton, validate_username
 
 MAX_ADDRESS = 254
