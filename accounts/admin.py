@@ -47,7 +47,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     )
     fieldsets = (
         *(UserAdmin.fieldsets or ()),
-        (_("Mails and tokens"), {"fields": ("language", "token_created")}),
+        (_("E-mails and tokens"), {"fields": ("language", "token_created")}),
     )
     readonly_fields = ("date_joined", "last_login", "token_created")
     list_display = (

@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token
 
-from accounts.emails import addresses
+from accounts import addresses
 from accounts.usernames import normalize, skeleton, validate_username
 
 MAX_ADDRESS = 254
@@ -194,14 +194,14 @@ class Welcome(models.Model):
     user = models.OneToOneField(
         User, models.CASCADE, primary_key=True, related_name="welcome", verbose_name=_("user")
     )
-    asked_at = models.DateTimeField(_("asked for"), default=timezone.now)
+    asked_at = models.DateTimeField(_("requested"), default=timezone.now)
     due_at = models.DateTimeField(
-        _("next try"), null=True, blank=True, default=timezone.now, db_index=True
+        _("next attempt"), null=True, blank=True, default=timezone.now, db_index=True
     )
     claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
-    tries = models.PositiveSmallIntegerField(_("failed tries"), default=0)
-    error = models.TextField(_("error"), blank=True, help_text=_("Of the last try."))
+    tries = models.PositiveSmallIntegerField(_("failed attempts"), default=0)
+    error = models.TextField(_("error"), blank=True, help_text=_("Of the last attempt."))
 
     class Meta:
         verbose_name = _("welcome mail")
@@ -244,7 +244,7 @@ class Confirmation(models.Model):
     email = models.EmailField(_("email address"))
     password = models.CharField(_("password"), max_length=128, blank=True)  # its hash
     language = models.CharField(_("language"), max_length=20, blank=True)
-    asked_at = models.DateTimeField(_("asked for"), default=timezone.now, db_index=True)
+    asked_at = models.DateTimeField(_("requested"), default=timezone.now, db_index=True)
 
     objects: ClassVar[ConfirmationManager] = ConfirmationManager()
 

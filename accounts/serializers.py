@@ -15,8 +15,7 @@ from djoser import serializers as djoser
 from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
-from accounts import confirmation, tasks
-from accounts.emails import addresses
+from accounts import addresses, confirmation, tasks
 from accounts.emails.limits import seconds_until_allowed
 from accounts.emails.links import decode_uid
 from accounts.models import ADDRESS_TAKEN, USERNAME_TAKEN, Confirmation, User

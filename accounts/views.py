@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
-from accounts.emails.addresses import mailbox
+from accounts.addresses import mailbox
 from accounts.models import User
 from accounts.serializers import (
     AccountSerializer,

@@ -1,1 +1,1 @@
-"""E-mail: the addresses of users, the messages to them, and the links in the messages."""
+"""E-mails to users: the messages, the links in them, and limits on their number."""

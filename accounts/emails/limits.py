@@ -3,7 +3,7 @@
 from django.http import HttpRequest
 from rest_framework.request import Request
 
-from accounts.emails.addresses import mailbox
+from accounts.addresses import mailbox
 from api.throttling import Throttle, client_ip, digest
 
 

@@ -3,7 +3,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.emails.addresses
+import accounts.addresses
 import accounts.usernames
 
 
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             name="email",
             field=models.EmailField(
                 max_length=254,
-                validators=[accounts.emails.addresses.validate_address],
+                validators=[accounts.addresses.validate_address],
                 verbose_name="email address",
             ),
         ),

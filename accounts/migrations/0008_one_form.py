@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, migrations, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from accounts.emails.addresses import normalize
+from accounts.addresses import normalize
 from accounts.usernames import skeleton
 
 BATCH = 500  # rows in a transaction

@@ -13,13 +13,13 @@ from rest_framework.viewsets import GenericViewSet
 from api.openapi_responses import READING, WRITING, errors
 from api.permissions import StaffAdds, is_allowed
 from api.throttling import ClientThrottle
-from catalog.films.generation_jobs import start
 from catalog.films.models import GenerationJob, Kind
 from catalog.films.serializers import (
     CountSerializer,
     GenerationJobSerializer,
     StartedSerializer,
 )
+from catalog.films.tasks import start
 
 
 class GenerateMixin(GenericViewSet):  # type: ignore[type-arg]

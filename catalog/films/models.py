@@ -122,7 +122,7 @@ class GenerationJob(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
-    total = models.PositiveIntegerField(_("in all"))
+    total = models.PositiveIntegerField(_("total"))
     done = models.PositiveIntegerField(_("done"), default=0)
     state = models.CharField(
         _("state"), max_length=16, choices=State, default=State.WAITING, db_index=True

@@ -1,12 +1,10 @@
 """The tree of categories: without cycles, and at most MAX_LEVELS deep."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
 from django.utils.translation import gettext as _
-
-if TYPE_CHECKING:
-    from catalog.films.models import Category
 
 MAX_LEVELS = 10
 """A category without a parent is on the first level."""
@@ -16,7 +14,7 @@ class InvalidParent(Exception):
     """The category cannot have this parent; the message says why."""
 
 
-def lock(model: "type[Category]") -> None:
+def lock(model: type[Model]) -> None:
     """Lock the tree until the end of the transaction.
 
     Two concurrent moves that are valid on their own can form a cycle. On every database, one row
@@ -26,7 +24,7 @@ def lock(model: "type[Category]") -> None:
     ContentType.objects.select_for_update().get(pk=content_type.pk)
 
 
-def validate_parent(category: "Category") -> None:
+def validate_parent(category: Any) -> None:
     """Raise InvalidParent unless the category, with all below it, may be below its parent.
 
     Locks the tree: call it in the transaction that saves the category.
@@ -42,20 +40,20 @@ def validate_parent(category: "Category") -> None:
         raise InvalidParent(_("The tree may have at most %d levels.") % MAX_LEVELS)
 
 
-def ancestors(model: "type[Category]", pk: int | None) -> list[int]:
+def ancestors(model: type[Model], pk: int | None) -> list[int]:
     """Return the keys from `pk` up to the root, at most one more than there are levels."""
     found: list[int] = []
     while pk is not None and len(found) <= MAX_LEVELS:
         found.append(pk)
-        pk = model.objects.filter(pk=pk).values_list("parent", flat=True).first()
+        pk = model._default_manager.filter(pk=pk).values_list("parent", flat=True).first()
     return found
 
 
-def height(model: "type[Category]", category: "Category") -> int:
+def height(model: type[Model], category: Any) -> int:
     """Return the number of levels of `category` and all below it: 1 for a leaf."""
     level, levels = [category.pk] if category.pk else [], 1
     while levels <= MAX_LEVELS:
-        level = list(model.objects.filter(parent__in=level).values_list("pk", flat=True))
+        level = list(model._default_manager.filter(parent__in=level).values_list("pk", flat=True))
         if not level:
             break
         levels += 1

@@ -10,7 +10,7 @@ from django.db import IntegrityError
 from django.test import Client
 from rest_framework.test import APIClient
 
-from accounts.emails.addresses import mailbox, normalize
+from accounts.addresses import mailbox, normalize
 from accounts.models import User
 from accounts.usernames import skeleton, validate_username
 from tests.accounts.people import ADA, LOGIN, ME, PASSWORD, USERS, make_ada, sign_in

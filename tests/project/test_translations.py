@@ -52,13 +52,8 @@ def test_admin_speaks_russian(admin_client: Client) -> None:
     html = admin_client.get(
         f"/admin/pages/page/{page.pk}/change/", headers={"Accept-Language": "ru"}
     ).content.decode()
-    for text in (
-        "Материалы на странице",
-        "Добавить имеющийся материал",
-        "Убрать",
-        "Страницы",
-        "Подсчёт",
-    ):
+    shown = "Материалы на странице", "Добавить имеющийся материал", "Убрать", "Страницы", "Подсчёт"
+    for text in shown:
         assert text in html
 
 

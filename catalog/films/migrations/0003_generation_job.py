@@ -1,6 +1,6 @@
 """Renames the model Generation to GenerationJob. Its table keeps its name: older servers use it."""
 
-from django.db import migrations
+from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
@@ -37,6 +37,11 @@ class Migration(migrations.Migration):
         migrations.AlterModelOptions(
             "generationjob",
             {"verbose_name": "generation job", "verbose_name_plural": "generation jobs"},
+        ),
+        migrations.AlterField(
+            model_name="generationjob",
+            name="total",
+            field=models.PositiveIntegerField(verbose_name="total"),
         ),
         migrations.RunPython(forwards, backwards),
     ]

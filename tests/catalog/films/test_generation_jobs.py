@@ -10,7 +10,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from catalog.films import generation_jobs, tasks
+from catalog.films import tasks
 from catalog.films.models import Category, Film, GenerationJob, Kind, State
 from project.celery import app
 from tests.support.concurrency import run_at_once
@@ -45,7 +45,7 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generation_jobs, "BATCH", 7)
+    monkeypatch.setattr(tasks, "BATCH", 7)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_many_are_made_and_the_task_tells_how_far_it_is(
     progress = staff.get(answer["Location"]).json()
     assert (progress["state"], progress["done"], progress["total"]) == ("waiting", 0, 50)
 
-    assert generation_jobs.make_batch(GenerationJob.objects.get().pk)
+    assert tasks.make_batch(GenerationJob.objects.get().pk)
     progress = staff.get(answer["Location"]).json()
     assert (progress["state"], progress["done"], progress["total"]) == ("running", 7, 50)
 
@@ -103,7 +103,7 @@ def test_crash_makes_nothing_twice(
     staff: APIClient, small_batches: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = staff.post(FILMS, {"count": 20}).json()["task"]
-    generation_jobs.make_batch(GenerationJob.objects.get().pk)
+    tasks.make_batch(GenerationJob.objects.get().pk)
     with monkeypatch.context() as patch:
         patch.setattr(GenerationJob, "save", broken(KeyboardInterrupt))  # after the insert
         with pytest.raises(KeyboardInterrupt):
@@ -126,7 +126,7 @@ def test_task_that_cannot_be_done_says_so(
     staff: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = staff.post(FILMS, {"count": 20}).json()["task"]
-    monkeypatch.setitem(generation_jobs.MAKERS, Kind.FILMS, broken(RuntimeError("No film")))
+    monkeypatch.setitem(tasks.MAKERS, Kind.FILMS, broken(RuntimeError("No film")))
     with pytest.raises(RuntimeError):
         tasks.generate(task)
     progress = staff.get(f"/api/v1/tasks/{task}/").json()
@@ -138,7 +138,7 @@ def test_what_stands_still_is_started_again(
 ) -> None:
     task = staff.post(FILMS, {"count": 20}).json()["task"]
     with monkeypatch.context() as patch:
-        patch.setitem(generation_jobs.MAKERS, Kind.FILMS, broken(IntegrityError("category gone")))
+        patch.setitem(tasks.MAKERS, Kind.FILMS, broken(IntegrityError("category gone")))
         tasks.generate(task)
     tasks.sweep()
     assert told == [task]  # it has only just been asked for
