@@ -220,7 +220,7 @@ def test_view_whose_reply_is_lost_is_counted_once(
 
     assert read(client, page) == before
 
-    assert Spilled.objects.get().number is not None
+    assert Spilled.objects.get().event_id is not None
     settings.EVENTLOG_URL = os.environ["REDIS_URL"]
     flush_all()
     assert counters(client, page) == [2, 2, 2]
