@@ -1,8 +1,8 @@
 """`python -m tests.faults.loss`, for `make loss`: how many acknowledged events Redis loses.
 
 For each way to run Redis: a new server, appends from several threads, SIGKILL in the middle of
-them, and a count of the events that are left. A SIGKILL is no power cut: written data that is not yet on
-the disk is in the kernel, and survives.
+them, and a count of the events that are left. A SIGKILL is no power cut: written data that is not
+yet on the disk is in the kernel, and survives.
 """
 
 import argparse
