@@ -1,4 +1,4 @@
-"""The counter's column, which only the flush writes."""
+"""The field of a counter, which `save()` does not write."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ else:
 class CounterField(BaseField):
     """Views counted so far: 0 or more.
 
-    `save()` leaves the column as it is: an instance holds the value of the moment when it was read,
-    and writing that back would undo what was counted since. A new row starts at 0, a copy too.
-    `QuerySet.update()` does write it: the flush, the repair and nobody else.
+    `save()` leaves the column as it is: an instance has the value from when it was read, and to
+    write that back would undo what was counted since. A new row starts at 0, a copy too.
+    `QuerySet.update()` does write it, as only adjustments and repairs do.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

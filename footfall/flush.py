@@ -1,4 +1,4 @@
-"""The flush: from the log to the counters, exactly once. Read `flush` and you know the system."""
+"""The flush: from the log to the counters, exactly once. `flush` is the whole system in a list."""
 
 import gc
 import time
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from footfall.cache.publish import publish, remember
+from footfall.cache.publish import note_locations, publish
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.ingest.aggregate import aggregate
-from footfall.ingest.batches import advance, dead_letters
+from footfall.ingest.batches import advance, store_dead_letters
 from footfall.ingest.claims import claim, drain_spill, read, trim
-from footfall.ingest.producer_states import drop_seen, load_producer_states
+from footfall.ingest.producer_states import deduplicate, load_producer_states
 from footfall.log import get_log
 from footfall.models import Batch, Partition
 from footfall.projections.hourly import roll_up
@@ -29,38 +29,38 @@ class Flushed:
     batch: Batch | None = None
     """None if there was nothing to do."""
     drained: frozenset[int] = frozenset()
-    """Partitions of which everything was applied that was there when they were read."""
+    """Partitions in which nothing was left when they were read."""
     more: bool = False
-    """Whether something was left for the next flush."""
+    """Whether there is more to flush."""
 
 
 def flush(limit: int | None = None) -> Flushed:
     """Apply one batch: at most `limit` events from the log and as many from the spill.
 
-    Safe to run any number of times, at once, and to be killed anywhere: the counts, the marks and
-    the positions change in one transaction, and an event at or below its mark is dropped.
+    Several may run at once, and each may be killed anywhere: counts, producer states and positions
+    change in one transaction, and an event at or below its producer's state is dropped.
     Raises DatabaseError or sql.Conflict; then nothing has changed.
     """
     started = time.monotonic()
     limit = limit or conf.COUNTERS_BATCH_EVENTS
     log = get_log()
-    with transaction.atomic(durable=True), no_garbage():
+    with transaction.atomic(durable=True), gc_paused():
         claims = claim()
         read(log, claims, limit)
         drain_spill(claims, limit)
-        producer_states = load_producer_states(claims)
-        views = drop_seen(claims, producer_states)
+        states = load_producer_states(claims)
+        views = deduplicate(claims, states)
         failpoint("after_read")
         sums = aggregate(views, countable_models())
-        dead_letters(sums)
+        store_dead_letters(sums)
         counters, deleted = apply(sums)
         roll_up(sums, counters)
         failpoint("after_apply")
-        batch = advance(claims, producer_states, sums, deleted, started)
+        batch = advance(claims, states, sums, deleted, started)
         failpoint("before_commit")
     committed = time.monotonic()
     failpoint("after_commit")
-    remember(claims, sums, batch)
+    note_locations(claims, sums, batch)
     failpoint("before_publish")
     publish(counters, committed)
     failpoint("before_trim")
@@ -71,17 +71,17 @@ def flush(limit: int | None = None) -> Flushed:
 
 
 @contextmanager
-def no_garbage() -> Iterator[None]:
-    """Spare the collector: it would look again and again at so many entries, none of them a cycle.
+def gc_paused() -> Iterator[None]:
+    """Pause the garbage collector, which took half of the time of reading so many entries.
 
-    That took half of the time of reading them.
+    None of them is part of a reference cycle.
     """
-    collects = gc.isenabled()
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if collects:
+        if was_enabled:
             gc.enable()
 
 
@@ -99,7 +99,7 @@ def flush_for(seconds: float) -> int:
 def flush_all() -> int:
     """Apply everything that is in the log and in the spill now; return the number of events.
 
-    Waits for partitions that another flush has claimed. Raises LogError if the log is away.
+    Waits for partitions that another flush has claimed. Raises LogError while the log is away.
     """
     events = 0
     waiting: set[int] | None = None
@@ -110,6 +110,6 @@ def flush_all() -> int:
             waiting = set(Partition.objects.values_list("number", flat=True))
         waiting -= flushed.drained
         if waiting and flushed.batch is None:
-            get_log().length(min(waiting))  # says so if the log is away
+            get_log().length(min(waiting))  # raises if the log is away
             time.sleep(0.05)
     return events

@@ -1,4 +1,4 @@
-"""The log that views go through, as the settings describe it."""
+"""The log of views, with the settings of the project."""
 
 from functools import cache
 
@@ -13,7 +13,7 @@ def get_log() -> RedisLog:
     """Return this process' log: one set of connections, one circuit breaker."""
     partitions = conf.EVENTLOG_PARTITIONS
     cap = conf.EVENTLOG_MAX_BYTES // partitions
-    # What is kept of the past must leave room for what comes.
+    # Applied events that are kept must leave room for new ones.
     retention = min(conf.EVENTLOG_RETENTION_BYTES // partitions, cap // 2)
     return RedisLog(
         conf.EVENTLOG_URL,
@@ -25,9 +25,9 @@ def get_log() -> RedisLog:
     )
 
 
-def _build_anew(setting: str, **kwargs: object) -> None:
+def _reset(setting: str, **kwargs: object) -> None:
     if setting.startswith("EVENTLOG_"):
         get_log.cache_clear()
 
 
-setting_changed.connect(_build_anew, dispatch_uid="counters.log")
+setting_changed.connect(_reset, dispatch_uid="counters.log")

@@ -1,4 +1,4 @@
-"""The write side: one view becomes one event."""
+"""Records views: one view becomes one event."""
 
 import time
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from footfall.registry import counted_as
 
 
 class Unacknowledged(Exception):
-    """Neither the log nor the database took the view: do not answer as if it were counted."""
+    """Neither the log nor the database took the view: it will not be counted."""
 
 
 def record(
@@ -23,10 +23,10 @@ def record(
 ) -> None:
     """Record one view of `viewed` and of everything in `contents`, as one event.
 
-    A content that stands there twice is viewed once. Returning means: the view will be counted,
-    exactly once. Raises Unacknowledged, or TypeError if something is not countable.
+    A content that is given twice is viewed once. Returning means: the view will be counted,
+    exactly once. Raises Unacknowledged, or TypeError if a model is not countable.
 
-    sent_as: the number of an append of this very view that got no answer (see `prepared.view`).
+    sent_as: the id of an append of this same view that got no answer (see `cached_pages.view`).
     """
     body = events.encode(targets(viewed, contents))
     partition = partition_for(name_of(type(viewed), viewed.pk))
@@ -34,11 +34,11 @@ def record(
     if sent_as is None:
         append(partition, body, at)
     else:
-        keep(partition, body, at, sent_as)
+        spill_view(partition, body, at, sent_as)
 
 
 def targets(viewed: models.Model, contents: Iterable[models.Model]) -> Mapping[str, set[int]]:
-    """Return what one view is a view of: ids by label."""
+    """Return the targets of one view: ids by label."""
     ids: dict[str, set[int]] = {}
     for target in (viewed, *contents):
         ids.setdefault(counted_as(type(target)), set()).add(target.pk)
@@ -51,27 +51,27 @@ def name_of(model: type[models.Model], pk: int) -> str:
 
 
 def partition_for(name: str) -> int:
-    """Return the partition to which the views of the target with this name go."""
+    """Return the partition for views of the target with this name."""
     return partition_of(name, conf.EVENTLOG_PARTITIONS)
 
 
 def append(partition: int, body: bytes, at: int) -> None:
-    """Append to the log; to the spill if the log refuses, or does not say what became of it."""
+    """Append the view to the log, or spill it if the log refuses or does not answer."""
     try:
         get_log().append(partition, body, at)
         return
     except Refused:
-        number = None
+        event_id = None
     except Ambiguous as error:
-        number = error.number
-    keep(partition, body, at, number)
+        event_id = error.event_id
+    spill_view(partition, body, at, event_id)
 
 
-def keep(partition: int, body: bytes, at: int, number: EventId | None) -> None:
+def spill_view(partition: int, body: bytes, at: int, event_id: EventId | None) -> None:
     """Spill the view, or raise Unacknowledged."""
     failpoint("before_spill")
     try:
-        spill(partition, body, at, number)
+        spill(partition, body, at, event_id)
     except DatabaseError as error:
         raise Unacknowledged("neither Redis nor the database took the view") from error
     failpoint("after_spill")

@@ -21,7 +21,7 @@ def countable_models() -> dict[str, type[models.Model]]:
 
 @cache
 def counted_as(model: type[models.Model]) -> str:
-    """Return the label under which `model` is counted: that of the table with the counter.
+    """Return the label under which `model` is counted: that of the model that has the counter.
 
     Raises TypeError if the model is not countable.
     """
@@ -32,7 +32,7 @@ def counted_as(model: type[models.Model]) -> str:
 
 
 def content_type_of(model: type[models.Model]) -> ContentType:
-    """Return the content type under which the views of a countable model are rolled up."""
+    """Return the content type that stands for a countable model in the rollups."""
     return ContentType.objects.get_for_model(model, for_concrete_model=False)
 
 

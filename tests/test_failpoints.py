@@ -9,7 +9,7 @@ import pytest
 from tests.support.failpoints import ALL, STEPS
 
 LOOK_UPS = {"get_log", "get_queue", "countable_models"}  # no steps: they change nothing
-ROOMS = ("eventlog", "counters", "accounts", "uploads", "catalog", "project")
+ROOMS = ("footfall", "accounts", "uploads", "catalog", "project")
 
 
 def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
@@ -81,5 +81,5 @@ def test_a_step_that_has_none_is_found() -> None:
     longer = source.replace(trim, f"{trim}    claim()\n").replace("claims = claim()", "claims = []")
     last = source.replace('    failpoint("after_trim")\n', "")
 
-    assert steps(longer, "flush", "counters")["claim"] == "after_trim"
-    assert steps(last, "flush", "counters")["trim"] == "nowhere"
+    assert steps(longer, "flush", "footfall")["claim"] == "after_trim"
+    assert steps(last, "flush", "footfall")["trim"] == "nowhere"

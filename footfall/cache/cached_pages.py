@@ -1,31 +1,86 @@
-"""Answers that are prepared in Redis: reading one records the view of it, in a single call.
+"""Pages that are cached in Redis: one call returns the page and records the view of it.
 
-What is prepared of a target is the event of its view, and an answer in which the counters of its
-contents are left out: they come beside it, as fresh as the last flush has published them. It is a
-copy, which may be lost at any time. `footfall/cache/publish.py` keeps it true.
+A cache entry has the event of the page's view, and the page without the counters of its contents:
+they lie beside it, as the last flush has published them. Cached pages are copies and may be lost at
+any time. `cache/publish.py` and `cache/invalidation.py` keep them up to date.
 """
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from django.db import models
 
 from footfall.cache.entries import Lease, get_page_cache
-from footfall.eventlog import LogError
+from footfall.eventlog import Ambiguous, EventId, LogError, Refused
 from footfall.events import encode
 from footfall.log import get_log
-from footfall.record import name_of, partition_for, targets
+from footfall.record import name_of, partition_for, record, targets
 from footfall.registry import counter_of
 
 logger = logging.getLogger(__name__)
 
+Loaded = TypeVar("Loaded", bound=tuple[models.Model, Sequence[models.Model]])
+"""A target, and the contents that are viewed and shown with it."""
+Response = TypeVar("Response")
+
+
+def read_or_fill(
+    model: type[models.Model],
+    pk: int,
+    *,
+    load: Callable[[], Loaded],
+    respond: Callable[[Loaded], Response],
+    template: Callable[[Response], bytes],
+    use_cached: bool = True,
+    sent_as: EventId | None = None,
+) -> Sequence[bytes] | Response:
+    """Return a cached page as `view` does, else the response made from the database.
+
+    Either way one view is recorded; not if an error is raised, by `load` for instance. A page that
+    was not cached is cached for the next reader, by one of several concurrent callers: the others
+    wait for it, 0.5 s at most.
+
+    template: returns the page without its counters, for the cache.
+    use_cached: False for a client that the cached page does not suit.
+    sent_as: the event id, if this view was sent to the log before, without an answer.
+    """
+    own_lease = None
+    if sent_as is None:
+        own_lease = lease(model, pk)  # before the target is read
+        if own_lease is None and use_cached:
+            found, sent_as = try_view(model, pk)
+            if found:
+                return found
+    try:
+        viewed, contents = loaded = load()
+        response = respond(loaded)
+        if own_lease:
+            fill(own_lease, viewed, contents, template(response), contents)
+    except Exception:
+        if own_lease:
+            release(own_lease)
+        raise
+    record(viewed, contents, sent_as)  # last: without a response there is no view
+    return response
+
+
+def try_view(model: type[models.Model], pk: int) -> tuple[Sequence[bytes] | None, EventId | None]:
+    """Return what `view` does; or None, and the event id if the view may have been recorded."""
+    try:
+        return view(model, pk), None
+    except Refused:
+        return None, None
+    except Ambiguous as error:
+        return None, error.event_id
+
 
 def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
-    """Record one view of a target; return the answer, then the counters that belong into it.
+    """Record one view of a target; return its cached page, then the counters to put into it.
 
-    None: nothing is prepared, and nothing was recorded. Raises eventlog.Refused: nothing was
-    recorded; or Ambiguous: perhaps it was, and `record` must be told the number.
+    None: no page is cached, and nothing was recorded. Raises eventlog.Refused: nothing was
+    recorded. Raises eventlog.Ambiguous: it may have been recorded, so give `record` the event id.
     """
     name = name_of(model, pk)
     at = time.time_ns() // 1_000_000
@@ -34,9 +89,9 @@ def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
 
 
 def lease(model: type[models.Model], pk: int) -> Lease | None:
-    """Return the right to prepare a target's answer. To be taken before the target is read.
+    """Return the right to fill the cache entry of a target. Call it before reading the target.
 
-    Waits while somebody else prepares it. None: look again, it may be there now.
+    Waits while another caller has the lease. None: try `view` again, the page may be cached now.
     """
     name = name_of(model, pk)
     try:
@@ -45,28 +100,28 @@ def lease(model: type[models.Model], pk: int) -> Lease | None:
         return None
 
 
-def prepare(
+def fill(
     lease: Lease,
     viewed: models.Model,
     contents: Sequence[models.Model],
-    answer: bytes,
+    page: bytes,
     shown: Sequence[models.Model],
 ) -> None:
-    """Keep an answer, unless the target was changed since the lease. Failing harms nobody.
+    """Cache a page, unless the target was changed since the lease. Errors are only logged.
 
-    viewed, contents: what a view of it is a view of.
-    shown: those whose counters belong into the answer, in its order.
+    viewed, contents: the targets of a view of the page.
+    shown: the targets whose counters the page shows, in its order.
     """
     body = encode(targets(viewed, contents))
     counters = [(name_of(type(one), one.pk), counter_of(one)) for one in shown]
     try:
-        get_page_cache().put(lease, body, answer, counters)
+        get_page_cache().store(lease, body, page, counters)
     except LogError as error:
-        logger.warning("an answer was not kept: %s", error)
+        logger.warning("a page was not cached: %s", error)
 
 
 def release(lease: Lease) -> None:
-    """Give the right back: there is nothing to prepare."""
+    """Give a lease back without filling the cache entry."""
     try:
         get_page_cache().release(lease)
     except LogError as error:

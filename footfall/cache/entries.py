@@ -1,11 +1,11 @@
-"""Events that are prepared in Redis, each with a value that is answered when it is appended.
+"""The cache entries in Redis: for each page its event, the page, and the keys of its counters.
 
-`RedisLog.append_prepared` appends such an event and returns its value in one call. With the value
-go numbers, which change more often than it: several prepared events of a partition share them.
+`RedisLog.append_cached` appends the event of an entry and returns the page with its counters, in
+one call. Counters change more often than pages: the pages of a partition share them.
 
-What is prepared is a copy: losing it costs time and nothing else. It is put under a *lease*. Who
-knows that the original has changed makes Redis forget the copy *and* the lease, after the change:
-so what somebody read before that, however slow, is not put any more.
+Entries are copies: losing one costs time and nothing else. A caller stores an entry under a
+*lease*. An invalidation, which comes after the change, removes the entry *and* the lease: so a page
+that was read before the change, however long ago, is not stored after it.
 """
 
 import random
@@ -18,25 +18,25 @@ from typing import Any, NamedTuple
 from django.core.signals import setting_changed
 
 from footfall.cache.scripts import LEASE, PUT, RAISE
+from footfall.common.breaker import CircuitBreaker
 from footfall.conf import conf
-from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.partitions import cached, partition_key
 from footfall.eventlog.scripts import Script
 from footfall.log import get_log
 
-CHUNK = 500  # keys in one call: bounds how long Redis answers nobody else
-MOST_NUMBERS = 1_000
-"""What has more numbers than this is not prepared."""
-LEASE_MS = 3_000  # for which one may prepare
-TOMBSTONE_MS = 5_000  # longer than a lease
-POLL = 0.005  # seconds between two looks at what somebody else prepares
-PATIENCE = 0.5  # seconds after which one prepares for oneself
+KEYS_PER_CALL = 500  # bounds how long one call keeps Redis from others
+MAX_COUNTERS = 1_000
+"""A page with more counters is not cached."""
+LEASE_MS = 3_000
+TOMBSTONE_MS = 5_000  # longer than a lease, and than `publish.MAX_AGE_SECONDS`
+POLL_SECONDS = 0.005  # between two tries to get a lease
+WAIT_SECONDS = 0.5  # for another caller's lease; then the caller reads the page without one
 
 
 class Lease(NamedTuple):
-    """The right to put one prepared event."""
+    """The right to store one cache entry."""
 
     partition: int
     name: str
@@ -44,11 +44,11 @@ class Lease(NamedTuple):
 
 
 class PageCache:
-    """The prepared events of every partition.
+    """The cache entries of every partition.
 
-    url, prefix, timeout, breaker: as `RedisLog`'s, and the breaker is best the same one.
-    seconds: after which what was put expires at the latest.
-    max_bytes: of Redis' memory that a partition's prepared events may take, about.
+    url, prefix, timeout, breaker: as for `RedisLog`; best use the log's breaker.
+    seconds: an entry expires after this time at the latest.
+    max_bytes: about how much of Redis' memory the entries of one partition may take.
 
     Every method raises LogError: Away if Redis does not answer, Refused if it was not asked.
     """
@@ -69,81 +69,81 @@ class PageCache:
         self._servers = servers(url, timeout, breaker)
 
     def lease(self, partition: int, name: str) -> Lease | None:
-        """Return the right to put it; None once it is there, or does not come for `PATIENCE`.
+        """Return a lease, or None once the page is cached, or after `WAIT_SECONDS`.
 
-        None at once for what there was no room for a moment ago: nobody need wait for that.
+        None at once if the page was found too large, or without room, within `LEASE_MS`.
         """
         lease = Lease(partition, name, secrets.token_hex(8))
         keys = self._keys(partition, cached(name), f"lease:{name}", "misses")
-        end = time.monotonic() + PATIENCE
+        end = time.monotonic() + WAIT_SECONDS
         while True:
             state = self._evaluate(LEASE, keys, lease.token, LEASE_MS)
             if state == 1:
                 return lease
             if state == 0 or time.monotonic() > end:
                 return None
-            time.sleep(POLL)
+            time.sleep(POLL_SECONDS)
 
-    def put(
-        self, lease: Lease, body: bytes, value: bytes, numbers: Sequence[tuple[str, int]]
+    def store(
+        self, lease: Lease, body: bytes, page: bytes, counters: Sequence[tuple[str, int]]
     ) -> bool:
-        """Put it on the shelf; return False if the lease is gone, or there is no room.
+        """Store an entry; return False if the lease is gone, or there is no room.
 
-        numbers: (name, number) of each, in the order in which they will be answered.
+        body: of the event. counters: (name, value) of each, in the order of the page.
         """
-        if len(numbers) > MOST_NUMBERS:
-            self._spare(lease)
+        if len(counters) > MAX_COUNTERS:
+            self._block_lease(lease)
             return False
-        # They expire one by one: what was put at once must not be missed at once.
+        # Entries that were stored at the same time must not expire at the same time.
         life = int(self._milliseconds * random.uniform(0.8, 1.0))  # noqa: S311
-        # What lives was put in this period or the last: each may take half of the room.
+        # What is alive was stored in this period or the last one: each may use half of the room.
         period = int(time.time() * 1000) // self._milliseconds
-        names = (cached(lease.name), f"lease:{lease.name}", f"put:{period}")
-        keys = self._keys(lease.partition, *names, *(f"number:{name}" for name, _ in numbers))
-        cap = self._max_bytes // 2
-        arguments = (lease.token, cap, life, body, value, *(number for _, number in numbers))
+        names = (cached(lease.name), f"lease:{lease.name}", f"stored:{period}")
+        keys = self._keys(lease.partition, *names, *(f"counter:{name}" for name, _ in counters))
+        limit = self._max_bytes // 2
+        arguments = (lease.token, limit, life, body, page, *(value for _, value in counters))
         state = self._evaluate(PUT, keys, *arguments)
         if state == -1:
-            self._spare(lease)
+            self._block_lease(lease)
         return bool(state == 1)
 
     def misses(self, partition: int) -> int:
-        """Return how often something was not there and had to be prepared. Raises LogError."""
+        """Return how often a page was not cached when it was needed. Raises LogError."""
         (key,) = self._keys(partition, "misses")
         return int(self._servers.ask(key, lambda at: call(at.pool, "GET", key)) or 0)
 
     def release(self, lease: Lease) -> None:
-        """Give the lease back: there is nothing to put."""
+        """Give a lease back without storing an entry."""
         self._delete(self._keys(lease.partition, f"lease:{lease.name}"))
 
-    def forget(self, partition: int, names: Iterable[str]) -> None:
-        """Remove what is prepared under `names`, and see that nothing older is put there."""
+    def invalidate(self, partition: int, names: Iterable[str]) -> None:
+        """Remove the entries with these names, and the leases of callers that read older pages."""
         both = [key for name in names for key in (cached(name), f"lease:{name}")]
         for some in _chunks(both):
             self._delete(self._keys(partition, *some))
 
-    def raise_to(self, partition: int, numbers: Mapping[str, int]) -> list[str]:
-        """Raise those numbers that are on the shelf and lower; return the names of all there."""
-        there: list[str] = []
-        for some in _chunks(list(numbers)):
-            keys = self._keys(partition, *[f"number:{name}" for name in some])
-            values = [numbers[name] for name in some]
-            there += [some[place - 1] for place in self._evaluate(RAISE, keys, *values)]
-        return there
+    def raise_counters(self, partition: int, counters: Mapping[str, int]) -> list[str]:
+        """Raise those counters that exist and are lower; return the names of all that exist."""
+        existing: list[str] = []
+        for some in _chunks(list(counters)):
+            keys = self._keys(partition, *[f"counter:{name}" for name in some])
+            values = [counters[name] for name in some]
+            existing += [some[index - 1] for index in self._evaluate(RAISE, keys, *values)]
+        return existing
 
     def set_tombstone(self, partition: int, name: str) -> None:
-        """Remove a number that went down, and let none be put for some seconds.
+        """Replace a counter that went down by a tombstone, so that none is stored for a time.
 
-        By then nobody is left who has read the higher one.
+        After `TOMBSTONE_MS` no process is left that has read the higher value.
         """
-        (key,) = self._keys(partition, f"number:{name}")
+        (key,) = self._keys(partition, f"counter:{name}")
         self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", TOMBSTONE_MS))
 
     def close(self) -> None:
         self._servers.close()
 
-    def _spare(self, lease: Lease) -> None:
-        """See that for a while nobody takes the lease, nor waits for who has it."""
+    def _block_lease(self, lease: Lease) -> None:
+        """For `LEASE_MS`, let no caller take the lease, nor wait for it."""
         (key,) = self._keys(lease.partition, f"lease:{lease.name}")
         self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", LEASE_MS))
 
@@ -160,12 +160,12 @@ class PageCache:
 
 
 def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (names[start : start + CHUNK] for start in range(0, len(names), CHUNK))
+    return (names[start : start + KEYS_PER_CALL] for start in range(0, len(names), KEYS_PER_CALL))
 
 
 @cache
 def get_page_cache() -> PageCache:
-    """Return what is prepared beside that log: when one of them is away, so is the other."""
+    """Return this process' page cache. It shares the log's breaker: both are on the same Redis."""
     return PageCache(
         conf.EVENTLOG_URL,
         breaker=get_log().breaker,
@@ -176,9 +176,9 @@ def get_page_cache() -> PageCache:
     )
 
 
-def _build_anew(setting: str, **kwargs: object) -> None:
+def _reset(setting: str, **kwargs: object) -> None:
     if setting.startswith(("EVENTLOG_", "PREPARED_")):
         get_page_cache.cache_clear()
 
 
-setting_changed.connect(_build_anew, dispatch_uid="counters.cache")
+setting_changed.connect(_reset, dispatch_uid="counters.cache")

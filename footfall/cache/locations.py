@@ -1,19 +1,20 @@
-"""In which partitions the copies of a counter are: those from which it was viewed of late.
+"""In which partitions the copies of a counter are: those from which its target was viewed lately.
 
-A copy is put in a partition right before a view is recorded there, of the page that needs it. So
-whoever has seen every event, for as long as a copy lives, knows of every copy. And whoever has
-asked all partitions for a copy once, and has seen every event since, knows of every copy of it.
+A copy is stored in a partition right before a view of the page that needs it is recorded there. So
+a flusher that has read every event, for as long as a copy lives, knows where all copies are. And a
+flusher that has asked all partitions for a copy once, and has read every event since, knows where
+the copies of that counter are.
 """
 
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-Seen = Mapping[str, int]
-"""By the name of a target: the partitions from which it was viewed, a bit for each."""
+Masks = Mapping[str, int]
+"""By target name: a bit for each partition."""
 
 
 class Locations:
-    """What a flusher remembers: each event for `life` seconds at least, and twice that at most."""
+    """What one flusher knows: it keeps each event for `life` to twice `life` seconds."""
 
     def __init__(self, life: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._life = life
@@ -24,10 +25,11 @@ class Locations:
         self._asked: set[str] = set()
         self._since = self._turned = clock()
 
-    def note(self, batch: int, has_all: bool, seen: Seen) -> None:
-        """Note a batch by its number; `has_all`: nobody else could take events meanwhile.
+    def note(self, batch: int, has_all: bool, viewed: Masks) -> None:
+        """Note the partitions of a batch's views, under the primary key of the batch.
 
-        A gap in the numbers may be the batch of another process, whose events nobody here knows.
+        has_all: whether this flush had claimed every partition. A gap between two keys may be a
+        batch of another process, whose events are unknown here: then everything starts over.
         """
         now = self._clock()
         if batch != self._batch + 1 or not has_all:
@@ -36,10 +38,10 @@ class Locations:
             self._before, self._recent, self._turned = self._recent, {}, now
             self._asked.clear()  # by now all are known
         self._batch = batch
-        self._add(seen)
+        self._add(viewed)
 
     def of(self, names: Iterable[str]) -> dict[str, int | None]:
-        """Return the partitions in which copies may be; None where that is not known (yet)."""
+        """Return the masks of the partitions in which copies may be; None if unknown."""
         recent, before, asked = self._recent, self._before, self._asked
         knows_all = self._clock() - self._since >= self._life
         return {
@@ -47,15 +49,15 @@ class Locations:
             for name in names
         }
 
-    def note_found(self, found: Seen) -> None:
-        """Note in which partitions copies are, of names for which all of them were asked."""
+    def note_found(self, found: Masks) -> None:
+        """Note where the copies are of names for which all partitions were asked."""
         self._asked.update(found)
         self._add(found)
 
-    def _add(self, seen: Seen) -> None:
+    def _add(self, masks: Masks) -> None:
         recent = self._recent
-        for name, partitions in seen.items():
-            recent[name] = recent.get(name, 0) | partitions
+        for name, mask in masks.items():
+            recent[name] = recent.get(name, 0) | mask
 
     def _start_over(self) -> None:
         self._recent, self._before, self._asked = {}, {}, set()

@@ -1,4 +1,4 @@
-"""Keeps the copies in Redis true: counters after a flush, answers after an edit."""
+"""Brings the copies in Redis up to date after a flush, and sends the signal `counted`."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ from functools import cache, lru_cache
 from django.dispatch import Signal
 
 from footfall.cache.entries import get_page_cache
-from footfall.cache.invalidate import send_invalidations
+from footfall.cache.invalidation import send_invalidations
 from footfall.cache.locations import Locations
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
@@ -20,7 +20,9 @@ from footfall.registry import countable_models
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 3.0  # seconds after the commit, after which counters are not published any more
+MAX_AGE_SECONDS = 3.0
+"""Counters are published this long after their commit, and no later: a publisher that was suspended
+must not undo an adjustment. It is less than `entries.TOMBSTONE_MS`."""
 
 
 counted = Signal()
@@ -33,16 +35,16 @@ def locations() -> Locations:
     return Locations(life=2 * conf.PREPARED_SECONDS + 60)
 
 
-def remember(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
-    """Remember from which partitions the targets were viewed: there may be copies."""
+def note_locations(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
+    """Note from which partitions the targets were viewed: copies may be there."""
     if batch:
         read = {claim.number for claim in claims if claim.is_read}
         has_all = read.issuperset(range(conf.EVENTLOG_PARTITIONS))
-        locations().note(batch.pk, has_all, sums.seen)
+        locations().note(batch.pk, has_all, sums.partitions)
 
 
 def publish(counters: Counters, committed: float) -> None:
-    """Renew the copies of the counters, and tell whoever else keeps one. Failing harms nobody."""
+    """Raise the copies of the counters, and send `counted`. Errors are only logged."""
     named = {f"{label}:{pk}": n for label, values in counters.items() for pk, n in values.items()}
     try:
         raise_counters(named, committed)
@@ -55,47 +57,45 @@ def publish(counters: Counters, committed: float) -> None:
                 logger.error("%r failed", receiver, exc_info=error)
 
 
-def raise_counters(numbers: Mapping[str, int], committed: float) -> None:
-    """Publish new counters, by the names of their targets, wherever there are copies of old ones.
+def raise_counters(counters: Mapping[str, int], committed: float) -> None:
+    """Raise the copies of counters, by target name, in every partition that has one.
 
-    committed: when they were, by the monotonic clock. Raises Away; a server of a cluster concerns
-    its own copies alone. What is not published is put right by the flush of the next view that
-    shows it: that one publishes the sum again.
+    committed: when the counters were committed, by the monotonic clock. Raises Away. If a copy is
+    not raised, the flush of the next view that shows it raises it to the sum again.
     """
-    where = locations().of(numbers)
+    masks = locations().of(counters)
     by_partition: list[dict[str, int]] = [{} for _ in range(conf.EVENTLOG_PARTITIONS)]
-    for name, mask in where.items():
+    for name, mask in masks.items():
         for partition in partitions_in(mask, len(by_partition)):
-            by_partition[partition][name] = numbers[name]
-    found = {name: 0 for name, mask in where.items() if mask is None}
-    if _raise_to(by_partition, committed, found):
+            by_partition[partition][name] = counters[name]
+    found = {name: 0 for name, mask in masks.items() if mask is None}
+    if _raise_counters(by_partition, committed, found):
         locations().note_found(found)
 
 
-def _raise_to(
+def _raise_counters(
     by_partition: Sequence[Mapping[str, int]], committed: float, found: dict[str, int]
 ) -> bool:
-    """Note in `found` where copies are; return whether all partitions were told in time."""
-    were_told = True
-    for partition, own in enumerate(by_partition):
-        # A publisher that slept must not undo what was set by hand meanwhile: see `withhold`.
-        if time.monotonic() - committed > PATIENCE:
+    """Note in `found` where copies are; return whether all partitions answered in time."""
+    all_answered = True
+    for partition, counters in enumerate(by_partition):
+        if time.monotonic() - committed > MAX_AGE_SECONDS:
             return False
         try:
-            there = get_page_cache().raise_to(partition, own)
+            existing = get_page_cache().raise_counters(partition, counters)
         except Away:
             raise
-        except LogError as error:  # in a cluster, its server alone
+        except LogError as error:  # in a cluster: the others may be on servers that answer
             logger.warning("the counters of partition %d were not published: %s", partition, error)
-            were_told = False
+            all_answered = False
             continue
-        for name in there:
+        for name in existing:
             if name in found:
                 found[name] |= 1 << partition
-    return were_told
+    return all_answered
 
 
 @lru_cache(maxsize=1024)
-def partitions_in(mask: int | None, number: int) -> list[int]:
-    """Return the partitions that have a bit in `mask`: each of the `number` if it is None."""
-    return [p for p in range(number) if mask is None or mask >> p & 1]
+def partitions_in(mask: int | None, count: int) -> list[int]:
+    """Return the partitions that have a bit in `mask`; all `count` partitions if it is None."""
+    return [p for p in range(count) if mask is None or mask >> p & 1]

@@ -1,10 +1,10 @@
-"""The Lua scripts of the cached pages. Each touches the keys of one partition only, so one slot."""
+"""The Lua scripts of the cached pages. Each uses the keys of one partition only, so one slot."""
 
 from footfall.eventlog.scripts import Script
 
-# KEYS: what is prepared, its lease, number of misses   ARGV: token, milliseconds
-# 1: the caller prepares it, which is a miss. 0: it is there, or there was no room, also a miss.
-# -1: somebody else prepares it.
+# KEYS: cached page, its lease, number of misses   ARGV: token, milliseconds
+# 1: the caller has the lease, which is a miss. 0: the page is cached; or it cannot be, which is a
+# miss, too. -1: another caller has the lease.
 LEASE = Script("""
 if redis.call('EXISTS', KEYS[1]) == 1 then
   return 0
@@ -20,12 +20,13 @@ end
 return -1
 """)
 
-# KEYS: what is prepared, its lease, bytes prepared of late, keys of the numbers...
-# ARGV: token, cap in bytes, milliseconds to keep it, body, value, numbers...
-# Whoever made it forget the page took the lease away, too: what was read before that is not put.
-# A number that is there and higher was published since ours was read, or the database came back
-# with an older past: it stays, and expires in its time however often it is put. All others outlive
-# what is prepared. 1: it was put. 0: it was not. -1: there is no room.
+# KEYS: cached page, its lease, bytes stored in this period, its counters...
+# ARGV: token, limit in bytes, milliseconds to live, body, page, values of the counters...
+# 1: stored. 0: not stored. -1: there is no room.
+# An invalidation removes the lease, too, so a page that was read before it is not stored.
+# A counter in Redis that is higher was published after ours was read, or comes from before the
+# database was restored: it stays, and expires in its time however often the page is stored. All
+# other counters outlive the page.
 PUT = Script("""
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return 0
@@ -40,11 +41,11 @@ if spent > tonumber(ARGV[2]) then
   return -1
 end
 for i = 4, #KEYS do
-  local held, number = redis.call('GET', KEYS[i]), ARGV[i + 2]
+  local held, value = redis.call('GET', KEYS[i]), ARGV[i + 2]
   if held == '-' then
     return 0
-  elseif not held or tonumber(held) <= tonumber(number) then
-    redis.call('SET', KEYS[i], number, 'PX', 2 * life)
+  elseif not held or tonumber(held) <= tonumber(value) then
+    redis.call('SET', KEYS[i], value, 'PX', 2 * life)
   end
 end
 redis.call('DEL', KEYS[1])
@@ -53,19 +54,19 @@ redis.call('PEXPIRE', KEYS[1], life)
 return 1
 """)
 
-# KEYS: of numbers   ARGV: numbers
-# Only those that are there, and only upwards: of two publishers, the slower one changes nothing.
-# Answers which are there: the first is 1.
+# KEYS: counters   ARGV: their values
+# Raises those counters that exist and are lower: of two publishers, the slower one changes nothing.
+# Returns which counters exist: the first is 1.
 RAISE = Script("""
-local there = {}
+local existing = {}
 local held = redis.call('MGET', unpack(KEYS))
-for i, number in ipairs(ARGV) do
+for i, value in ipairs(ARGV) do
   if held[i] and held[i] ~= '-' then
-    there[#there + 1] = i
-    if tonumber(held[i]) < tonumber(number) then
-      redis.call('SET', KEYS[i], number, 'XX', 'KEEPTTL')
+    existing[#existing + 1] = i
+    if tonumber(held[i]) < tonumber(value) then
+      redis.call('SET', KEYS[i], value, 'XX', 'KEEPTTL')
     end
   end
 end
-return there
+return existing
 """)

@@ -4,38 +4,34 @@ The delivery contract
 ---------------------
 * `append` returning means: the event is in the log, once, and as durable as the Redis server makes
   it (`appendfsync always`: it survives a power cut; `everysec`: not the last second or so). It does
-  not mean that anybody has processed it.
+  not mean that the event has been processed.
 * `append` raising `Refused` means: the event is not in the log and never will be.
-* `append` raising `Ambiguous` means: it may be in the log, now or later. Its `number` says which
-  event that is, so that whoever counts can count it once, wherever it turns up.
-* Nothing here retries an append. A retry is a second event. (A server of a cluster that does not
-  have the partition says so before it runs anything; then the one that has it is asked.)
+* `append` raising `Ambiguous` means: the event may be in the log, now or later. Its `event_id` says
+  which event that is, so that the reader can count it once, wherever it turns up.
+* Nothing here retries an append. A retry is a second event. (A cluster server that does not hold
+  the partition says so before it runs anything; then the server that holds it is asked.)
 
-Every event has a `Number`: the random id of the session of the writer that sent it, and that
-session's sequence number, which grows with each append. A writer has one append in flight at most,
-and an `Ambiguous` one ends its session: so within a partition the numbers of a session stand in
-order, and the highest one applied (a *mark*) says of every other whether it was applied.
+Every event has an `EventId`: the random id of the producer that sent it, and that producer's
+sequence number, which grows with each append. A producer has at most one append in flight, and
+an `Ambiguous` append ends the producer. So within a partition the sequence numbers of a producer
+are in order, and the highest one applied (the *producer state*) says of every other whether it was
+applied.
 
-Entry ids are Redis' own, and nothing rests on their order: a clock may jump, a stream may start
-over.
+Entry ids are Redis' own, and nothing relies on their order: a clock may jump, and a stream may
+start over.
 """
 
-from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import is_cluster
 from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from footfall.eventlog.log import Log
 from footfall.eventlog.partitions import partition_of
-from footfall.eventlog.queue import DeadLetter, Delivery, RedisQueue
 from footfall.eventlog.stream import RedisLog
 
 __all__ = [
     "Ambiguous",
     "Appended",
     "Away",
-    "CircuitBreaker",
-    "DeadLetter",
-    "Delivery",
     "Entry",
     "EventId",
     "Full",
@@ -43,7 +39,6 @@ __all__ = [
     "LogError",
     "Position",
     "RedisLog",
-    "RedisQueue",
     "Refused",
     "Slice",
     "is_cluster",

@@ -1,8 +1,8 @@
-"""Redis Cluster: which of its masters has a key, as far as this process knows.
+"""Redis Cluster: which of its masters holds a key, as far as this process knows.
 
-All keys of a partition share a hash tag, so they are in one slot, and a script that touches them
-runs at one master. A server that does not have a key (any more) says so *before* it runs anything:
-only then is another one asked. An answer that does not come is never asked for again.
+All keys of a partition share a hash tag, so they are in one slot, and a script that uses them runs
+at one master. A server that does not hold a key says so *before* it runs anything: only then is
+another server asked. A command that got no answer is never sent again.
 """
 
 import random
@@ -15,31 +15,31 @@ from urllib.parse import SplitResult, urlsplit
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from footfall.eventlog.breaker import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import call, connections
 from footfall.eventlog.errors import Ambiguous, Away, Elsewhere, LogError, Refused, Unreachable
 from footfall.eventlog.server import Server
 
 SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
-HOPS = 3  # servers that are asked for one key: slots move one at a time
-REFRESH = 0.5  # seconds between two looks at who has what
-PATIENCE = 0.5  # seconds that a server may take to say so
+MAX_SERVERS = 3  # that are asked for one key: slots move one at a time
+REFRESH_SECONDS = 0.5  # between two refreshes of the slot table
+REFRESH_TIMEOUT = 0.5  # seconds that one server may take to answer CLUSTER SLOTS
 
 Address = tuple[str, int]
 T = TypeVar("T")
 
 
 def is_cluster(url: str) -> bool:
-    """Tell whether `url` is one of a cluster: `redis+cluster://user:password@host:port,host/`."""
+    """Tell whether `url` names a cluster: `redis+cluster://user:password@host:port,host/`."""
     return urlsplit(url).scheme in SCHEMES
 
 
 class Topology:
-    """Who has which slot, and who does not answer: one for all that a process asks of a cluster.
+    """The slot table of a cluster and the breakers of its servers: one per process and cluster.
 
-    url: `redis+cluster://` or `rediss+cluster://`, then `user:password@` if need be, then some of
+    url: `redis+cluster://` or `rediss+cluster://`, then `user:password@` if necessary, then some of
     the servers, `host:port` with commas between them, then `/` and options like `?ssl_cert_reqs=`.
-    Any one of them that answers is enough; all others are found through it.
+    If one of them answers, the others are found through it.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -49,29 +49,29 @@ class Topology:
         self._slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._breakers: dict[Address, CircuitBreaker] = {}
         self._clock = clock
-        self._looking = threading.Lock()
-        self._doubtful = True
-        self._next_look = float("-inf")
+        self._refreshing = threading.Lock()
+        self._stale = True
+        self._next_refresh = float("-inf")
 
     def master(self, slot: int) -> Address:
-        """Return who has the slot. Raises Unreachable if that is not known."""
-        if self._doubtful:
-            self._look()
+        """Return the address of the master that has the slot. Raises Unreachable if unknown."""
+        if self._stale:
+            self._refresh()
         address = self._slots[slot]
         if address is None:
-            self.doubt()
+            self.mark_stale()
             raise Unreachable(f"no server of {self._hosts()} says who has slot {slot}")
         return address
 
-    def learn(self, slot: int, address: Address) -> None:
-        """Note what a server has said of a slot."""
+    def set_master(self, slot: int, address: Address) -> None:
+        """Note the master of a slot, as another server has named it."""
         self._slots[slot] = address
         if address not in self._servers:
             self._servers.append(address)
 
-    def doubt(self) -> None:
-        """Look again who has what, at the next occasion: somebody does not answer, or no more."""
-        self._doubtful = True
+    def mark_stale(self) -> None:
+        """Have the slot table refreshed at its next use: a server did not answer or refused."""
+        self._stale = True
 
     def breaker(self, address: Address) -> CircuitBreaker:
         return self._breakers.setdefault(address, CircuitBreaker())
@@ -87,24 +87,25 @@ class Topology:
     def _hosts(self) -> str:
         return self._parts.netloc.rpartition("@")[2]
 
-    def _look(self) -> None:
-        """Ask server after server until one says who has what; not too often."""
-        if not self._looking.acquire(blocking=self._slots.count(None) == len(self._slots)):
-            return  # somebody else does; what was known has to do meanwhile
+    def _refresh(self) -> None:
+        """Ask one server after another for the slot table, at most every `REFRESH_SECONDS`."""
+        if not self._refreshing.acquire(blocking=self._slots.count(None) == len(self._slots)):
+            return  # another thread does it; until then the old table is used
         try:
-            if self._clock() < self._next_look or not self._doubtful:
+            if self._clock() < self._next_refresh or not self._stale:
                 return
-            self._next_look = self._clock() + REFRESH
-            # Those first that answered when they were last asked.
+            self._next_refresh = self._clock() + REFRESH_SECONDS
+            # First those that answered the last time.
             known = list(dict.fromkeys([*self._servers, *self._seeds]))
             random.shuffle(known)
             known.sort(key=lambda address: self.breaker(address).is_open)
-            any(self._ask(address) for address in known)
+            any(self._load_slots(address) for address in known)
         finally:
-            self._looking.release()
+            self._refreshing.release()
 
-    def _ask(self, address: Address) -> bool:
-        pool = connections(self.url(address), PATIENCE)
+    def _load_slots(self, address: Address) -> bool:
+        """Load the slot table from one server; return False if it has none or did not answer."""
+        pool = connections(self.url(address), REFRESH_TIMEOUT)
         try:
             found = call(pool, "CLUSTER", "SLOTS")
         except LogError:
@@ -113,11 +114,11 @@ class Topology:
             pool.disconnect()
         if not found:
             return False
-        self._doubtful = False
+        self._stale = False
         slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         servers = []
         for start, end, *holders in found:
-            # A server that does not know its own name is the one that was asked.
+            # A server that does not know its own host name is the one that was asked.
             named = [(_text(host) or address[0], int(port)) for host, port, *_ in holders]
             slots[start : end + 1] = [named[0]] * (end + 1 - start)
             servers += named
@@ -127,14 +128,14 @@ class Topology:
 
 @cache
 def topology(url: str) -> Topology:
-    """Return what this process knows of a cluster: the log, the shelf and the queue share it."""
+    """Return this process' topology of a cluster: log, cached pages and queue share it."""
     return Topology(url)
 
 
 class Cluster:
-    """The servers of a cluster, each with connections of its own; asked as a single one is.
+    """The servers of a cluster, with the interface of a single `Server`.
 
-    One that is dead or silent concerns its own slots: its circuit is open, no other's.
+    Each has its own connections and circuit breaker: a dead server stops its own slots only.
     """
 
     def __init__(self, url: str, timeout: float) -> None:
@@ -143,27 +144,27 @@ class Cluster:
         self._servers: dict[Address, Server] = {}
 
     def ask(self, key: str, do: Callable[[Server], T]) -> T:
-        """As `Server.ask`, at the master that has the key.
+        """As `Server.ask`, at the master that holds the key.
 
-        One that does not answer raises a LogError that is not Away: the others may well be there.
+        If it does not answer, the LogError is not Away: the other masters may well answer.
         """
         slot = key_slot(key.encode())
-        hops = HOPS
+        tries = MAX_SERVERS
         while True:
-            asked = self._topology.master(slot)
+            address = self._topology.master(slot)
             try:
-                return self._server(asked).ask(key, do)
+                return self._server(address).ask(key, do)
             except Elsewhere as error:
-                hops -= 1
-                if error.address is None or not hops:
+                tries -= 1
+                if error.address is None or not tries:
                     raise
                 host, port = error.address
-                self._topology.learn(slot, (host or asked[0], port))
+                self._topology.set_master(slot, (host or address[0], port))
             except (Refused, Ambiguous):
-                self._topology.doubt()
+                self._topology.mark_stale()
                 raise
             except Away as error:
-                self._topology.doubt()
+                self._topology.mark_stale()
                 raise LogError(str(error)) from error
 
     def close(self) -> None:
@@ -183,7 +184,7 @@ Servers = Server | Cluster
 
 
 def servers(url: str, timeout: float, breaker: CircuitBreaker | None = None) -> Servers:
-    """Return who is asked at `url`; `breaker` is of a single server."""
+    """Return the server or the cluster at `url`; `breaker` is for a single server."""
     return Cluster(url, timeout) if is_cluster(url) else Server(url, timeout, breaker)
 
 

@@ -1,4 +1,4 @@
-"""Connections to Redis that retry nothing, and one command over one of them."""
+"""Connections to Redis without retries, and calls over them."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from footfall.eventlog.scripts import Script
 def connections(url: str, timeout: float) -> ConnectionPool:
     """Return a pool; `url` is `redis://...`, `rediss://...` or `unix://...`, `timeout` in seconds.
 
-    Nothing is retried: redis-py does so by itself otherwise, and a retry is a second event.
+    Nothing is retried: by default redis-py retries, and a retry is a second event.
     """
     return ConnectionPool.from_url(
         url,
@@ -30,9 +30,9 @@ def connections(url: str, timeout: float) -> ConnectionPool:
 
 
 def call(pool: ConnectionPool, *command: Any) -> Any:
-    """Send one command and return its raw answer: no response callback looks at the entries.
+    """Send one command and return its raw answer, without redis-py's response callbacks.
 
-    Raises LogError for an error that Redis answers, and Away if it does not answer.
+    Raises LogError if Redis answers with an error, and Away if it does not answer.
     """
     try:
         connection: Any = pool.get_connection()
@@ -41,7 +41,7 @@ def call(pool: ConnectionPool, *command: Any) -> Any:
             return connection.read_response(disable_decoding=True)
         except BaseException as error:
             if not isinstance(error, redis.ResponseError):
-                connection.disconnect()  # else the next command would get this one's answer
+                connection.disconnect()  # or the next command would get this one's answer
             raise
         finally:
             pool.release(connection)
@@ -54,7 +54,7 @@ def call(pool: ConnectionPool, *command: Any) -> Any:
 
 
 def elsewhere(error: AskError | TryAgainError) -> Elsewhere:
-    """Return what a redirection means; redis-py's MovedError is an AskError, too."""
+    """Return the error for a redirection; redis-py's MovedError is a subclass of AskError."""
     text = f"{type(error).__name__}: {error}"
     return Elsewhere(text, error.node_addr if isinstance(error, MovedError) else None)
 

@@ -1,4 +1,4 @@
-"""The values that the log takes and gives."""
+"""The values that the log takes and returns."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,22 +8,22 @@ class EventId(NamedTuple):
     """Identifies one event for ever."""
 
     producer_id: int
-    """Random, 63 bits: a new one is one of 100,000 that are remembered once in 10^14 times."""
+    """Random, 63 bits: a new one equals one of 100,000 known ones once in 10^14 times."""
     sequence: int
-    """Grows with every append of the session, from 0."""
+    """Starts at 0 and grows with every append of the producer."""
 
 
 class Entry(NamedTuple):
-    """One event as it stands in the log."""
+    """One event in the log."""
 
     id: bytes
     """Redis' id of the entry, `b"1763683200123-0"`."""
-    number: EventId | None
-    """None for an entry that no writer of this log has made."""
+    event_id: EventId | None
+    """None for an entry that was not made by a producer of this log."""
     at: int
-    """When the event happened, by its writer's clock: milliseconds since 1970."""
+    """When the event happened, by the producer's clock: milliseconds since 1970."""
     offset: int
-    """How many entries the partition had been given up to this one; 0 where unknown."""
+    """Place in the partition, counted from 1; 0 if unknown."""
     body: bytes
 
     @property
@@ -33,24 +33,24 @@ class Entry(NamedTuple):
 
 
 class Position(NamedTuple):
-    """The last entry that a reader has dealt with: a hint that saves reading, never a proof."""
+    """The last entry that a reader has applied. It saves reading, and proves nothing."""
 
     id: bytes
-    number: EventId | None
+    event_id: EventId | None
     offset: int
 
     @classmethod
     def of(cls, entry: Entry) -> "Position":
-        return cls(entry.id, entry.number, entry.offset)
+        return cls(entry.id, entry.event_id, entry.offset)
 
 
 class Appended(NamedTuple):
     """The answer to an append."""
 
     id: bytes
-    number: EventId
+    event_id: EventId
     values: Sequence[bytes] = ()
-    """Of a prepared event: the value that goes with it, then the numbers."""
+    """Of a cached page: the page, then its counters."""
 
 
 class Slice(NamedTuple):
@@ -58,4 +58,4 @@ class Slice(NamedTuple):
 
     entries: list[Entry]
     reaches_end: bool
-    """Whether nothing stood behind the last entry at the moment of reading."""
+    """Whether there was nothing after the last entry when it was read."""

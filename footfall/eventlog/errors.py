@@ -1,14 +1,14 @@
-"""What can go wrong with an append, by what the caller may conclude from it."""
+"""What can go wrong with an append, named for what the caller may conclude."""
 
 from footfall.eventlog.entries import EventId
 
 
 class LogError(Exception):
-    """The log did not answer, or not with what was asked."""
+    """Redis did not answer, or answered with an error."""
 
 
 class Away(LogError):
-    """Redis did not answer: asking for another partition would fail, too."""
+    """Redis did not answer: a call for another partition would fail, too."""
 
 
 class Refused(LogError):
@@ -16,7 +16,7 @@ class Refused(LogError):
 
 
 class Full(Refused):
-    """The partition has reached its cap on memory."""
+    """The partition has reached its limit of memory."""
 
 
 class Unreachable(Refused, Away):
@@ -24,17 +24,17 @@ class Unreachable(Refused, Away):
 
 
 class Elsewhere(Refused):
-    """Nothing was run: the key is at another server of the cluster, or on its way there."""
+    """Nothing was run: another server of the cluster holds the key, or the key is being moved."""
 
     def __init__(self, text: str, address: tuple[str, int] | None = None) -> None:
         super().__init__(text)
         self.address = address
-        """Host and port of who has it; None while it is on its way."""
+        """Host and port of the server that holds the key; None while the key is being moved."""
 
 
 class Ambiguous(LogError):
-    """The event was sent and no answer came: it may be in the log, or land there later."""
+    """The event was sent and no answer came: it may be in the log, or arrive there later."""
 
-    def __init__(self, number: EventId) -> None:
-        super().__init__(f"no answer to the append of {number}")
-        self.number = number
+    def __init__(self, event_id: EventId) -> None:
+        super().__init__(f"no answer to the append of {event_id}")
+        self.event_id = event_id

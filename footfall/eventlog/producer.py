@@ -1,4 +1,4 @@
-"""Appending: writers, each one connection and one session, and the pool that lends them out."""
+"""Producers, which append over one connection each, and the pool that lends them out."""
 
 import os
 import secrets
@@ -16,8 +16,8 @@ from footfall.eventlog.entries import Appended, EventId
 from footfall.eventlog.errors import Ambiguous, Elsewhere, Full, LogError, Refused
 from footfall.eventlog.scripts import Script
 
-# Redis says these before it runs anything. Of any other error reply that is not known: a proxy
-# before Redis may give up on an append that it has passed on.
+# Redis replies with these before it runs anything. No other error reply proves that: a proxy in
+# front of Redis may give up on an append that it has passed on.
 REFUSALS = (
     redis.exceptions.AuthenticationError,
     redis.exceptions.BusyLoadingError,
@@ -29,49 +29,49 @@ REFUSALS = (
 REDIRECTIONS = (redis.exceptions.AskError, redis.exceptions.TryAgainError)
 REFUSING = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "WRONGTYPE")
 
-# A script ends so when one of its keys has left this server of a cluster. The XADD is its last.
+# A script fails with this when one of its keys has left this server of a cluster. Its XADD is last.
 MOVED_AWAY = "attempted to access a non local key"
 
 
 class Producer:
-    """One connection to Redis and one session: never two appends in flight."""
+    """One connection to Redis with a producer id: never two appends in flight."""
 
     def __init__(self, connections: ConnectionPool) -> None:
-        # Not from the pool: it counts every connection that it ever made, and ends at a hundred.
+        # Not from the pool, which makes at most a hundred connections in its life.
         make = connections.connection_class
         self._connection: Any = make(**connections.connection_kwargs)
         self.producer_id = secrets.randbits(63)
-        self._seq = 0
+        self._sequence = 0
 
     def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
-        """Send one append and wait for its answer; see `eventlog` for what is raised when.
+        """Send one append and wait for its answer; the package says what is raised when.
 
-        arguments: of the script; this writer's number comes after the first. None: the script had
-        nothing to append. After Ambiguous, or anything but Refused, the writer must not be used
+        arguments: of the script; the event id is inserted after the first. Returns None if the
+        script had nothing to append. After any error but Refused the producer must not be used
         again.
         """
         self._connect()
-        number = EventId(self.producer_id, self._seq)
+        event_id = EventId(self.producer_id, self._sequence)
         cap, *others = arguments
         try:
-            answer = self._evaluate(script, len(keys), *keys, cap, *number, *others)
+            answer = self._evaluate(script, len(keys), *keys, cap, *event_id, *others)
         except redis.RedisError as error:
-            raise _meaning(error, number) from error
+            raise _append_error(error, event_id) from error
         if answer is None:
             return None
-        self._seq += 1
+        self._sequence += 1
         failpoint("after_append")
-        entry_id, *prepared = answer
-        if not prepared:
-            return Appended(entry_id, number)
-        value, numbers = prepared
-        return Appended(entry_id, number, [value, *numbers])
+        entry_id, *cached = answer
+        if not cached:
+            return Appended(entry_id, event_id)
+        page, counters = cached
+        return Appended(entry_id, event_id, [page, *counters])
 
     def close(self) -> None:
         self._connection.disconnect()
 
     def _connect(self) -> None:
-        """Connect if need be. A failure here comes before anything was sent: Refused."""
+        """Connect if necessary. If that fails, nothing was sent: Refused."""
         try:
             self._connection.connect()
         except redis.RedisError as error:
@@ -88,8 +88,8 @@ class Producer:
         return self._connection.read_response(disable_decoding=True)
 
 
-def _meaning(error: redis.RedisError, number: EventId) -> LogError:
-    """Return what an error tells about the append: in doubt, that it is ambiguous."""
+def _append_error(error: redis.RedisError, event_id: EventId) -> LogError:
+    """Return what an error says about the append: Ambiguous unless it proves a refusal."""
     text = str(error)
     if text.startswith("FULL"):
         return Full(text)
@@ -97,14 +97,14 @@ def _meaning(error: redis.RedisError, number: EventId) -> LogError:
         return elsewhere(error)
     if isinstance(error, REFUSALS) or text.startswith(REFUSING) or MOVED_AWAY in text:
         return Refused(text)
-    return Ambiguous(number)
+    return Ambiguous(event_id)
 
 
 class ProducerPool:
-    """Lends each writer to one caller at a time, the last used first.
+    """Lends each producer to one caller at a time, the last used first.
 
-    So a process has as many sessions as it ever had appends at once, however its threads come
-    and go: each session costs the database one mark per partition.
+    So a process has as many producers as it ever had appends at once, however many threads it
+    starts: each producer costs the database one producer state per partition.
     """
 
     def __init__(self, connections: ConnectionPool) -> None:
@@ -113,7 +113,7 @@ class ProducerPool:
         _pools.add(self)
 
     def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
-        """As `Writer.append`. A writer whose append did not end well is not used again."""
+        """As `Producer.append`, with an idle producer or a new one."""
         try:
             producer = self._idle.pop()
         except IndexError:
@@ -124,8 +124,8 @@ class ProducerPool:
             self._idle.append(producer)
             raise
         except BaseException:
-            # Whatever happened to this connection (an interrupt in mid-reply too), the idle ones
-            # were made to the same server: without this, each would have its own ambiguous append.
+            # Whatever broke this connection (an interrupt in mid-reply, too), the idle ones lead
+            # to the same server: if they stayed, each would have its own ambiguous append.
             producer.close()
             self.close()
             raise
@@ -133,22 +133,22 @@ class ProducerPool:
         return appended
 
     def close(self) -> None:
-        """Close the idle writers and end their sessions."""
+        """Close the idle producers."""
         while self._idle:
             self._idle.pop().close()
 
-    def forget(self) -> None:
-        """Drop the idle writers without a word to the server: they are the parent process'."""
+    def drop(self) -> None:
+        """Drop the idle producers without closing them: they belong to the parent process."""
         self._idle = deque()
 
 
 _pools: WeakSet[ProducerPool] = WeakSet()
 
 
-def _forget_sessions_of_the_parent() -> None:
+def _drop_producers_of_parent() -> None:
     for pool in _pools:
-        pool.forget()
+        pool.drop()
 
 
-# Two processes with one session would give two events one number, and one of them would be dropped.
-os.register_at_fork(after_in_child=_forget_sessions_of_the_parent)
+# Two processes with one producer would give two events the same id: one of them would be dropped.
+os.register_at_fork(after_in_child=_drop_producers_of_parent)

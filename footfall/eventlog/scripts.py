@@ -1,4 +1,4 @@
-"""The Lua scripts of the log. Each touches the keys of one partition only, so one slot."""
+"""The Lua scripts of the log. Each uses the keys of one partition only, so one slot."""
 
 from hashlib import sha1
 
@@ -11,54 +11,55 @@ class Script:
         self.sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
 
 
-# The cap on the memory of a partition comes first, and the XADD last, so that an error reply means
-# that nothing was appended.
+# The limit on the memory of a partition is checked first and the XADD comes last, so an error
+# reply means that nothing was appended.
 CAP = """
 local used = redis.call('MEMORY', 'USAGE', KEYS[1])
 if used and used > tonumber(ARGV[1]) then
   return redis.error_reply('FULL the partition is at its cap of ' .. ARGV[1] .. ' bytes')
 end
 """
+# The fields' letters, and "ordinal" as the name of the offset's key, stay as stored data has them.
 ADD = """
-local ordinal = redis.call('INCR', KEYS[2])
+local offset = redis.call('INCR', KEYS[2])
 local id = redis.call('XADD', KEYS[1], '*',
-  's', ARGV[2], 'n', ARGV[3], 't', ARGV[4], 'o', ordinal, 'b', body)
+  's', ARGV[2], 'n', ARGV[3], 't', ARGV[4], 'o', offset, 'b', body)
 """
 
-# KEYS: stream, ordinal   ARGV: cap in bytes, session, seq, at, body
+# KEYS: stream, offset   ARGV: limit in bytes, producer id, sequence, at, body
 APPEND = Script(f"""{CAP}
 local body = ARGV[5]
 {ADD}
 return {{id}}
 """)
 
-# KEYS: stream, ordinal, what is prepared   ARGV: cap in bytes, session, seq, at
-# What is prepared is a list: the event's body, a value, the keys of the numbers that go with it.
-# If one of them is gone, so is the whole.
+# KEYS: stream, offset, cached page   ARGV: limit in bytes, producer id, sequence, at
+# A cached page is a list: the body of its event, the page, the keys of its counters. If one of the
+# counters is gone or has a tombstone ('-'), the page is removed.
 APPEND_CACHED = Script(f"""{CAP}
-local prepared = redis.call('LRANGE', KEYS[3], 0, -1)
-local body = prepared[1]
+local cached = redis.call('LRANGE', KEYS[3], 0, -1)
+local body = cached[1]
 if not body then
   return false
 end
-local numbers = {{}}
-if #prepared > 2 then
-  numbers = redis.call('MGET', unpack(prepared, 3))
-  for i = 1, #numbers do
-    if not numbers[i] or numbers[i] == '-' then
+local counters = {{}}
+if #cached > 2 then
+  counters = redis.call('MGET', unpack(cached, 3))
+  for i = 1, #counters do
+    if not counters[i] or counters[i] == '-' then
       redis.call('DEL', KEYS[3])
       return false
     end
   end
 end
 {ADD}
-return {{id, prepared[2], numbers}}
+return {{id, cached[2], counters}}
 """)
 
-# KEYS: stream   ARGV: position's id, session, seq, oldest id to keep, bytes that may be kept
-# Only trims below an entry that is the expected one: a process that slept while Redis came back
-# empty, its clock behind, would otherwise remove entries that nobody has read. It shrinks by 100
-# at a time, the entries in a node of a stream, to the size that may be kept and not below.
+# KEYS: stream   ARGV: position's id, producer id, sequence, oldest id to keep, bytes to keep
+# Trims only before an entry that is the expected one. Otherwise a process that was suspended while
+# Redis came back empty, with its clock behind, would remove entries that were never read. Removes
+# 100 entries at a time, as many as one node of a stream has, down to the bytes to keep.
 TRIM = Script("""
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
 if not entry or entry[2][2] ~= ARGV[2] or entry[2][4] ~= ARGV[3] then
@@ -76,37 +77,4 @@ for _ = 1, 1000 do
   trimmed = trimmed + step
 end
 return trimmed
-""")
-
-# KEYS: queue   ARGV: group, id
-# An entry that is done leaves the stream, too: it holds what waits, and nothing else.
-ACKNOWLEDGE = Script("""
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('XDEL', KEYS[1], ARGV[2])
-""")
-
-# KEYS: queue, dead letters   ARGV: group, id, at, body, reason, letters to keep
-# Who comes second finds the entry gone and buries nothing. Without an id it was gone before.
-BURY = Script("""
-if ARGV[2] ~= '' and #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) == 0 then
-  return 0
-end
-redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[6], '*',
-  'i', ARGV[2], 't', ARGV[3], 'b', ARGV[4], 'r', ARGV[5])
-if ARGV[2] == '' then
-  return 1
-end
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-return redis.call('XDEL', KEYS[1], ARGV[2])
-""")
-
-# KEYS: queue   ARGV: ids
-PRESENT = Script("""
-local found = {}
-for _, id in ipairs(ARGV) do
-  if #redis.call('XRANGE', KEYS[1], id, id) == 1 then
-    found[#found + 1] = id
-  end
-end
-return found
 """)

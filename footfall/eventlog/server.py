@@ -1,9 +1,9 @@
-"""One server of Redis: the connections to it, and whether it answers."""
+"""One Redis server: the connections to it, and its circuit breaker."""
 
 from collections.abc import Callable
 from typing import TypeVar
 
-from footfall.eventlog.breaker import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import connections
 from footfall.eventlog.errors import Ambiguous, Away, Elsewhere, Full, Refused
 from footfall.eventlog.producer import ProducerPool
@@ -15,7 +15,7 @@ class Server:
     """Connections with one time-out.
 
     url: `redis://...`, `rediss://...` or `unix://...`. timeout: in seconds.
-    breaker: None, if it is asked however often it did not answer.
+    breaker: None to ask the server even if it did not answer before.
     """
 
     def __init__(self, url: str, timeout: float, breaker: CircuitBreaker | None = None) -> None:
@@ -24,9 +24,9 @@ class Server:
         self._breaker = breaker
 
     def ask(self, key: str, do: Callable[["Server"], T]) -> T:
-        """Return what `do` returns, unless the circuit is open: then Refused is raised.
+        """Return what `do` returns. Raises Refused if the circuit is open.
 
-        key: one of those that `do` touches. A single server has them all.
+        key: any of the keys that `do` uses; only a cluster looks at it.
         """
         breaker = self._breaker
         if breaker is None:

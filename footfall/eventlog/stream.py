@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from footfall.eventlog.breaker import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
@@ -11,19 +11,20 @@ from footfall.eventlog.partitions import cached, partition_key
 from footfall.eventlog.scripts import APPEND, APPEND_CACHED, TRIM, Script
 
 BIGINT = 2**63
-FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # session, number, time, ordinal, body: see scripts.APPEND
+FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # as scripts.ADD writes them
+KEYS = ("log", "ordinal")  # of a partition: the stream, and the offset of its last entry
 new = tuple.__new__  # makes a named tuple in half the time: there are many
-CHUNK = 2_000  # entries read in one call: bounds the memory that one answer takes
+ENTRIES_PER_CALL = 2_000  # bounds the memory that one answer takes
 
 
 class RedisLog:
     """The log on Redis 6.2 or later, or Valkey. Safe for threads, and across a fork.
 
     url: `redis://...`, `rediss://...` or `unix://...`; of a cluster: see `cluster.Topology`.
-    max_bytes: of Redis' memory that one partition may take before it is Full.
-    retention_seconds, retention_bytes: how much is kept before the position when trimming.
+    max_bytes: how much of Redis' memory one partition may take before it is Full.
+    retention_seconds, retention_bytes: what trimming keeps before the position.
     timeout: seconds that an append may take.
-    breaker: of a single server; each server of a cluster has its own.
+    breaker: for a single server; each server of a cluster has its own.
     """
 
     def __init__(
@@ -46,11 +47,11 @@ class RedisLog:
         self._reading = servers(url, max(timeout, 5.0))
 
     def append(self, partition: int, body: bytes, at: int) -> Appended:
-        appended: Appended = self._append(APPEND, partition, ("log", "ordinal"), at, body)
+        appended: Appended = self._append(APPEND, partition, KEYS, at, body)
         return appended
 
     def append_cached(self, partition: int, name: str, at: int) -> Appended | None:
-        names = ("log", "ordinal", cached(name))
+        names = (*KEYS, cached(name))
         appended: Appended | None = self._append(APPEND_CACHED, partition, names, at)
         return appended
 
@@ -58,26 +59,26 @@ class RedisLog:
         entries: list[Entry] = []
         size = 0
         while len(entries) < count and size < max_bytes:
-            asked = min(CHUNK, count - len(entries))
-            chunk = self._after(partition, position, asked)
+            limit = min(ENTRIES_PER_CALL, count - len(entries))
+            chunk = self._after(partition, position, limit)
             if chunk is None and not entries:
-                chunk = self._after(partition, None, asked)
-            if chunk is None:  # the log has changed under this read: the next one will see
+                chunk = self._after(partition, None, limit)
+            if chunk is None:  # the log was replaced during this read: the next read starts over
                 break
             entries += chunk
-            if len(chunk) < asked:
+            if len(chunk) < limit:
                 return Slice(entries, reaches_end=True)
             size += sum(len(entry.body) for entry in chunk)
             position = Position.of(chunk[-1])
         return Slice(entries, reaches_end=False)
 
     def trim(self, partition: int, position: Position) -> int:
-        if position.number is None:  # trimmed below the next entry that has a number
+        if position.event_id is None:  # trimmed once the position is at an entry that has one
             return 0
         milliseconds = int(position.id.partition(b"-")[0])
         oldest = max(0, milliseconds - self._retention_ms)
         key = self._key(partition)
-        arguments = (key, position.id, *position.number, oldest, self._retention_bytes)
+        arguments = (key, position.id, *position.event_id, oldest, self._retention_bytes)
         trimmed: int = self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments))
         return trimmed
 
@@ -113,9 +114,9 @@ class RedisLog:
         return partition_key(self._prefix, partition, "log")
 
     def _after(self, partition: int, position: Position | None, count: int) -> list[Entry] | None:
-        """Return the entries after `position`, or None if it does not stand in the log.
+        """Return the entries after `position`, or None if the log does not have it.
 
-        One call for both, so that the log cannot be replaced between the check and the read.
+        One call does both, so the log cannot be replaced between the check and the read.
         """
         if position is None:
             return self._range(partition, b"-", b"+", count)
@@ -134,15 +135,15 @@ class RedisLog:
 
 
 def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:
-    """Parse an entry; one that no writer of this log has made comes without a number."""
+    """Parse an entry. One that was not made by a producer of this log gets no event id."""
     if fields[::2] == FIELDS:
         _, producer_id, _, sequence, _, at, _, offset, _, body = fields
         try:
-            number = new(EventId, (int(producer_id), int(sequence)))
-            entry = new(Entry, (entry_id, number, int(at), int(offset), body))
+            event_id = new(EventId, (int(producer_id), int(sequence)))
+            entry = new(Entry, (entry_id, event_id, int(at), int(offset), body))
         except ValueError:
             pass
         else:
-            if 0 <= number[0] < BIGINT and 0 <= number[1] < BIGINT > entry[2] >= 0 <= entry[3]:
+            if 0 <= event_id[0] < BIGINT and 0 <= event_id[1] < BIGINT > entry[2] >= 0 <= entry[3]:
                 return entry
     return Entry(entry_id, None, -1, 0, b" ".join(fields))

@@ -1,4 +1,4 @@
-"""Pure: from events to sums. Knows neither Redis nor the database."""
+"""From events to sums. Pure: uses neither Redis nor the database."""
 
 from collections import Counter
 from collections.abc import Collection, Container, Iterable, Mapping
@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from footfall.events import Malformed, check_time, decode
+from footfall.events import DeadLetterReason, Malformed, check_time, decode
 
 HOUR = 3_600_000  # milliseconds
-FOREIGN = "not an entry that this service has made"
-FORGOTTEN = "from so long ago that it is not known any more whether it was counted"
 
 
 class View(NamedTuple):
@@ -21,22 +19,22 @@ class View(NamedTuple):
     """Milliseconds since 1970."""
     body: bytes
     entry_id: str = ""
-    """Set for an entry of which no number tells whether it is new, to know it again by."""
-    reason: str = FOREIGN
-    """Why such an entry cannot be counted."""
+    """Set if no producer state can tell whether the entry was read before: the dead letter can."""
+    reason: str = DeadLetterReason.FOREIGN
+    """Why an event with an `entry_id` cannot be counted."""
 
 
 @dataclass
 class Sums:
-    """What a batch of events comes to."""
+    """The sums of a batch of events."""
 
     hourly: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict)
     """By label, then by (id, hour since 1970): views."""
     events: int = 0
     malformed: list[tuple[View, str]] = field(default_factory=list)
     """Events that cannot be counted, with the reason."""
-    seen: dict[str, int] = field(default_factory=dict)
-    """By name ("pages.content:7"): the partitions from which it was viewed, a bit for each."""
+    partitions: dict[str, int] = field(default_factory=dict)
+    """By target name ("pages.content:7"): a bit for each partition from which it was viewed."""
 
     def add(
         self, targets: Mapping[str, Iterable[int]], hour: int, count: int, partition: int = 0
@@ -46,7 +44,7 @@ class Sums:
         bit = 1 << partition
         for label, ids in targets.items():
             for name in [f"{label}:{target}" for target in ids]:
-                self.seen[name] = self.seen.get(name, 0) | bit
+                self.partitions[name] = self.partitions.get(name, 0) | bit
         for label, ids in targets.items():
             hourly = self.hourly.setdefault(label, {})
             for target in ids:
@@ -54,7 +52,7 @@ class Sums:
 
     @cached_property
     def totals(self) -> dict[str, dict[int, int]]:
-        """By label, then by id: views. Asked for when everything is added."""
+        """By label, then by id: views. Read it after the last `add`."""
         totals: dict[str, dict[int, int]] = {label: {} for label in self.hourly}
         for label, hourly in self.hourly.items():
             total = totals[label]
@@ -64,9 +62,9 @@ class Sums:
 
 
 def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
-    """Sum up the views by target and hour; `countable` holds the labels that may be named.
+    """Sum up the views by target and hour; `countable` holds the labels of countable models.
 
-    Views of the same targets have the same body: each distinct one is decoded once.
+    Views of the same targets have the same body: each distinct body is decoded once.
     """
     sums = Sums()
     reasons: dict[tuple[bytes, int], str] = {}
@@ -79,7 +77,7 @@ def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
             sums.add(decode(body, countable), hour, count, partition)
         except Malformed as malformed:
             reasons[body, hour] = str(malformed)
-    if reasons or sum(alike.values()) < len(views):  # most batches have nothing of the kind
+    if reasons or sum(alike.values()) < len(views):  # most batches have no malformed events
         for view in views:
             reason = view.reason if view.entry_id else reasons.get((view.body, view.at // HOUR))
             if reason:

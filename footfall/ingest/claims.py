@@ -1,4 +1,4 @@
-"""The partitions that a flush has claimed, and what waits in them."""
+"""The partitions that a flush has claimed, and what it reads from them."""
 
 import logging
 from collections.abc import Sequence
@@ -10,19 +10,21 @@ from footfall.models import Partition, Spilled
 
 logger = logging.getLogger(__name__)
 
-SPILL_LIMIT = 5_000  # spilled events in one batch: they are read as rows, which are large
+MAX_SPILLED = 5_000  # spilled events in one batch: they are read as rows, which are large
 
 
 @dataclass
 class Claim:
-    """A partition that this flush has locked, and what it found there."""
+    """A partition that this flush has locked, and what it read there."""
 
     partition: Partition
     entries: list[Entry] = field(default_factory=list)
     spilled: list[Spilled] = field(default_factory=list)
     is_read: bool = False
     drained: bool = False
-    fresh: int = 0
+    """Whether nothing was left when it was read."""
+    new_events: int = 0
+    """How many events were not counted before."""
 
     @property
     def number(self) -> int:
@@ -30,7 +32,7 @@ class Claim:
 
 
 def claim() -> list[Claim]:
-    """Lock the partitions that no other flush has, in the order of their numbers."""
+    """Lock the partitions that no other flush has locked, in the order of their numbers."""
     known = set(Partition.objects.values_list("number", flat=True))
     spilled = Spilled.objects.filter(partition__gte=conf.EVENTLOG_PARTITIONS)
     wanted = {
@@ -44,26 +46,26 @@ def claim() -> list[Claim]:
 
 
 def read(log: Log, claims: Sequence[Claim], limit: int) -> None:
-    """Read from each partition, in order, up to its share of `limit`.
+    """Read up to `limit` entries, the same share from each partition.
 
-    What some leave of their shares goes to those that have more.
+    What some partitions leave of their share goes to those that have more.
     """
     share = max(1, limit // max(1, len(claims)))
-    size = conf.COUNTERS_BATCH_BYTES // max(1, len(claims))
-    if not all(read_some(log, claim, share, size) for claim in claims):
-        return  # Redis is away: the spill is drained all the same, that is where views go then
+    max_bytes = conf.COUNTERS_BATCH_BYTES // max(1, len(claims))
+    if not all(read_some(log, claim, share, max_bytes) for claim in claims):
+        return  # Redis is away; the flush goes on with the spill, where views go meanwhile
     behind = [claim for claim in claims if len(claim.entries) == share and not claim.drained]
     left = limit - sum(len(claim.entries) for claim in claims)
     for claim in behind:
         if left >= len(behind):
-            read_some(log, claim, left // len(behind), size)
+            read_some(log, claim, left // len(behind), max_bytes)
 
 
-def read_some(log: Log, claim: Claim, count: int, size: int) -> bool:
-    """Read on in one partition; return whether Redis answered."""
-    position = Position.of(claim.entries[-1]) if claim.entries else claim.partition.read_up_to
+def read_some(log: Log, claim: Claim, count: int, max_bytes: int) -> bool:
+    """Read on in one partition; return False if Redis is away."""
+    position = Position.of(claim.entries[-1]) if claim.entries else claim.partition.log_position
     try:
-        entries, claim.drained = log.read(claim.number, position, count, size)
+        entries, claim.drained = log.read(claim.number, position, count, max_bytes)
     except LogError as error:
         logger.warning("partition %s cannot be read: %s", claim.number, error)
         return not isinstance(error, Away)
@@ -74,7 +76,7 @@ def read_some(log: Log, claim: Claim, count: int, size: int) -> bool:
 
 def drain_spill(claims: Sequence[Claim], limit: int) -> None:
     """Take spilled events out, by the ids that were locked: lower ids may commit later."""
-    limit = min(limit, SPILL_LIMIT)
+    limit = min(limit, MAX_SPILLED)
     by_number = {claim.number: claim for claim in claims}
     free = Spilled.objects.select_for_update(skip_locked=True).order_by("pk")
     spilled = list(free.filter(partition__in=by_number)[:limit])
@@ -87,10 +89,10 @@ def drain_spill(claims: Sequence[Claim], limit: int) -> None:
 
 
 def trim(log: Log, claims: Sequence[Claim]) -> None:
-    """Let go of what was applied long enough ago. After the commit, never before."""
+    """Remove applied entries that are older than the retention. Only ever after the commit."""
     for claim in claims:
-        position = claim.partition.read_up_to
-        # An idle partition as well: one that is full is idle, and only this makes room in it.
+        position = claim.partition.log_position
+        # Idle partitions, too: a full partition gets no new entries until this makes room in it.
         if claim.is_read and position:
             try:
                 log.trim(claim.number, position)

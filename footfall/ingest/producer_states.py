@@ -1,4 +1,4 @@
-"""The marks of a batch: what was counted before, and what is counted now."""
+"""The producer states of a batch: what was counted before, and what is counted now."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,152 +7,153 @@ from django.utils import timezone
 
 from footfall import sql
 from footfall.eventlog import Entry, EventId
-from footfall.ingest.aggregate import FORGOTTEN, View
+from footfall.events import DeadLetterReason
+from footfall.ingest.aggregate import View
 from footfall.ingest.claims import Claim
+from footfall.ingest.drop_reasons import DropReason
 from footfall.models import ProducerState
 
 Key = tuple[int, int]
-"""(session, partition)"""
-NOTHING = -1
+"""(producer id, partition)"""
+NO_SEQUENCE = -1
+"""The sequence of a producer state while nothing from the log was applied."""
 
 
 class ProducerStates:
-    """The marks of some sessions: loaded once, moved in memory, written at the end.
+    """Some producer states: loaded once, advanced in memory, written at the end.
 
-    Needs the claim on the partitions. Every move says whether the event is new.
+    The partitions must be claimed. Every event is accepted or dropped as it advances them.
     """
 
     def __init__(self, keys: Iterable[Key]) -> None:
         keys = set(keys)
         producer_ids = {producer_id for producer_id, _ in keys}
         partitions = {partition for _, partition in keys}
-        stored = ProducerState.objects.filter(session__in=producer_ids, partition__in=partitions)
-        self._before = {
-            (producer_state.producer_id, producer_state.partition): (
-                producer_state.sequence,
-                producer_state.spilled,
-            )
-            for producer_state in (stored if keys else ())
+        stored = ProducerState.objects.filter(
+            producer_id__in=producer_ids, partition__in=partitions
+        )
+        self._stored = {
+            (state.producer_id, state.partition): (state.sequence, state.spilled)
+            for state in (stored if keys else ())
         }
-        self._seq = {key: sequence for key, (sequence, _) in self._before.items()}
-        self._spilled = {key: spilled for key, (_, spilled) in self._before.items()}
-        self.seen: Counter[str] = Counter()
+        self._sequences = {key: sequence for key, (sequence, _) in self._stored.items()}
+        self._spilled = {key: spilled for key, (_, spilled) in self._stored.items()}
+        self.dropped: Counter[DropReason] = Counter()
 
-    def pass_by_log(
-        self, entries: Iterable[Entry], partition: int, since: int = 0
+    def accept(
+        self, entries: Iterable[Entry], partition: int, states_since: int = 0
     ) -> tuple[list[Entry], list[Entry]]:
-        """Move the marks past what the log has; return what was not counted before.
+        """Advance the states of a partition by `entries`; return those to count, and those too old.
 
-        An entry without a number is never known by its mark. Beside it is returned what lacks a
-        mark and is from before `since` (ms since 1970): the log has come back from a time of which
-        the marks are not kept any more.
+        An entry without an event id is always among the first. Too old is an entry from before
+        `states_since` (ms since 1970) whose producer has no state: the log came back from a time
+        of which states are no longer kept, so it is unknown whether the entry was counted.
         """
-        producer_states = {
+        sequences = {
             producer_id: sequence
-            for (producer_id, of), sequence in self._seq.items()
+            for (producer_id, of), sequence in self._sequences.items()
             if of == partition
         }
         spilled = {
             key[0]: sequence for key, sequence in self._spilled.items() if key[1] == partition
         }
-        fresh: list[Entry] = []
-        forgotten: list[Entry] = []
+        accepted: list[Entry] = []
+        too_old: list[Entry] = []
         for entry in entries:
-            number = entry[1]
-            if number is not None:
-                producer_id, sequence = number
-                if sequence <= producer_states.get(producer_id, NOTHING):
-                    self.seen["seen before"] += 1
+            event_id = entry[1]
+            if event_id is not None:
+                producer_id, sequence = event_id
+                if sequence <= sequences.get(producer_id, NO_SEQUENCE):
+                    self.dropped[DropReason.ALREADY_COUNTED] += 1
                     continue
-                # Both clocks say so: that of one writer may be wrong.
+                # Both clocks must say so: the one of a single web server may be wrong.
                 if (
-                    entry[2] < since
-                    and producer_id not in producer_states
-                    and entry.appended_at < since
+                    entry[2] < states_since
+                    and producer_id not in sequences
+                    and entry.appended_at < states_since
                 ):
-                    forgotten.append(entry)
+                    too_old.append(entry)
                     continue
-                producer_states[producer_id] = sequence
+                sequences[producer_id] = sequence
                 if sequence == spilled.get(producer_id):
-                    self.seen["counted from the spill"] += 1
+                    self.dropped[DropReason.COUNTED_FROM_SPILL] += 1
                     continue
-            fresh.append(entry)
-        self._seq.update(
-            {
-                (producer_id, partition): sequence
-                for producer_id, sequence in producer_states.items()
-            }
+            accepted.append(entry)
+        self._sequences.update(
+            {(producer_id, partition): sequence for producer_id, sequence in sequences.items()}
         )
-        return fresh, forgotten
+        return accepted, too_old
 
-    def pass_by_spill(self, number: EventId, partition: int) -> bool:
-        """Note a spilled event with a number; return False if it was counted from the log."""
-        key = (number.producer_id, partition)
+    def accept_spilled(self, event_id: EventId, partition: int) -> bool:
+        """Note a spilled event that has an id; return False if it was counted before."""
+        key = (event_id.producer_id, partition)
         if (
-            number.sequence <= self._seq.get(key, NOTHING)
-            or self._spilled.get(key) == number.sequence
+            event_id.sequence <= self._sequences.get(key, NO_SEQUENCE)
+            or self._spilled.get(key) == event_id.sequence
         ):
-            self.seen["counted from the log"] += 1
+            self.dropped[DropReason.COUNTED_FROM_LOG] += 1
             return False
-        self._spilled[key] = number.sequence
+        self._spilled[key] = event_id.sequence
         return True
 
-    def advance(self) -> None:
-        """Write the marks that moved. Raises sql.Conflict if anybody else has moved one."""
+    def save(self) -> None:
+        """Write the states that have changed. Raises sql.Conflict if another process did so too."""
         now = timezone.now()
-        fresh: list[ProducerState] = []
-        moved: list[sql.Move] = []
-        for producer_id, partition in self._seq.keys() | self._spilled.keys():
-            key = (producer_id, partition)
-            after = (self._seq.get(key, NOTHING), self._spilled.get(key))
-            before = self._before.get(key)
+        added: list[ProducerState] = []
+        moves: list[sql.Move] = []
+        for key in self._sequences.keys() | self._spilled.keys():
+            after = (self._sequences.get(key, NO_SEQUENCE), self._spilled.get(key))
+            before = self._stored.get(key)
             if before is None:
-                fresh.append(
+                added.append(
                     ProducerState(
-                        producer_id=producer_id,
-                        partition=partition,
+                        producer_id=key[0],
+                        partition=key[1],
                         sequence=after[0],
                         spilled=after[1],
                         updated_at=now,
                     )
                 )
             elif before != after:
-                moved.append(sql.Move(producer_id, partition, before[0], *after))
-        ProducerState.objects.bulk_create(fresh)
-        sql.move_producer_states(moved, now)
+                moves.append(sql.Move(*key, before[0], *after))
+        ProducerState.objects.bulk_create(added)
+        sql.move_producer_states(moves, now)
 
 
 def load_producer_states(claims: Sequence[Claim]) -> ProducerStates:
-    """Load the marks of every session that the batch names."""
-    numbers: set[tuple[int, int]] = set()
+    """Load the states of every producer that the batch names."""
+    keys: set[Key] = set()
     for claim in claims:
-        producer_ids = {entry.number.producer_id for entry in claim.entries if entry.number}
+        producer_ids = {entry.event_id.producer_id for entry in claim.entries if entry.event_id}
         producer_ids |= {row.producer_id for row in claim.spilled if row.producer_id is not None}
-        numbers |= {(producer_id, claim.number) for producer_id in producer_ids}
-    return ProducerStates(numbers)
+        keys |= {(producer_id, claim.number) for producer_id in producer_ids}
+    return ProducerStates(keys)
 
 
-def drop_seen(claims: Sequence[Claim], producer_states: ProducerStates) -> list[View]:
-    """Return what was not counted before; the log goes first, since its order is the marks'."""
+def deduplicate(claims: Sequence[Claim], states: ProducerStates) -> list[View]:
+    """Return the events that were not counted before.
+
+    Entries come before the spill: the states advance in the order of the log.
+    """
     views: list[View] = []
     for claim in claims:
         before = len(views)
-        since = claim.partition.known_since
-        fresh, forgotten = producer_states.pass_by_log(
+        since = claim.partition.states_since
+        accepted, too_old = states.accept(
             claim.entries, claim.number, int(since.timestamp() * 1000) if since else 0
         )
         views += [
-            View(claim.number, at, body, "" if number else entry_id.decode())
-            for entry_id, number, at, _, body in fresh
+            View(claim.number, at, body, "" if event_id else entry_id.decode())
+            for entry_id, event_id, at, _, body in accepted
         ]
         views += [
-            View(claim.number, entry.at, entry.body, entry.id.decode(), FORGOTTEN)
-            for entry in forgotten
+            View(claim.number, entry.at, entry.body, entry.id.decode(), DeadLetterReason.TOO_OLD)
+            for entry in too_old
         ]
         views += [
             View(claim.number, row.at, bytes(row.body))
             for row in claim.spilled
-            if row.number is None or producer_states.pass_by_spill(row.number, claim.number)
+            if row.event_id is None or states.accept_spilled(row.event_id, claim.number)
         ]
-        claim.fresh = len(views) - before
+        claim.new_events = len(views) - before
     return views

@@ -1,8 +1,34 @@
 """The tables and columns get the names that the code has: producer states, offsets, dead letters."""
 
+from collections.abc import Mapping
+
+from django.conf import settings
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
+
+REASONS = {
+    "seen before": "already_counted",
+    "counted from the log": "counted_from_log",
+    "counted from the spill": "counted_from_spill",
+    "set aside": "dead_letter",
+    "target deleted": "target_deleted",
+}
+
+
+def rename_reasons(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    rename_keys(apps, REASONS)
+
+
+def rename_reasons_back(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    rename_keys(apps, {new: old for old, new in REASONS.items()})
+
+
+def rename_keys(apps: StateApps, names: Mapping[str, str]) -> None:
+    """Rename the reasons for which the kept batches dropped events: few have dropped any."""
+    for batch in apps.get_model("counters", "Batch").objects.exclude(dropped={}).iterator():
+        batch.dropped = {names.get(reason, reason): n for reason, n in batch.dropped.items()}
+        batch.save(update_fields=["dropped"])
 
 
 def rename_permissions(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -86,9 +112,11 @@ class Migration(migrations.Migration):
         migrations.RenameField("partition", "session", "producer_id"),
         migrations.RenameField("partition", "seq", "sequence"),
         migrations.RenameField("partition", "ordinal", "offset"),
+        migrations.RenameField("partition", "known_since", "states_since"),
         migrations.RenameField("spilled", "session", "producer_id"),
         migrations.RenameField("spilled", "seq", "sequence"),
         migrations.RenameModel("Stale", "Invalidation"),
+        migrations.RenameField("invalidation", "counter", "counter_lowered"),
         migrations.AlterModelOptions(
             "invalidation",
             {"verbose_name": "invalidation", "verbose_name_plural": "invalidations"},
@@ -111,5 +139,28 @@ class Migration(migrations.Migration):
                 fields=("partition", "entry_id"), name="counters_dead_letter_once"
             ),
         ),
+        migrations.RenameField("audit", "asked_at", "requested_at"),
+        migrations.RenameField("audit", "asked_by", "requested_by"),
+        migrations.AlterField(
+            "audit",
+            "requested_at",
+            models.DateTimeField(auto_now_add=True, verbose_name="requested at"),
+        ),
+        migrations.AlterField(
+            "audit",
+            "requested_by",
+            models.ForeignKey(
+                settings.AUTH_USER_MODEL,
+                models.SET_NULL,
+                null=True,
+                blank=True,
+                related_name="+",
+                verbose_name="requested by",
+            ),
+        ),
+        migrations.AlterField(
+            "audit", "lines", models.JSONField(default=list, verbose_name="findings")
+        ),
         migrations.RunPython(rename_permissions, rename_permissions_back),
+        migrations.RunPython(rename_reasons, rename_reasons_back),
     ]

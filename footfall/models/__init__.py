@@ -1,4 +1,4 @@
-"""What is countable, and the tables of the counting itself."""
+"""The base class of countable models, and the tables of the counting."""
 
 from footfall.models.cache import Invalidation
 from footfall.models.log import Batch, DeadLetter, Partition, ProducerState, Spilled

@@ -1,4 +1,4 @@
-"""What Redis has still to be told of cached pages."""
+"""Cached pages and counters that Redis has yet to remove."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,10 +7,10 @@ from footfall.models.targets import Target
 
 
 class Invalidation(Target):
-    """A target that was changed, until Redis has forgotten what is prepared of it."""
+    """A target that was changed, until Redis has removed the pages that are cached for it."""
 
-    counter = models.BooleanField(default=False)
-    """Whether its counter went down, which is done by hand."""
+    counter_lowered = models.BooleanField(default=False)
+    """Whether its counter went down, as only an adjustment or a repair does it."""
 
     class Meta:
         verbose_name = _("invalidation")

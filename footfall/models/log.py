@@ -1,4 +1,4 @@
-"""How far the log was read, what was done with its events, and what went past it."""
+"""How far the log was read, what became of its events, and the events that went past it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,15 +7,19 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from footfall.eventlog import Entry, EventId, Position
-from footfall.ingest.gaps import missing
+from footfall.eventlog.gaps import missing
+
+
+def event_id_of(producer_id: int | None, sequence: int | None) -> EventId | None:
+    return None if producer_id is None or sequence is None else EventId(producer_id, sequence)
 
 
 class Partition(models.Model):
-    """How far a partition of the log has been applied. Its row lock is the claim on it."""
+    """How far a partition of the log was applied. A flush claims it by locking its row."""
 
     number = models.PositiveSmallIntegerField(_("number"), primary_key=True)
     position = models.CharField(_("position"), max_length=50, blank=True)
-    """Id of the last entry applied; empty before the first. A hint: the marks are the proof."""
+    """Id of the last entry applied; empty before the first. It saves reading, no more."""
     producer_id = models.BigIntegerField(null=True)
     sequence = models.BigIntegerField(null=True)
     offset = models.BigIntegerField(default=0)
@@ -23,19 +27,19 @@ class Partition(models.Model):
     """Events applied from this partition so far."""
     pruned = models.BigIntegerField(default=0)
     """Those of them whose batches are no longer kept."""
-    known_since = models.DateTimeField(null=True)
-    """Marks from before then are not kept any more; null: all of them are."""
+    states_since = models.DateTimeField(null=True)
+    """Producer states from before then are no longer kept; null: all are kept."""
     flushed_at = models.DateTimeField(_("last flush"), null=True)
     flushed_events = models.PositiveIntegerField(_("events in the last flush"), default=0)
     missing = models.BigIntegerField(_("lost in a store, at least"), default=0)
-    """Events that were in the log and were neither applied nor found there: see `counters.gaps`."""
+    """Events that disappeared from the log before they were applied: see `eventlog.gaps`."""
     missed_at = models.DateTimeField(_("last loss"), null=True)
 
     class Meta:
         verbose_name = _("partition")
         verbose_name_plural = _("partitions")
 
-    MOVING = (
+    ADVANCED = (
         "position", "producer_id", "sequence", "offset", "events", "flushed_at", "flushed_events",
         "missing", "missed_at",
     )  # fmt: skip
@@ -44,34 +48,32 @@ class Partition(models.Model):
         return f"{self.number}"
 
     @property
-    def read_up_to(self) -> Position | None:
-        """The position, as the log takes it."""
+    def log_position(self) -> Position | None:
+        """The last entry applied; None before the first."""
         if not self.position:
             return None
-        number = None
-        if self.producer_id is not None and self.sequence is not None:
-            number = EventId(self.producer_id, self.sequence)
-        return Position(self.position.encode(), number, self.offset)
+        event_id = event_id_of(self.producer_id, self.sequence)
+        return Position(self.position.encode(), event_id, self.offset)
 
-    def move(self, entries: Sequence[Entry], fresh: int, now: datetime) -> None:
-        """Note that `entries` were read and `fresh` events were new; saves nothing."""
+    def advance(self, entries: Sequence[Entry], new_events: int, now: datetime) -> None:
+        """Note that `entries` were read and `new_events` events were counted; saves nothing."""
         if entries:
             if lost := missing(self.offset, entries):
                 self.missing += lost
                 self.missed_at = now
             last = entries[-1]
             self.position = last.id.decode()
-            self.producer_id, self.sequence = last.number or (None, None)
+            self.producer_id, self.sequence = last.event_id or (None, None)
             self.offset = last.offset
-        self.events += fresh
-        self.flushed_events = fresh
+        self.events += new_events
+        self.flushed_events = new_events
         self.flushed_at = now
 
 
 class ProducerState(models.Model):
-    """The highest number applied of one writer's session in one partition.
+    """The highest sequence applied of one producer in one partition.
 
-    An event at or below it was counted. That is what makes the count exact.
+    Events of the producer at or below it were counted. That makes the count exact.
     """
 
     pk = models.CompositePrimaryKey("producer_id", "partition")
@@ -80,7 +82,7 @@ class ProducerState(models.Model):
     sequence = models.BigIntegerField()
     """-1 while nothing from the log was applied."""
     spilled = models.BigIntegerField(null=True)
-    """The session's last event, if it was counted from the spill: dropped if the log shows it."""
+    """The producer's last event, if it was counted from the spill: the log's copy is dropped."""
     updated_at = models.DateTimeField()
 
     class Meta:
@@ -92,7 +94,7 @@ class ProducerState(models.Model):
 
 
 class Batch(models.Model):
-    """One committed flush: what became of every event that it took."""
+    """One committed flush: what became of every event that it read."""
 
     at = models.DateTimeField(_("at"), db_index=True)
     seconds = models.FloatField(_("seconds"))
@@ -114,11 +116,11 @@ class Batch(models.Model):
 
 
 class Spilled(models.Model):
-    """An event that could not go by way of the log, or about which the log gave no answer."""
+    """An event that the log refused, or about which the log gave no answer."""
 
     partition = models.PositiveSmallIntegerField(db_index=True)
     producer_id = models.BigIntegerField(null=True)
-    """Set for an ambiguous append, which may be in the log too. Null: never sent."""
+    """Set for an ambiguous append, which may be in the log too. Null: not in the log."""
     sequence = models.BigIntegerField(null=True)
     at = models.BigIntegerField()
     """When it happened: milliseconds since 1970."""
@@ -132,15 +134,13 @@ class Spilled(models.Model):
         return f"{self.partition}: {bytes(self.body)[:80]!r}"
 
     @property
-    def number(self) -> EventId | None:
-        """The event's number in the log, or None if it was never sent there."""
-        if self.producer_id is None or self.sequence is None:
-            return None
-        return EventId(self.producer_id, self.sequence)
+    def event_id(self) -> EventId | None:
+        """The event's id in the log, or None if it is not there."""
+        return event_id_of(self.producer_id, self.sequence)
 
 
 class DeadLetter(models.Model):
-    """An event that cannot be counted as it stands, kept with the reason until somebody decides."""
+    """An event that cannot be counted, kept with the reason until an operator decides."""
 
     partition = models.PositiveSmallIntegerField(_("partition"))
     at = models.BigIntegerField(_("happened at"))
@@ -149,7 +149,7 @@ class DeadLetter(models.Model):
     reason = models.CharField(_("reason"), max_length=200)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     entry_id = models.CharField(_("entry"), max_length=50, null=True, blank=True)  # noqa: DJ001
-    """Set for an entry without a number, which no mark tells: read again, it is here already."""
+    """Set if no producer state tells whether the entry was read: a second read finds it here."""
 
     class Meta:
         verbose_name = _("dead letter")

@@ -1,4 +1,4 @@
-"""What operators do: adjustments, audits, the dashboard."""
+"""The tables of the operators' tools: adjustments, audits, the dashboard."""
 
 from django.conf import settings
 from django.db import models
@@ -33,37 +33,37 @@ class Adjustment(Target):
 
 
 class Audit(models.Model):
-    """One audit: asked for, perhaps begun, perhaps ended."""
+    """One audit: requested, running or finished."""
 
-    asked_at = models.DateTimeField(_("asked for at"), auto_now_add=True)
-    asked_by = models.ForeignKey(
+    requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
+    requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=_("asked for by"),
+        verbose_name=_("requested by"),
     )
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
     differences = models.PositiveIntegerField(_("counters that differ"), default=0)
     broken = models.PositiveIntegerField(_("broken positions"), default=0)
     repaired = models.BooleanField(_("repaired"), default=False)
-    lines = models.JSONField(_("what was found"), default=list)
-    """The first of what it printed."""
+    lines = models.JSONField(_("findings"), default=list)
+    """The first lines that it printed."""
     error = models.TextField(_("error"), blank=True)
-    """Why it could not be carried out."""
+    """Why it failed."""
 
     class Meta:
         verbose_name = _("audit")
         verbose_name_plural = _("audits")
 
     def __str__(self) -> str:
-        return f"{self.asked_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.requested_at:%Y-%m-%d %H:%M:%S}"
 
     @property
     def is_clean(self) -> bool:
-        """Whether it ended, and found nothing that it did not mend."""
+        """Whether it finished, and repaired everything that it found."""
         wrong = self.broken or (self.differences and not self.repaired)
         return self.finished_at is not None and not self.error and not wrong
 

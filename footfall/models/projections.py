@@ -1,4 +1,4 @@
-"""What is computed from the events."""
+"""The tables that are computed from the events."""
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
@@ -26,7 +26,7 @@ class Rollup(Target):
 class HourTotal(OfModel):
     """Views of all targets of one model in one hour: the sum of their rollups.
 
-    Kept by the flush, so that charts of everything read one row per hour.
+    Written by the flush, so that charts of a whole model read one row per hour.
     """
 
     pk = models.CompositePrimaryKey("content_type_id", "hour")

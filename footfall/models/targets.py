@@ -1,4 +1,4 @@
-"""What is countable, and how the tables of the counting name it."""
+"""The base class of countable models, and how the other tables refer to their objects."""
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
@@ -8,7 +8,7 @@ from footfall.fields import CounterField
 
 
 class Countable(models.Model):
-    """Base class of what can be viewed."""
+    """Base class of models whose views are counted."""
 
     counter = CounterField(_("views"))
 
@@ -17,13 +17,13 @@ class Countable(models.Model):
 
 
 class OfModel(models.Model):
-    """Names a countable model."""
+    """Refers to a countable model."""
 
     content_type = models.ForeignKey(
         ContentType,
-        # Removing a model must not remove the history of its views by the way.
+        # Removing a model must not remove the history of its views as a side effect.
         on_delete=models.PROTECT,
-        # The tables have indexes that begin with it, and a check per row of a batch adds up.
+        # Other indexes of the tables begin with it, and a constraint would cost time for every row.
         db_index=False,
         db_constraint=False,
         related_name="+",
@@ -35,7 +35,7 @@ class OfModel(models.Model):
 
 
 class Target(OfModel):
-    """Names one countable object, by model and id."""
+    """Refers to one countable object, by model and id."""
 
     target_id = models.BigIntegerField(_("id"))
 

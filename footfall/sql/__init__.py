@@ -1,7 +1,6 @@
-"""The statements that differ between databases: all of them are here, a module for each engine.
+"""The statements that differ between databases, in one module for each engine.
 
-What such a module has to offer: `add_counts`, `add_rollups`, `add_totals` and `move_marks`, each
-one statement for a whole batch.
+Such a module has the functions of `Dialect`, each one statement for a whole batch.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ from django.db import connection, models
 from django.db.models import QuerySet
 
 from footfall.registry import content_type_of
-from footfall.sql.batch import Added, Move, hour_start, rows_at_once
+from footfall.sql.batch import Added, Move, hour_start, rows_per_statement
 
 __all__ = [
     "Conflict",
@@ -23,20 +22,20 @@ __all__ = [
     "add_rollups",
     "add_totals",
     "lock",
-    "move_marks",
-    "rows_at_once",
+    "move_producer_states",
+    "rows_per_statement",
 ]
 
 
 class Conflict(Exception):
-    """Somebody else has changed what this transaction had claimed: nothing may be committed."""
+    """Another process has changed rows that this transaction had claimed: roll it back."""
 
 
 class Dialect(Protocol):
-    """What a module of an engine has."""
+    """The functions of a module for one engine."""
 
     def add_counts(self, model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
-        """See below."""
+        """`counts` is in the order of the ids."""
 
     def add_rollups(self, content_type: ContentType, added: Sequence[Added]) -> None:
         """`added` is in the order of the targets and hours."""
@@ -45,19 +44,19 @@ class Dialect(Protocol):
         """`views` is in the order of the hours."""
 
     def move_producer_states(self, moves: Sequence[Move], now: datetime) -> int:
-        """Return how many marks were where their move begins, and have moved."""
+        """Return how many states were at the old sequence and have moved."""
 
 
 def dialect() -> Dialect:
-    """Return the module of the database's engine."""
+    """Return the module for the database's engine."""
     return cast(Dialect, import_module(f"{__name__}.{connection.vendor}"))
 
 
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
     """Add to the counters of `model` in one statement: {id: views}.
 
-    Returns the new counter of every id that exists; the others are gone. Rows are locked in the
-    order of their ids: two flushes that took the same rows in different orders would deadlock.
+    Returns the new counter of every id that exists. Rows are locked in the order of their ids: two
+    flushes that lock the same rows in different orders would deadlock.
     """
     return dialect().add_counts(model, dict(sorted(counts.items()))) if counts else {}
 
@@ -65,7 +64,7 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
 def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]) -> None:
     """Add to the rollups of `model`: {(id, hour since 1970): views}.
 
-    Called while the targets' rows are locked, which keeps two flushes apart here too.
+    Call it while the targets' rows are locked: then no other flush adds to the same rollups.
     """
     if hourly:
         starts = {hour: hour_start(hour) for _, hour in hourly}
@@ -78,7 +77,7 @@ def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]
 def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
     """Add to the views of all targets of `model`: {hour since 1970: views}.
 
-    In the order of the hours: two flushes that add to the same hours do not deadlock.
+    Rows are locked in the order of the hours, so that two flushes do not deadlock.
     """
     if hourly:
         views = {hour_start(hour): views for hour, views in sorted(hourly.items())}
@@ -86,17 +85,17 @@ def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> None:
-    """Move the marks by compare-and-set: raises Conflict if one is not where it was read."""
+    """Move the states by compare-and-set. Raises Conflict if one has changed since it was read."""
     moved = dialect().move_producer_states(moves, now) if moves else 0
     if moved != len(moves):
-        raise Conflict(f"{len(moves) - moved} marks have moved meanwhile")
+        raise Conflict(f"{len(moves) - moved} producer states have moved meanwhile")
 
 
 def lock(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:
-    """Return countable `rows` with the lock that a flush takes on them: nobody counts meanwhile.
+    """Return countable `rows`, locked as a flush locks them: no flush changes them meanwhile.
 
-    Who attaches one to something else does not wait, where the database has such a lock. MariaDB
-    cannot lock some of the tables alone. SQLite locks all of them for who writes.
+    Where the database has such a lock, a transaction that inserts a foreign key to them does not
+    wait. MariaDB locks the rows of joined tables too, and SQLite locks the whole database.
     """
     has = connection.features
     of = ("self",) if has.has_select_for_update_of else ()

@@ -1,4 +1,4 @@
-"""What a statement takes in: the rows of a batch."""
+"""The rows of a batch, as the statements take them."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ from django.db import connection, models
 from footfall.registry import counter_column, key_column
 
 STATEMENT_BYTES = 4 * 1024**2
-"""Of bodies in one statement. MySQL and MariaDB take none that is longer than their
-max_allowed_packet, 16 MB unless it is set, and in a statement a body may be twice as long."""
+"""Of bodies in one statement. MySQL and MariaDB reject a statement that is longer than their
+max_allowed_packet, 16 MB by default, and an escaped body may be twice as long."""
 
 
 class Move(NamedTuple):
-    """A mark's way from `old` to `seq`; `spilled` beside it."""
+    """A change of a producer state: from sequence `old` to `sequence`, with the new `spilled`."""
 
     producer_id: int
     partition: int
@@ -25,7 +25,7 @@ class Move(NamedTuple):
 
 
 class Added(NamedTuple):
-    """Views that a rollup gains."""
+    """Views to add to a rollup."""
 
     target: int
     hour: datetime
@@ -33,12 +33,12 @@ class Added(NamedTuple):
 
 
 def hour_start(hour: int) -> datetime:
-    """Return when that hour since 1970 began."""
+    """Return the start of an hour, given in hours since 1970."""
     return datetime.fromtimestamp(hour * 3600, UTC)
 
 
-def rows_at_once(bodies: Iterable[bytes | memoryview]) -> int:
-    """Return how many rows with such bodies one statement may have."""
+def rows_per_statement(bodies: Iterable[bytes | memoryview]) -> int:
+    """Return how many rows with these bodies one statement may have."""
     longest = max(map(len, bodies), default=0)
     return max(1, min(1_000, STATEMENT_BYTES // (longest + 1)))
 
@@ -53,6 +53,6 @@ def names_of(model: type[models.Model]) -> list[str]:
 
 
 def as_json(rows: Iterable[Sequence[Any]]) -> str:
-    """Return the rows as an array of arrays; times as the database writes them."""
+    """Return the rows as a JSON array of arrays, with times in the database's format."""
     write = connection.ops.adapt_datetimefield_value
     return json.dumps(list(rows), default=write, separators=(",", ":"))

@@ -1,4 +1,4 @@
-"""MariaDB from 10.6 and MySQL from 8.0: `JSON_TABLE` makes rows of a text."""
+"""MariaDB from 10.6 and MySQL from 8.0: `JSON_TABLE` turns a text into rows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -11,19 +11,19 @@ from django.db import connection, models
 from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Added, Move, as_json, names_of, quoted
 
-AT_ONCE = 100_000
-"""Rows in one statement: 4 MB. A server takes no longer one than its max_allowed_packet: 16 MB."""
+MAX_ROWS = 100_000
+"""In one statement: 4 MB. A server rejects one above its max_allowed_packet, 16 MB by default."""
 
 
 def parts(given: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Yield what is given as the texts for as few statements as may be: mostly for one."""
+    """Yield the rows as one JSON text for each statement: mostly one."""
     left = iter(given)
-    while part := list(islice(left, AT_ONCE)):
+    while part := list(islice(left, MAX_ROWS)):
         yield as_json(part)
 
 
 def rows(name: str, **columns: str) -> str:
-    """Return the table `name` that is made of an array of arrays, with those columns and types."""
+    """Return SQL for a table `name` from a JSON array of arrays, with these columns and types."""
     listed = ", ".join(
         f"{column} {kind} PATH '$[{i}]'" for i, (column, kind) in enumerate(columns.items())
     )
@@ -31,20 +31,20 @@ def rows(name: str, **columns: str) -> str:
 
 
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
-    """Rows are locked as the join finds them: STRAIGHT_JOIN begins with the sorted ids.
+    """Rows are locked in the order of the join: STRAIGHT_JOIN begins with the sorted ids.
 
-    An UPDATE returns nothing here. What it has made is read while the rows are locked.
+    MySQL has no UPDATE ... RETURNING: a SELECT reads the new counters while the rows are locked.
     """
     table, key, counter = names_of(model)
     added = rows("added", id="BIGINT", views="BIGINT")
     joined = f"{added} STRAIGHT_JOIN {table} AS target ON target.{key} = added.id"
     update = f"UPDATE {joined} SET target.{counter} = target.{counter} + added.views"  # noqa: S608
-    look = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
+    select = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
     found: dict[int, int] = {}
     with connection.cursor() as cursor:
         for part in parts(counts.items()):
             cursor.execute(update, [part])
-            cursor.execute(look, [part])
+            cursor.execute(select, [part])
             found.update(cursor.fetchall())
     return found
 
@@ -75,12 +75,10 @@ def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
-    """Django asks the server to count the rows that were found, not those that are different."""
+    """The row count is right: Django has the server count matched rows, not changed ones."""
     table, partition = quoted(ProducerState._meta.db_table, "partition")
-    number = "BIGINT"
-    source = rows(
-        "move", producer_id=number, number=number, old=number, sequence=number, spilled=number
-    )
+    names = ("producer_id", "number", "old", "sequence", "spilled")
+    source = rows("move", **dict.fromkeys(names, "BIGINT"))
     statement = f"""
         UPDATE {source} STRAIGHT_JOIN {table} AS state
             ON state.producer_id = move.producer_id AND state.{partition} = move.number

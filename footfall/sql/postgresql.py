@@ -1,4 +1,4 @@
-"""PostgreSQL: `unnest` makes rows of arrays."""
+"""PostgreSQL: `unnest` turns arrays into rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -9,18 +9,19 @@ from django.db import connection, models
 from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Added, Move, names_of, quoted
 
-# Until the end of the transaction; the statements after the first one have nothing to join.
-LOOP = """
+# Set until the end of the transaction; the statements after the first one join nothing.
+NESTED_LOOP = """
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off
 """
 
 
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
-    """Rows are locked as they are updated, in whatever order a join happens to find them.
+    """Rows are locked as they are updated, in the order in which the join finds them.
 
-    So there must be no other join than a loop over the sorted ids, with a look into the index for
-    each. (Locking first, in a statement of its own, does the same with a fifth more WAL.)
+    So the join must be a nested loop over the sorted ids, with an index scan for each: `unnest`
+    and ORDER BY alone guarantee no order. (A separate SELECT ... FOR UPDATE before it does the
+    same with a fifth more WAL.)
     """
     table, key, counter = names_of(model)
     statement = f"""
@@ -30,7 +31,7 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
         RETURNING target.{key}, target.{counter}
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(LOOP)
+        cursor.execute(NESTED_LOOP)
         cursor.execute(statement, [_array(counts), _array(counts.values())])
         return dict(cursor.fetchall())
 
@@ -81,5 +82,5 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
 
 
 def _array(numbers: Iterable[int]) -> str:
-    """Return the text of an array, which PostgreSQL reads far faster than ARRAY[...]."""
+    """Return an array literal, which PostgreSQL parses far faster than ARRAY[...]."""
     return f"{{{','.join(map(str, numbers))}}}"

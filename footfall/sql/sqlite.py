@@ -1,4 +1,4 @@
-"""SQLite from 3.35: `json_each` makes rows of a text. There is one writer at a time: no locks."""
+"""SQLite from 3.35: `json_each` turns a text into rows. It has one writer at a time: no locks."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -25,7 +25,7 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
 
 def add_rollups(content_type: ContentType, added: Sequence[Added]) -> None:
     (table,) = quoted(Rollup._meta.db_table)
-    # Without a WHERE, SQLite would take the ON for that of a join.
+    # Without the WHERE, SQLite would parse the ON as that of a join.
     statement = f"""
         INSERT INTO {table} (content_type_id, target_id, hour, views)
         SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]'),

@@ -1,6 +1,6 @@
 """Footfall that counts nothing: the same read, with the append taken out of its script.
 
-For the bench alone, and so not a setting of Footfall: nobody should switch counting off.
+For the bench alone, and so not a setting of Footfall.
 """
 
 from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP, Script
@@ -11,6 +11,6 @@ for script in (APPEND, APPEND_CACHED):
     source = script.source.replace(CAP, "").replace(ADD, "local id = '0-0'")
     vars(script).update(vars(Script(source)))
 
-from project.wsgi import application  # noqa: E402  # once the scripts are other ones
+from project.wsgi import application  # noqa: E402  # after the scripts have changed
 
 __all__ = ["application"]

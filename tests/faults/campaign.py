@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 import psutil
 import redis
 
-from loadtest.client import Load, Run, meanwhile
-from loadtest.service import Service as Asked
-from loadtest.service import Unusable
-from loadtest.verdict import Verdict, check
-from loadtest.waiting import wait_until
+from loadtest.common.client import Load, Run, meanwhile
+from loadtest.common.service import Service as Asked
+from loadtest.common.service import Unusable
+from loadtest.common.verdict import Verdict, check
+from loadtest.common.waiting import wait_until
 from tests.faults.injuries import INJURIES, Injury, injured
 from tests.faults.intervals import Interval
 from tests.faults.schedule import POSTGRES, REDIS, Planned
@@ -129,7 +129,7 @@ class Campaign:
             for reason, number in reasons.items():
                 dropped[reason] = dropped.get(reason, 0) + number
         by_spill = sum(drained for _, _, drained, _ in batches)
-        by_spill -= dropped.get("counted from the log", 0)
+        by_spill -= dropped.get("counted_from_log", 0)
         return Outcome(
             span, sorted(self._happened, key=lambda one: one.began), run, verdict,
             audit, by_log=sum(events for _, events, _, _ in batches) - by_spill, by_spill=by_spill,

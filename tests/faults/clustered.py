@@ -21,9 +21,9 @@ import psycopg2
 from redis.crc import key_slot
 
 from footfall.eventlog import EventId, RedisLog
-from loadtest.client import Run
-from loadtest.verdict import Verdict
-from loadtest.waiting import wait_until
+from loadtest.common.client import Run
+from loadtest.common.verdict import Verdict
+from loadtest.common.waiting import wait_until
 from standalone.stores import Redis
 from tests.faults.campaign import Campaign, Outcome, Say
 from tests.faults.injuries import INJURIES, Injury
@@ -47,7 +47,7 @@ COUNTED = """
 
 @dataclass(frozen=True)
 class Gone:
-    """An event that a dead master had, its successor has not, and nobody has counted."""
+    """An event that a dead master had, its successor has not, and that was not counted."""
 
     partition: int
     number: EventId
@@ -103,7 +103,7 @@ class ClusterService(Service):
         return RedisLog(url, prefix=PREFIX)
 
     def measure(self) -> None:
-        """Note what the servers had whose files were kept, and nobody has any more."""
+        """Note the events in the kept files of servers that no server has any more."""
         for kept in sorted(self.tails.glob("*")):
             with ExitStack() as stack:
                 stack.callback(shutil.rmtree, kept)
@@ -137,7 +137,7 @@ class ClusterService(Service):
 
 def _events(log: RedisLog, partition: int) -> dict[EventId, bytes]:
     entries = log.read(partition, None, EVERYTHING, EVERYTHING).entries
-    return {entry.number: entry.body for entry in entries if entry.number}
+    return {entry.event_id: entry.body for entry in entries if entry.event_id}
 
 
 # --- The faults -----------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import redis
 
 from footfall.eventlog import LogError, RedisLog
-from loadtest.ports import free_port
-from loadtest.waiting import wait_until
+from loadtest.common.ports import free_port
+from loadtest.common.waiting import wait_until
 from standalone.stores import Redis
 
 THREADS = 8

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from statistics import median, quantiles
 from typing import Any
 
-from loadtest.client import Run
+from loadtest.common.client import Run
 from tests.faults.campaign import Outcome
 from tests.faults.intervals import (
     Interval,

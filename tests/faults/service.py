@@ -13,9 +13,9 @@ import psutil
 import psycopg2
 import redis
 
-from loadtest.launcher import PLAIN, Copy
-from loadtest.ports import free_port
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import PLAIN, Copy
+from loadtest.common.ports import free_port
+from loadtest.common.waiting import wait_until
 from standalone import addresses, service
 from standalone.configuration import Configuration
 from standalone.program import Program
@@ -131,7 +131,7 @@ class Service:
         return os.getpid() in [parent.pid for parent in process.parents()]
 
     def send(self, process: psutil.Process | None, number: signal.Signals) -> bool:
-        """Send a signal; return False if the process is gone, whoever has its pid by now."""
+        """Send a signal; return False if the process is gone, even if its pid is used again."""
         try:
             if process is None or not self.is_ours(process):
                 return False

@@ -28,7 +28,16 @@ from footfall.record import name_of, partition_for
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGES, ON_EACH, EVENTS = 10_000, 15, 200_000
-STAGES = ("read", "load_marks", "drop_seen", "aggregate", "apply", "roll_up", "advance", "publish")
+STAGES = (
+    "read",
+    "load_producer_states",
+    "deduplicate",
+    "aggregate",
+    "apply",
+    "roll_up",
+    "advance",
+    "publish",
+)
 
 
 def say(text: str) -> None:
@@ -40,7 +49,7 @@ def as_in_production(settings: Settings, log: object, monkeypatch: pytest.Monkey
     settings.EVENTLOG_PARTITIONS = 8
     settings.COUNTERS_BATCH_EVENTS = 50_000
     knowing = Locations(life=0)  # as after ten minutes
-    monkeypatch.setattr(publish, "homes", lambda: knowing)
+    monkeypatch.setattr(publish, "locations", lambda: knowing)
 
 
 @pytest.fixture
@@ -74,10 +83,10 @@ def bodies(pages: Sequence[Page]) -> dict[int, tuple[int, bytes]]:
 def view(
     server: redis.Redis, prefix: str, known: dict[int, tuple[int, bytes]], viewed: Sequence[int]
 ) -> None:
-    """Append a view of each page, as 16 writers would, but faster."""
+    """Append a view of each page, as 16 producers would, but faster."""
     at = time.time_ns() // 1_000_000
     producer_ids = [random.getrandbits(63) for _ in range(16)]
-    seqs: Counter[int] = Counter()
+    sequences: Counter[int] = Counter()
     offsets = {p: int(server.get(f"{prefix}:{{{p}}}:ordinal") or 0) for p in range(8)}
     for start in range(0, len(viewed), 5_000):
         with server.pipeline(transaction=False) as pipeline:
@@ -87,12 +96,12 @@ def view(
                 offsets[partition] += 1
                 fields: Any = {
                     "s": producer_id,
-                    "n": seqs[producer_id],
+                    "n": sequences[producer_id],
                     "t": at,
                     "o": offsets[partition],
                 }
                 pipeline.xadd(f"{prefix}:{{{partition}}}:log", {**fields, "b": body})
-                seqs[producer_id] += 1
+                sequences[producer_id] += 1
             pipeline.execute()
     for partition, offset in offsets.items():
         server.set(f"{prefix}:{{{partition}}}:ordinal", offset)

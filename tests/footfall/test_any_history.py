@@ -1,7 +1,7 @@
 """Log, spill, flush, trim, crashes and losses in any order, held against the promise.
 
 Hypothesis makes the histories; the database, Redis, and everything between them are the real ones.
-Each view is of a content of its own, so its counter tells what became of it.
+Each view is of a content of its own, so its counter tells whether it was counted.
 """
 
 import time
@@ -31,7 +31,7 @@ from footfall.flush import flush, flush_all
 from footfall.log import get_log
 from footfall.models import Partition, Spilled
 from footfall.ops.audit import differences
-from footfall.record import keep, name_of, partition_for, record, targets
+from footfall.record import name_of, partition_for, record, spill_view, targets
 from tests.support.failpoints import FLUSH
 
 pytestmark = pytest.mark.django_db
@@ -39,8 +39,8 @@ pytestmark = pytest.mark.django_db
 PARTITIONS = 2  # as the fixture `log` has set
 CAP = 2**30
 HOUR_MS = 3_600_000
-LONGEST = 30  # steps
-AT_ONCE = 4  # views in one step
+STEPS = 30  # at most
+VIEWS_PER_STEP = 4  # at most
 LIMITS = (100, 3, 1)  # events in one flush
 
 
@@ -57,7 +57,7 @@ class History(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.before = transaction.savepoint()
-        new = [Content(title=f"Content {n}") for n in range(LONGEST * AT_ONCE)]
+        new = [Content(title=f"Content {n}") for n in range(STEPS * VIEWS_PER_STEP)]
         self.unseen = Content.objects.bulk_create(new)
         self.exact: dict[int, Content] = {}
         self.underway: list[tuple[Content, EventId]] = []
@@ -77,14 +77,14 @@ class History(RuleBasedStateMachine):
 
     # --- Views ------------------------------------------------------------------------------------
 
-    @rule(number=some.integers(1, AT_ONCE))
+    @rule(number=some.integers(1, VIEWS_PER_STEP))
     def pages_are_read(self, number: int) -> None:
         for _ in range(number):
             content = self.unseen.pop()
             record(content)
             self.exact[content.pk] = content
 
-    @rule(number=some.integers(1, AT_ONCE))
+    @rule(number=some.integers(1, VIEWS_PER_STEP))
     def pages_are_read_and_counted(self, number: int) -> None:
         self.pages_are_read(number)
         flush()
@@ -101,14 +101,14 @@ class History(RuleBasedStateMachine):
         log: Any = get_log()
         producers = log._appending.producers
         producer = producers._idle.pop() if producers._idle else Producer(producers._connections)
-        number = EventId(producer.producer_id, producer._seq)
+        event_id = EventId(producer.producer_id, producer._sequence)
         producer.close()
         if lands == "early":
-            self.land(content, number)
+            self.land(content, event_id)
         if answered:
-            self.spill(content, number)
+            self.spill(content, event_id)
         if lands == "late":
-            self.underway.append((content, number))
+            self.underway.append((content, event_id))
 
     @rule(which=some.integers(0, 9))
     def an_append_lands_late(self, which: int) -> None:
@@ -122,7 +122,7 @@ class History(RuleBasedStateMachine):
         flush(limit)
 
     @rule(
-        number=some.integers(0, AT_ONCE),
+        number=some.integers(0, VIEWS_PER_STEP),
         limit=some.sampled_from(LIMITS),
         dies=some.sampled_from(sorted(FLUSH)),
     )
@@ -133,18 +133,18 @@ class History(RuleBasedStateMachine):
             if name == dies:
                 raise Crash
 
-        with mock.patch("counters.flush.failpoint", failpoint), pytest.raises(Crash):
+        with mock.patch("footfall.flush.failpoint", failpoint), pytest.raises(Crash):
             flush(limit)
 
     # --- The stores -------------------------------------------------------------------------------
 
     @rule()
-    def redis_is_where_it_will_be_again(self) -> None:
+    def redis_is_backed_up(self) -> None:
         self.past = {key: self.server.dump(key) or b"" for key in self.keys()}
 
-    @rule(number=some.integers(1, AT_ONCE))
-    def redis_returns_with_an_older_past(self, number: int) -> None:
-        """Or with none at all. Pages are read before anything is flushed."""
+    @rule(number=some.integers(1, VIEWS_PER_STEP))
+    def redis_is_restored(self, number: int) -> None:
+        """From a backup, or empty. Pages are read before anything is flushed."""
         self.forget_log()
         for key, dumped in self.past.items():
             self.server.restore(key, 0, dumped)
@@ -180,7 +180,7 @@ class History(RuleBasedStateMachine):
         assert not self.gone()
 
     def gone(self) -> set[int]:
-        """Return the views that must be counted, are not, and stand nowhere any more."""
+        """Return the views that must be counted, are not, and are nowhere any more."""
         counters = self.counters()
         waiting = {bytes(body) for body in Spilled.objects.values_list("body", flat=True)}
         for partition in range(PARTITIONS):
@@ -201,17 +201,17 @@ class History(RuleBasedStateMachine):
 
     # --- How --------------------------------------------------------------------------------------
 
-    def spill(self, content: Content, number: EventId | None) -> None:
-        keep(partition_for(name_of(Content, content.pk)), body(content), now(), number)
+    def spill(self, content: Content, event_id: EventId | None) -> None:
+        spill_view(partition_for(name_of(Content, content.pk)), body(content), now(), event_id)
         self.exact[content.pk] = content
 
-    def land(self, content: Content, number: EventId) -> None:
+    def land(self, content: Content, event_id: EventId) -> None:
         """Let an append reach Redis that was sent some time ago."""
         partition = partition_for(name_of(Content, content.pk))
         keys = [f"{self.prefix}:{{{partition}}}:{name}" for name in ("log", "ordinal")]
         log: Any = get_log()
         producer = Producer(log._appending.producers._connections)
-        producer.producer_id, producer._seq = number
+        producer.producer_id, producer._sequence = event_id
         producer.append(APPEND, keys, CAP, now(), body(content))
         producer.close()
 
@@ -253,7 +253,7 @@ def test_whatever_happens_in_whatever_order(server: redis.Redis, prefix: str) ->
         Ours,
         settings=settings(
             max_examples=50,
-            stateful_step_count=LONGEST,
+            stateful_step_count=STEPS,
             deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),

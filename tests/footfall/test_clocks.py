@@ -1,4 +1,4 @@
-"""A clock that jumps an hour, back or ahead: the web server's, and that of whoever tidies up."""
+"""A clock that jumps an hour, back or ahead: a web server's, or that of the process that prunes."""
 
 from datetime import timedelta
 from unittest import mock
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.django_db
 
 
 def record_at(page: Page, contents: list[Content], at: int) -> None:
-    """at: what the clock of the web server shows, in ms since 1970."""
-    with mock.patch("counters.record.time.time_ns", return_value=at * 1_000_000):
+    """at: time by the clock of the web server, in ms since 1970."""
+    with mock.patch("footfall.record.time.time_ns", return_value=at * 1_000_000):
         record(page, contents)
 
 

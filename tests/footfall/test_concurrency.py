@@ -22,7 +22,7 @@ from tests.support.views import Counts
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_writers_and_flushes_at_once_count_exactly(
+def test_producers_and_flushes_at_once_count_exactly(
     page: Page, contents: list[Content], counts: Counts
 ) -> None:
     other = Page.objects.create(title="Another page with the same contents")
@@ -87,7 +87,7 @@ def test_an_editor_who_attaches_content_does_not_wait_for_a_flush(
 
         run_at_once([attach])
 
-    assert page.places.count() == 4
+    assert page.placements.count() == 4
 
 
 def test_flush_commands_at_once(

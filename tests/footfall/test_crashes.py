@@ -13,7 +13,7 @@ from footfall.flush import flush, flush_all
 from footfall.models import Batch
 from footfall.ops.audit import broken_positions, differences
 from footfall.record import record
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support import processes
 from tests.support.failpoints import FLUSH, RECORD
 from tests.support.processes import manage
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def read_page(pk: int) -> None:
     page = Page.objects.get(pk=pk)
-    record(page, [place.content for place in page.places.all()])
+    record(page, [place.content for place in page.placements.all()])
 
 
 @pytest.mark.parametrize(("failpoint", "committed"), FLUSH.items())
@@ -52,7 +52,7 @@ def test_a_flush_that_is_killed_counts_once(
 
 
 @pytest.mark.parametrize("failpoint", RECORD)
-def test_a_writer_that_is_killed_is_counted_at_most_once(
+def test_a_producer_that_is_killed_is_counted_at_most_once(
     failpoint: str,
     page: Page,
     contents: list[Content],

@@ -16,6 +16,7 @@ from footfall import events
 from footfall.cache.publish import counted
 from footfall.eventlog import Full, Log
 from footfall.flush import flush, flush_all, flush_for
+from footfall.ingest.drop_reasons import DropReason
 from footfall.log import get_log
 from footfall.models import Batch, DeadLetter, Partition, ProducerState, Rollup, Spilled
 from footfall.ops.audit import broken_positions, differences
@@ -115,7 +116,7 @@ def test_views_of_a_deleted_target_are_dropped_with_the_reason(
 
     assert counts() == [2, 2]
     assert batch is not None
-    assert batch.dropped["target deleted"] == 2
+    assert batch.dropped[DropReason.TARGET_DELETED] == 2
     assert batch.views == 6
     assert not Rollup.objects.filter(
         content_type=ContentType.objects.get_for_model(Content), target_id=contents[0].pk
@@ -178,7 +179,7 @@ def test_malformed_events_do_not_block_the_batch(
     assert counts()[0] == 2
     assert batch is not None
     assert batch.events == 2
-    assert batch.dropped["set aside"] == 6
+    assert batch.dropped[DropReason.DEAD_LETTER] == 6
     assert DeadLetter.objects.count() == 6
     assert flush().batch is None
 
@@ -186,7 +187,7 @@ def test_malformed_events_do_not_block_the_batch(
 def test_every_entry_that_is_read_again_is_dropped(
     log: Log, contents: list[Content], counts: Counts, server: Any, prefix: str
 ) -> None:
-    """The position is only a hint: without it the marks say what was counted."""
+    """The position only saves reading: the producer states say what was counted."""
     store_views(log, *[(AT, [contents[0].pk])] * 10)
     log.append(0, b"malformed", AT)
     server.xadd(f"{prefix}:{{0}}:log", {"who": "knows"})
@@ -199,7 +200,7 @@ def test_every_entry_that_is_read_again_is_dropped(
     assert counts()[0] == 11
     assert batch is not None
     assert batch.events == 1
-    assert batch.dropped["seen before"] == 11
+    assert batch.dropped[DropReason.ALREADY_COUNTED] == 11
     assert DeadLetter.objects.count() == 2
 
 
@@ -377,7 +378,7 @@ def test_random_views_add_up(log: Log, contents: list[Content], counts: Counts) 
 def test_a_batch_that_is_too_large_for_one_statement_is_counted(
     page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mysql, "AT_ONCE", 2)  # the other databases have no limit in reach
+    monkeypatch.setattr(mysql, "MAX_ROWS", 2)  # the other databases have no limit in reach
     for _ in range(5):
         record(page, contents)
 

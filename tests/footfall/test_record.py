@@ -71,7 +71,7 @@ def test_while_redis_is_away_a_view_is_one_row(
     assert not Spilled.objects.exclude(producer_id=None, sequence=None).exists()
 
 
-def test_an_ambiguous_append_is_spilled_with_its_number(page: Page, proxy: Proxy) -> None:
+def test_an_ambiguous_append_is_spilled_with_its_event_id(page: Page, proxy: Proxy) -> None:
     record(page)
     proxy.fault = Fault.SWALLOW
 
@@ -79,7 +79,7 @@ def test_an_ambiguous_append_is_spilled_with_its_number(page: Page, proxy: Proxy
 
     row = Spilled.objects.get()
     proxy.fault = Fault.NONE
-    assert row.number in [entry.number for entry in entries(get_log())]
+    assert row.event_id in [entry.event_id for entry in entries(get_log())]
 
 
 def test_a_full_log_spills(settings: Settings, page: Page, contents: list[Content]) -> None:

@@ -15,6 +15,7 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
 from footfall import tasks, worker
+from footfall.common import wakeup
 from footfall.eventlog import Log
 from footfall.flush import flush
 from footfall.models import Audit, Batch, Partition, ProducerState
@@ -23,9 +24,9 @@ from footfall.record import record
 from project.celery import app
 from tests.support.views import AT, Counts, store_views
 
-schedule = importlib.import_module("counters.migrations.0002_schedule")
-figures = importlib.import_module("counters.migrations.0004_figures")
-ledger = importlib.import_module("counters.migrations.0007_ledger")
+schedule = importlib.import_module("footfall.migrations.0002_schedule")
+figures = importlib.import_module("footfall.migrations.0004_figures")
+ledger = importlib.import_module("footfall.migrations.0007_ledger")
 
 
 @pytest.mark.django_db
@@ -64,8 +65,8 @@ def test_an_error_is_one_line(
 def test_without_ticks_the_flush_wakes_itself(
     page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "PATIENCE", 0.1)
-    monkeypatch.setattr(worker, "INTERVAL", 0.02)
+    monkeypatch.setattr(wakeup, "PATIENCE", 0.1)
+    monkeypatch.setattr(wakeup, "INTERVAL", 0.02)
     record(page, contents)
     step = worker.FlushWakeup(None)
 
@@ -81,11 +82,11 @@ def test_without_ticks_the_flush_wakes_itself(
 
 @pytest.mark.parametrize(("queues", "included"), [(["counters"], True), (["celery"], False)])
 def test_only_a_worker_of_the_flush_wakes_itself(queues: list[str], included: bool) -> None:
-    worker = SimpleNamespace(
+    celery_worker = SimpleNamespace(
         app=SimpleNamespace(amqp=SimpleNamespace(queues=SimpleNamespace(consume_from=queues)))
     )
 
-    assert worker.FlushWakeup(None).include_if(worker) is included
+    assert worker.FlushWakeup(None).include_if(celery_worker) is included
     assert "footfall.worker:FlushWakeup" in app.steps["worker"]
 
 
@@ -118,7 +119,7 @@ def test_the_most_viewed_are_scheduled() -> None:
 
 
 @pytest.mark.django_db
-def test_folding_is_scheduled() -> None:
+def test_compaction_is_scheduled() -> None:
     ledger.schedule(apps, None)
     ledger.schedule(apps, None)
 
@@ -131,7 +132,7 @@ def test_folding_is_scheduled() -> None:
 
 
 @pytest.mark.django_db
-def test_old_batches_and_marks_go() -> None:
+def test_old_batches_and_producer_states_go() -> None:
     now = timezone.now()
     for age in (timedelta(days=6), timedelta(days=8)):
         Batch.objects.create(at=now - age, seconds=0, events=1, views=1, targets=1, drained=0)
@@ -147,7 +148,7 @@ def test_old_batches_and_marks_go() -> None:
 
 
 @pytest.mark.django_db
-def test_a_mark_stays_as_long_as_its_events_are_in_the_log(
+def test_a_producer_state_stays_as_long_as_its_events_are_in_the_log(
     log: Log, contents: list[Content], counts: Counts, settings: Settings
 ) -> None:
     """A quiet partition keeps entries for months: nothing pushes them out."""
@@ -181,7 +182,7 @@ def test_queries_are_not_kept(settings: Settings) -> None:
 def test_old_audits_go() -> None:
     for age in (timedelta(days=80), timedelta(days=100)):
         audit = Audit.objects.create(differences=age.days)
-        Audit.objects.filter(pk=audit.pk).update(asked_at=timezone.now() - age)
+        Audit.objects.filter(pk=audit.pk).update(requested_at=timezone.now() - age)
 
     tasks.prune()
 

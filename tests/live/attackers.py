@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 
 Behaviour = Callable[["Connection"], Awaitable[None]]
 

@@ -6,9 +6,9 @@ from functools import partial
 import psycopg2
 import pytest
 
-from loadtest.launcher import Copy
-from loadtest.ports import free_port
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import Copy
+from loadtest.common.ports import free_port
+from loadtest.common.waiting import wait_until
 from standalone import addresses
 from tests.live.fixtures import ATTACK_SECONDS, Manage, Withstand
 from tests.live.readers import Readers

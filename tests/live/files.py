@@ -4,7 +4,7 @@ from typing import Any
 
 import requests
 
-from loadtest.launcher import Copy
+from loadtest.common.launcher import Copy
 
 
 class Files:

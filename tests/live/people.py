@@ -5,7 +5,7 @@ from itertools import count
 
 import requests
 
-from loadtest.launcher import Copy
+from loadtest.common.launcher import Copy
 
 PASSWORD = "correct horse battery"
 numbers = count(1)

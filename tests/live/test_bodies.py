@@ -9,7 +9,7 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 import requests
 
-from loadtest.launcher import Copy
+from loadtest.common.launcher import Copy
 from tests.live.fixtures import Withstand
 from tests.live.people import People
 

@@ -6,8 +6,8 @@ from contextlib import closing
 import pytest
 import requests
 
-from loadtest.launcher import Copy
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import Copy
+from loadtest.common.waiting import wait_until
 from tests.live.attackers import (
     Attackers,
     Behaviour,

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 import psycopg2
 import pytest
 
-from loadtest.launcher import Copy
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import Copy
+from loadtest.common.waiting import wait_until
 from tests.live.fixtures import Manage
 from tests.live.readers import Readers
 from tests.support.concurrency import meanwhile

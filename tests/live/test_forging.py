@@ -6,8 +6,8 @@ from contextlib import ExitStack, closing, suppress
 
 import pytest
 
-from loadtest.launcher import Copy
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import Copy
+from loadtest.common.waiting import wait_until
 from tests.live.fixtures import Manage
 
 Counters = Callable[[], list[int]]

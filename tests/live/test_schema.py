@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from loadtest.launcher import Copy
+from loadtest.common.launcher import Copy
 from tests.live.people import People
 from tests.support.books import fields
 

@@ -1,6 +1,6 @@
 """The same promise for files, on the whole service: what was answered is processed, once each.
 
-Real processes and real signals. `tests/uploads/test_crashes.py` kills at exact points instead.
+Real processes and real signals. `tests/uploads/processing/test_crashes.py` kills at exact points.
 """
 
 import threading
@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.launcher import Copy
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import Copy
+from loadtest.common.waiting import wait_until
 from tests.live.files import Files
 from tests.support import files as making
 from tests.support.concurrency import meanwhile

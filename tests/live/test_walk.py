@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from loadtest.launcher import Copy
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import Copy
+from loadtest.common.waiting import wait_until
 from standalone.configuration import ROOT
 from tests.live.people import People
 from tests.live.readme import run, steps

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from loadtest.account import Account
-from loadtest.service import Service, Unusable
+from loadtest.common.service import Service, Unusable
+from loadtest.load.account import Account
 
 ON_PAGES = {1: [10, 11], 2: [11]}
 

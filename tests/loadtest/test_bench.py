@@ -4,20 +4,20 @@ from pathlib import Path
 
 from django.conf import settings
 
-from catalog.pages.shortcut import SEALS
+from catalog.pages.fast_path import HEADER_MIDDLEWARE
 from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP
 from footfall.events import encode
-from loadtest.drain import PARTITIONS, body
-from loadtest.servers import MIDDLEWARE
-from loadtest.things import check_digit
-from loadtest.wal import ELSEWHERE, read_log
+from loadtest.load.payloads import check_digit
+from loadtest.measure.drain import PARTITIONS, body
+from loadtest.systems.servers import MIDDLEWARE
+from loadtest.systems.wal import ELSEWHERE, read_log
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_constant_view_has_the_middleware_that_a_read_of_a_page_has() -> None:
-    seals = [f"{seal.__module__}.{seal.__qualname__}" for seal in SEALS]
-    assert set(MIDDLEWARE) <= set(seals)
+    names = [f"{one.__module__}.{one.__qualname__}" for one in HEADER_MIDDLEWARE]
+    assert set(MIDDLEWARE) <= set(names)
 
 
 def test_a_backlog_is_made_of_the_events_that_a_read_makes() -> None:

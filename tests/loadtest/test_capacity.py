@@ -2,8 +2,8 @@
 
 import pytest
 
-from loadtest.capacity import Load, Model, Point, errors, fit, picture, split
-from loadtest.fitting import least_squares
+from loadtest.capacity.fitting import least_squares
+from loadtest.capacity.model import Load, Model, Point, errors, fit, picture, split
 
 TRUE = Model(2.0, 40.0, 300.0, 5_000.0, 0.0002, 0.00005, 0.05)
 RATES, PAGES = (100.0, 1_000.0), (1, 100, 1_000, 10_000)

@@ -9,8 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from loadtest.client import Load, Run, length_of_body, meanwhile
-from loadtest.waiting import wait_until
+from loadtest.common.client import Load, Run, length_of_body, meanwhile
+from loadtest.common.waiting import wait_until
 
 SLOW = 50
 BODY = b"x" * 200_000  # arrives in several pieces

@@ -6,13 +6,13 @@ from typing import Any, cast
 
 import pytest
 
-from loadtest.approaches import side_by_side
-from loadtest.bench import Bench
-from loadtest.launcher import NotReady
-from loadtest.measure import Measurement, Repetition
-from loadtest.plan import Plan
-from loadtest.servers import Place
-from loadtest.yardstick import Slice, Yardstick, distance
+from loadtest.bench.bench import Bench
+from loadtest.common.launcher import NotReady
+from loadtest.measure.measurement import Measurement, Repetition
+from loadtest.measure.plan import Plan
+from loadtest.measure.yardstick import Slice, Yardstick, distance
+from loadtest.systems.approaches import side_by_side
+from loadtest.systems.servers import Place
 
 YARDSTICK = cast(Yardstick, None)  # asked by the measurements alone
 

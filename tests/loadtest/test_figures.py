@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from loadtest.figures import Median, percentile, ratio, short
+from loadtest.common.figures import Median, percentile, ratio, short
 
 
 def test_a_percentile_is_a_value_that_was_measured() -> None:

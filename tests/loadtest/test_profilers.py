@@ -3,8 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
-from loadtest.profile import divide, table
-from loadtest.profilers import called_by, stacks, steps_of_flush, system_call_or_file
+from loadtest.profile.profile import divide, table
+from loadtest.profile.profilers import called_by, stacks, steps_of_flush, system_call_or_file
 
 SPY = """\
 _run (threading.py:982);tick (footfall/worker.py:29);flush (footfall/flush.py:52);apply (a.py:3) 6

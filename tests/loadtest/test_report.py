@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from loadtest import aims, report
-from loadtest.approaches import BY_NAME
-from loadtest.client import Ledger, Run
-from loadtest.measure import COLD, Figures, figures
-from loadtest.plot import bars
-from loadtest.taken import Taken
-from loadtest.verdict import Gain, Verdict
-from loadtest.wal import Written
+from loadtest.bench import aims, report
+from loadtest.common.client import Ledger, Run
+from loadtest.common.plot import bars
+from loadtest.common.verdict import Gain, Verdict
+from loadtest.measure.measurement import COLD, Figures, figures
+from loadtest.measure.observation import Observation
+from loadtest.systems.approaches import BY_NAME
+from loadtest.systems.wal import Written
 
 SLICE = {"rate": 8_000.0, "p50_ms": 1.0, "p99_ms": 9.0, "cpu": 0.1, "cpu_load": 0.02}
 
@@ -24,10 +24,10 @@ def run(rate: float) -> Run:
 
 
 def of(approach: str, load: str, repetition: int, rate: float, **more: Any) -> Figures:
-    taken = Taken(run(rate), Verdict({}), {"web": 1.0, "beat": 0.5}, constant_rate=8_000.0)
+    observed = Observation(run(rate), Verdict({}), {"web": 1.0, "beat": 0.5}, constant_rate=8_000.0)
     for name, value in more.items():
-        setattr(taken, name, value)
-    return figures(BY_NAME[approach], load, repetition, taken)
+        setattr(observed, name, value)
+    return figures(BY_NAME[approach], load, repetition, observed)
 
 
 def found(**more: Any) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from typing import Any, cast
 
 import pytest
 
-from loadtest import measure
-from loadtest.approaches import BY_NAME, side_by_side
-from loadtest.client import Ledger, Run
-from loadtest.launcher import NotReady
-from loadtest.measure import Measurement
-from loadtest.plan import Plan
-from loadtest.servers import Place, Server
-from loadtest.verdict import Verdict
+from loadtest.common.client import Ledger, Run
+from loadtest.common.launcher import NotReady
+from loadtest.common.verdict import Verdict
+from loadtest.measure import measurement
+from loadtest.measure.measurement import Measurement
+from loadtest.measure.plan import Plan
+from loadtest.systems.approaches import BY_NAME, side_by_side
+from loadtest.systems.servers import Place, Server
 from standalone.program import Program
 
 PAGE = b'"counter":' * 15
@@ -81,7 +81,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
             run.latencies.extend([0.001] * len(self.pages))
             return run
 
-    monkeypatch.setattr(measure, "Load", Load)
+    monkeypatch.setattr(measurement, "Load", Load)
     return log
 
 

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from loadtest.client import Ledger
-from loadtest.verdict import Gain, check, expected_sum, wait_for
+from loadtest.common.client import Ledger
+from loadtest.common.verdict import Gain, check, expected_sum, wait_for
 
 ON_PAGES = {1: [10, 11], 2: [11, 12]}  # content 11 stands on both
 

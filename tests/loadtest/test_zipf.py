@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from loadtest import zipf
+from loadtest.common import zipf
 
 PAGES = list(range(1, 1_001))
 

@@ -12,7 +12,7 @@ from django_celery_beat import schedulers
 from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from project import beat
 from project.beat import OneOfMany
 from project.celery import app

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest import ports
+from loadtest.common import ports
 from tests.support.stores import temporary_directory
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.launcher import Copy
-from loadtest.waiting import wait_until
+from loadtest.common.launcher import Copy
+from loadtest.common.waiting import wait_until
 
 STARTED = 60.0  # seconds
 

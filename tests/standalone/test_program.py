@@ -3,7 +3,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 
 PARENT = """
 import os, subprocess, sys

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from standalone import runner
 from standalone.console import Console
 from standalone.leftovers import Roster

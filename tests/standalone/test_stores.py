@@ -11,7 +11,7 @@ import pytest
 import redis
 from environs import Env
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from standalone import account, places
 from standalone.stores import Postgres, Redis, Store, StoreError
 from standalone.stores.postgres import PORT

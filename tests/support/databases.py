@@ -7,9 +7,12 @@ import pytest
 from django.db import connection
 
 
-def environment() -> dict[str, str]:
-    """Return the variables by which another process finds the test's database."""
-    name = str(connection.settings_dict["NAME"])
+def environment(name: str = "") -> dict[str, str]:
+    """Return the variables by which another process finds the test's database.
+
+    name: of another database of the same server.
+    """
+    name = name or str(connection.settings_dict["NAME"])
     url = os.environ.get("DATABASE_URL", "")
     if not url:
         return {"POSTGRES_DB": name}

@@ -10,8 +10,8 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from footfall.eventlog import LogError
 from footfall.eventlog.connections import call, connections
-from loadtest.ports import free_ports
-from loadtest.waiting import wait_until
+from loadtest.common.ports import free_ports
+from loadtest.common.waiting import wait_until
 from standalone.stores import Redis
 
 MASTERS = 3

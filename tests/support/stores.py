@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from standalone.stores import Postgres, Redis, Store, StoreError
 from tests.support import mariadb
 

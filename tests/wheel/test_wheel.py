@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 
 FOLDER = settings.BASE_DIR / "wheel"
 README = (FOLDER / "README.md").read_text()

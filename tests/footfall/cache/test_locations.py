@@ -10,8 +10,8 @@ class Clock:
         return self.now
 
 
-def remembering(clock: Clock) -> Locations:
-    """Return the homes of a flusher that has run for long enough to know them all."""
+def knowing(clock: Clock) -> Locations:
+    """Return the locations of a flusher that has run long enough to know them all."""
     locations = Locations(life=10, clock=clock)
     locations.note(1, True, {})
     clock.now += 10.5
@@ -34,15 +34,15 @@ def test_at_first_nothing_is_known() -> None:
 
 
 def test_partitions_add_up() -> None:
-    locations = remembering(Clock())
+    locations = knowing(Clock())
     locations.note(3, True, {"a": 0b1, "b": 0b100})
     locations.note(4, True, {"a": 0b10})
     assert (of(locations, "a"), of(locations, "b"), of(locations, "c")) == (0b11, 0b100, 0)
 
 
-def test_what_is_long_ago_is_forgotten_and_not_before() -> None:
+def test_old_views_are_forgotten_after_twice_the_life_and_not_before() -> None:
     clock = Clock()
-    locations = remembering(clock)
+    locations = knowing(clock)
     locations.note(3, True, {"a": 1})
     for batch in range(4, 8):
         clock.now += 2.4
@@ -54,14 +54,14 @@ def test_what_is_long_ago_is_forgotten_and_not_before() -> None:
     assert (of(locations, "a"), of(locations, "b")) == (0, 1)
 
 
-def test_batch_of_somebody_else_starts_it_over() -> None:
-    locations = remembering(Clock())
+def test_batch_of_another_process_starts_it_over() -> None:
+    locations = knowing(Clock())
     locations.note(4, True, {"a": 1})
     assert of(locations, "a") is None
 
 
 def test_partition_that_was_not_read_starts_it_over() -> None:
-    locations = remembering(Clock())
+    locations = knowing(Clock())
     locations.note(3, False, {"a": 1})
     assert of(locations, "a") is None
 
@@ -76,7 +76,7 @@ def test_name_that_was_asked_for_everywhere_is_known_at_once() -> None:
     assert of(locations, "c") == 0b100
 
 
-def test_what_was_asked_for_is_asked_again_after_a_batch_of_somebody_else() -> None:
+def test_partitions_are_asked_again_after_a_batch_of_another_process() -> None:
     locations = Locations(life=10, clock=Clock())
     locations.note(1, True, {})
     locations.note_found({"a": 0b10})

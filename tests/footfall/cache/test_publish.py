@@ -1,4 +1,4 @@
-"""The copies of the counters in Redis: raised after a flush, never lowered by who comes late."""
+"""The copies of the counters in Redis: raised after a flush, never lowered by a late publisher."""
 
 import os
 import time
@@ -9,8 +9,9 @@ import redis
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
-from footfall.cache import cached_pages, invalidate, publish
+from footfall.cache import cached_pages, publish
 from footfall.cache.entries import PageCache, get_page_cache
+from footfall.cache.invalidation import invalidate, send_invalidations
 from footfall.cache.locations import Locations
 from footfall.eventlog import LogError
 from footfall.flush import flush
@@ -24,13 +25,13 @@ pytestmark = pytest.mark.django_db
 def copies(
     page: Page, contents: list[Content], server: redis.Redis, prefix: str
 ) -> Callable[[], dict[str, bytes | None]]:
-    """Prepares the page in both partitions; returns the copies of its first content's counter."""
+    """Caches the page in both partitions; returns the copies of its first content's counter."""
     name = f"pages.content:{contents[0].pk}"
     for partition in (0, 1):
         lease = get_page_cache().lease(partition, "some page")
         assert lease is not None
-        get_page_cache().put(lease, b"body", b"answer", [(name, 0)])
-    keys = {f"{p}": f"{prefix}:{{{p}}}:number:{name}" for p in (0, 1)}
+        get_page_cache().store(lease, b"body", b"answer", [(name, 0)])
+    keys = {f"{p}": f"{prefix}:{{{p}}}:counter:{name}" for p in (0, 1)}
     return lambda: {p: server.get(key) for p, key in keys.items()}  # type: ignore[misc]
 
 
@@ -45,20 +46,20 @@ def test_flush_raises_the_copies_in_every_partition(
     assert copies() == {"0": b"1", "1": b"1"}
 
 
-def test_flusher_that_knows_where_copies_are_asks_nowhere_else(
+def test_flusher_that_knows_where_copies_are_asks_no_other_partition(
     page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     knowing = Locations(life=0)
-    monkeypatch.setattr(publish, "homes", lambda: knowing)
+    monkeypatch.setattr(publish, "locations", lambda: knowing)
     here = f"{partition_for(f'pages.page:{page.pk}')}"
     record(page, contents)
     flush()
     assert {p: copy for p, copy in copies().items() if copy == b"1"} == {here: b"1"}
 
 
-def test_publisher_that_slept_changes_nothing(contents: list[Content], copies: Copies) -> None:
+def test_suspended_publisher_changes_nothing(contents: list[Content], copies: Copies) -> None:
     name = f"pages.content:{contents[0].pk}"
-    publish.raise_counters({name: 5}, time.monotonic() - publish.PATIENCE - 1)
+    publish.raise_counters({name: 5}, time.monotonic() - publish.MAX_AGE_SECONDS - 1)
     assert copies() == {"0": b"0", "1": b"0"}
     publish.raise_counters({name: 5}, time.monotonic())
     publish.raise_counters({name: 4}, time.monotonic())
@@ -87,14 +88,14 @@ def dead(monkeypatch: pytest.MonkeyPatch) -> set[int]:
     dead: set[int] = set()
 
     def fail_where_dead(works: Callable[..., object]) -> Callable[..., object]:
-        def call(shelf: PageCache, partition: int, what: object) -> object:
+        def call(page_cache: PageCache, partition: int, argument: object) -> object:
             if partition in dead:
                 raise LogError("its server is dead")
-            return works(shelf, partition, what)
+            return works(page_cache, partition, argument)
 
         return call
 
-    for name in ("raise_to", "withhold", "forget"):
+    for name in ("raise_counters", "set_tombstone", "invalidate"):
         monkeypatch.setattr(PageCache, name, fail_where_dead(getattr(PageCache, name)))
     return dead
 
@@ -104,8 +105,8 @@ def test_counters_of_one_model_are_told_though_those_of_another_cannot_be(
 ) -> None:
     works = publish.raise_counters
 
-    def fail(numbers: Mapping[str, int], committed: float) -> None:
-        works(numbers, committed)
+    def fail(counters: Mapping[str, int], committed: float) -> None:
+        works(counters, committed)
         raise LogError("one server of the cluster is dead")
 
     monkeypatch.setattr(publish, "raise_counters", fail)
@@ -120,51 +121,51 @@ def test_counters_of_one_model_are_told_though_those_of_another_cannot_be(
 def test_an_edit_shows_though_an_earlier_one_cannot_be_told_to_its_server(
     page: Page, contents: list[Content], dead: set[int]
 ) -> None:
-    def home(page: Page) -> int:
+    def partition(page: Page) -> int:
         return partition_for(f"pages.page:{page.pk}")
 
     others = iter(lambda: Page.objects.create(title="Another page"), None)
-    other = next(other for other in others if home(other) != home(page))
+    other = next(other for other in others if partition(other) != partition(page))
     for one in (page, other):
         lease = cached_pages.lease(Page, one.pk)
         assert lease is not None
-        cached_pages.prepare(lease, one, contents, b"before the edit", contents)
-    dead.add(home(page))
+        cached_pages.fill(lease, one, contents, b"before the edit", contents)
+    dead.add(partition(page))
 
     for one in (page, other):
-        invalidate.changed(Page, [one.pk])
-    invalidate.send_invalidations()
+        invalidate(Page, [one.pk])
+    send_invalidations()
 
     assert cached_pages.view(Page, other.pk) is None
     assert cached_pages.view(Page, page.pk) is not None
-    assert {note.target_id for note in Invalidation.objects.all()} == {page.pk}
+    assert {row.target_id for row in Invalidation.objects.all()} == {page.pk}
 
 
 def test_a_counter_that_went_down_is_told_until_every_server_knows(
     contents: list[Content], copies: Copies, dead: set[int]
 ) -> None:
-    invalidate.send_invalidations()
+    send_invalidations()
     dead.add(0)
-    invalidate.changed(Content, [contents[0].pk], counter=True)
-    invalidate.send_invalidations()
+    invalidate(Content, [contents[0].pk], counter_lowered=True)
+    send_invalidations()
     assert copies() == {"0": b"0", "1": b"-"}
     assert Invalidation.objects.exists()
 
     dead.clear()
-    invalidate.send_invalidations()
+    send_invalidations()
 
     assert copies() == {"0": b"-", "1": b"-"}
     assert not Invalidation.objects.exists()
 
 
-def test_without_redis_nothing_is_prepared(
+def test_without_redis_nothing_is_cached(
     page: Page, contents: list[Content], settings: Settings
 ) -> None:
     lease = cached_pages.lease(Page, page.pk)
     assert lease is not None
     settings.EVENTLOG_URL = "redis://127.0.0.1:1"
 
-    cached_pages.prepare(lease, page, contents, b"answer", contents)
+    cached_pages.fill(lease, page, contents, b"answer", contents)
     cached_pages.release(lease)
 
     assert cached_pages.lease(Page, page.pk) is None

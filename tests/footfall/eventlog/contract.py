@@ -20,7 +20,7 @@ def bodies(entries: list[Entry]) -> list[bytes]:
 
 
 class LogContract:
-    """Subclasses give the fixtures `log` and `small_log`, a log that is full after a few kB."""
+    """Subclasses define the fixtures `log` and `small_log`, a log that is full after a few kB."""
 
     def test_what_was_appended_is_read_once_and_in_order(self, log: Log) -> None:
         answers = [log.append(0, body, AT) for body in (b"a", b"b", b"c")]
@@ -29,7 +29,7 @@ class LogContract:
 
         assert bodies(entries) == [b"a", b"b", b"c"]
         assert [entry.id for entry in entries] == [answer.id for answer in answers]
-        assert [entry.number for entry in entries] == [answer.number for answer in answers]
+        assert [entry.event_id for entry in entries] == [answer.event_id for answer in answers]
         assert {entry.at for entry in entries} == {AT}
 
     def test_a_body_is_any_bytes(self, log: Log) -> None:
@@ -79,40 +79,40 @@ class LogContract:
         assert 10 <= len(some.entries) < 5000
         assert not some.reaches_end
 
-    def test_a_position_that_does_not_stand_there_starts_from_the_beginning(self, log: Log) -> None:
+    def test_a_position_that_is_not_in_the_log_reads_from_the_beginning(self, log: Log) -> None:
         log.append(0, b"a", AT)
         log.append(0, b"b", AT)
         entry = read(log)[-1]
-        assert entry.number is not None
-        other = entry.number._replace(sequence=entry.number.sequence + 7)
+        assert entry.event_id is not None
+        other = entry.event_id._replace(sequence=entry.event_id.sequence + 7)
 
         for wrong in (Position(entry.id, other, 2), Position(b"9999999999999-0", other, 2)):
             assert bodies(read(log, wrong)) == [b"a", b"b"]
             assert log.pending(0, wrong) == 2
 
-    def test_numbers_are_unique_and_stand_in_order_within_their_session(self, log: Log) -> None:
+    def test_event_ids_are_unique_and_in_order_for_each_producer(self, log: Log) -> None:
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(lambda _: log.append(0, b"a", AT), range(400)))
 
         entries = read(log)
-        numbers = [entry.number for entry in entries]
-        by_session: dict[int, list[int]] = {}
-        for number in numbers:
-            assert number is not None
-            by_session.setdefault(number.producer_id, []).append(number.sequence)
+        event_ids = [entry.event_id for entry in entries]
+        by_producer: dict[int, list[int]] = {}
+        for event_id in event_ids:
+            assert event_id is not None
+            by_producer.setdefault(event_id.producer_id, []).append(event_id.sequence)
 
-        assert len(set(numbers)) == 400
-        assert all(a < b for seqs in by_session.values() for a, b in pairwise(seqs))
+        assert len(set(event_ids)) == 400
+        assert all(a < b for sequences in by_producer.values() for a, b in pairwise(sequences))
         assert [entry.offset for entry in entries] == list(range(1, 401))
 
-    def test_where_nothing_is_prepared_nothing_is_appended(self, log: Log) -> None:
-        before = log.append(0, b"a", AT).number
+    def test_without_a_cached_page_nothing_is_appended(self, log: Log) -> None:
+        before = log.append(0, b"a", AT).event_id
 
         assert log.append_cached(0, "page:7", AT) is None
-        assert log.append(0, b"b", AT).number == before._replace(sequence=before.sequence + 1)
+        assert log.append(0, b"b", AT).event_id == before._replace(sequence=before.sequence + 1)
         assert bodies(read(log)) == [b"a", b"b"]
 
-    def test_pending_and_oldest_speak_of_what_comes_after_the_position(self, log: Log) -> None:
+    def test_pending_and_oldest_are_about_entries_after_the_position(self, log: Log) -> None:
         for number in range(4):
             log.append(0, b"a", AT + number)
         second = Position.of(read(log)[1])
@@ -133,12 +133,12 @@ class LogContract:
         assert log.length(0) == 3000 - trimmed
         assert len(read(log, position)) == log.pending(0, position) == 499
 
-    def test_trimming_at_a_position_that_does_not_stand_there_does_nothing(self, log: Log) -> None:
+    def test_trimming_at_a_position_that_is_not_in_the_log_does_nothing(self, log: Log) -> None:
         for _ in range(3000):
             log.append(0, b"a", AT)
         entry = read(log)[2500]
-        assert entry.number is not None
-        other = entry.number._replace(producer_id=entry.number.producer_id + 1)
+        assert entry.event_id is not None
+        other = entry.event_id._replace(producer_id=entry.event_id.producer_id + 1)
 
         assert log.trim(0, Position(entry.id, other, entry.offset)) == 0
         assert log.length(0) == 3000

@@ -8,14 +8,14 @@ from footfall.eventlog import Appended, Entry, EventId, Full, Position, Slice
 
 
 class MemoryLog:
-    """One list per partition. One session, since it has one append in flight at most."""
+    """One list per partition, and one producer: there is never more than one append in flight."""
 
     def __init__(self, max_bytes: int = 2**30, retention: int = 0) -> None:
         self.streams: dict[int, list[Entry]] = defaultdict(list)
         self._max_bytes = max_bytes
         self._retention = retention  # entries kept before the position
-        self._ordinals: dict[int, int] = defaultdict(int)
-        self._seq = 0
+        self._offsets: dict[int, int] = defaultdict(int)
+        self._sequence = 0
         self._lock = Lock()
 
     def append(self, partition: int, body: bytes, at: int) -> Appended:
@@ -23,16 +23,16 @@ class MemoryLog:
             stream = self.streams[partition]
             if sum(len(entry.body) for entry in stream) > self._max_bytes:
                 raise Full("at its cap")
-            self._ordinals[partition] += 1
-            offset = self._ordinals[partition]
+            self._offsets[partition] += 1
+            offset = self._offsets[partition]
             entry_id = b"%d-%d" % (time.time_ns() // 1_000_000, offset)
-            number = EventId(1, self._seq)
-            self._seq += 1
-            stream.append(Entry(entry_id, number, at, offset, body))
-            return Appended(entry_id, number)
+            event_id = EventId(1, self._sequence)
+            self._sequence += 1
+            stream.append(Entry(entry_id, event_id, at, offset, body))
+            return Appended(entry_id, event_id)
 
     def append_cached(self, partition: int, name: str, at: int) -> Appended | None:
-        return None  # there is nothing beside the lists
+        return None  # it has no cached pages
 
     def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
         waiting = self._after(partition, position)

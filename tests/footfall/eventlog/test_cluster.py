@@ -15,18 +15,10 @@ import pytest
 from redis.crc import key_slot
 
 from footfall.cache.entries import PageCache
-from footfall.eventlog import (
-    Ambiguous,
-    Away,
-    CircuitBreaker,
-    EventId,
-    LogError,
-    RedisLog,
-    RedisQueue,
-    Refused,
-)
+from footfall.common.breaker import CircuitBreaker
+from footfall.eventlog import Ambiguous, Away, EventId, LogError, RedisLog, Refused
 from footfall.eventlog.cluster import Topology, topology
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from standalone.stores import Redis
 from tests.footfall.eventlog.contract import AT, LogContract, bodies, read
 from tests.support.redis_cluster import Node, RedisCluster
@@ -35,7 +27,7 @@ PARTITIONS = 8
 
 
 class Views:
-    """Threads that append for as long as they are let, and note what they are told."""
+    """Threads that append until the end of the context, and note the answers."""
 
     def __init__(self, log: RedisLog) -> None:
         self.acknowledged: list[EventId] = []
@@ -63,9 +55,9 @@ class Views:
         while not self._ended.wait(0.002):
             partition = (partition + 1) % PARTITIONS
             try:
-                self.acknowledged.append(self._log.append(partition, b"a", AT).number)
+                self.acknowledged.append(self._log.append(partition, b"a", AT).event_id)
             except Ambiguous as error:
-                self.ambiguous.append(error.number)
+                self.ambiguous.append(error.event_id)
             except Refused as error:
                 self.refused[str(error)] += 1
 
@@ -96,10 +88,10 @@ def clustered(open_clustered: Callable[..., RedisLog]) -> RedisLog:
     return open_clustered()
 
 
-def numbers(log: RedisLog) -> Counter[EventId]:
+def events(log: RedisLog) -> Counter[EventId]:
     """Return how often each event is in the log."""
     entries = [entry for partition in range(PARTITIONS) for entry in read(log, partition=partition)]
-    return Counter(entry.number for entry in entries if entry.number)
+    return Counter(entry.event_id for entry in entries if entry.event_id)
 
 
 class TestClusterLog(LogContract):
@@ -124,7 +116,7 @@ def test_eight_partitions_are_spread_over_the_masters(
 
     masters = {cluster.master_of(key(prefix, p)).address for p in range(PARTITIONS)}
     assert len(masters) == 3
-    assert sum(numbers(clustered).values()) == PARTITIONS
+    assert sum(events(clustered).values()) == PARTITIONS
 
 
 def test_slots_that_move_while_views_come_lose_and_double_nothing(
@@ -138,10 +130,10 @@ def test_slots_that_move_while_views_come_lose_and_double_nothing(
             source = masters.index(cluster.master_of(key(prefix, partition)))
             before = len(views.acknowledged) + 20
             moved = cluster.move(slot, masters[source - 1], pause=0.01)
-            assert moved >= 2  # the stream and its ordinal
+            assert moved >= 2  # the stream and its offset
             wait_until(partial(views.are_more_than, before))
 
-    found = numbers(clustered)
+    found = events(clustered)
     assert set(found.values()) == {1}
     assert set(views.acknowledged) <= found.keys() <= {*views.acknowledged, *views.ambiguous}
     assert len(views.acknowledged) > 200
@@ -172,7 +164,7 @@ def test_a_dead_master_stops_its_own_partitions_until_its_replica_takes_over(
     master.store.start()
     cluster.wait_whole()
 
-    found = numbers(clustered)
+    found = events(clustered)
     assert set(found.values()) == {1}
     lost = set(views.acknowledged) - found.keys()
     assert set() < lost <= had
@@ -180,14 +172,14 @@ def test_a_dead_master_stops_its_own_partitions_until_its_replica_takes_over(
 
 
 def what_a_dead_server_had(directory: Path, copy: Path, prefix: str) -> set[EventId]:
-    """Read its file with a server of its own: it has whatever was acknowledged."""
+    """Read its file with another server: it has everything that was acknowledged."""
     shutil.copytree(directory / "appendonlydir", copy / "appendonlydir")
     with ExitStack() as stack:
         store = Redis(copy)
         stack.enter_context(store.served())
         log = RedisLog(store.url, prefix=prefix)
         stack.callback(log.close)
-        return set(numbers(log))
+        return set(events(log))
 
 
 def is_appended(log: RedisLog, partition: int) -> bool:
@@ -197,7 +189,7 @@ def is_appended(log: RedisLog, partition: int) -> bool:
         return False
 
 
-def test_a_cluster_of_which_nobody_answers_is_away_and_refuses(prefix: str) -> None:
+def test_a_cluster_without_answering_servers_is_away_and_refuses(prefix: str) -> None:
     log = RedisLog("redis+cluster://127.0.0.1:1,127.0.0.1:2/", prefix=prefix)
 
     with pytest.raises(Refused):
@@ -206,36 +198,15 @@ def test_a_cluster_of_which_nobody_answers_is_away_and_refuses(prefix: str) -> N
         log.length(0)
 
 
-def test_the_queue_of_work_lies_in_one_slot(cluster: RedisCluster, prefix: str) -> None:
-    queue = RedisQueue(cluster.url, name="uploads", prefix=prefix)
-    for body in (b"one", b"two"):
-        queue.append(body, AT)
-
-    one, two = queue.take("a"), queue.take("b")
-    assert one
-    assert two
-    queue.keep(one, "a")
-    queue.acknowledge(one)
-    taken = queue.take_over("a", idle_seconds=0)
-    assert taken == two
-    queue.bury(two, "broken")
-    (letter,) = queue.dead()
-
-    assert (letter.body, letter.reason) == (b"two", "broken")
-    assert queue.present([one.id, two.id]) == set()
-    assert (queue.length(), queue.dead_count(), queue.discard([letter.id])) == (0, 1, 1)
-    queue.close()
-
-
-def test_what_is_prepared_is_answered_and_appended_in_one_call(
+def test_a_cached_page_is_returned_and_its_event_appended_in_one_call(
     clustered: RedisLog, cluster: RedisCluster, prefix: str
 ) -> None:
-    shelf = PageCache(cluster.url, prefix=prefix, breaker=CircuitBreaker())
+    page_cache = PageCache(cluster.url, prefix=prefix, breaker=CircuitBreaker())
     for partition in range(PARTITIONS):
-        lease = shelf.lease(partition, "page:7")
+        lease = page_cache.lease(partition, "page:7")
         assert lease
-        assert shelf.put(lease, b"event", b"answer", [("text:1", 5), ("text:2", 6)])
-        shelf.raise_to(partition, {"text:1": 8})
+        assert page_cache.store(lease, b"event", b"answer", [("text:1", 5), ("text:2", 6)])
+        page_cache.raise_counters(partition, {"text:1": 8})
 
     calls = sum(evaluated(node) for node in cluster.nodes)
     answers = [clustered.append_cached(p, "page:7", AT) for p in range(PARTITIONS)]
@@ -243,21 +214,21 @@ def test_what_is_prepared_is_answered_and_appended_in_one_call(
     assert [one and list(one.values) for one in answers] == [[b"answer", b"8", b"6"]] * PARTITIONS
     assert sum(evaluated(node) for node in cluster.nodes) == calls + PARTITIONS
     assert bodies(read(clustered, partition=3)) == [b"event"]
-    shelf.set_tombstone(3, "text:2")
-    shelf.forget(4, ["page:7"])
+    page_cache.set_tombstone(3, "text:2")
+    page_cache.invalidate(4, ["page:7"])
     assert clustered.append_cached(3, "page:7", AT) is None
     assert clustered.append_cached(4, "page:7", AT) is None
-    shelf.close()
+    page_cache.close()
 
 
 def evaluated(node: Node) -> int:
-    """Return how many scripts a server has been asked for."""
+    """Return how many scripts a server has run."""
     stats = node.ask("INFO", "commandstats")
     calls = re.search(r"cmdstat_evalsha:calls=(\d+)", stats)
     return int(calls[1]) if node.slots() and calls else 0
 
 
-def test_every_server_is_told_who_asks(cluster: RedisCluster, prefix: str) -> None:
+def test_every_server_gets_the_credentials(cluster: RedisCluster, prefix: str) -> None:
     def url(password: str) -> str:
         return cluster.url.replace("//", f"//footfall:{password}@")
 
@@ -288,5 +259,5 @@ def test_every_server_is_told_who_asks(cluster: RedisCluster, prefix: str) -> No
         ),
     ],
 )
-def test_each_server_is_asked_as_the_whole_is(url: str, one: str) -> None:
+def test_each_server_is_asked_with_the_options_of_the_cluster(url: str, one: str) -> None:
     assert Topology(url).url(("a", 7000)) == one

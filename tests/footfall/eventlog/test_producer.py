@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import redis
 
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog import Ambiguous, Full, RedisLog, Refused
-from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.producer import ProducerPool
 from footfall.eventlog.server import Server
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.footfall.eventlog.contract import AT, bodies, read
 from tests.support.proxy import Fault, Proxy
 
@@ -46,10 +46,10 @@ def test_an_append_without_an_answer_is_ambiguous_and_sent_once(
     wait_until(lambda: log.length(0) == 1 + landed)
     entries = read(log)[1:]
     assert bodies(entries) == [b"second"] * landed
-    assert [entry.number for entry in entries] == [caught.value.number] * landed
+    assert [entry.event_id for entry in entries] == [caught.value.event_id] * landed
 
 
-def test_an_append_that_lands_late_has_the_number_that_was_told(
+def test_an_append_that_lands_late_has_the_event_id_of_the_error(
     proxied: RedisLog, log: RedisLog, proxy: Proxy
 ) -> None:
     proxied.append(0, b"first", AT)
@@ -62,19 +62,19 @@ def test_an_append_that_lands_late_has_the_number_that_was_told(
 
     wait_until(lambda: log.length(0) == 3)
     assert bodies(read(log)) == [b"first", b"third", b"second"]
-    assert read(log)[-1].number == caught.value.number
+    assert read(log)[-1].event_id == caught.value.event_id
 
 
-def test_an_ambiguous_append_ends_its_session(proxied: RedisLog, proxy: Proxy) -> None:
-    before = proxied.append(0, b"a", AT).number
+def test_an_ambiguous_append_ends_its_producer(proxied: RedisLog, proxy: Proxy) -> None:
+    before = proxied.append(0, b"a", AT).event_id
     proxy.fault = Fault.SWALLOW
     with pytest.raises(Ambiguous) as caught:
         proxied.append(0, b"b", AT)
     proxy.fault = Fault.NONE
 
-    after = proxied.append(0, b"c", AT).number
+    after = proxied.append(0, b"c", AT).event_id
 
-    assert caught.value.number == before._replace(sequence=before.sequence + 1)
+    assert caught.value.event_id == before._replace(sequence=before.sequence + 1)
     assert after.producer_id != before.producer_id
 
 
@@ -154,11 +154,11 @@ def test_after_the_circuit_opened_nothing_is_sent(
     assert log.length(0) == landed + 1
 
 
-def test_an_interrupt_in_mid_reply_ends_the_session(
+def test_an_interrupt_in_mid_reply_ends_the_producer(
     log: RedisLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The reply is still on its way: the connection must not be used for the next append."""
-    first = log.append(0, b"a", AT).number
+    first = log.append(0, b"a", AT).event_id
     producer = producers(log)._idle[-1]
 
     def interrupted(*args: object, **kwargs: object) -> None:
@@ -168,23 +168,23 @@ def test_an_interrupt_in_mid_reply_ends_the_session(
     with pytest.raises(KeyboardInterrupt):
         log.append(0, b"b", AT)
 
-    assert log.append(0, b"c", AT).number.producer_id != first.producer_id
+    assert log.append(0, b"c", AT).event_id.producer_id != first.producer_id
 
 
 FORK = """
 import os, sys
-from eventlog import RedisLog
+from footfall.eventlog import RedisLog
 log = RedisLog(sys.argv[1], prefix=sys.argv[2])
-print(log.append(0, b"parent", 1).number.session, flush=True)
+print(log.append(0, b"parent", 1).event_id.producer_id, flush=True)
 if os.fork() == 0:
-    print(log.append(0, b"child", 1).number.session, flush=True)
+    print(log.append(0, b"child", 1).event_id.producer_id, flush=True)
     os._exit(0)
 os.wait()
-print(log.append(0, b"parent", 1).number.session, flush=True)
+print(log.append(0, b"parent", 1).event_id.producer_id, flush=True)
 """
 
 
-def test_a_forked_process_has_sessions_of_its_own(log: RedisLog, url: str, prefix: str) -> None:
+def test_a_forked_process_has_its_own_producers(log: RedisLog, url: str, prefix: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FORK, url, prefix],
         capture_output=True,

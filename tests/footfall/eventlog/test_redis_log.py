@@ -22,19 +22,19 @@ def test_the_keys_of_a_partition_share_a_hash_tag(
     assert all(b":{5}:" in key for key in server.scan_iter(f"{prefix}:*"))
 
 
-def test_an_entry_that_no_writer_has_made_comes_without_a_number(
+def test_an_entry_that_was_not_made_by_a_producer_has_no_event_id(
     log: RedisLog, server: redis.Redis, prefix: str
 ) -> None:
     key = f"{prefix}:{{0}}:log"
     server.xadd(key, {"hello": "world"})
-    server.xadd(key, {"s": -1, "n": 0, "t": 0, "o": 0, "b": "negative session"})
+    server.xadd(key, {"s": -1, "n": 0, "t": 0, "o": 0, "b": "negative producer"})
     server.xadd(key, {"s": 1, "n": 2**63, "t": 0, "o": 0, "b": "beyond bigint"})
     server.xadd(key, {"s": "x", "n": 0, "t": 0, "o": 0, "b": "no integer"})
     log.append(0, b"a", AT)
 
     entries = read(log)
 
-    assert [entry.number is None for entry in entries] == [True] * 4 + [False]
+    assert [entry.event_id is None for entry in entries] == [True] * 4 + [False]
     assert entries[0].body == b"hello world"
     assert bodies(read(log, Position.of(entries[3]))) == [b"a"]
     assert log.trim(0, Position.of(entries[3])) == 0
@@ -46,7 +46,7 @@ def test_a_stream_that_starts_over_is_read_from_its_beginning(
     """Redis comes back empty and its clock an hour behind: lower ids than the position's."""
     log.append(0, b"before", AT)
     entry = read(log)[0]
-    ahead = Position(b"9999999999999-0", entry.number, entry.offset)
+    ahead = Position(b"9999999999999-0", entry.event_id, entry.offset)
     server.delete(f"{prefix}:{{0}}:log", f"{prefix}:{{0}}:ordinal")
     log.append(0, b"after", AT)
 
@@ -123,7 +123,7 @@ def test_a_read_that_was_interrupted_leaves_no_answer_to_the_next(
     assert bodies(read(log, partition=1)) == [b"one"]
 
 
-def test_a_redis_that_forgot_the_scripts_is_told_them_again(
+def test_scripts_are_sent_again_to_a_redis_that_has_lost_them(
     log: RedisLog, server: redis.Redis
 ) -> None:
     log.append(0, b"a", AT)

@@ -39,7 +39,7 @@ def test_a_target_named_twice_is_viewed_once() -> None:
     assert encode({"pages.content": [3, 1, 3]}) == encode({"pages.content": [1, 3]})
 
 
-def test_nothing_comes_to_nothing() -> None:
+def test_no_views_give_no_sums() -> None:
     assert aggregate([], COUNTABLE).totals == {}
 
 
@@ -70,7 +70,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize(("reason", "malformed"), MALFORMED.items())
-def test_a_malformed_event_is_set_aside_and_the_rest_counted(reason: str, malformed: bytes) -> None:
+def test_a_malformed_event_is_kept_and_the_rest_counted(reason: str, malformed: bytes) -> None:
     good = view({"pages.content": [1]})
 
     sums = aggregate([good, view(malformed), good], COUNTABLE)
@@ -91,7 +91,7 @@ def test_a_time_out_of_range_is_malformed(at: int) -> None:
     assert "out of range" in sums.malformed[0][1]
 
 
-def test_an_entry_of_somebody_else_is_set_aside_by_its_id() -> None:
+def test_a_foreign_entry_is_kept_by_its_id() -> None:
     foreign = View(0, -1, b"hello world", "5-0")
 
     sums = aggregate([foreign, foreign._replace(entry_id="6-0")], COUNTABLE)

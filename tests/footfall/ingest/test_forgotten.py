@@ -1,4 +1,4 @@
-"""A log that comes back, out of a backup, from a time of which the marks are not kept any more."""
+"""A log that comes back from a backup, older than the producer states that are kept."""
 
 from datetime import timedelta
 from unittest import mock
@@ -8,13 +8,13 @@ import redis
 from django.utils import timezone
 
 from catalog.pages.models import Content, Page
+from footfall.events import DeadLetterReason
 from footfall.flush import flush_all
-from footfall.ingest.aggregate import FORGOTTEN
 from footfall.ingest.spill import replay
 from footfall.log import get_log
 from footfall.models import Audit, DeadLetter, Partition, ProducerState
 from footfall.ops import retention
-from footfall.ops.audit import carry_out
+from footfall.ops.audit import run_audit
 from footfall.record import record
 from tests.support.views import Counts
 
@@ -52,14 +52,15 @@ def test_views_of_an_old_log_are_not_counted_twice(
         flush_all()
 
     assert counts() == [3, 3, 3]
-    assert list(DeadLetter.objects.values_list("reason", flat=True)) == [FORGOTTEN] * 2
-    assert not list(carry_out(Audit()))
+    reasons = DeadLetter.objects.values_list("reason", flat=True)
+    assert list(reasons) == [DeadLetterReason.TOO_OLD] * 2
+    assert not list(run_audit(Audit()))
     replay(DeadLetter.objects.all())
     flush_all()
     assert counts() == [5, 5, 5]
 
 
-def test_views_that_wait_for_longer_than_marks_are_kept_are_counted(
+def test_views_that_wait_for_longer_than_states_are_kept_are_counted(
     page: Page, contents: list[Content], counts: Counts
 ) -> None:
     record(page, contents)

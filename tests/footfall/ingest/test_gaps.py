@@ -1,4 +1,4 @@
-"""What a store has lost, and how it is told."""
+"""How many events a log has lost, and where it is shown."""
 
 import pytest
 import redis
@@ -6,8 +6,8 @@ from django.core.management import call_command
 
 from catalog.pages.models import Content, Page
 from footfall.eventlog import Entry
+from footfall.eventlog.gaps import missing
 from footfall.flush import flush, flush_all
-from footfall.ingest.gaps import missing
 from footfall.models import Batch, Partition, ProducerState
 from footfall.ops.status import status
 from footfall.record import record
@@ -19,15 +19,15 @@ def entries(*offsets: int) -> list[Entry]:
 
 
 @pytest.mark.parametrize(
-    ("before", "ordinals", "lost"),
+    ("before", "offsets", "lost"),
     [
         (3, [4, 5], 0),
         (3, [7, 8], 3),
         (3, [4, 8], 3),
-        (0, [7, 8], 0),  # nothing is known of what came before
-        (9, [4, 5, 6], 0),  # an older past, which numbers on
+        (0, [7, 8], 0),  # what came before is unknown
+        (9, [4, 5, 6], 0),  # restored from a backup, and counted on from there
         (4, [3, 4, 5], 0),  # read again from the beginning
-        (3, [0, 0], 0),  # of another make
+        (3, [0, 0], 0),  # not made by a producer
         (3, [], 0),
     ],
 )

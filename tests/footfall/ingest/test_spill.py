@@ -1,4 +1,4 @@
-"""Views that go past the log are counted once, in whatever order they turn up."""
+"""Spilled views are counted once, in whatever order their copies turn up."""
 
 import os
 
@@ -11,12 +11,13 @@ from catalog.pages.models import Content, Page
 from footfall import events
 from footfall.eventlog import Log
 from footfall.flush import flush, flush_all
+from footfall.ingest.drop_reasons import DropReason
 from footfall.ingest.spill import replay, spill
 from footfall.log import get_log
 from footfall.models import DeadLetter, ProducerState, Rollup, Spilled
 from footfall.ops.audit import differences
 from footfall.record import record
-from loadtest.waiting import wait_until
+from loadtest.common.waiting import wait_until
 from tests.support.proxy import Fault, Proxy
 from tests.support.views import AT, Counts
 
@@ -90,7 +91,7 @@ def test_an_append_that_lands_after_its_spill_was_counted_is_dropped(
 
     assert counts() == [2, 2, 2]
     assert batch is not None
-    assert batch.dropped["counted from the spill"] == 1
+    assert batch.dropped[DropReason.COUNTED_FROM_SPILL] == 1
     assert not list(differences())
 
 
@@ -100,13 +101,13 @@ def test_an_append_that_was_counted_from_the_log_is_dropped_from_the_spill(
     body = events.encode({"pages.content": [contents[0].pk]})
     answer = log.append(0, body, AT)
     flush()
-    spill(0, body, AT, answer.number)
+    spill(0, body, AT, answer.event_id)
 
     batch = flush().batch
 
     assert counts() == [1, 0, 0]
     assert batch is not None
-    assert batch.dropped["counted from the log"] == 1
+    assert batch.dropped[DropReason.COUNTED_FROM_LOG] == 1
     assert not Spilled.objects.exists()
 
 
@@ -115,7 +116,7 @@ def test_log_and_spill_in_one_batch_count_once(
 ) -> None:
     body = events.encode({"pages.content": [contents[0].pk]})
     answer = log.append(0, body, AT)
-    spill(0, body, AT, answer.number)
+    spill(0, body, AT, answer.event_id)
 
     flush()
 
@@ -134,7 +135,7 @@ def test_a_spill_larger_than_a_batch_drains_batch_by_batch(
     assert counts()[0] == 25
 
 
-def test_a_spilled_event_that_is_malformed_is_set_aside() -> None:
+def test_a_spilled_event_that_is_malformed_is_a_dead_letter() -> None:
     spill(0, b"nonsense", AT)
 
     flush()
@@ -143,10 +144,10 @@ def test_a_spilled_event_that_is_malformed_is_set_aside() -> None:
     assert not Spilled.objects.exists()
 
 
-def test_events_that_are_set_aside_do_not_hold_up_the_flush_however_large_they_are(
+def test_dead_letters_do_not_hold_up_the_flush_however_large_they_are(
     log: Log, server: redis.Redis, prefix: str, page: Page, contents: list[Content], counts: Counts
 ) -> None:
-    """Views of pages with 3,000 contents, whose model was removed; and an entry of another make."""
+    """Views of pages with 3,000 contents, whose model was removed; and a foreign entry."""
     ids = range(10**9, 10**9 + 3_000)
     for _ in range(600):
         log.append(0, events.encode({"shop.item": ids}), AT)
@@ -160,7 +161,7 @@ def test_events_that_are_set_aside_do_not_hold_up_the_flush_however_large_they_a
     assert replay(DeadLetter.objects.all()) == 601
 
 
-def test_an_event_that_was_set_aside_goes_back_by_way_of_the_spill(
+def test_a_dead_letter_is_replayed_through_the_spill(
     log: Log, contents: list[Content], counts: Counts
 ) -> None:
     body = events.encode({"pages.content": [contents[0].pk]})
@@ -174,7 +175,7 @@ def test_an_event_that_was_set_aside_goes_back_by_way_of_the_spill(
     assert Rollup.objects.get().hour.timestamp() * 1000 == AT
 
 
-def test_replaying_what_is_still_malformed_sets_it_aside_again() -> None:
+def test_a_replayed_event_that_is_still_malformed_is_a_dead_letter_again() -> None:
     DeadLetter.objects.create(partition=1, at=AT, body=b"nonsense", reason="not JSON")
 
     replay(DeadLetter.objects.all())
@@ -183,13 +184,13 @@ def test_replaying_what_is_still_malformed_sets_it_aside_again() -> None:
     assert DeadLetter.objects.count() == 1
 
 
-def test_marks_never_go_down(log: Log, contents: list[Content]) -> None:
+def test_producer_states_never_go_down(log: Log, contents: list[Content]) -> None:
     body = events.encode({"pages.content": [contents[0].pk]})
-    numbers = [log.append(0, body, AT).number for _ in range(3)]
+    event_ids = [log.append(0, body, AT).event_id for _ in range(3)]
     flush()
-    spill(0, body, AT, numbers[0])
+    spill(0, body, AT, event_ids[0])
     flush()
 
-    producer_state = ProducerState.objects.get(producer_id=numbers[0].producer_id)
+    producer_state = ProducerState.objects.get(producer_id=event_ids[0].producer_id)
     assert (producer_state.sequence, producer_state.spilled) == (2, None)
     assert producer_state.updated_at <= timezone.now()

@@ -51,7 +51,7 @@ def test_partitions_are_changed_with_events_in_flight(
     assert "clean" in manage(changed, "counters", "audit")
 
 
-def test_events_of_a_model_that_was_removed_are_set_aside_with_that_reason(
+def test_events_of_a_model_that_was_removed_are_dead_letters_with_that_reason(
     log: Log, contents: list[Content], counts: Counts
 ) -> None:
     removed = ContentType.objects.create(app_label="shop", model="item")
@@ -65,7 +65,7 @@ def test_events_of_a_model_that_was_removed_are_set_aside_with_that_reason(
     assert counts() == [1, 0, 0]
     assert DeadLetter.objects.get().reason == "no countable model 'shop.item'"
     batch = Batch.objects.get()
-    assert (batch.events, batch.dropped["set aside"]) == (1, 1)
+    assert (batch.events, batch.dropped["dead_letter"]) == (1, 1)
     for look in (differences, broken_totals, broken_positions, broken_batches):
         assert not list(look())
     with pytest.raises(ProtectedError):

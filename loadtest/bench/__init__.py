@@ -1,0 +1,1 @@
+"""The command of `make bench`: measures the rows, and reports the figures."""

@@ -1,0 +1,5 @@
+import sys
+
+from loadtest.bench.bench import main
+
+sys.exit(main())

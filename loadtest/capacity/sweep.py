@@ -1,0 +1,82 @@
+"""Measures what different loads take, for the capacity model."""
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from loadtest.bench.bench import make_footfall, say
+from loadtest.capacity.model import Load, Point
+from loadtest.common import zipf
+from loadtest.common.client import Load as Requests
+from loadtest.measure import drain
+from loadtest.measure.measurement import DRAWN, HOT, Measurement
+from loadtest.measure.plan import Plan
+from loadtest.systems.approaches import BY_NAME
+from loadtest.systems.servers import PYTHON, Place, Server
+from loadtest.systems.sites import Site
+from loadtest.systems.stores import stores_in
+
+SECONDS = 6.0  # of each load, and so flushes in it
+PAGES = (1, 30, 300, 1_000, 3_000, 10_000)
+SHARES = (0.15, 0.4)  # of what the machine can at most
+TRIAL_SECONDS = 2.0
+
+
+def sweep(directory: Path) -> dict[str, Any]:
+    """Return the points, and what is known beside them."""
+    approach, plan = BY_NAME["footfall"], Plan()
+    with ExitStack() as stack:
+        stores = stack.enter_context(stores_in(directory))
+        place = Place(directory, stores, PYTHON)
+        make_footfall(place, plan)
+        site = Site(stores, approach, plan.pages)
+        stack.callback(site.close)
+        measurement = Measurement(place, [approach], site, plan)
+        points, bytes_per_event = measure(place, measurement)
+        rate = drain.drain(place, site, HOT, plan.drained)
+    return {
+        "points": [point.as_json() for point in points],
+        "known": {"bytes_per_event": bytes_per_event, "drain_rate": rate},
+    }
+
+
+def measure(place: Place, measurement: Measurement) -> tuple[list[Point], float]:
+    points = []
+    with Server(place.log) as server:
+        measurement.start(server)
+        for pages in PAGES:
+            most = read(measurement, server, pages, TRIAL_SECONDS).load.rate
+            for share in SHARES:
+                point = read(measurement, server, pages, SECONDS, most * share)
+                points.append(point)
+                say(f"{pages:,} pages at {point.load.rate:,.0f}/s: {point.rows:,.0f} rows/s")
+    return points, measurement.bytes_per_event or 0.0
+
+
+def read(
+    measurement: Measurement, server: Server, pages: int, seconds: float, rate: float | None = None
+) -> Point:
+    """Read for some seconds, wait until all is counted, and divide what it took by the time.
+
+    rate: that is tried for, by default as fast as can be. The load of the point is what it was.
+    """
+    site, stores, approach = measurement.site, measurement.place.stores, measurement.site.approach
+    drawn = zipf.draw(site.pages[:pages], DRAWN, seed=1)
+    site.settle()
+    cpu, wal = measurement.cpu(server, approach), stores.wal_position()
+    started = time.monotonic()
+    run = Requests(measurement.addresses[approach.name], drawn, seconds, rate=rate).run()
+    site.ledger.add(run.ledger)
+    verdict = site.settle()
+    if not verdict:
+        raise ValueError(f"lost {verdict.lost}, doubled {verdict.doubled}")
+    elapsed = time.monotonic() - started
+    cores = (sum(measurement.cpu(server, approach).values()) - sum(cpu.values())) / elapsed
+    written = stores.written(approach.site, wal, stores.wal_position())
+    return Point(
+        Load(len(run.latencies) / elapsed, pages),
+        rows=written.rows.total() / elapsed,
+        wal_bytes=(written.wal.total() + written.full_pages) / elapsed,
+        cores=cores,
+    )

@@ -1,0 +1,1 @@
+"""What all loads and the tests share."""

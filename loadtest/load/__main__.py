@@ -1,0 +1,5 @@
+import sys
+
+from loadtest.load.run import main
+
+sys.exit(main())

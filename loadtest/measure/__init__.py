@@ -1,0 +1,1 @@
+"""Measures one approach under one load."""

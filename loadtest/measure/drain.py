@@ -1,0 +1,90 @@
+"""How fast a backlog is counted: Footfall's flush, against one UPDATE per event."""
+
+import json
+import secrets
+import time
+from contextlib import closing
+from zlib import crc32
+
+import redis
+
+from loadtest.common import zipf
+from loadtest.measure.measurement import HOT
+from loadtest.systems.servers import Place, manage, run
+from loadtest.systems.sites import Site
+
+SINGLE_SECONDS = 2.0  # of one UPDATE per event
+PARTITIONS = 8
+BATCH_SIZE = 2_000
+
+# As docs/architecture.md describes the log. KEYS: stream, offset. ARGV: producer, sequence, bodies
+FILL = """
+local now = redis.call('TIME')
+local at = now[1] * 1000 + math.floor(now[2] / 1000)
+for i = 3, #ARGV do
+  local offset = redis.call('INCR', KEYS[2])
+  redis.call('XADD', KEYS[1], '*', 's', ARGV[1], 'n', ARGV[2] + i - 3, 't', at, 'o', offset,
+    'b', ARGV[i])
+end
+"""
+
+
+def drain(place: Place, site: Site, load: str, count: int) -> float:
+    """Put a backlog of `count` events into the log; return how many are counted per second.
+
+    Of the time that the batches take by themselves, from the first read to the commit's end.
+    """
+    pages = [site.hot] if load == HOT else zipf.draw(site.pages, count, seed=2)
+    fill(place, site, pages, count)
+    last = site.stores.execute("footfall", "SELECT coalesce(max(id), 0) FROM counters_batch")[0][0]
+    run(manage(place.environment(site.approach), "counters", "flush"))
+    events, seconds = site.stores.execute(
+        "footfall", "SELECT sum(events), sum(seconds) FROM counters_batch WHERE id > %s", last
+    )[0]
+    return float(events) / float(seconds)
+
+
+def fill(place: Place, site: Site, pages: list[int], count: int) -> None:
+    """Append `count` views of `pages`, as if web servers had."""
+    by_partition: dict[int, list[bytes]] = {}
+    bodies = {page: body(page, site.contents[page]) for page in set(pages)}
+    for i in range(count):
+        page = pages[i % len(pages)]
+        partition = crc32(f"pages.page:{page}".encode()) % PARTITIONS
+        by_partition.setdefault(partition, []).append(bodies[page])
+        site.ledger.attempted[page] += 1
+        site.ledger.answered[page] += 1
+    with redis.Redis.from_url(place.stores.redis_url(place.redis_number(site.approach))) as client:
+        script = client.register_script(FILL)
+        for partition, waiting in by_partition.items():
+            keys = [f"footfall:{{{partition}}}:{name}" for name in ("log", "ordinal")]
+            producer_id = secrets.randbits(62)
+            for start in range(0, len(waiting), BATCH_SIZE):
+                script(keys=keys, args=[producer_id, start, *waiting[start : start + BATCH_SIZE]])
+
+
+def body(page: int, contents: list[int]) -> bytes:
+    ids = {"pages.content": sorted(set(contents)), "pages.page": [page]}
+    event = {"type": "Viewed", "v": 1, "ids": ids}
+    return json.dumps(event, separators=(",", ":")).encode()
+
+
+def one_by_one(site: Site, load: str) -> float:
+    """Return how many events per second one connection counts with an UPDATE and a commit each."""
+    pages = [site.hot] if load == HOT else zipf.draw(site.pages, 10_000, seed=3)
+    done = 0
+    with (
+        closing(site.stores.connect(site.approach.site)) as connection,
+        connection.cursor() as cursor,
+    ):
+        started = time.monotonic()
+        while time.monotonic() - started < SINGLE_SECONDS:
+            page = pages[done % len(pages)]
+            cursor.execute(
+                "UPDATE pages_content SET counter = counter + 1 WHERE id = ANY(%s)",
+                [site.contents[page]],
+            )
+            site.ledger.attempted[page] += 1
+            site.ledger.answered[page] += 1
+            done += 1
+        return done / (time.monotonic() - started)

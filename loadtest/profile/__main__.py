@@ -1,0 +1,5 @@
+import sys
+
+from loadtest.profile.profile import main
+
+sys.exit(main())
