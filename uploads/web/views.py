@@ -1,12 +1,10 @@
 """The API of files: upload, list, retrieve, delete."""
 
-from typing import Any
-
 from django.conf import settings
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.authentication import SessionAuthentication, TokenAuthentication
-from rest_framework.generics import DestroyAPIView, ListAPIView, RetrieveAPIView
+from rest_framework.generics import ListAPIView, RetrieveDestroyAPIView
 from rest_framework.parsers import MultiPartParser
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
@@ -59,10 +57,7 @@ class Upload(APIView):
     @extend_schema(
         operation_id="upload",
         request={"multipart/form-data": UploadSerializer},
-        responses={
-            201: FileSerializer,
-            **errors(400, 401, 403, 413, 415, 429, 503),
-        },
+        responses={201: FileSerializer, **errors(400, 401, 403, 413, 415, 429, 503)},
     )
     def post(self, request: Request) -> Response:
         """Upload the file. It is processed in the background; see its `status`."""
@@ -81,6 +76,9 @@ class Upload(APIView):
             return create_file(received, owner_id)
 
 
+@extend_schema_view(
+    get=extend_schema(responses={200: FileSerializer(many=True), **errors(400, 401, 404, 503)})
+)
 class FileList(ListAPIView[File]):
     """The files, the newest first."""
 
@@ -91,23 +89,17 @@ class FileList(ListAPIView[File]):
     filter_backends = (DjangoFilterBackend,)
     filterset_fields = ("status", "kind")
 
-    @extend_schema(responses={200: FileSerializer(many=True), **errors(400, 401, 404, 503)})
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
 
-
-class FileDetail(RetrieveAPIView[File], DestroyAPIView[File]):
+@extend_schema_view(
+    get=extend_schema(responses={200: FileSerializer, **errors(401, 404, 503)}),
+    delete=extend_schema(
+        description="Delete the file and its thumbnail. Only for the owner and staff.",
+        responses={204: None, **errors(401, 403, 404, 429, 503)},
+    ),
+)
+class FileDetail(RetrieveDestroyAPIView[File]):
     """One file, with its status and metadata."""
 
     queryset = File.objects.all()
     permission_classes = (OwnerOrStaffDeletes,)
     serializer_class = FileSerializer
-
-    @extend_schema(responses={200: FileSerializer, **errors(401, 404, 503)})
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return super().get(request, *args, **kwargs)
-
-    @extend_schema(responses={204: None, **errors(401, 403, 404, 429, 503)})
-    def delete(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Delete the file and its thumbnail. Only for the owner and staff."""
-        return super().delete(request, *args, **kwargs)
