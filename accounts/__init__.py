@@ -1,1 +1,1 @@
-"""The people who use Footfall."""
+"""The users of Footfall: accounts, logins, and the e-mails to them."""

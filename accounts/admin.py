@@ -4,7 +4,6 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
-from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +15,7 @@ from footfall.common.admin import ReadOnlyAdmin
 
 
 class WelcomeInline(admin.StackedInline):  # type: ignore[type-arg]
-    """How the welcome mail stands; only those who registered are owed one."""
+    """The state of the welcome e-mail; only users who registered themselves get one."""
 
     model = Welcome
     readonly_fields = ("asked_at", "due_at", "claimed_at", "sent_at", "tries", "error")
@@ -28,7 +27,7 @@ class WelcomeInline(admin.StackedInline):  # type: ignore[type-arg]
 
 class AccountForm(UserChangeForm):  # type: ignore[type-arg]
     def _get_validation_exclusions(self) -> set[str]:
-        """Let staff edit an account whose name or address is older than the rules for them."""
+        """Allow an unchanged username and address, which may be older than the rules for them."""
         found: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
         return found | {"username", "email"}.difference(self.changed_data)
 
@@ -36,7 +35,7 @@ class AccountForm(UserChangeForm):  # type: ignore[type-arg]
 @admin.register(User)
 class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     form = AccountForm
-    # The address is required and unique, so the form that makes a user has to ask for it.
+    # With the address, which is required and unique.
     add_fieldsets = (
         (
             None,
@@ -48,10 +47,17 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     )
     fieldsets = (
         *(UserAdmin.fieldsets or ()),
-        (_("Mails and tokens"), {"fields": ("language", "signed_in_since")}),
+        (_("Mails and tokens"), {"fields": ("language", "token_created")}),
     )
-    readonly_fields = ("date_joined", "last_login", "signed_in_since")
-    list_display = ("username", "email", "date_joined", "is_staff", "welcomed", "signed_in_since")
+    readonly_fields = ("date_joined", "last_login", "token_created")
+    list_display = (
+        "username",
+        "email",
+        "date_joined",
+        "is_staff",
+        "welcome_state",
+        "token_created",
+    )
     list_select_related = ("welcome", "auth_token")
     list_filter = (*UserAdmin.list_filter, "date_joined")
     date_hierarchy = "date_joined"
@@ -62,18 +68,12 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
         return [WelcomeInline] if obj is not None and hasattr(obj, "welcome") else []
 
     @admin.display(description=_("welcome mail"), ordering="welcome__sent_at")
-    def welcomed(self, user: User) -> Any:
-        try:
-            return user.welcome
-        except ObjectDoesNotExist:
-            return None
+    def welcome_state(self, user: User) -> Any:
+        return getattr(user, "welcome", None)
 
     @admin.display(description=_("token since"), ordering="auth_token__created")
-    def signed_in_since(self, user: User) -> Any:
-        try:
-            return user.auth_token.created
-        except ObjectDoesNotExist:
-            return None
+    def token_created(self, user: User) -> Any:
+        return getattr(getattr(user, "auth_token", None), "created", None)
 
     @admin.action(description=_("End the tokens of the selected users"), permissions=["change"])
     def end_tokens(self, request: HttpRequest, users: QuerySet[User]) -> None:
@@ -84,7 +84,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
 
 @admin.register(Confirmation)
 class ConfirmationAdmin(ReadOnlyAdmin):
-    """What waits for a link to be followed, without the hash of the password."""
+    """Confirmations that are pending, without the hash of the password."""
 
     list_display = ("email", "username", "user", "asked_at")
     list_select_related = ("user",)
@@ -93,22 +93,22 @@ class ConfirmationAdmin(ReadOnlyAdmin):
     search_help_text = _("An e-mail address or a username.")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # With their user they must be removable, too.
+        # Needed to delete its user.
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
 
 @admin.register(LogEntry)
-class TrailAdmin(ReadOnlyAdmin):
-    """What staff have done, here and by the API; it cannot be changed."""
+class AuditLogAdmin(ReadOnlyAdmin):
+    """The audit log of staff, in the admin and the API. It cannot be changed."""
 
-    list_display = ("action_time", "user", "action_flag", "content_type", "object_repr", "said")
+    list_display = ("action_time", "user", "action_flag", "content_type", "object_repr", "message")
     list_filter = ("action_flag", "action_time", "content_type")
     list_select_related = ("user", "content_type")
     search_fields = ("=user__username", "object_repr")
-    search_help_text = _("The name of a user, or a part of what it was done to.")
+    search_help_text = _("A username, or part of the name of an object.")
     show_full_result_count = False
     date_hierarchy = "action_time"
 
-    @admin.display(description=_("what"))
-    def said(self, entry: LogEntry) -> str:
+    @admin.display(description=_("action"))
+    def message(self, entry: LogEntry) -> str:
         return entry.get_change_message()

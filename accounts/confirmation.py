@@ -1,52 +1,52 @@
-"""New accounts and new addresses that wait until the link in a mail is followed.
+"""New accounts and new addresses that wait until the user follows the link in an e-mail.
 
-A request does the same work whether the address belongs to another account or not: it keeps what
-was asked for, and a worker looks the address up and decides which mail goes out.
+A request does the same work whether or not the address belongs to another account: it stores a
+`Confirmation`, and a worker looks the address up and decides which e-mail to send.
 """
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
 
-from accounts.links import confirmation_tokens, pk_in
+from accounts.emails.links import confirmation_tokens, decode_uid
 from accounts.models import Confirmation, User
-from accounts.names import skeleton
-from accounts.registration import owe_welcome
+from accounts.registration import add_welcome
+from accounts.usernames import skeleton
 
 
-class Invalid(Exception):
-    """The link is wrong, too old, or was followed before."""
+class InvalidLink(Exception):
+    """The link is wrong, has expired, or was followed before."""
 
 
-class Taken(Exception):
-    """Another account has got the name or the address since the mail went out."""
+class AlreadyTaken(Exception):
+    """Another account got the username or the address since the e-mail was sent."""
 
 
 def is_reserved(username: str) -> bool:
-    """Tell whether an account that is not confirmed yet has a name like this one."""
-    return Confirmation.objects.waiting().filter(skeleton=skeleton(username)).exists()
+    """Return whether an account that waits for confirmation has a username that looks the same."""
+    return Confirmation.objects.pending().filter(skeleton=skeleton(username)).exists()
 
 
-def keep_account(username: str, email: str, password: str) -> Confirmation:
-    """Keep a new account until its address is confirmed.
+def add_account(username: str, email: str, password: str) -> Confirmation:
+    """Store a new account until its address is confirmed.
 
-    Raises IntegrityError if another one that waits has a name like this.
+    Raises IntegrityError if another one that waits has a username that looks the same.
     """
-    shape = skeleton(username)
-    Confirmation.objects.expired().filter(skeleton=shape).delete()
+    own_skeleton = skeleton(username)
+    Confirmation.objects.expired().filter(skeleton=own_skeleton).delete()
     return Confirmation.objects.create(
         username=username,
-        skeleton=shape,
+        skeleton=own_skeleton,
         email=email,
         password=make_password(password),
         language=get_language() or "",
     )
 
 
-def keep_address(user: User, email: str) -> Confirmation:
-    """Keep another address of a user until it is confirmed; it replaces one that waits.
+def add_address(user: User, email: str) -> Confirmation:
+    """Store a new address of a user until it is confirmed, instead of an earlier one.
 
-    Another password ends it: its owner may have set one because the token was stolen.
+    It becomes invalid with the user's password, which may have been changed because of a theft.
     """
     with transaction.atomic():
         Confirmation.objects.filter(user=user).delete()
@@ -56,23 +56,26 @@ def keep_address(user: User, email: str) -> Confirmation:
 
 
 def find(uid: str, token: str) -> Confirmation:
-    """Return what the link confirms, locked if it is in a transaction. Raises Invalid."""
+    """Return the confirmation of a link; inside a transaction, its row is locked.
+
+    Raises InvalidLink.
+    """
     try:
-        rows = Confirmation.objects.waiting().filter(pk=pk_in(uid))
+        rows = Confirmation.objects.pending().filter(pk=decode_uid(uid))
     except ValueError as error:
-        raise Invalid from error
+        raise InvalidLink from error
     if transaction.get_connection().in_atomic_block:
         rows = rows.select_for_update()
     row = rows.first()
     if row is None or not confirmation_tokens.check_token(row, token):  # type: ignore[arg-type]
-        raise Invalid
+        raise InvalidLink
     if row.user and not (row.user.is_active and row.user.password == row.password):
-        raise Invalid
+        raise InvalidLink
     return row
 
 
 def confirm(uid: str, token: str) -> None:
-    """Make the account, or give it the address. Raises Invalid or Taken."""
+    """Create the account, or change its address. Raises InvalidLink or AlreadyTaken."""
     try:
         with transaction.atomic():
             row = find(uid, token)
@@ -80,14 +83,14 @@ def confirm(uid: str, token: str) -> None:
                 row.user.email = row.email
                 row.user.save(update_fields=["email"])
             else:
-                _make_account(row)
+                _create_account(row)
             row.delete()
     except IntegrityError as error:
-        raise Taken from error
+        raise AlreadyTaken from error
 
 
-def _make_account(row: Confirmation) -> None:
+def _create_account(row: Confirmation) -> None:
     user = User.objects.create(
         username=row.username, email=row.email, password=row.password, language=row.language
     )
-    owe_welcome(user)
+    add_welcome(user)

@@ -1,10 +1,11 @@
-"""The user of Footfall, the welcome mail of a new one, and what is not confirmed yet."""
+"""Users, their welcome e-mails, and confirmations of their e-mail addresses."""
 
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import Case, Q, Value, When
@@ -13,114 +14,113 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from rest_framework.authtoken.models import Token
 
-from accounts import addresses
-from accounts.names import normal, skeleton, validate_name
+from accounts.emails import addresses
+from accounts.usernames import normalize, skeleton, validate_username
 
-LONGEST_ADDRESS = 254
-LONGEST_SKELETON = 450  # of a name of 150: a letter may fold into three
-NAME_TAKEN = _("A user with that username already exists.")
+MAX_ADDRESS = 254
+MAX_SKELETON = 450  # of a username of 150: one letter may be case-folded to three
+USERNAME_TAKEN = _("A user with that username already exists.")
 ADDRESS_TAKEN = _("A user with that email address already exists.")
 
 
-class Users(UserManager["User"]):
-    """Finds users by what they sign in with; the case of letters makes no difference."""
+class UserManager(DjangoUserManager["User"]):
+    """Finds users by username or e-mail address, ignoring case."""
 
     use_in_migrations = False
 
     @classmethod
     def normalize_email(cls, email: str | None) -> str:
-        """Return the form in which an address is kept; what has none stays as it is."""
+        """Return the normal form of an address; without one, the address as it is."""
         try:
-            return addresses.normal(email or "")
+            return addresses.normalize(email or "")
         except ValidationError:
             return email or ""
 
     def create_superuser(self, username: str, *args: Any, **kwargs: Any) -> "User":
-        """As usual. Django's command asks for the name without its validators."""
-        validate_name(username)
+        """Validate the username, too: Django's command does not run its validators."""
+        validate_username(username)
         return super().create_superuser(username, *args, **kwargs)
 
-    def resembling(self, username: str) -> models.QuerySet["User"]:
-        """Return the users whose names are that one, or look like it."""
+    def with_similar_username(self, username: str) -> models.QuerySet["User"]:
+        """Return the users whose username is that one, or looks like it."""
         name = self.model.normalize_username(username)
         same = Q(name=Lower(Value(name))) | Q(skeleton=skeleton(name))
         return self.alias(name=Lower("username")).filter(same)
 
-    def addressed(self, email: str) -> models.QuerySet["User"]:
-        """Return the users of that e-mail address, best match first.
+    def with_email(self, email: str) -> models.QuerySet["User"]:
+        """Return the users with that e-mail address, best match first.
 
-        There are two only if both forms of a domain were registered before there was one.
+        There are two only if both forms of a domain were registered before there was a normal form.
         """
-        return self._matching(email, names=False)
+        return self._matching(email, usernames=False)
 
-    def called(self, known: str) -> "User | None":
-        """Return who signs in with this: their name, or else their e-mail address.
+    def find_for_login(self, identifier: str) -> "User | None":
+        """Return the user with this username, or else this e-mail address, in one query.
 
-        The name comes first: registering an address takes no older user's way in. It is one query,
-        whatever is found.
+        The username comes first: otherwise registering an address could lock out an older user.
         """
-        if len(known) > LONGEST_ADDRESS or not known.isprintable():
-            return None  # and nothing that the database cannot compare
-        return self._matching(known, names=True).first()
+        if len(identifier) > MAX_ADDRESS or not identifier.isprintable():
+            return None  # the database cannot compare some of these
+        return self._matching(identifier, usernames=True).first()
 
     def get_by_natural_key(self, username: str | None) -> "User":
-        """Return who signs in with this. Raises `User.DoesNotExist`."""
-        user = self.called(username or "")
+        """Return the user who signs in with this. Raises `User.DoesNotExist`."""
+        user = self.find_for_login(username or "")
         if user is None:
-            raise self.model.DoesNotExist("User matching query does not exist.")  # Django's words
+            raise self.model.DoesNotExist("User matching query does not exist.")
         return user
 
-    def _matching(self, known: str, names: bool) -> models.QuerySet["User"]:
-        as_given = Q(address=Lower(Value(known)))
-        found = as_given | Q(address=Lower(Value(self.normalize_email(known))))
-        ranks = [When(as_given, then=1)]
-        if names:
-            is_name = Q(name=Lower(Value(self.model.normalize_username(known))))
-            found |= is_name
-            ranks.insert(0, When(is_name, then=0))
+    def _matching(self, identifier: str, usernames: bool) -> models.QuerySet["User"]:
+        is_address = Q(address=Lower(Value(identifier)))
+        found = is_address | Q(address=Lower(Value(self.normalize_email(identifier))))
+        ranks = [When(is_address, then=1)]
+        if usernames:
+            is_username = Q(name=Lower(Value(self.model.normalize_username(identifier))))
+            found |= is_username
+            ranks.insert(0, When(is_username, then=0))
         rank = Case(*ranks, default=2, output_field=models.IntegerField())
         users = self.alias(name=Lower("username"), address=Lower("email")).filter(found)
         return users.alias(rank=rank).order_by("rank", "pk")
 
 
 class User(AbstractUser):
-    """A person who signs in. Nobody else has their name or address, however it is capitalised."""
+    """A user. Usernames and e-mail addresses are unique, ignoring case."""
 
     username = models.CharField(
         _("username"),
         max_length=150,
         unique=True,
-        validators=[validate_name],
+        validators=[validate_username],
         help_text=_("150 characters or fewer: letters, digits and ./+/-/_ only."),
-        error_messages={"unique": NAME_TAKEN},
+        error_messages={"unique": USERNAME_TAKEN},
     )
-    # None: the name is older than the rule, and another user's looks the same.
-    skeleton = models.CharField(max_length=LONGEST_SKELETON, null=True, editable=False)  # noqa: DJ001
+    # None: an older username that looks the same as another user's.
+    skeleton = models.CharField(max_length=MAX_SKELETON, null=True, editable=False)  # noqa: DJ001
     email = models.EmailField(_("email address"), validators=[addresses.validate_address])
     language = models.CharField(
         _("language"),
         max_length=20,
         blank=True,
-        help_text=_("Of the mails to them: a code like en or ru; empty is that of the service."),
+        help_text=_("Of the e-mails to the user, such as en or ru; the default if empty."),
     )
 
-    objects: ClassVar[Users] = Users()
+    objects: ClassVar[UserManager] = UserManager()
 
     @classmethod
     def normalize_username(cls, username: str) -> str:
-        return normal(username)
+        return normalize(username)
 
     class Meta(AbstractUser.Meta):
         constraints = [
             models.UniqueConstraint(
                 Lower("username"),
                 name="accounts_user_username_unique",
-                violation_error_message=NAME_TAKEN,
+                violation_error_message=USERNAME_TAKEN,
             ),
             models.UniqueConstraint(
                 fields=["skeleton"],
                 name="accounts_user_skeleton_unique",
-                violation_error_message=NAME_TAKEN,
+                violation_error_message=USERNAME_TAKEN,
             ),
             models.UniqueConstraint(
                 Lower("email"),
@@ -130,26 +130,26 @@ class User(AbstractUser):
         ]
 
     _is_rehashing = False
-    _stored_name: str | None = None
+    _stored_username: str | None = None
 
     @classmethod
     def from_db(cls, *args: Any, **kwargs: Any) -> "User":
         user = super().from_db(*args, **kwargs)
-        user._stored_name = user.__dict__.get("username")
+        user._stored_username = user.__dict__.get("username")
         return user
 
     def clean(self) -> None:
-        """Put name and address into their one form, and refuse a name that looks like another's."""
+        """Normalize username and address, and refuse a username that looks like another user's."""
         super().clean()
         others = User.objects.exclude(pk=self.pk).filter(skeleton=skeleton(self.username))
         if self._is_renamed() and others.exists():
-            raise ValidationError({"username": ValidationError(NAME_TAKEN, code="unique")})
+            raise ValidationError({"username": ValidationError(USERNAME_TAKEN, code="unique")})
 
     def _is_renamed(self) -> bool:
-        return "username" in self.__dict__ and self.username != self._stored_name
+        return "username" in self.__dict__ and self.username != self._stored_username
 
     def check_password(self, raw_password: str | None) -> bool:
-        """As usual. Django may store a stronger hash of the same password here."""
+        """Note that Django may save a stronger hash of the same password here."""
         self._is_rehashing = True
         try:
             return super().check_password(raw_password)
@@ -157,38 +157,38 @@ class User(AbstractUser):
             self._is_rehashing = False
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save; another password ends the user's token in the same transaction.
+        """Save; a new password deletes the user's token in the same transaction.
 
-        It is the one place for all that sets passwords: the API, the admin, commands. Sessions end
-        by themselves, Django ties them to the password.
+        It is done here for all that set passwords: the API, the admin, commands. Django itself ends
+        the sessions.
         """
         fields = kwargs.get("update_fields")
-        names = fields is None or "username" in fields
-        if names and self._is_renamed():
+        saves_username = fields is None or "username" in fields
+        if saves_username and self._is_renamed():
             self.skeleton = skeleton(self.username)
             if fields is not None:
                 kwargs["update_fields"] = fields = {*fields, "skeleton"}
-        keeps_password = fields is not None and "password" not in fields
-        if self._state.adding or keeps_password or self._is_rehashing:
-            super().save(*args, **kwargs)
-        else:
+        saves_password = fields is None or "password" in fields
+        if saves_password and not self._state.adding and not self._is_rehashing:
             self._save_password(*args, **kwargs)
-        if names:
-            self._stored_name = self.__dict__.get("username")
+        else:
+            super().save(*args, **kwargs)
+        if saves_username:
+            self._stored_username = self.__dict__.get("username")
 
     def _save_password(self, *args: Any, **kwargs: Any) -> None:
         with transaction.atomic():
-            mine = User.objects.select_for_update().filter(pk=self.pk)
-            stored = mine.values_list("password", flat=True).first()
+            own = User.objects.select_for_update().filter(pk=self.pk)
+            stored = own.values_list("password", flat=True).first()
             super().save(*args, **kwargs)
             if stored != self.password:
                 Token.objects.filter(user=self).delete()
 
 
 class Welcome(models.Model):
-    """The welcome mail of a user who registered; the row is its own outbox and the sent mark.
+    """The welcome e-mail of a user who registered: an outbox row that also says how it stands.
 
-    While it is due it is waiting; claimed and not sent, it is not known whether it went out.
+    With `due_at` it waits to be sent. Claimed but not sent, it is unknown whether it was sent.
     """
 
     user = models.OneToOneField(
@@ -208,7 +208,7 @@ class Welcome(models.Model):
         verbose_name_plural = _("welcome mails")
 
     def __str__(self) -> str:
-        """Return how it stands, in a word or two."""
+        """Return the state."""
         if self.sent_at:
             return str(_("sent"))
         if self.claimed_at:
@@ -216,10 +216,10 @@ class Welcome(models.Model):
         return str(_("waiting") if self.due_at else _("given up"))
 
 
-class Confirmations(models.Manager["Confirmation"]):
-    """Tells those whose link is still valid from those that are to be removed."""
+class ConfirmationManager(models.Manager["Confirmation"]):
+    """Finds confirmations by whether their link is still valid."""
 
-    def waiting(self) -> models.QuerySet["Confirmation"]:
+    def pending(self) -> models.QuerySet["Confirmation"]:
         return self.filter(asked_at__gte=self._oldest())
 
     def expired(self) -> models.QuerySet["Confirmation"]:
@@ -230,32 +230,31 @@ class Confirmations(models.Manager["Confirmation"]):
 
 
 class Confirmation(models.Model):
-    """What waits until the link in a mail is followed: a new account, or another address of one.
+    """A new account, or a new address of one, until the link in an e-mail is followed.
 
-    Others may have asked for the same address meanwhile, or have it: the one who reads its mails
-    decides. The name of a new account is kept for it until the link is no longer valid.
+    Other users may request the same address meanwhile, or have it: the first who follows a link
+    gets it. The username of a new account is reserved while the link is valid.
     """
 
     user = models.OneToOneField(
         User, models.CASCADE, null=True, related_name="confirmation", verbose_name=_("user")
     )
     username = models.CharField(_("username"), max_length=150, blank=True)
-    skeleton = models.CharField(max_length=LONGEST_SKELETON, null=True, unique=True)  # noqa: DJ001
+    skeleton = models.CharField(max_length=MAX_SKELETON, null=True, unique=True)  # noqa: DJ001
     email = models.EmailField(_("email address"))
     password = models.CharField(_("password"), max_length=128, blank=True)  # its hash
     language = models.CharField(_("language"), max_length=20, blank=True)
     asked_at = models.DateTimeField(_("asked for"), default=timezone.now, db_index=True)
 
-    objects: ClassVar[Confirmations] = Confirmations()
+    objects: ClassVar[ConfirmationManager] = ConfirmationManager()
 
-    last_login = None  # what Django's links depend on, beside the password and the address
+    last_login = None  # Django's tokens depend on it, and on the password and the address
 
     class Meta:
         verbose_name = _("confirmation")
         verbose_name_plural = _("confirmations")
 
     def __str__(self) -> str:
-        """Return what is to be confirmed."""
         return self.email
 
     @classmethod

@@ -1,45 +1,47 @@
-"""What the API takes and gives of accounts."""
+"""Serializers of the accounts API."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
-from django.core.exceptions import ValidationError as Invalid
+from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
-from djoser.serializers import CurrentPasswordSerializer, TokenSerializer
+from django.utils.translation import gettext_lazy as _
+from djoser import serializers as djoser
 from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
-from accounts import addresses, confirmation, tasks
-from accounts.links import pk_in
-from accounts.mailing import seconds_until_allowed
-from accounts.models import ADDRESS_TAKEN, NAME_TAKEN, Confirmation, User
-from accounts.names import validate_name
+from accounts import confirmation, tasks
+from accounts.emails import addresses
+from accounts.emails.limits import seconds_until_allowed
+from accounts.emails.links import decode_uid
+from accounts.models import ADDRESS_TAKEN, USERNAME_TAKEN, Confirmation, User
 from accounts.registration import register
+from accounts.usernames import validate_username
 from api.unavailable import Unavailable
+from footfall.common.celery import enqueue
 
 
-class NameField(serializers.CharField):
-    """A username in its one Unicode form, before it is measured: that form may be longer."""
+class UsernameField(serializers.CharField):
+    """Normalizes a username before its length is validated: the normal form may be longer."""
 
     def to_internal_value(self, data: Any) -> str:
         return User.normalize_username(super().to_internal_value(data))
 
 
 class AddressField(serializers.EmailField):
-    """An address as it is stored, before it is measured: in ASCII its domain may be longer."""
+    """Normalizes an address before its length is validated: in ASCII its domain may be longer."""
 
     def to_internal_value(self, data: Any) -> str:
-        return addresses.normal(super().to_internal_value(data))
+        return addresses.normalize(super().to_internal_value(data))
 
 
 class PasswordField(serializers.CharField):
-    """A password as it is, spaces included; never given back."""
+    """A password, with its spaces; never in a response."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
@@ -52,7 +54,7 @@ class PasswordField(serializers.CharField):
 
 
 class AccountSerializer(serializers.ModelSerializer[User]):
-    username = NameField(max_length=150)
+    username = UsernameField(max_length=150)
     email = AddressField(max_length=254)
 
     class Meta:
@@ -61,15 +63,15 @@ class AccountSerializer(serializers.ModelSerializer[User]):
         read_only_fields = ("id", "date_joined")
 
     def validate_username(self, name: str) -> str:
-        if not self.instance or name != self.instance.username:  # which may be older than the rule
-            validate_name(name)
+        if not self.instance or name != self.instance.username:  # it may be older than the rule
+            validate_username(name)
         return name
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Tell what is taken: last, so that it is not told for free beside another mistake."""
+        """Report what is taken, but not beside other errors: a request that fails costs nothing."""
         taken: dict[str, Any] = {}
-        if "username" in attrs and self._is_name_taken(attrs["username"]):
-            taken["username"] = [NAME_TAKEN]
+        if "username" in attrs and self._is_username_taken(attrs["username"]):
+            taken["username"] = [USERNAME_TAKEN]
         if "email" in attrs and self._is_address_taken(attrs["email"]):
             taken["email"] = [ADDRESS_TAKEN]
         if taken:
@@ -80,48 +82,47 @@ class AccountSerializer(serializers.ModelSerializer[User]):
         if settings.ACCOUNTS_CONFIRM_EMAIL:
             address = validated_data.pop("email", instance.email)
             if address != instance.email:
-                self._have_confirmed(address, lambda: confirmation.keep_address(instance, address))
+                self._confirm(address, lambda: confirmation.add_address(instance, address))
         for name, value in validated_data.items():
             setattr(instance, name, value)
-        # Only these: the rest, the password too, may have changed since this request began.
+        # Only these fields: others, such as the password, may have changed since the read.
         self._write(lambda: instance.save(update_fields=list(validated_data)))
         return instance
 
-    def _is_name_taken(self, name: str) -> bool:
+    def _is_username_taken(self, name: str) -> bool:
         if self.instance and name == self.instance.username:
             return False
-        return self._others(User.objects.resembling(name)).exists() or confirmation.is_reserved(
-            name
-        )
+        similar = self._others(User.objects.with_similar_username(name))
+        return similar.exists() or confirmation.is_reserved(name)
 
     def _is_address_taken(self, address: str) -> bool:
-        """Tell whether it is taken; where addresses are confirmed, only their owner is told."""
+        """Return whether it is taken; if addresses are confirmed, always False: it is a secret."""
         if settings.ACCOUNTS_CONFIRM_EMAIL:
             return False
-        return self._others(User.objects.addressed(address)).exists()
+        return self._others(User.objects.with_email(address)).exists()
 
     def _others(self, users: QuerySet[User]) -> QuerySet[User]:
         return users.exclude(pk=self.instance.pk) if isinstance(self.instance, User) else users
 
-    def _have_confirmed(self, address: str, keep: Callable[[], Confirmation]) -> Confirmation:
-        """Keep what is asked for, and have the mail sent that confirms it.
+    def _confirm(self, address: str, add: Callable[[], Confirmation]) -> Confirmation:
+        """Add a confirmation, and have its e-mail sent.
 
-        Raises Throttled if there were too many mails, Unavailable if none can be asked for.
+        Raises Throttled after too many e-mails, Unavailable if the broker is.
         """
         if wait := seconds_until_allowed(self.context["request"], address):
             raise Throttled(wait)
-        kept: Confirmation = self._write(keep)
-        if not tasks.ask_for_confirmation(kept.pk):
-            kept.delete()
+        added: Confirmation = self._write(add)
+        if not enqueue(tasks.confirm, added.pk):
+            added.delete()
             raise Unavailable
-        return kept
+        return added
 
     def _write(self, write: Callable[[], Any]) -> Any:
         try:
             with transaction.atomic():
                 return write()
         except IntegrityError:
-            # Another request was faster: now the same check says what is taken.
+            # A concurrent request was faster: validate again, to report what is taken.
             self.run_validation(self.initial_data)
             raise
 
@@ -140,15 +141,13 @@ class RegistrationSerializer(AccountSerializer):
     def create(self, validated_data: dict[str, Any]) -> User | Confirmation:  # type: ignore[override]
         address = validated_data["email"]
         if settings.ACCOUNTS_CONFIRM_EMAIL:
-            return self._have_confirmed(
-                address, lambda: confirmation.keep_account(**validated_data)
-            )
+            return self._confirm(address, lambda: confirmation.add_account(**validated_data))
         welcome = not seconds_until_allowed(self.context["request"], address)
         user: User = self._write(lambda: register(**validated_data, welcome=welcome))
         return user
 
     def to_representation(self, instance: User | Confirmation) -> dict[str, Any]:
-        """Show an account that waits for its confirmation in the same form, without a number."""
+        """Show an account that waits for confirmation with the same fields, and without an id."""
         if isinstance(instance, User):
             return super().to_representation(instance)
         joined = self.fields["date_joined"].to_representation(instance.asked_at)
@@ -161,13 +160,13 @@ class RegistrationSerializer(AccountSerializer):
 
 
 class RegisteredSerializer(AccountSerializer):
-    """The account; `id` is null until its address is confirmed, where that is asked for."""
+    """The account; `id` is null while its address must be confirmed."""
 
     id = serializers.IntegerField(allow_null=True, read_only=True)
 
 
-class SignInSerializer(serializers.Serializer[User]):
-    """`username` is the name or the e-mail address; `email` may be sent instead."""
+class LoginSerializer(serializers.Serializer[User]):
+    """`username` is the username or the e-mail address; `email` may be sent instead."""
 
     username = serializers.CharField(required=False)
     email = serializers.CharField(required=False)
@@ -176,18 +175,18 @@ class SignInSerializer(serializers.Serializer[User]):
     user: User
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        known = called(attrs)
-        if not known:
+        name = login_identifier(attrs)
+        if not name:
             raise serializers.ValidationError({"username": [_("This field is required.")]})
-        user = authenticate(self.context["request"], username=known, password=attrs["password"])
+        user = authenticate(self.context["request"], username=name, password=attrs["password"])
         if user is None:
-            raise Refused
+            raise InvalidCredentials
         self.user = user
         return attrs
 
 
-def called(body: Any) -> str:
-    """Return what the body of a sign-in calls the account; '' if it names none."""
+def login_identifier(body: Any) -> str:
+    """Return the username or e-mail address in the body of a login; '' if there is none."""
     if not isinstance(body, Mapping):
         return ""
     sent = (body.get(field) for field in ("username", "email"))
@@ -195,80 +194,95 @@ def called(body: Any) -> str:
     return next(filter(None, names), "")
 
 
-class Refused(serializers.ValidationError):
-    """One answer for a wrong password, an unknown name and an account that is switched off."""
+class InvalidCredentials(serializers.ValidationError):
+    """The same error for a wrong password, an unknown username and an inactive account."""
 
     def __init__(self) -> None:
         detail = {"non_field_errors": [_("Unable to log in with provided credentials.")]}
         super().__init__(detail, code="invalid_credentials")
 
 
-class AuthTokenSerializer(TokenSerializer):  # type: ignore[misc]
-    """The key that the header `Authorization: Token <key>` carries."""
+class AuthTokenSerializer(djoser.TokenSerializer):  # type: ignore[misc]
+    """The key for the header `Authorization: Token <key>`."""
 
 
-class CurrentPassword(CurrentPasswordSerializer):  # type: ignore[misc]
+class CurrentPasswordSerializer(djoser.CurrentPasswordSerializer):  # type: ignore[misc]
     current_password = PasswordField()
 
 
-class SetPasswordSerializer(CurrentPassword):
+class SetPasswordSerializer(CurrentPasswordSerializer):
     new_password = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         check_strength("new_password", attrs["new_password"], self.context["request"].user)
         return attrs
 
+    def save(self) -> None:
+        set_password(self.context["request"].user, self.validated_data["new_password"])
+
 
 class ResetSerializer(serializers.Serializer[User]):
     email = serializers.EmailField(max_length=254)
 
+    def save(self) -> None:  # type: ignore[override]
+        if not enqueue(tasks.reset_password, self.validated_data["email"]):
+            raise Unavailable
 
-class ActivationSerializer(serializers.Serializer[Confirmation]):
+
+class ActivationSerializer(serializers.Serializer[Any]):
     """`uid` and `token` are the last two parts of the link in the mail."""
 
     uid = serializers.CharField()
     token = serializers.CharField()
 
-    def create(self, validated_data: dict[str, str]) -> Any:
+    default_error_messages = {
+        "invalid_token": _("This link is not valid. It works once, and for 3 days."),
+        "unique": _("The username or e-mail address is already taken."),
+    }
+
+    def reject(self, code: str) -> NoReturn:
+        raise serializers.ValidationError({"token": [self.error_messages[code]]}, code)
+
+    def save(self) -> None:  # type: ignore[override]
         try:
-            confirmation.confirm(**validated_data)
-        except confirmation.Invalid:
-            problem = _("This link is not valid. It works once, and for 3 days.")
-            raise serializers.ValidationError({"token": [problem]}, code="invalid_token") from None
-        except confirmation.Taken:
-            problem = _("The name or the address has been taken meanwhile.")
-            raise serializers.ValidationError({"token": [problem]}, code="unique") from None
-        return validated_data
+            confirmation.confirm(**self.validated_data)
+        except confirmation.InvalidLink:
+            self.reject("invalid_token")
+        except confirmation.AlreadyTaken:
+            self.reject("unique")
 
 
-class ResetConfirmSerializer(serializers.Serializer[User]):
-    """`uid` and `token` are the last two parts of the link in the mail."""
-
-    uid = serializers.CharField()
-    token = serializers.CharField()
+class ResetConfirmSerializer(ActivationSerializer):
     new_password = PasswordField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        user = user_of(attrs["uid"])
+        user = find_active_user(attrs["uid"])
         if user is None or not default_token_generator.check_token(user, attrs["token"]):
-            # The same for a user that there is not: which users there are is not told.
-            problem = _("This link is not valid. It works once, and for 3 days.")
-            raise serializers.ValidationError({"token": [problem]}, code="invalid_token")
+            # The same error for a user that does not exist, so as not to reveal who does.
+            self.reject("invalid_token")
         check_strength("new_password", attrs["new_password"], user)
         return {**attrs, "user": user}
 
+    def save(self) -> None:  # type: ignore[override]
+        set_password(self.validated_data["user"], self.validated_data["new_password"])
 
-def user_of(uid: str) -> User | None:
-    """Return the active user whom a link names."""
+
+def find_active_user(uid: str) -> User | None:
+    """Return the active user of a link."""
     try:
-        return User.objects.filter(pk=pk_in(uid), is_active=True).first()
+        return User.objects.filter(pk=decode_uid(uid), is_active=True).first()
     except ValueError:
         return None
 
 
+def set_password(user: User, password: str) -> None:
+    user.set_password(password)
+    user.save(update_fields=["password"])
+
+
 def check_strength(field: str, password: str, user: User) -> None:
-    """Raise what Django's validators have against the password, under the field's name."""
+    """Run Django's password validators, and raise their errors under the name of the field."""
     try:
         validate_password(password, user)
-    except Invalid as problem:
+    except DjangoValidationError as problem:
         raise serializers.ValidationError({field: problem.messages}) from None

@@ -1,7 +1,7 @@
-"""The API of accounts: djoser's views, with what they leave open."""
+"""The accounts API, on top of djoser's views."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.db import transaction
 from djoser.views import TokenCreateView, TokenDestroyView, UserViewSet
@@ -10,29 +10,28 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.permissions import AllowAny, BasePermission, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
-from accounts import tasks
-from accounts.addresses import mailbox
-from accounts.models import Confirmation, User
-from accounts.names import skeleton
+from accounts.emails.addresses import mailbox
+from accounts.models import User
 from accounts.serializers import (
     AccountSerializer,
     ActivationSerializer,
     AuthTokenSerializer,
-    CurrentPassword,
-    Refused,
+    CurrentPasswordSerializer,
+    InvalidCredentials,
+    LoginSerializer,
     RegisteredSerializer,
     RegistrationSerializer,
     ResetConfirmSerializer,
     ResetSerializer,
     SetPasswordSerializer,
-    SignInSerializer,
-    called,
+    login_identifier,
 )
-from api.answers import errors
-from api.throttling import ByAccount, ByAddress, ByClient, digest
-from api.unavailable import Unavailable
+from accounts.usernames import skeleton
+from api.openapi_responses import errors
+from api.throttling import AccountThrottle, AddressThrottle, ClientThrottle, digest
 
 
 @extend_schema_view(
@@ -43,15 +42,15 @@ from api.unavailable import Unavailable
         auth=[],
     )
 )
-class Registration(UserViewSet):  # type: ignore[misc]
-    """Makes an account. A welcome mail follows, in the language of the request.
+class RegistrationView(UserViewSet):  # type: ignore[misc]
+    """Creates an account, and sends a welcome e-mail in the language of the request.
 
-    Where addresses are to be confirmed, a mail with a link follows first, and the account is there
-    once the link was followed. The answer is then the same for an address that is taken.
+    If the service confirms addresses, it sends an e-mail with a link first, and creates the account
+    when the link is followed. The response is then the same for an address that is taken.
     """
 
-    authentication_classes = ()  # a token makes no difference here, and a stale one is no obstacle
-    throttle_classes = (ByClient,)
+    authentication_classes = ()  # not needed, and an invalid token would be answered with 401
+    throttle_classes = (ClientThrottle,)
     throttle_scope = "register"
     serializer_class = RegistrationSerializer
 
@@ -62,28 +61,50 @@ class Registration(UserViewSet):  # type: ignore[misc]
         return RegistrationSerializer
 
     def perform_create(self, serializer: RegistrationSerializer) -> None:
-        serializer.save()  # without djoser's mails
+        serializer.save()  # without djoser's e-mails
 
 
-class Activation(GenericAPIView[Confirmation]):
-    """Confirms the address of a new account, or another one of an account."""
+class ActionView(GenericAPIView[Any]):
+    """Validates the body, calls the serializer's `save`, and answers 204."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    throttle_classes = (ByClient,)
+    authentication_classes: Any = ()
+    permission_classes: Any = (AllowAny,)
+    throttle_classes: Any = (ClientThrottle,)
     throttle_scope = "reset"
-    serializer_class = ActivationSerializer
 
-    @extend_schema(
-        operation_id="activation",
-        request=ActivationSerializer,
-        responses={204: None, **errors(400, 415, 429, 503)},
-    )
     def post(self, request: Request) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         serializer.save()
         return Response(status=204)
+
+
+def schema_for(operation_id: str, *statuses: int) -> Any:
+    """Return the decorator that describes an `ActionView` for the schema."""
+    responses = {204: None, **errors(400, 415, 429, 503, *statuses)}
+    return extend_schema_view(post=extend_schema(operation_id=operation_id, responses=responses))
+
+
+class GuessingThrottle:
+    """Counts requests with a password per client and per account; a right one resets the latter."""
+
+    throttle_scope = "login"
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        self.account_throttle = AccountThrottle()
+        return [ClientThrottle(), self.account_throttle]
+
+    def post(self, request: Request) -> Response:
+        response: Response = super().post(request)  # type: ignore[misc]
+        self.account_throttle.reset()
+        return response
+
+
+@schema_for("activation")
+class ActivationView(ActionView):
+    """Confirms the address of a new account, or the new address of an account."""
+
+    serializer_class = ActivationSerializer
 
 
 @extend_schema_view(
@@ -100,182 +121,125 @@ class Activation(GenericAPIView[Confirmation]):
     ),
     destroy=extend_schema(
         operation_id="me_destroy",
-        description="Deletes one's own account. The body has to repeat the password, as"
-        ' `{"current_password": ...}`: a token that was found is not enough.',
+        description="Deletes your account. The body must repeat the password, as"
+        ' `{"current_password": ...}`: a stolen token is not enough.',
         responses={204: None, **errors(400, 401, 403, 415, 429, 503)},
     ),
 )
-class Account(UserViewSet):  # type: ignore[misc]
-    """One's own account."""
+class AccountView(UserViewSet):  # type: ignore[misc]
+    """Your account."""
 
     serializer_class = AccountSerializer
 
     def get_throttles(self) -> list[BaseThrottle]:
-        if self.request.method == "DELETE":  # asks for the password, which is not to be guessed
-            return [ByClient(), ByAccount()]
-        # It tells which names and addresses are taken, as registering does.
-        return [ByAddress()] if self.request.method in ("PUT", "PATCH") else []
+        if self.request.method == "DELETE":  # it asks for the password, which must not be guessed
+            return [ClientThrottle(), AccountThrottle()]
+        # It reveals which usernames and addresses are taken, as registration does.
+        return [AddressThrottle()] if self.request.method in ("PUT", "PATCH") else []
 
     @property
     def throttle_scope(self) -> str:
         return "login" if self.request.method == "DELETE" else "register"
 
-    def account_of(self, request: Request) -> str:
-        return one_account(request.user.pk)
+    def get_account_key(self, request: Request) -> str:
+        return account_key(request.user.pk)
 
     def get_serializer_class(self) -> Any:
-        return CurrentPassword if self.action == "destroy" else AccountSerializer
+        return CurrentPasswordSerializer if self.action == "destroy" else AccountSerializer
 
     def get_object(self) -> User:
         user: User = self.request.user
         return user
 
 
-class SetPassword(GenericAPIView[User]):
-    """Sets another password for one's own account; its token and sessions end."""
+@schema_for("set_password", 401, 403)
+class SetPasswordView(GuessingThrottle, ActionView):
+    """Sets a new password for your account, and ends its token and sessions."""
 
+    authentication_classes = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     permission_classes = (IsAuthenticated,)
-    throttle_scope = "login"
     serializer_class = SetPasswordSerializer
 
-    def get_throttles(self) -> list[BaseThrottle]:
-        self.by_account = ByAccount()
-        return [ByClient(), self.by_account]
-
-    def account_of(self, request: Request) -> str:
-        return one_account(request.user.pk)
-
-    @extend_schema(
-        operation_id="set_password",
-        request=SetPasswordSerializer,
-        responses={204: None, **errors(400, 401, 403, 415, 429, 503)},
-    )
-    def post(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        user = cast(User, request.user)
-        user.set_password(serializer.validated_data["new_password"])
-        user.save(update_fields=["password"])
-        self.by_account.forget()
-        return Response(status=204)
+    def get_account_key(self, request: Request) -> str:
+        return account_key(request.user.pk)
 
 
-class ResetPassword(GenericAPIView[User]):
-    """Sends a link for a new password to the address, if it is that of an account.
+@schema_for("reset_password")
+class ResetPasswordView(ActionView):
+    """Sends a link to set a new password to the e-mail address, if an account has it.
 
-    The answer is the same, and as fast, if it is not: a worker looks it up.
+    The response is the same, and takes as long, if no account has it: a worker looks it up.
     """
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    throttle_classes = (ByClient, ByAccount)
-    throttle_scope = "reset"
+    throttle_classes = (ClientThrottle, AccountThrottle)
     serializer_class = ResetSerializer
 
-    def account_of(self, request: Request) -> str | None:
+    def get_account_key(self, request: Request) -> str | None:
         body = request.data if isinstance(request.data, Mapping) else {}
         address = str(body.get("email") or "").strip()
         return digest(mailbox(address)) if address else None
 
-    @extend_schema(
-        operation_id="reset_password",
-        request=ResetSerializer,
-        responses={204: None, **errors(400, 415, 429, 503)},
-    )
-    def post(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        if not tasks.ask_for_reset(serializer.validated_data["email"]):
-            raise Unavailable
-        return Response(status=204)
 
+@schema_for("reset_password_confirm")
+class ResetPasswordConfirmView(ActionView):
+    """Sets a new password with the `uid` and `token` of the link, and ends token and sessions."""
 
-class ConfirmReset(GenericAPIView[User]):
-    """Sets the new password with what the link in the mail ends with; token and sessions end."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    throttle_classes = (ByClient,)
-    throttle_scope = "reset"
     serializer_class = ResetConfirmSerializer
 
-    @extend_schema(
-        operation_id="reset_password_confirm",
-        request=ResetConfirmSerializer,
-        responses={204: None, **errors(400, 415, 429, 503)},
-    )
-    def post(self, request: Request) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        user: User = serializer.validated_data["user"]
-        user.set_password(serializer.validated_data["new_password"])
-        user.save(update_fields=["password"])
-        return Response(status=204)
 
-
-def one_account(pk: int | None) -> str:
-    """Return the name of the counts that are about an account, whatever it was called by."""
+def account_key(pk: int | None) -> str:
+    """Return the key under which requests about an account are counted."""
     return f"account-{pk}"
 
 
-def account_called(known: str) -> str | None:
-    """Return the same for all names and addresses of one account; None for none.
+def find_account_key(identifier: str) -> str | None:
+    """Return the same key for all usernames and addresses of an account; None for an empty text.
 
-    An account that does not exist is counted too, by its name: the answers do not tell them apart.
+    Accounts that do not exist are counted as well, so as not to reveal which do.
     """
-    known = known.strip()
-    if not known:
+    identifier = identifier.strip()
+    if not identifier:
         return None
-    user = User.objects.called(known)
+    user = User.objects.find_for_login(identifier)
     if user:
-        return one_account(user.pk)
-    return digest(mailbox(known) if "@" in known else skeleton(known))
+        return account_key(user.pk)
+    return digest(mailbox(identifier) if "@" in identifier else skeleton(identifier))
 
 
-class SignIn(TokenCreateView):  # type: ignore[misc]
-    """Gives the account's token for its name or e-mail address, and password."""
-
-    authentication_classes = ()
-    throttle_scope = "login"
-    serializer_class = SignInSerializer
-
-    def account_of(self, request: Request) -> str | None:
-        return account_called(called(request.data))
-
-    def get_throttles(self) -> list[BaseThrottle]:
-        self.by_account = ByAccount()
-        return [ByClient(), self.by_account]
-
-    @extend_schema(
+@extend_schema_view(
+    post=extend_schema(
         operation_id="sign_in",
-        request=SignInSerializer,
+        request=LoginSerializer,
         responses={200: AuthTokenSerializer, **errors(400, 415, 429, 503)},
     )
-    def post(self, request: Request) -> Response:
-        response: Response = super().post(request)
-        self.by_account.forget()
-        return response
+)
+class LoginView(GuessingThrottle, TokenCreateView):  # type: ignore[misc]
+    """Returns the account's token, for its username or e-mail address, and its password."""
 
-    def _action(self, serializer: SignInSerializer) -> Response:
-        """Make the token, unless the password was changed while it was being checked.
+    authentication_classes = ()
+    serializer_class = LoginSerializer
 
-        The lock keeps the change out until the token is there, and is then ended by it.
+    def get_account_key(self, request: Request) -> str | None:
+        return find_account_key(login_identifier(request.data))
+
+    def _action(self, serializer: LoginSerializer) -> Response:
+        """Create the token, unless the password was changed since it was checked.
+
+        The lock delays a change until the token exists; the change then deletes the token.
         """
         user = serializer.user
         with transaction.atomic():
             same = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
             if same.select_for_update().first() is None:
-                raise Refused
+                raise InvalidCredentials
             response: Response = super()._action(serializer)
         return response
 
 
-class SignOut(TokenDestroyView):  # type: ignore[misc]
-    """Ends the account's token, on every device that has it."""
-
-    @extend_schema(
+@extend_schema_view(
+    post=extend_schema(
         operation_id="sign_out", request=None, responses={204: None, **errors(401, 403, 429, 503)}
     )
-    def post(self, request: Request) -> Response:
-        response: Response = super().post(request)
-        return response
+)
+class LogoutView(TokenDestroyView):  # type: ignore[misc]
+    """Deletes the account's token, which logs out all devices that use it."""

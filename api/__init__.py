@@ -1,1 +1,1 @@
-"""What the addresses of every app share."""
+"""Shared by the REST API of every app: throttles, permissions, parsing, pagination, errors."""

@@ -1,4 +1,4 @@
-"""Changes that nothing can come between."""
+"""Changes of a row under a lock."""
 
 from typing import Any, TypeVar
 
@@ -17,9 +17,9 @@ CHANGES = ("update", "partial_update", "destroy")
 class LockingViewSet(ModelViewSet[AnyModel]):
     """Reads a row and changes it under one lock.
 
-    Else two changes at once would undo each other's fields, and one beside a deletion would save
-    the row again. All checks are made twice: what is refused anyway takes no lock, and under the
-    lock the row may be another.
+    Without it, two concurrent changes would undo each other's fields, and a change concurrent with
+    a deletion would save the row again. All checks run twice: once without a lock, so that a
+    request that is refused anyway takes none, and again under it, since the row may have changed.
     """
 
     is_locking = False
@@ -29,25 +29,24 @@ class LockingViewSet(ModelViewSet[AnyModel]):
         return rows.select_for_update() if self.is_locking else rows
 
     def lock(self) -> None:
-        """Have `get_object` lock the row. Called once a transaction has begun."""
+        """Make `get_object` lock the row. Called at the start of the transaction."""
         self.is_locking = True
 
     def update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         partial = kwargs.get("partial", False)
-        self.valid(request, partial)
+        self.get_valid(request, partial)
         with transaction.atomic():
             self.lock()
-            serializer = self.valid(request, partial)
+            serializer = self.get_valid(request, partial)
             self.perform_update(serializer)
-        return self.changed(serializer)
+        return self.respond_updated(serializer)
 
-    def valid(self, request: Request, partial: bool) -> BaseSerializer[AnyModel]:
+    def get_valid(self, request: Request, partial: bool) -> BaseSerializer[AnyModel]:
         serializer = self.get_serializer(self.get_object(), data=request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
         return serializer
 
-    def changed(self, serializer: BaseSerializer[AnyModel]) -> Response:
-        """Return the answer to a change."""
+    def respond_updated(self, serializer: BaseSerializer[AnyModel]) -> Response:
         return Response(serializer.data)
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:

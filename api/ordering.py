@@ -1,4 +1,4 @@
-"""`?ordering=` of the lists: `title`, or `-title` for the other way round."""
+"""`?ordering=` of the lists: `title`, or `-title` for descending order."""
 
 from typing import Any
 
@@ -7,9 +7,9 @@ from django_filters import OrderingFilter
 
 
 class Ordering(OrderingFilter):  # type: ignore[misc]
-    """Orders by what is asked for and then by id: nothing stands on two pages of a list."""
+    """Orders by the requested fields, then by id, so that no row is on two pages of a list."""
 
     def filter(self, qs: QuerySet[Any], value: Any) -> QuerySet[Any]:
-        # "title,," has empty ones, too; and 10,000 of the same take seconds.
-        named = dict.fromkeys(filter(None, value or ()))
-        return qs.order_by(*map(self.get_ordering_value, named), "pk")
+        # "title,," has empty names, and 10,000 times the same name would take seconds.
+        names = dict.fromkeys(filter(None, value or ()))
+        return qs.order_by(*map(self.get_ordering_value, names), "pk")

@@ -1,4 +1,4 @@
-"""Lists come in pages of `?page_size=`, the same for every list of the API."""
+"""Pagination of every list of the API: `?page=` and `?page_size=`."""
 
 from rest_framework.pagination import PageNumberPagination
 

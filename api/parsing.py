@@ -1,4 +1,4 @@
-"""Reads bodies in JSON."""
+"""Parsing of JSON bodies."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from rest_framework.parsers import JSONParser
 
 
 class ShallowJSONParser(JSONParser):
-    """Refuses what is nested more deeply than Python reads; by itself the parser breaks off."""
+    """Answers 400 for JSON nested too deeply for Python; DRF's parser would answer 500."""
 
     def parse(self, *args: Any, **kwargs: Any) -> Any:
         try:

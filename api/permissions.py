@@ -1,7 +1,7 @@
-"""Who may do what to a thing that has an owner. All clients may read it.
+"""Permissions for objects that have an owner. All clients may read them.
 
-What staff may do is what the admin lets them do: Django's permission of the model, which superusers
-have anyway. An account of staff without it is an account like any other.
+Staff may do what the admin lets them do: it takes Django's permission for the model, which
+superusers always have. Staff without that permission are treated like any other user.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ ACTIONS = {"PUT": "change", "PATCH": "change", "DELETE": "delete"}
 
 
 class OwnerOrStaffChanges(IsAuthenticatedOrReadOnly):
-    """People with an account add, the owner or staff change, only staff delete."""
+    """Authenticated users add, the owner or staff change, only staff delete."""
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
         if request.method in SAFE_METHODS or may_as_staff(request, obj):
@@ -26,7 +26,7 @@ class OwnerOrStaffChanges(IsAuthenticatedOrReadOnly):
 
 
 class AuthorChanges(IsAuthenticatedOrReadOnly):
-    """People with an account add, only the author changes, the author or staff delete."""
+    """Authenticated users add, only the author changes, the author or staff delete."""
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
         if request.method in SAFE_METHODS or obj.author_id == request.user.pk:
@@ -35,14 +35,14 @@ class AuthorChanges(IsAuthenticatedOrReadOnly):
 
 
 class OwnerOrStaffDeletes(IsAuthenticatedOrReadOnly):
-    """Only the owner or staff delete, whatever the method of the request is."""
+    """For every unsafe method it takes the owner, or staff who may delete."""
 
     def has_object_permission(self, request: Request, view: APIView, obj: Any) -> bool:
         return request.method in SAFE_METHODS or may_delete(request, obj)
 
 
 class StaffAdds(IsAuthenticated):
-    """Only staff who may add what the view is about."""
+    """Only staff who may add objects of the view's model."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         model = view.queryset.model  # type: ignore[attr-defined]
@@ -50,9 +50,9 @@ class StaffAdds(IsAuthenticated):
 
 
 def may_delete(request: Request | HttpRequest, obj: Any) -> bool:
-    """Tell whether the user owns `obj`, or is staff who may delete it."""
-    mine = request.user.is_authenticated and obj.owner_id == request.user.pk
-    return mine or is_allowed(request, "delete", type(obj))
+    """Return whether the user owns `obj`, or is staff who may delete it."""
+    is_owner = request.user.is_authenticated and obj.owner_id == request.user.pk
+    return is_owner or is_allowed(request, "delete", type(obj))
 
 
 def may_as_staff(request: Request, obj: Any) -> bool:
@@ -60,9 +60,9 @@ def may_as_staff(request: Request, obj: Any) -> bool:
 
 
 def is_allowed(request: Request | HttpRequest, action: str, model: type[Model]) -> bool:
-    """Tell whether the user is staff with that permission; `action`: as in Django's permissions.
+    """Return whether the user is staff with Django's permission for `action`: "add", "view", ...
 
-    Who may change something sees it, too, as in the admin.
+    As in the admin, the permission to change includes the permission to view.
     """
     user: Any = request.user
     actions = ("view", "change") if action == "view" else (action,)

@@ -1,4 +1,4 @@
-"""The root of the API, where a client finds everything else."""
+"""The root of the API: the URLs of everything else."""
 
 from collections.abc import Mapping
 
@@ -9,20 +9,18 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
-ADDRESSES = {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}
+URLS = {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}
 
 
 class APIRoot(APIView):
-    """The addresses of the API, by name."""
+    """The URLs of the API, by name."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     names: Mapping[str, str] = {}
-    """What is found at the root -> the name of its route."""
+    """Name at the root -> name of the URL pattern."""
 
-    @extend_schema(operation_id="root", responses={200: ADDRESSES})
+    @extend_schema(operation_id="root", responses={200: URLS})
     def get(self, request: Request) -> Response:
-        return Response(
-            {found: reverse(name, request=request) for found, name in self.names.items()}
-        )
+        return Response({key: reverse(name, request=request) for key, name in self.names.items()})

@@ -1,4 +1,4 @@
-"""Throttles: so many requests of one client, or about one account, in so much time.
+"""Throttles: how many requests a client may send, or may send about one account.
 
 The rates are `DEFAULT_THROTTLE_RATES` of the settings, by scope; a rate of None is no limit.
 """
@@ -10,113 +10,114 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from django.http import HttpRequest
+from limits import RateLimitItemPerSecond
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
-from api import rates
+from api import rate_limits
 
 if TYPE_CHECKING:  # it imports the default throttle, which is here
     from rest_framework.views import APIView
 
-IPV6_PREFIX = 64  # bits: the smallest network that a client of IPv6 is given, and all of it is its
+IPV6_PREFIX = 64  # bits: the smallest network that an IPv6 client gets
 
 
 class Throttle(SimpleRateThrottle):
-    """Counts atomically. Subclasses say what is counted: a scope, and whose count it is."""
+    """Counts atomically. Subclasses say what is counted: a scope, and for whom."""
 
-    waiting = 0.0
+    seconds_to_wait = 0.0
     key: str | None = None
 
     def __init__(self) -> None:
-        """Do nothing: the rate is known once the view is."""
+        """Do nothing: the rate depends on the view."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
-        ident = self.ident_of(request, view)
-        return ident is None or self.within(self.scope_of(view), ident)
+        ident = self.get_throttle_ident(request, view)
+        return ident is None or self.allow(self.get_scope(view), ident)
 
-    def ident_of(self, request: Request, view: APIView) -> str | None:
-        """Return whose count it is; None: this request is not counted."""
+    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
+        """Return for whom this request is counted; None if it is not counted."""
         raise NotImplementedError
 
-    def scope_of(self, view: APIView) -> str:
+    def get_scope(self, view: APIView) -> str:
         scope: str = view.throttle_scope  # type: ignore[attr-defined]
         return scope
 
-    def within(self, scope: str, ident: str) -> bool:
-        """Count one; return False if that is too many: `wait` then says for how long."""
+    def allow(self, scope: str, ident: str) -> bool:
+        """Count one request and return whether it is within the rate; if not, see `wait`."""
         amount, seconds = self.parse_rate(self.THROTTLE_RATES[scope])
         if not amount or not seconds:
             return True
-        self.rate_of_ident = rates.rate(amount, seconds)
+        self.limit = RateLimitItemPerSecond(amount, seconds)
         key = self.cache_format % {"scope": scope, "ident": ident}
-        self.key, self.waiting = key, rates.count(self.rate_of_ident, key)
-        return self.waiting == 0.0
+        self.key, self.seconds_to_wait = key, rate_limits.hit(self.limit, key)
+        return self.seconds_to_wait == 0.0
 
     def wait(self) -> float:
-        return self.waiting
+        return self.seconds_to_wait
 
-    def forget(self) -> None:
-        """Count from zero again what `within` has counted."""
+    def reset(self) -> None:
+        """Start counting from zero again what `allow` has counted."""
         if self.key is not None:
-            rates.forget(self.rate_of_ident, self.key)
+            rate_limits.reset(self.limit, self.key)
 
 
-class ByClient(Throttle):
-    """By the view's `throttle_scope`, and the account or else the address of the client."""
+class ClientThrottle(Throttle):
+    """Counts the view's `throttle_scope` per user, or per IP address if not authenticated."""
 
-    def ident_of(self, request: Request, view: APIView) -> str | None:
-        return account_or_client(request)
-
-
-class ByAddress(Throttle):
-    """By the view's `throttle_scope` and the address of the client, whatever its account."""
-
-    def ident_of(self, request: Request, view: APIView) -> str | None:
-        return client_of(request)
+    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
+        return user_or_ip(request)
 
 
-class Writes(Throttle):
-    """All writes of one client that have no scope of their own."""
+class AddressThrottle(Throttle):
+    """Counts the view's `throttle_scope` per IP address, even if authenticated."""
 
-    def ident_of(self, request: Request, view: APIView) -> str | None:
-        return None if request.method in SAFE_METHODS else account_or_client(request)
+    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
+        return client_ip(request)
 
-    def scope_of(self, view: APIView) -> str:
+
+class WriteThrottle(Throttle):
+    """Counts together all unsafe requests of a client to views without a throttle of their own."""
+
+    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
+        return None if request.method in SAFE_METHODS else user_or_ip(request)
+
+    def get_scope(self, view: APIView) -> str:
         return "write"
 
 
-class ByAccount(Throttle):
-    """By the account that a request is about, wherever it comes from and whatever it is called.
+class AccountThrottle(Throttle):
+    """Counts per account that a request is about, from any client and by any of its names.
 
-    The view's `account_of(request)` says which; the rate is that of its `throttle_scope` with
-    `_account` appended.
+    The view's `get_account_key(request)` returns that account, or None. The rate is that of the
+    view's `throttle_scope` with `_account` appended.
     """
 
-    def ident_of(self, request: Request, view: APIView) -> str | None:
-        ident: str | None = view.account_of(request)  # type: ignore[attr-defined]
-        return ident
+    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
+        key: str | None = view.get_account_key(request)  # type: ignore[attr-defined]
+        return key
 
-    def scope_of(self, view: APIView) -> str:
-        return f"{super().scope_of(view)}_account"
+    def get_scope(self, view: APIView) -> str:
+        return f"{super().get_scope(view)}_account"
 
 
-def account_or_client(request: Request) -> str:
-    """Return the number of the account that asks, or else its client."""
+def user_or_ip(request: Request) -> str:
+    """Return the id of the authenticated user, else the client's IP address."""
     user = request.user
-    return str(user.pk) if user.is_authenticated else client_of(request)
+    return str(user.pk) if user.is_authenticated else client_ip(request)
 
 
-def client_of(request: Request | HttpRequest) -> str:
-    """Return the address of the client, as `NUM_PROXIES` trusted proxies pass it on.
+def client_ip(request: Request | HttpRequest) -> str:
+    """Return the IP address of the client, as `NUM_PROXIES` trusted proxies pass it on.
 
-    For IPv6 it is the client's network: it may take another of 2^64 addresses for every request.
+    For IPv6 it is the /64 network: the client may use another of its 2^64 addresses each time.
     """
     found = SimpleRateThrottle.get_ident(Throttle(), request)  # type: ignore[arg-type]
     try:
         address = ipaddress.ip_address(found.partition("%")[0])
     except ValueError:
-        return digest(found)  # the path of a socket, say
+        return digest(found)  # such as the path of a Unix socket
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     if address.ipv4_mapped:
@@ -125,5 +126,5 @@ def client_of(request: Request | HttpRequest) -> str:
 
 
 def digest(text: str) -> str:
-    """Return a short form of a text of any length for the name of a count."""
+    """Return a short hash of a text of any length, for use in a cache key."""
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()

@@ -1,14 +1,16 @@
-"""What is not there at the moment: answered 503, with the time after which to try again."""
+"""Answers 503 with Retry-After."""
 
 from django.utils.translation import gettext_lazy as _
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
+TRY_AGAIN = _("Temporarily unavailable. Try again in a moment.")
+
 
 class Unavailable(APIException):
-    """A store is away; subclasses say what else there is too little of."""
+    """The database, Redis or the broker is unavailable; subclasses name other shortages."""
 
     status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-    default_detail = _("A store is away. Try again in a moment.")
+    default_detail = TRY_AGAIN
     wait = 5
-    """Seconds; for Retry-After."""
+    """Seconds, for Retry-After."""

@@ -1,0 +1,1 @@
+"""What is viewed: pages with contents, books and films."""

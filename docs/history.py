@@ -32,7 +32,7 @@ def main() -> None:
     from footfall.record import append
 
     now = time.time_ns() // 1_000_000
-    pages = Page.objects.filter(places__isnull=False).distinct()
+    pages = Page.objects.filter(placements__isnull=False).distinct()
     for place, page in enumerate(pages):
         partition = place % settings.EVENTLOG_PARTITIONS
         body = encode({"pages.page": [page.pk], "pages.content": contents_of(page)})
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def contents_of(page: Any) -> list[int]:
-    return list(page.places.values_list("content", flat=True))
+    return list(page.placements.values_list("content", flat=True))
 
 
 def views_in(at: int, place: int) -> int:

@@ -2,14 +2,34 @@
 
 import json
 from collections.abc import Collection, Container, Mapping
+from enum import StrEnum
 
 VERSION = 1
 BIGINT = 2**63
 EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000  # 2000 and 2200, in ms since 1970
 
 
+class DeadLetterReason(StrEnum):
+    """Why an event cannot be counted, as operators read it: `{}` stands for what was found."""
+
+    NOT_JSON = "not JSON: {}"
+    NOT_A_VIEW = "not a view"
+    UNKNOWN_VERSION = "unknown version {!r:.40}"
+    NO_TARGETS = "names no targets"
+    UNKNOWN_MODEL = "no countable model {!r:.100}"
+    NO_IDS = "names no ids of {}"
+    INVALID_ID = "not an id of {}: {!r:.60}"
+    DUPLICATE_ID = "names an id of {} twice"
+    INVALID_TIME = "happened at {}, which is out of range"
+    FOREIGN = "not an entry that this service has made"
+    TOO_OLD = "from so long ago that it is not known any more whether it was counted"
+
+
 class Malformed(Exception):
     """The event cannot be counted; the message says why, for operators."""
+
+    def __init__(self, reason: DeadLetterReason, *found: object) -> None:
+        super().__init__(reason.format(*found))
 
 
 def encode(ids: Mapping[str, Collection[int]]) -> bytes:
@@ -27,31 +47,31 @@ def decode(body: bytes, countable: Container[str]) -> dict[str, list[int]]:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Malformed(f"not JSON: {type(error).__name__}") from error
+        raise Malformed(DeadLetterReason.NOT_JSON, type(error).__name__) from error
     if not isinstance(event, dict) or event.get("type") != "Viewed":
-        raise Malformed("not a view")
+        raise Malformed(DeadLetterReason.NOT_A_VIEW)
     if event.get("v") != VERSION:
-        raise Malformed(f"unknown version {event.get('v')!r:.40}")
+        raise Malformed(DeadLetterReason.UNKNOWN_VERSION, event.get("v"))
     targets = event.get("ids")
     if not isinstance(targets, dict) or not targets:
-        raise Malformed("names no targets")
+        raise Malformed(DeadLetterReason.NO_TARGETS)
     return {label: _ids(label, ids, countable) for label, ids in targets.items()}
 
 
 def _ids(label: str, ids: object, countable: Container[str]) -> list[int]:
     if label not in countable:
-        raise Malformed(f"no countable model {label!r:.100}")
+        raise Malformed(DeadLetterReason.UNKNOWN_MODEL, label)
     if not isinstance(ids, list) or not ids:
-        raise Malformed(f"names no ids of {label}")
+        raise Malformed(DeadLetterReason.NO_IDS, label)
     for one in ids:
         if type(one) is not int or not 0 < one < BIGINT:
-            raise Malformed(f"not an id of {label}: {one!r:.60}")
+            raise Malformed(DeadLetterReason.INVALID_ID, label, one)
     if len(set(ids)) != len(ids):
-        raise Malformed(f"names an id of {label} twice")
+        raise Malformed(DeadLetterReason.DUPLICATE_ID, label)
     return ids
 
 
 def check_time(at: int) -> None:
     """Raise Malformed for a time (ms since 1970) outside of 2000 to 2200."""
     if not EARLIEST <= at < LATEST:
-        raise Malformed(f"happened at {at}, which is out of range")
+        raise Malformed(DeadLetterReason.INVALID_TIME, at)

@@ -4,7 +4,7 @@ import os
 
 from celery import Celery
 
-from project import identity  # noqa: F401  # tasks have the id of the request that asked for them
+from project.middleware import request_id  # noqa: F401  # connects its signal handlers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
@@ -13,4 +13,6 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 # By name: they can be imported only once the apps are loaded.
-app.steps["worker"].update(("footfall.worker:FlushWakeup", "uploads.wakeup:UploadsWakeup"))
+app.steps["worker"].update(
+    ("footfall.worker:FlushWakeup", "uploads.processing.wakeup:UploadsWakeup")
+)

@@ -1,4 +1,4 @@
-"""`/metrics`: what Prometheus asks for. Meant for the inner network; proxies do not pass it on."""
+"""`/metrics` for Prometheus. Meant for the inner network; proxies do not pass it on."""
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.cache import never_cache

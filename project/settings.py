@@ -7,7 +7,7 @@ from environs import validate
 from environs.exceptions import EnvError
 
 from footfall.conf import Conf
-from project import published
+from project import published_secrets
 from project.environment import DATA_DIR, env, positive
 from project.stores import REDIS_URL, broker_url, bucket_origins, database, redis_server, storage
 from standalone.configuration import MEDIA, ROOT
@@ -19,7 +19,7 @@ BASE_DIR: Path = ROOT
 DEBUG = env.bool("DJANGO_DEBUG", False)
 SECRET_KEY = env.str("DJANGO_SECRET_KEY", validate=validate.Length(min=32))
 if not DEBUG:
-    published.refuse()
+    published_secrets.refuse()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
@@ -34,8 +34,8 @@ SECURE_HSTS_PRELOAD = HTTPS
 SESSION_COOKIE_SECURE = HTTPS
 CSRF_COOKIE_SECURE = HTTPS
 X_FRAME_OPTIONS = "DENY"
-DEFAULT_EXCEPTION_REPORTER = "project.reports.Reporter"
-DEFAULT_EXCEPTION_REPORTER_FILTER = "project.reports.Filter"
+DEFAULT_EXCEPTION_REPORTER = "project.errors.debug_reports.Reporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "project.errors.debug_reports.Filter"
 
 # --- Application ----------------------------------------------------------------------------------
 
@@ -64,13 +64,13 @@ INSTALLED_APPS = [
     "uploads",
 ]
 
-MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.py
-    "project.hosts.Hosts",
+MIDDLEWARE = [  # cached pages bypass it: catalog/pages/fast_path.py
+    "project.middleware.allowed_hosts.AllowedHosts",
     "django.middleware.security.SecurityMiddleware",
-    "project.streams.Streams",
+    "project.middleware.concurrent_stream_limit.ConcurrentStreamLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "project.policy.Policy",
-    "project.bodies.Bodies",
+    "project.middleware.csp.HTMLOnlyCSPMiddleware",
+    "project.middleware.concurrent_body_limit.ConcurrentBodyLimit",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -79,7 +79,7 @@ MIDDLEWARE = [  # a page that is prepared goes past it: catalog/pages/shortcut.p
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "project.trail.Trail",
+    "project.middleware.audit_log.AuditLog",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -139,7 +139,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.Pagination",
-    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.Writes"],  # of views that have none of their own
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.WriteThrottle"],  # the default
     "DEFAULT_THROTTLE_RATES": {
         scope: env.str(f"THROTTLE_{scope.upper()}", rate, validate=validate.Regexp(RATE))
         for scope, rate in {
@@ -157,7 +157,7 @@ REST_FRAMEWORK = {
     },
     # So many proxies stand before the service and append to X-Forwarded-For; 0: it is not believed.
     "NUM_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0)),
-    "EXCEPTION_HANDLER": "project.errors.exception_handler",
+    "EXCEPTION_HANDLER": "project.errors.responses.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
 SPECTACULAR_SETTINGS = {
@@ -173,11 +173,11 @@ SPECTACULAR_SETTINGS = {
 # --- Stores ---------------------------------------------------------------------------------------
 
 DATABASES = {"default": database()}
-# How long it may say nothing to the web server: see `project/deadline.py`.
+# How long it may say nothing to the web server: see `project/databases/db_timeout.py`.
 DATABASE_TIMEOUT_SECONDS = env.float(
     "DATABASE_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.1)
 )
-if DATABASES["default"]["ENGINE"] == "project.mysql":
+if DATABASES["default"]["ENGINE"] == "project.databases.mysql":
     # It has no index of some rows only, and MariaDB none on an expression: a migration makes up.
     SILENCED_SYSTEM_CHECKS = ["models.W037", "models.W044"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -311,7 +311,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "text": {"()": "project.logs.Line", "format": "%(levelname)-7s %(name)s: %(message)s"},
+        "text": {
+            "()": "project.errors.logs.SafeFormatter",
+            "format": "%(levelname)-7s %(name)s: %(message)s",
+        },
         "json": {
             "()": "pythonjsonlogger.json.JsonFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s %(request_id)s %(process)d",
@@ -319,14 +322,14 @@ LOGGING = {
         },
     },
     "filters": {
-        "store_away": {"()": "project.logs.StoreAway"},
-        "of_request": {"()": "project.identity.OfRequest"},
+        "unavailable": {"()": "project.errors.logs.UnavailableFilter"},
+        "request_id": {"()": "project.middleware.request_id.RequestIdFilter"},
     },
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": env.str("LOG_FORMAT", "text", validate=validate.OneOf(["text", "json"])),
-            "filters": ["store_away", "of_request"],
+            "filters": ["unavailable", "request_id"],
         }
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},

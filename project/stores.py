@@ -64,7 +64,7 @@ def _mysql(options: dict[str, Any]) -> dict[str, Any]:
     # Django writes and reads times in UTC; CURRENT_TIMESTAMP shows those of the session's zone.
     init = f"SET SESSION time_zone = '+00:00', {limits}"
     return {
-        "ENGINE": "project.mysql",
+        "ENGINE": "project.databases.mysql",
         "OPTIONS": {"connect_timeout": 3, "init_command": init, **options},
     }
 

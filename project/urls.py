@@ -1,4 +1,4 @@
-"""Every address of the service."""
+"""Every URL of the service."""
 
 from django.contrib import admin
 from django.templatetags.static import static
@@ -7,14 +7,14 @@ from django.views.generic import RedirectView
 from django_celery_beat.admin import PeriodicTaskAdmin
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from accounts import signing
-from accounts.pages import confirm
+from accounts import admin_login
+from accounts.link_pages import confirm
 from api.root import APIRoot
 from project import health, metrics
-from project.schema import Schema
+from project.openapi import CachedSchemaView
 
-# What a client finds at the root of the API: name -> route.
-API = {
+# Shown at the root of the API: name -> URL pattern.
+API_ROOT = {
     "pages": "page-list",
     "top": "content-top",
     "books": "book-list",
@@ -31,7 +31,7 @@ API = {
     "files": "file-list",
 }
 
-# Without this they are for all users who may look at the tasks.
+# Without this, users who may only view periodic tasks could run them.
 for action in PeriodicTaskAdmin.actions:
     getattr(PeriodicTaskAdmin, action).allowed_permissions = ("change",)
 admin.site.site_header = admin.site.site_title = "Footfall"
@@ -41,21 +41,21 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("admin/login/", signing.login),  # before those of Django
-    path("admin/password_change/", signing.password_change),
+    path("admin/login/", admin_login.login),  # before those of admin.site.urls
+    path("admin/password_change/", admin_login.password_change),
     path("admin/", admin.site.urls),
-    path("api/v1/schema/", Schema.as_view(), name="schema"),
+    path("api/v1/schema/", CachedSchemaView.as_view(), name="schema"),
     path(
         "api/v1/docs/",
-        # Its page has no template for what OPTIONS would tell.
+        # Its template cannot render a response to OPTIONS.
         SpectacularSwaggerSplitView.as_view(
             url_name="schema", template_name="docs.html", metadata_class=None
         ),
         name="docs",
     ),
-    path("api/v1/", APIRoot.as_view(names=API), name="api-root"),
+    path("api/v1/", APIRoot.as_view(names=API_ROOT), name="api-root"),
     path("api/v1/auth/", include("accounts.urls")),
-    path("password/", include("accounts.pages")),
+    path("password/", include("accounts.link_pages")),
     path("confirm/<uid>/<token>/", confirm, name="confirmation-link"),
     path("api/v1/", include("catalog.pages.urls")),
     path("api/v1/", include("uploads.urls.api")),
@@ -64,6 +64,6 @@ urlpatterns = [
     path("api/v1/", include("catalog.films.urls")),
 ]
 
-handler400 = "project.errors.malformed"
-handler404 = "project.errors.not_found"
-handler500 = "project.errors.broken"
+handler400 = "project.errors.responses.bad_request"
+handler404 = "project.errors.responses.not_found"
+handler500 = "project.errors.responses.server_error"

@@ -1,4 +1,4 @@
-"""The WSGI application that granian serves: the short way to a page, then Django."""
+"""The WSGI application that granian serves: the fast path to cached pages, then Django."""
 
 import os
 
@@ -8,13 +8,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 
 django = get_wsgi_application()
 
-from api.encodings import Readable  # noqa: E402  # once Django is set up
-from catalog.pages.shortcut import Shortcut  # noqa: E402
-from project import connections, deadline  # noqa: E402  # they read the settings
-from project.headers import Bounded  # noqa: E402
-from project.identity import Identified  # noqa: E402
+# Only now, because these need the settings.
+from api.encodings import UTF8Request  # noqa: E402
+from catalog.pages.fast_path import FastPath  # noqa: E402
+from project.databases import db_timeout  # noqa: E402
+from project.middleware import slow_clients  # noqa: E402
+from project.middleware.header_limit import HeaderLimit  # noqa: E402
+from project.middleware.request_id import RequestIdMiddleware  # noqa: E402
 
-django.request_class = Readable
-connections.install()
-deadline.install()
-application = Identified(Shortcut(Bounded(django)))
+django.request_class = UTF8Request
+slow_clients.install()
+db_timeout.install()
+application = RequestIdMiddleware(FastPath(HeaderLimit(django)))

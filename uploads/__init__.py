@@ -1,1 +1,1 @@
-"""Files: taken in at once, processed in the background, each exactly once."""
+"""Uploaded files, each processed once in the background."""

@@ -1,4 +1,4 @@
-"""The operators' side of the files: what became of each, and what was given up."""
+"""The admin of files, with their dead letters."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from django.utils.translation import ngettext
 
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.eventlog import LogError
-from uploads import dead
 from uploads.models import File
+from uploads.processing import dead_letters
 from uploads.queue import get_queue
 
-SHOWN = 200  # dead letters on their page, the latest
+MAX_SHOWN = 200  # dead letters on their page
 
 
 @admin.register(File)
@@ -29,10 +29,10 @@ class FileAdmin(ReadOnlyAdmin):
     list_filter = ("status", "kind", "uploaded_at")
     list_select_related = ("owner",)
     search_fields = ("^name", "=sha256")
-    search_help_text = _("The start of the name, or the SHA-256.")
+    search_help_text = _("Search by the start of the name or by the SHA-256.")
     show_full_result_count = False
     date_hierarchy = "uploaded_at"
-    actions = ("try_again",)
+    actions = ("retry",)
     fieldsets = (
         (None, {"fields": ("name", "content", "kind", "content_type", "bytes", "sha256")}),
         (None, {"fields": ("owner", "uploaded_at")}),
@@ -41,9 +41,12 @@ class FileAdmin(ReadOnlyAdmin):
             {"fields": ("status", "processed_at", "error", "attempts", "metadata")},
         ),
         (
-            _("Inside"),
+            _("Advanced"),
             {
-                "fields": ("due_at", "entry_id", "claim", "claimed_at", "stored", "picture"),
+                "fields": (
+                    *("due_at", "entry_id", "claim", "claimed_at"),
+                    *("storage_path", "thumbnail_path"),
+                ),
                 "classes": ("collapse",),
             },
         ),
@@ -70,76 +73,79 @@ class FileAdmin(ReadOnlyAdmin):
         address = reverse("file-content", args=[file.pk])
         return format_html('<a href="{}">{}</a>', address, _("open or download"))
 
-    @admin.display(description=_("stored as"))
-    def stored(self, file: File) -> str:
+    @admin.display(description=_("storage path"))
+    def storage_path(self, file: File) -> str:
         return str(file.file)
 
     @admin.display(description=_("thumbnail"))
-    def picture(self, file: File) -> str:
+    def thumbnail_path(self, file: File) -> str:
         return str(file.thumbnail)
 
     def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.dead_letters)
-        return [path("dead/", view, name="uploads_file_dead"), *super().get_urls()]
+        view = self.admin_site.admin_view(self.dead_letters_view)
+        return [path("dead/", view, name="uploads_file_dead_letters"), *super().get_urls()]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, {**(extra_context or {}), "dead": dead_count()})
+        context = {**(extra_context or {}), "dead_letter_count": count_dead_letters()}
+        return super().changelist_view(request, context)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("uploads.change_file")
 
-    @admin.action(permissions=["retry"], description=_("Try the selected failed files again"))
-    def try_again(self, request: HttpRequest, queryset: QuerySet[File]) -> None:
+    @admin.action(permissions=["retry"], description=_("Retry selected failed files"))
+    def retry(self, request: HttpRequest, queryset: QuerySet[File]) -> None:
         try:
-            count = dead.try_again(queryset)
+            count = dead_letters.retry_files(queryset)
         except LogError:
-            text = _("The files are tried again; their dead letters stay: Redis does not answer.")
+            text = _("The files will be processed again. Their dead letters stay: Redis is away.")
             self.message_user(request, text, messages.WARNING)
         else:
-            self.message_user(request, tried(count), messages.SUCCESS)
+            self.message_user(request, retry_message(count), messages.SUCCESS)
 
-    def dead_letters(self, request: HttpRequest) -> HttpResponse:
-        """Show the latest dead letters; a POST decides about those that are chosen."""
+    def dead_letters_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the latest dead letters; a POST retries or dismisses the selected ones."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
             if request.method == "POST":
-                return self.decide(request)
-            letters, error = dead.letters(SHOWN), ""
+                return self.retry_or_dismiss(request)
+            latest, error = dead_letters.latest(MAX_SHOWN), ""
         except LogError as away:
-            letters, error = [], str(away)
+            latest, error = [], str(away)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Dead letters"),
             "opts": self.opts,
-            "letters": letters,
+            "dead_letters": latest,
             "error": error,
-            "count": dead_count(),
-            "may_decide": self.has_retry_permission(request),
+            "count": count_dead_letters(),
+            "can_retry": self.has_retry_permission(request),
         }
-        return TemplateResponse(request, "admin/uploads/file/dead.html", context)
+        return TemplateResponse(request, "admin/uploads/file/dead_letters.html", context)
 
-    def decide(self, request: HttpRequest) -> HttpResponse:
+    def retry_or_dismiss(self, request: HttpRequest) -> HttpResponse:
         if not self.has_retry_permission(request):
             raise PermissionDenied
-        chosen = request.POST.getlist("letter")
+        ids = request.POST.getlist("letter")
         if "dismiss" in request.POST:
-            count = dead.dismiss(chosen)
-            text = ngettext("%d letter was dismissed.", "%d letters were dismissed.", count)
+            count = dead_letters.dismiss(ids)
+            text = ngettext(
+                "%d dead letter was dismissed.", "%d dead letters were dismissed.", count
+            )
             self.message_user(request, text % count, messages.SUCCESS)
         else:
-            count = dead.try_letters_again(chosen)
-            self.message_user(request, tried(count), messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:uploads_file_dead"))
+            self.message_user(request, retry_message(dead_letters.retry(ids)), messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:uploads_file_dead_letters"))
 
 
-def tried(count: int) -> str:
-    return ngettext("%d file is tried again.", "%d files are tried again.", count) % count
+def retry_message(count: int) -> str:
+    text = ngettext("%d file will be processed again.", "%d files will be processed again.", count)
+    return text % count
 
 
-def dead_count() -> int | None:
-    """Return the number of dead letters; None while Redis does not answer."""
+def count_dead_letters() -> int | None:
+    """Return the number of dead letters; None if Redis is away."""
     try:
-        return get_queue().dead_count()
+        return get_queue().count_dead_letters()
     except LogError:
         return None

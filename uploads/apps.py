@@ -7,5 +7,5 @@ class UploadsConfig(AppConfig):
     verbose_name = _("Uploads")
 
     def ready(self) -> None:
-        """Have deleted rows take their files along."""
-        import uploads.removal  # noqa: F401
+        """Connect the signals."""
+        import uploads.signals  # noqa: F401

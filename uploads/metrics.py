@@ -1,4 +1,4 @@
-"""What the files tell Prometheus: every metric, with what it means."""
+"""The Prometheus metrics of files."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,35 +15,35 @@ from uploads.queue import get_queue
 
 GAUGES = {
     "footfall_files": "Files, by status.",
-    "footfall_queued_files": "Entries of the queue that wait or that a worker has taken.",
-    "footfall_dead_letters": "Events of files that were given up: an operator has to decide.",
+    "footfall_queued_files": "Entries in the queue, waiting or being processed.",
+    "footfall_dead_letters": "Events of files that were given up: staff have to decide.",
 }
 
 
 class FilesCollector(Collector):
-    """Gathers them, as far as the stores are there."""
+    """Collects the metrics; those of a store that is away are missing."""
 
     def collect(self) -> Iterator[Metric]:
         with suppress(DatabaseError):
-            yield by_status()
+            yield files_by_status()
         queue = get_queue()
         with suppress(LogError):
-            yield single("footfall_queued_files", queue.length())
-            yield single("footfall_dead_letters", queue.dead_count())
+            yield gauge("footfall_queued_files", queue.length())
+            yield gauge("footfall_dead_letters", queue.count_dead_letters())
 
     def describe(self) -> Iterator[Metric]:
-        """Say the names without asking the stores, for a registry that looks for doubles."""
+        """Return the names without asking the stores; the registry checks for duplicates."""
         yield from (GaugeMetricFamily(name, text) for name, text in GAUGES.items())
 
 
-def single(name: str, value: int) -> Metric:
+def gauge(name: str, value: int) -> Metric:
     return GaugeMetricFamily(name, GAUGES[name], value=value)
 
 
-def by_status() -> Metric:
-    """Count the files of each status, those too that no file has."""
+def files_by_status() -> Metric:
+    """Count the files of each status, 0 included."""
     family = GaugeMetricFamily("footfall_files", GAUGES["footfall_files"], labels=["status"])
-    counted = dict(File.objects.order_by().values_list("status").annotate(n=Count("*")))
+    counts = dict(File.objects.order_by().values_list("status").annotate(n=Count("*")))
     for status in Status.values:
-        family.add_metric([status], counted.get(status, 0))
+        family.add_metric([status], counts.get(status, 0))
     return family

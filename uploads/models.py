@@ -1,4 +1,4 @@
-"""A file that was sent, and what has become of it."""
+"""The table of uploaded files."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -19,7 +19,7 @@ class Status(models.TextChoices):
 
 
 class Kind(models.TextChoices):
-    """Which processor looks at the file."""
+    """The kind of a file, which selects its processor."""
 
     IMAGE = "image", _("image")
     TEXT = "text", _("text")
@@ -31,29 +31,29 @@ class Kind(models.TextChoices):
     OTHER = "other", _("other")
 
 
-def stored_as(file: "File", name: str) -> str:
-    """Return where the file lies in the storage: nothing in it was chosen by the client."""
+def upload_path(file: "File", name: str) -> str:
+    """Return a random path in the storage; only the extension is the client's."""
     key = uuid.uuid4().hex
     return f"files/{key[:2]}/{key}{PurePath(name).suffix.lower()[:10]}"
 
 
-GRACE = timedelta(seconds=2)
+PUBLISH_TIMEOUT = timedelta(seconds=2)
 
 
-def after_grace() -> datetime:
-    """Return when the event of a new file is due: its request has published it by then."""
-    return timezone.now() + GRACE
+def first_due_at() -> datetime:
+    """Return when a worker may publish the event of a new file: until then its request does."""
+    return timezone.now() + PUBLISH_TIMEOUT
 
 
 class File(models.Model):
-    """One upload. The row is its own outbox: while it is due, its event is yet to be published."""
+    """An uploaded file. The row is its own outbox, see `due_at`; `claims` changes the status."""
 
-    file = models.FileField(_("file"), upload_to=stored_as, max_length=200, db_index=True)
-    name = models.CharField(_("name"), max_length=255, help_text=_("What the client called it."))
+    file = models.FileField(_("file"), upload_to=upload_path, max_length=200, db_index=True)
+    name = models.CharField(_("name"), max_length=255, help_text=_("As sent by the client."))
     size = models.PositiveBigIntegerField(_("size"), help_text=_("In bytes."))
     sha256 = models.CharField("SHA-256", max_length=64)
     content_type = models.CharField(
-        _("content type"), max_length=127, help_text=_("As detected, whatever the client said.")
+        _("content type"), max_length=127, help_text=_("Detected from the content.")
     )
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     owner = models.ForeignKey(
@@ -84,14 +84,14 @@ class File(models.Model):
         _("due"),
         null=True,
         blank=True,
-        default=after_grace,
-        help_text=_("When its event is to be published; empty once it is."),
+        default=first_due_at,
+        help_text=_("When its event is to be published; empty if it was."),
     )
     entry_id = models.CharField(
-        _("entry"), max_length=40, blank=True, help_text=_("The event's, in the queue.")
+        _("entry"), max_length=40, blank=True, help_text=_("Id of its event in the queue.")
     )
     claim = models.UUIDField(
-        _("claim"), null=True, blank=True, help_text=_("Who processes it: only they may finish.")
+        _("claim"), null=True, blank=True, help_text=_("Id of the attempt that is processing it.")
     )
     claimed_at = models.DateTimeField(_("claimed"), null=True, blank=True)
 

@@ -8,41 +8,41 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from uploads.models import File, Status
+from uploads.web.received_file import INCOMING
 
 logger = logging.getLogger(__name__)
 
-AGE = timedelta(hours=1)  # the row of a younger file may be yet to be committed
+MIN_AGE = timedelta(hours=1)  # the row of a younger file may not be committed yet
 FILES, THUMBNAILS = "files", "thumbnails"
-INCOMING = "incoming"  # where `receiving` writes, on a disk
-FOLDERS = [f"{number:02x}" for number in range(256)]  # as `models.stored_as` names them
+FOLDERS = [f"{number:02x}" for number in range(256)]  # as in `models.upload_path`
 
 
 def compare() -> tuple[int, int]:
-    """Remove what no row has, and fail the rows that have nothing; return how many of each.
+    """Delete files without a row, and fail rows without a file; return how many of each.
 
-    Folder by folder: it takes little memory, however many files there are.
+    Works folder by folder, which takes little memory for any number of files.
     """
     storage = File._meta.get_field("file").storage
-    if not listed(storage, FILES) and File.objects.exists():
-        logger.error("the storage is empty: as if it were not there, so nothing is compared")
+    if not list_folder(storage, FILES) and File.objects.exists():
+        logger.error("the storage is empty, so probably not mounted: nothing is compared")
         return 0, 0
-    removed = remove(storage, listed(storage, INCOMING))  # cut off: the web server was killed
+    deleted = delete_old(storage, list_folder(storage, INCOMING))  # of killed web servers
     failed = 0
     for folder in FOLDERS:
-        # First the rows, then what is stored: the file of a row is always stored before it.
+        # Rows first: a file is stored before its row is created.
         rows = File.objects.filter(file__startswith=f"{FILES}/{folder}/")
         names = dict(rows.values_list("file", "thumbnail"))
-        files = listed(storage, f"{FILES}/{folder}")
-        thumbnails = listed(storage, f"{THUMBNAILS}/{folder}")
-        removed += remove(storage, (files | thumbnails) - names.keys() - set(names.values()))
-        failed += fail(storage, names.keys() - files)
-    if removed or failed:
-        logger.warning("%s stored files had no row, %s rows no stored file", removed, failed)
-    return removed, failed
+        files = list_folder(storage, f"{FILES}/{folder}")
+        thumbnails = list_folder(storage, f"{THUMBNAILS}/{folder}")
+        deleted += delete_old(storage, (files | thumbnails) - names.keys() - set(names.values()))
+        failed += fail_rows(storage, names.keys() - files)
+    if deleted or failed:
+        logger.warning("%s stored files had no row, %s rows no stored file", deleted, failed)
+    return deleted, failed
 
 
-def listed(storage: Storage, folder: str) -> set[str]:
-    """Return the paths of what is in a folder, which need not be there."""
+def list_folder(storage: Storage, folder: str) -> set[str]:
+    """Return the paths of all in a folder; nothing if there is no such folder."""
     try:
         folders, files = storage.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
@@ -50,8 +50,8 @@ def listed(storage: Storage, folder: str) -> set[str]:
     return {f"{folder}/{name}" for name in (*folders, *files)}
 
 
-def remove(storage: Storage, names: set[str]) -> int:
-    """Remove stored files, but no young ones; return how many."""
+def delete_old(storage: Storage, names: set[str]) -> int:
+    """Delete the stored files that are older than `MIN_AGE`; return how many."""
     old = [name for name in names if is_old(storage, name)]
     for name in old:
         storage.delete(name)
@@ -60,13 +60,13 @@ def remove(storage: Storage, names: set[str]) -> int:
 
 def is_old(storage: Storage, name: str) -> bool:
     try:
-        return timezone.now() - storage.get_modified_time(name) > AGE
-    except FileNotFoundError:  # removed meanwhile, as its row was
+        return timezone.now() - storage.get_modified_time(name) > MIN_AGE
+    except FileNotFoundError:  # deleted meanwhile together with its row
         return False
 
 
-def fail(storage: Storage, names: set[str]) -> int:
-    """Tell of rows that their stored file is missing; return of how many. They may be retried."""
+def fail_rows(storage: Storage, names: set[str]) -> int:
+    """Mark rows whose stored file is missing as failed; return how many. Staff can retry them."""
     missing = [name for name in names if not storage.exists(name)]
     settled = File.objects.filter(status__in=[Status.RECEIVED, Status.PROCESSED])
     return settled.filter(file__in=missing).update(

@@ -3,8 +3,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import accounts.addresses
-import accounts.names
+import accounts.emails.addresses
+import accounts.usernames
 
 
 class Migration(migrations.Migration):
@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             name="email",
             field=models.EmailField(
                 max_length=254,
-                validators=[accounts.addresses.validate_address],
+                validators=[accounts.emails.addresses.validate_address],
                 verbose_name="email address",
             ),
         ),
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
                 help_text="150 characters or fewer: letters, digits and ./+/-/_ only.",
                 max_length=150,
                 unique=True,
-                validators=[accounts.names.validate_name],
+                validators=[accounts.usernames.validate_username],
                 verbose_name="username",
             ),
         ),

@@ -11,16 +11,16 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, migrations, transaction
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-from accounts.addresses import normal
-from accounts.names import skeleton
+from accounts.emails.addresses import normalize
+from accounts.usernames import skeleton
 
-AT_ONCE = 500  # rows in a transaction
+BATCH = 500  # rows in a transaction
 
 
 def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     users = apps.get_model("accounts", "User").objects.using(schema_editor.connection.alias)
     last = 0
-    while rows := list(users.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+    while rows := list(users.filter(pk__gt=last).order_by("pk")[:BATCH]):
         with transaction.atomic(users.db):
             for user in rows:
                 for field, value in changes(user):
@@ -31,7 +31,7 @@ def fill(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 def changes(user: Any) -> Iterator[tuple[str, str]]:
     yield "skeleton", skeleton(user.username)
     try:
-        address = normal(user.email)
+        address = normalize(user.email)
     except ValidationError:
         return
     if address != user.email:

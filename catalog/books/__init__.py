@@ -1,1 +1,1 @@
-"""Books: a small shelf that anyone reads and people with an account fill."""
+"""Books. Anyone reads them, authenticated users write."""

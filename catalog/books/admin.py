@@ -5,9 +5,9 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from catalog.admin.counted import CountedAdmin
 from catalog.books.models import Book
-from catalog.books.rules import standard_isbn
-from catalog.pages.admin_counted import CountedAdmin
+from catalog.books.rules import normalize_isbn
 
 
 class BookForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -16,15 +16,15 @@ class BookForm(forms.ModelForm):  # type: ignore[type-arg]
     )
 
     def clean_isbn(self) -> str:
-        return standard_isbn(self.cleaned_data["isbn"])
+        return normalize_isbn(self.cleaned_data["isbn"])
 
 
 @admin.register(Book)
 class BookAdmin(CountedAdmin):
     form = BookForm
     list_display = ("title", "author", "year", "isbn", "views", "updated")
-    search_help_text = _("Part of the title or of the author's name, or an ISBN")
+    search_help_text = _("Search by part of the title or author, or by ISBN")
 
-    def matching(self, text: str) -> Q:
+    def get_search_filter(self, text: str) -> Q:
         number = text.replace("-", "").replace(" ", "")
         return Q(title__icontains=text) | Q(author__icontains=text) | Q(isbn=number)

@@ -1,4 +1,4 @@
-"""What the list of books is narrowed down by, and put in order."""
+"""Filters and ordering of the list of books."""
 
 from django.db.models import Q, QuerySet
 from django.forms import IntegerField
@@ -14,17 +14,17 @@ class YearFilter(NumberFilter):  # type: ignore[misc]
 
 class BookFilter(FilterSet):  # type: ignore[misc]
     search = CharFilter(
-        method="contains",
+        method="filter_text",
         max_length=200,
-        help_text="Books with this in the title or in the author's name.",
+        help_text="Books with this in the title or in the author.",
     )
-    year_min = YearFilter("year", "gte", help_text="Not older than this.")
-    year_max = YearFilter("year", "lte", help_text="Not younger than this.")
+    year_min = YearFilter("year", "gte", help_text="From this year on.")
+    year_max = YearFilter("year", "lte", help_text="Up to this year.")
     ordering = Ordering(fields=("title", "author", "year"))
 
     class Meta:
         model = Book
         fields: tuple[str, ...] = ()
 
-    def contains(self, books: QuerySet[Book], name: str, text: str) -> QuerySet[Book]:
+    def filter_text(self, books: QuerySet[Book], name: str, text: str) -> QuerySet[Book]:
         return books.filter(Q(title__icontains=text) | Q(author__icontains=text))

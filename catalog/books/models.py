@@ -1,4 +1,4 @@
-"""A book."""
+"""The model of books."""
 
 from hashlib import sha256
 
@@ -38,9 +38,6 @@ class Book(Countable):
 
     @property
     def etag(self) -> str:
-        """What `If-Match` is compared with: the same for the same content, whoever wrote it.
-
-        The counter is not in it: a view is no edit.
-        """
+        """The ETag of the book's fields, without its counter: a view is not a change."""
         content = "\0".join((str(self.pk), self.title, self.author, str(self.year), self.isbn))
         return f'"{sha256(content.encode()).hexdigest()[:32]}"'

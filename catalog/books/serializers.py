@@ -1,4 +1,4 @@
-"""A book as JSON."""
+"""The serializer of books."""
 
 from typing import Any
 
@@ -8,22 +8,22 @@ from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
 from catalog.books.models import Book
-from catalog.books.rules import standard_isbn
+from catalog.books.rules import normalize_isbn
 
-TAKEN = _("A book with this ISBN already exists.")
+ISBN_TAKEN = _("A book with this ISBN already exists.")
 
 
 class ISBNField(serializers.CharField):
-    """Takes an ISBN-10 or ISBN-13, with or without hyphens; gives the 13 digits of an ISBN-13."""
+    """Accepts an ISBN-10 or ISBN-13, with or without hyphens; stores an ISBN-13 without."""
 
     def to_internal_value(self, data: Any) -> str:
-        return standard_isbn(super().to_internal_value(data))
+        return normalize_isbn(super().to_internal_value(data))
 
 
 class BookSerializer(serializers.ModelSerializer[Book]):
     isbn = ISBNField(
         max_length=32,
-        validators=[UniqueValidator(Book.objects.all(), message=TAKEN)],
+        validators=[UniqueValidator(Book.objects.all(), message=ISBN_TAKEN)],
         help_text="ISBN-10 or ISBN-13, with or without hyphens; shown as ISBN-13 without.",
     )
 
@@ -31,16 +31,16 @@ class BookSerializer(serializers.ModelSerializer[Book]):
         model = Book
         fields = ("id", "title", "author", "year", "isbn", "counter")
         extra_kwargs = {
-            "year": {"min_value": 1, "help_text": "From 1 to the present year."},
-            "counter": {"help_text": "Views of this book's address, counted so far."},
+            "year": {"min_value": 1, "help_text": "From 1 to the current year."},
+            "counter": {"help_text": "Views of this book that are counted so far."},
         }
 
     def save(self, **kwargs: Any) -> Book:
         try:
             with transaction.atomic():
                 return super().save(**kwargs)
-        except IntegrityError as error:  # somebody else was faster by less than a request
+        except IntegrityError as error:  # a concurrent request was faster
             taken = Book.objects.filter(isbn=self.validated_data.get("isbn"))
             if not taken.exists():
                 raise
-            raise serializers.ValidationError({"isbn": [TAKEN]}, code="unique") from error
+            raise serializers.ValidationError({"isbn": [ISBN_TAKEN]}, code="unique") from error

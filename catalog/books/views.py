@@ -12,18 +12,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from api import answers
 from api.locking import CHANGES, LockingViewSet
+from api.openapi_responses import DELETING, READING, WRITING, errors
 from catalog.books.filters import BookFilter
 from catalog.books.models import Book
 from catalog.books.serializers import BookSerializer
 from footfall.record import record
 
 
-class Invalidation(APIException):
+class PreconditionFailed(APIException):
     status_code = 412
     default_detail = _("The book was changed meanwhile: read it again.")
-    default_code = "stale"
+    default_code = "precondition_failed"
 
 
 ETAG = OpenApiParameter(
@@ -31,34 +31,32 @@ ETAG = OpenApiParameter(
     str,
     OpenApiParameter.HEADER,
     response=[200, 201],
-    description="Changes when the book does; its counter does not matter.",
+    description="Changes with the book, but not with its counter.",
 )
 IF_MATCH = OpenApiParameter(
     "If-Match",
     str,
     OpenApiParameter.HEADER,
-    description="Only if the book still has this `ETag` (or one of these, or `*`).",
+    description="Change the book only if it still has this `ETag`, or one of these, or `*`.",
 )
-CHANGING = answers.WRITING | answers.errors(404, 412)
+CHANGING = WRITING | errors(404, 412)
 
 
 @extend_schema_view(
-    list=extend_schema(
-        responses={200: BookSerializer(many=True), **answers.READING, **answers.errors(400)}
-    ),
-    create=extend_schema(parameters=[ETAG], responses={201: BookSerializer, **answers.WRITING}),
-    retrieve=extend_schema(parameters=[ETAG], responses={200: BookSerializer, **answers.READING}),
+    list=extend_schema(responses={200: BookSerializer(many=True), **READING, **errors(400)}),
+    create=extend_schema(parameters=[ETAG], responses={201: BookSerializer, **WRITING}),
+    retrieve=extend_schema(parameters=[ETAG], responses={200: BookSerializer, **READING}),
     update=extend_schema(parameters=[ETAG, IF_MATCH], responses={200: BookSerializer, **CHANGING}),
     partial_update=extend_schema(
         parameters=[ETAG, IF_MATCH], responses={200: BookSerializer, **CHANGING}
     ),
     destroy=extend_schema(
         parameters=[IF_MATCH],
-        responses={204: None, **answers.DELETING, **answers.errors(412)},
+        responses={204: None, **DELETING, **errors(412)},
     ),
 )
 class BookViewSet(LockingViewSet[Book]):
-    """Everybody reads, people with an account write."""
+    """Anyone may read, authenticated users may write."""
 
     queryset = Book.objects.order_by("pk")
     serializer_class = BookSerializer
@@ -70,33 +68,34 @@ class BookViewSet(LockingViewSet[Book]):
     def get_object(self) -> Book:
         book = super().get_object()
         if self.action in CHANGES:
-            self.check_tag(book)
+            self.check_precondition(book)
         return book
 
-    def check_tag(self, book: Book) -> None:
-        """Raise Stale if the client names a version that this one is not."""
+    def check_precondition(self, book: Book) -> None:
+        """Raise PreconditionFailed unless the book matches `If-Match`.
+
+        Django's `get_conditional_response` ignores an `If-Match` without a valid ETag; here it
+        fails, because the client wants to prevent a lost update.
+        """
         expected = self.request.headers.get("If-Match")
-        if expected is None:
-            return
-        tags = parse_etags(expected)  # a weak one is never equal here, nonsense is no tag
-        if "*" not in tags and book.etag not in tags:
-            raise Invalidation
+        if expected is not None and not {"*", book.etag} & {*parse_etags(expected)}:
+            raise PreconditionFailed
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         book = self.get_object()
-        response = self.answer(book)
+        response = self.respond(book)
         response["Cache-Control"] = "no-store"
         if request.method == "GET":
-            record(book)  # last: what was not answered was not viewed
+            record(book)  # last: without a response there is no view
         return response
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        return self.answer(serializer.save(), 201)
+        return self.respond(serializer.save(), 201)
 
-    def changed(self, serializer: BaseSerializer[Book]) -> Response:
-        return self.answer(cast(Book, serializer.instance))
+    def respond_updated(self, serializer: BaseSerializer[Book]) -> Response:
+        return self.respond(cast(Book, serializer.instance))
 
-    def answer(self, book: Book, status: int = 200) -> Response:
+    def respond(self, book: Book, status: int = 200) -> Response:
         return Response(self.get_serializer(book).data, status, headers={"ETag": book.etag})

@@ -1,1 +1,1 @@
-"""Films in a tree of categories, and what people say about them."""
+"""Films, their categories, and comments on them."""

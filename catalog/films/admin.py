@@ -1,4 +1,4 @@
-"""The admin of categories, films and comments: all three can be edited in the category's form."""
+"""The admin of categories, films and comments. The form of a category has all three."""
 
 from typing import Any, ClassVar
 
@@ -12,48 +12,48 @@ from django.utils.translation import gettext_lazy as _
 from nested_admin.formsets import NestedInlineFormSet
 from nested_admin.nested import NestedModelAdmin, NestedStackedInline, NestedTabularInline
 
-from catalog.films.models import Category, Comment, Film, Generation
-from catalog.pages.admin_counted import CountedAdmin, number_of
-from catalog.pages.admin_search import SearchAdmin
+from catalog.admin.counted import CountedAdmin, count_related
+from catalog.admin.search import SearchAdmin
+from catalog.films.models import Category, Comment, Film, GenerationJob
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address
 
-SHOWN = 10
-"""A form shows so many of the films or comments below it; the newest."""
+MAX_INLINES = 10
+"""A form shows only the newest films or comments."""
 
 
 class NewestFormSet(NestedInlineFormSet):  # type: ignore[misc]
-    """Some of the rows below: a category may have ten thousand films."""
+    """The newest rows only: a category may have ten thousand films."""
 
     def get_queryset(self) -> Any:
-        if self.data:  # those that were shown, whatever was added meanwhile
+        if self.data:  # the rows of the form, even if newer ones were added since
             return super().get_queryset()
         if not hasattr(self, "_newest"):
-            self._newest = super().get_queryset().order_by("-pk")[:SHOWN]
+            self._newest = super().get_queryset().order_by("-pk")[:MAX_INLINES]
         return self._newest
 
 
-class OwningAdmin(NestedModelAdmin):  # type: ignore[misc]
-    """What is added belongs to who adds it."""
+class OwnedAdmin(NestedModelAdmin):  # type: ignore[misc]
+    """Makes the user who adds an object its owner."""
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
-            give(obj, request.user)
+            set_owner(obj, request.user)
         super().save_model(request, obj, form, change)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        for below in formset.forms:
-            if below.instance._state.adding:
-                give(below.instance, request.user)
+        for row in formset.forms:
+            if row.instance._state.adding:
+                set_owner(row.instance, request.user)
         super().save_formset(request, form, formset, change)
 
 
-def give(thing: Any, user: Any) -> None:
-    setattr(thing, "author" if isinstance(thing, Comment) else "owner", user)
+def set_owner(obj: Any, user: Any) -> None:
+    setattr(obj, "author" if isinstance(obj, Comment) else "owner", user)
 
 
-class Newest:
-    """What the inlines have in common."""
+class NewestInline:
+    """The base of the inlines."""
 
     formset = NewestFormSet
     extra = 0
@@ -61,7 +61,7 @@ class Newest:
     formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
 
 
-class CommentInline(Newest, NestedTabularInline):  # type: ignore[misc]
+class CommentInline(NewestInline, NestedTabularInline):  # type: ignore[misc]
     model = Comment
     verbose_name_plural = _("newest comments")
     fields = ("text", "author")
@@ -72,7 +72,7 @@ class CommentInline(Newest, NestedTabularInline):  # type: ignore[misc]
         return comments.select_related("author")
 
 
-class FilmInline(Newest, NestedStackedInline):  # type: ignore[misc]
+class FilmInline(NewestInline, NestedStackedInline):  # type: ignore[misc]
     model = Film
     verbose_name_plural = _("newest films")
     fields = ("title", "description", "time_filmed", "views")
@@ -86,7 +86,7 @@ class FilmInline(Newest, NestedStackedInline):  # type: ignore[misc]
 
 
 @admin.register(Category)
-class CategoryAdmin(OwningAdmin, SearchAdmin):
+class CategoryAdmin(OwnedAdmin, SearchAdmin):
     list_display = ("title", "parent", "films", "owner")
     list_select_related = ("parent", "owner")
     list_per_page = 50
@@ -99,18 +99,18 @@ class CategoryAdmin(OwningAdmin, SearchAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
         categories: QuerySet[Category] = super().get_queryset(request)
-        return categories.annotate(films_in=number_of(Film, by="category"))
+        return categories.annotate(film_count=count_related(Film, by="category"))
 
     @admin.display(description=_("films"))
     def films(self, category: Any) -> str:
-        """Return how many there are, as the way to all of them."""
+        """Return the number of films, as a link to their list."""
         address = admin_address(self.admin_site, Film, "changelist")
         link = '<a href="{}?category__id__exact={}">{}</a>'
-        return format_html(link, address, category.pk, category.films_in)
+        return format_html(link, address, category.pk, category.film_count)
 
 
 @admin.register(Film)
-class FilmAdmin(OwningAdmin, CountedAdmin):
+class FilmAdmin(OwnedAdmin, CountedAdmin):
     list_display = ("title", "category", "time_filmed", "views", "updated")
     list_select_related = ("category",)
     list_filter = ("created_at", "updated_at")
@@ -120,7 +120,7 @@ class FilmAdmin(OwningAdmin, CountedAdmin):
 
 
 @admin.register(Comment)
-class CommentAdmin(OwningAdmin):
+class CommentAdmin(OwnedAdmin):
     list_display = ("__str__", "film", "author", "updated_at")
     list_select_related = ("film", "author")
     list_per_page = 50
@@ -133,8 +133,8 @@ class CommentAdmin(OwningAdmin):
     readonly_fields = ("author",)
 
 
-@admin.register(Generation)
-class GenerationAdmin(ReadOnlyAdmin):
+@admin.register(GenerationJob)
+class GenerationJobAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "kind", "state", "done", "total", "owner", "error")
     list_select_related = ("owner",)
     ordering = ("-created_at",)

@@ -1,4 +1,4 @@
-"""What the lists of categories, films and comments are narrowed down by, and put in order."""
+"""Filters and ordering of the lists of categories, films and comments."""
 
 from django.db.models import Q, QuerySet
 from django_filters import CharFilter, FilterSet, ModelChoiceFilter
@@ -12,7 +12,7 @@ class CategoryFilter(FilterSet):  # type: ignore[misc]
         "title", "icontains", max_length=200, help_text="Categories with this in the title."
     )
     parent = ModelChoiceFilter(
-        queryset=Category.objects.all(), help_text="Categories right below this one."
+        queryset=Category.objects.all(), help_text="Direct children of this category."
     )
     ordering = Ordering(fields=("title",))
 
@@ -23,12 +23,12 @@ class CategoryFilter(FilterSet):  # type: ignore[misc]
 
 class FilmFilter(FilterSet):  # type: ignore[misc]
     search = CharFilter(
-        method="contains",
+        method="filter_text",
         max_length=200,
         help_text="Films with this in the title or in the description.",
     )
     category = ModelChoiceFilter(
-        queryset=Category.objects.all(), help_text="Films of this very category."
+        queryset=Category.objects.all(), help_text="Films of this category, without its children."
     )
     ordering = Ordering(
         fields={"category__title": "category", "title": "title", "time_filmed": "time_filmed"}
@@ -38,7 +38,7 @@ class FilmFilter(FilterSet):  # type: ignore[misc]
         model = Film
         fields: tuple[str, ...] = ()
 
-    def contains(self, films: QuerySet[Film], name: str, text: str) -> QuerySet[Film]:
+    def filter_text(self, films: QuerySet[Film], name: str, text: str) -> QuerySet[Film]:
         return films.filter(Q(title__icontains=text) | Q(description__icontains=text))
 
 

@@ -1,4 +1,4 @@
-"""Films, the tree of categories they stand in, and comments on them."""
+"""Films, the tree of their categories, comments, and jobs that generate films."""
 
 import uuid
 from datetime import UTC, datetime
@@ -13,12 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from catalog.films import tree
 from footfall.models import Countable
 
-# Any time zone's calendar has these; the oldest photograph is from 1826.
+# Valid years in any time zone; the oldest photograph is from 1826.
 EARLIEST, LATEST = datetime(1800, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
 
 
-def belongs_to(verbose_name: Any, **kwargs: Any) -> "models.ForeignKey[Any, Any]":
-    """Return the field that says whose something is. It outlives the account."""
+def owner_field(verbose_name: Any, **kwargs: Any) -> "models.ForeignKey[Any, Any]":
+    """Return a foreign key to the owner, which is NULL after the account was deleted."""
     return models.ForeignKey(
         settings.AUTH_USER_MODEL,
         models.SET_NULL,
@@ -41,7 +41,7 @@ class Category(models.Model):
         related_name="children",
         verbose_name=_("parent"),
     )
-    owner = belongs_to(_("owner"))
+    owner = owner_field(_("owner"))
 
     class Meta:
         verbose_name = _("category")
@@ -53,8 +53,8 @@ class Category(models.Model):
 
     def clean(self) -> None:
         try:
-            tree.check_place(self)
-        except tree.Misplaced as error:
+            tree.validate_parent(self)
+        except tree.InvalidParent as error:
             raise ValidationError({"parent": str(error)}) from error
 
 
@@ -71,7 +71,7 @@ class Film(Countable):
         validators=[MinValueValidator(EARLIEST), MaxValueValidator(LATEST)],
         help_text=_("When it was filmed."),
     )
-    owner = belongs_to(_("owner"))
+    owner = owner_field(_("owner"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -89,7 +89,7 @@ class Film(Countable):
 
 class Comment(models.Model):
     film = models.ForeignKey(Film, models.CASCADE, related_name="comments", verbose_name=_("film"))
-    author = belongs_to(_("author"))
+    author = owner_field(_("author"))
     text = models.TextField(_("text"), max_length=10_000)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
@@ -117,8 +117,8 @@ class Kind(models.TextChoices):
     FILMS = "films", _("films")
 
 
-class Generation(models.Model):
-    """A task that makes many categories or films. The row says what is left of it to do."""
+class GenerationJob(models.Model):
+    """A background job that generates many categories or films, and its progress."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
@@ -128,13 +128,14 @@ class Generation(models.Model):
         _("state"), max_length=16, choices=State, default=State.WAITING, db_index=True
     )
     error = models.TextField(_("error"), blank=True)
-    owner = belongs_to(_("owner"))
+    owner = owner_field(_("owner"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("last progress"), auto_now=True)
 
     class Meta:
-        verbose_name = _("generation")
-        verbose_name_plural = _("generations")
+        db_table = "films_generation"
+        verbose_name = _("generation job")
+        verbose_name_plural = _("generation jobs")
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.done}/{self.total}"

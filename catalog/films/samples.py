@@ -8,14 +8,14 @@ from django.db import models
 from faker import Faker
 
 from catalog.films import tree
-from catalog.films.models import Category, Film, Generation
+from catalog.films.models import Category, Film, GenerationJob
 
 ROOTS = 12
-"""Categories that are made for films when there are none."""
-SHARE = 5
-"""Every so many-th category has no parent."""
-CHOICE = 200
-"""Parents, or categories of films, are chosen from at most so many."""
+"""Categories that are generated for films if there are none."""
+ROOT_SHARE = 5
+"""Every fifth category has no parent."""
+MAX_PARENTS = 200
+"""Parents, and categories of films, are chosen from the newest ones."""
 
 GENRES = (
     "Adventures", "Animation", "Chamber plays", "Comedies", "Crime stories", "Documentaries",
@@ -48,28 +48,28 @@ ENDINGS = (
 EARLIEST, LATEST = datetime(1925, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
 
 
-def words_of(generation: Generation) -> Faker:
-    """Return a source of words for the next batch: the same ones if it has to be made again."""
+def make_faker(job: GenerationJob) -> Faker:
+    """Return a source of words for the next batch; if the batch is repeated, of the same words."""
     fake = Faker("en_US")
-    fake.seed_instance(f"{generation.pk}:{generation.done}")
+    fake.seed_instance(f"{job.pk}:{job.done}")
     return fake
 
 
-def make_categories(count: int, generation: Generation) -> None:
+def make_categories(count: int, job: GenerationJob) -> None:
     """Insert `count` categories, most of them below others."""
-    fake = words_of(generation)
-    tree.lock(Category)  # a parent stays on the first level meanwhile
-    roots = -(-count // SHARE)
-    insert_categories(fake, roots, generation, [])
+    fake = make_faker(job)
+    tree.lock(Category)  # so that the parents stay on the first level
+    roots = -(-count // ROOT_SHARE)
+    insert_categories(fake, roots, job, [])
     parents = newest(Category.objects.filter(parent=None))
-    insert_categories(fake, count - roots, generation, parents)
+    insert_categories(fake, count - roots, job, parents)
 
 
-def make_films(count: int, generation: Generation) -> None:
-    """Insert `count` films into the categories there are, or else into some that are made."""
-    fake = words_of(generation)
+def make_films(count: int, job: GenerationJob) -> None:
+    """Insert `count` films into existing categories, or else into new ones."""
+    fake = make_faker(job)
     if not (categories := newest(Category.objects.all())):
-        insert_categories(fake, ROOTS, generation, [])
+        insert_categories(fake, ROOTS, job, [])
         categories = newest(Category.objects.all())
     Film.objects.bulk_create(
         Film(
@@ -77,34 +77,34 @@ def make_films(count: int, generation: Generation) -> None:
             description=f"{fill(fake, OPENINGS)} {fill(fake, ENDINGS)}",
             category_id=fake.random_element(categories),
             time_filmed=fake.date_time_between(EARLIEST, LATEST, tzinfo=UTC),
-            owner_id=generation.owner_id,
+            owner_id=job.owner_id,
         )
         for _ in range(count)
     )
 
 
-def insert_categories(fake: Faker, count: int, generation: Generation, parents: list[int]) -> None:
+def insert_categories(fake: Faker, count: int, job: GenerationJob, parents: list[int]) -> None:
     Category.objects.bulk_create(
         Category(
             title=fill(fake, CATEGORY_TITLES),
             parent_id=fake.random_element(parents) if parents else None,
-            owner_id=generation.owner_id,
+            owner_id=job.owner_id,
         )
         for _ in range(count)
     )
 
 
 def newest(rows: "models.QuerySet[Category]") -> list[int]:
-    return list(rows.order_by("-pk").values_list("pk", flat=True)[:CHOICE])
+    return list(rows.order_by("-pk").values_list("pk", flat=True)[:MAX_PARENTS])
 
 
 def fill(fake: Faker, patterns: tuple[str, ...]) -> str:
-    """Return one of the patterns with words of its own."""
+    """Return one of the patterns, filled with random words."""
     return fake.random_element(patterns).format_map(Words(fake))
 
 
 class Words(dict[str, Any]):
-    """The words of one pattern, each found when asked for: "{name}", and another "{name2}"."""
+    """The words of one pattern, generated on access: "{name}", and another one for "{name2}"."""
 
     SOURCES: Mapping[str, Callable[[Faker], Any]] = {
         "genre": lambda fake: fake.random_element(GENRES),

@@ -1,19 +1,19 @@
-"""What Celery runs. No logic here."""
+"""Celery tasks of films."""
 
 from uuid import UUID
 
 from celery import shared_task
 
-from catalog.films import generation
+from catalog.films import generation_jobs
 
 
 @shared_task(name="films.generate")
 def generate(pk: str) -> None:
-    """Make what is left of a generation, unless another worker is at it."""
-    generation.carry_on(UUID(pk))
+    """Run a generation job, unless another worker does."""
+    generation_jobs.run(UUID(pk))
 
 
 @shared_task(name="films.sweep")
 def sweep() -> None:
-    """Start generations that stand still, and remove old ones."""
-    generation.sweep()
+    """Start stalled generation jobs again, and delete old ones."""
+    generation_jobs.sweep()

@@ -1,4 +1,4 @@
-"""The tree of categories: no category is below itself, and none is deeper than DEPTH."""
+"""The tree of categories: without cycles, and at most MAX_LEVELS deep."""
 
 from typing import TYPE_CHECKING
 
@@ -8,26 +8,26 @@ from django.utils.translation import gettext as _
 if TYPE_CHECKING:
     from catalog.films.models import Category
 
-DEPTH = 10
-"""Levels at most; a category without a parent is on the first one."""
+MAX_LEVELS = 10
+"""A category without a parent is on the first level."""
 
 
-class Misplaced(Exception):
-    """The category cannot stand there; the text says why."""
+class InvalidParent(Exception):
+    """The category cannot have this parent; the message says why."""
 
 
 def lock(model: "type[Category]") -> None:
-    """Wait until nobody else changes the tree, and keep others waiting until the commit.
+    """Lock the tree until the end of the transaction.
 
-    Two moves that are right by themselves can make a ring together. The lock is one row that stands
-    for the whole tree, on every database.
+    Two concurrent moves that are valid on their own can form a cycle. On every database, one row
+    stands for the whole tree.
     """
-    kind = ContentType.objects.get_for_model(model)
-    ContentType.objects.select_for_update().get(pk=kind.pk)
+    content_type = ContentType.objects.get_for_model(model)
+    ContentType.objects.select_for_update().get(pk=content_type.pk)
 
 
-def check_place(category: "Category") -> None:
-    """Raise Misplaced unless the category may stand below its parent, with all that is below it.
+def validate_parent(category: "Category") -> None:
+    """Raise InvalidParent unless the category, with all below it, may be below its parent.
 
     Locks the tree: call it in the transaction that saves the category.
     """
@@ -37,24 +37,24 @@ def check_place(category: "Category") -> None:
         return
     above = ancestors(model, category.parent_id)
     if category.pk in above:
-        raise Misplaced(_("A category cannot stand below itself."))
-    if len(above) + height(model, category) > DEPTH:
-        raise Misplaced(_("The tree may have at most %d levels.") % DEPTH)
+        raise InvalidParent(_("A category cannot be below itself."))
+    if len(above) + height(model, category) > MAX_LEVELS:
+        raise InvalidParent(_("The tree may have at most %d levels.") % MAX_LEVELS)
 
 
 def ancestors(model: "type[Category]", pk: int | None) -> list[int]:
-    """Return the keys from `pk` up to the root; no more of them than a tree can have."""
+    """Return the keys from `pk` up to the root, at most one more than there are levels."""
     found: list[int] = []
-    while pk is not None and len(found) <= DEPTH:
+    while pk is not None and len(found) <= MAX_LEVELS:
         found.append(pk)
         pk = model.objects.filter(pk=pk).values_list("parent", flat=True).first()
     return found
 
 
 def height(model: "type[Category]", category: "Category") -> int:
-    """Return how many levels `category` and what is below it take: 1 for a leaf."""
+    """Return the number of levels of `category` and all below it: 1 for a leaf."""
     level, levels = [category.pk] if category.pk else [], 1
-    while levels <= DEPTH:
+    while levels <= MAX_LEVELS:
         level = list(model.objects.filter(parent__in=level).values_list("pk", flat=True))
         if not level:
             break

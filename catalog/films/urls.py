@@ -1,8 +1,8 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
+from catalog.films.generation_views import GenerationJobDetail
 from catalog.films.views import CategoryViewSet, CommentViewSet, FilmComments, FilmViewSet
-from catalog.films.views_generation import GenerationDetail
 
 router = SimpleRouter(use_regex_path=False)
 router.register("categories", CategoryViewSet, basename="category")
@@ -12,5 +12,5 @@ router.register("comments", CommentViewSet, basename="comment")
 urlpatterns = [
     *router.urls,
     path("films/<int:pk>/comments/", FilmComments.as_view(), name="film-comments"),
-    path("tasks/<uuid:task>/", GenerationDetail.as_view(), name="task-detail"),
+    path("tasks/<uuid:task>/", GenerationJobDetail.as_view(), name="task-detail"),
 ]

@@ -15,11 +15,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from api import answers
 from api.locking import LockingViewSet
+from api.openapi_responses import DELETING, READING, WRITING, errors
 from api.permissions import AuthorChanges, OwnerOrStaffChanges, is_allowed
 from catalog.films import tree
 from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
+from catalog.films.generation_views import GenerateMixin
 from catalog.films.models import Category, Comment, Film, Kind
 from catalog.films.serializers import (
     CategorySerializer,
@@ -27,7 +28,6 @@ from catalog.films.serializers import (
     FilmSerializer,
     NewCommentSerializer,
 )
-from catalog.films.views_generation import Generating
 from footfall.record import record
 
 
@@ -36,23 +36,23 @@ class InUse(APIException):
     default_code = "in_use"
 
 
-def described(serializer: Any, new: Any = None) -> Any:
-    """Return the decorator that describes the six methods of a view set to the schema."""
-    changing = answers.WRITING | answers.errors(404)
-    listing = {200: serializer(many=True), **answers.READING, **answers.errors(400)}
+def schema_for(serializer: Any, new: Any = None) -> Any:
+    """Return a decorator that describes the six methods of a view set for the schema."""
+    changing = WRITING | errors(404)
+    listing = {200: serializer(many=True), **READING, **errors(400)}
     return extend_schema_view(
         list=extend_schema(responses=listing),
-        create=extend_schema(responses={201: new or serializer, **answers.WRITING}),
-        retrieve=extend_schema(responses={200: serializer, **answers.READING}),
+        create=extend_schema(responses={201: new or serializer, **WRITING}),
+        retrieve=extend_schema(responses={200: serializer, **READING}),
         update=extend_schema(responses={200: serializer, **changing}),
         partial_update=extend_schema(responses={200: serializer, **changing}),
-        destroy=extend_schema(responses={204: None, **answers.DELETING}),
+        destroy=extend_schema(responses={204: None, **DELETING}),
     )
 
 
-@described(CategorySerializer)
-class CategoryViewSet(Generating, LockingViewSet[Category]):
-    """Everybody reads, people with an account add, the owner or staff change, staff delete."""
+@schema_for(CategorySerializer)
+class CategoryViewSet(GenerateMixin, LockingViewSet[Category]):
+    """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
     queryset = Category.objects.order_by("pk")
     serializer_class = CategorySerializer
@@ -64,7 +64,7 @@ class CategoryViewSet(Generating, LockingViewSet[Category]):
 
     def lock(self) -> None:
         if self.action != "destroy":
-            # Before the category is read: saving an old parent again would be a move, too.
+            # Before the category is read: saving an outdated parent would move it back.
             tree.lock(Category)
         super().lock()
 
@@ -76,12 +76,12 @@ class CategoryViewSet(Generating, LockingViewSet[Category]):
         try:
             instance.delete()
         except ProtectedError as error:
-            raise InUse(_("There are categories or films in it.")) from error
+            raise InUse(_("The category is not empty.")) from error
 
 
-@described(FilmSerializer)
-class FilmViewSet(Generating, LockingViewSet[Film]):
-    """Everybody reads, people with an account add, the owner or staff change, staff delete."""
+@schema_for(FilmSerializer)
+class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
+    """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
     queryset = Film.objects.order_by("pk")
     serializer_class = FilmSerializer
@@ -95,22 +95,22 @@ class FilmViewSet(Generating, LockingViewSet[Film]):
         film = self.get_object()
         response = Response(self.get_serializer(film).data, headers={"Cache-Control": "no-store"})
         if request.method == "GET":
-            record(film)  # last: what was not answered was not viewed
+            record(film)  # last: without a response there is no view
         return response
 
     def perform_create(self, serializer: BaseSerializer[Film]) -> None:
         serializer.save(owner=self.request.user)
 
     def perform_destroy(self, instance: Film) -> None:
-        # The comments go, too: the admin wants that permission as well.
+        # The comments are deleted as well, which takes permission in the admin, too.
         if instance.comments.exists() and not is_allowed(self.request, "delete", Comment):
             self.permission_denied(self.request)
         instance.delete()
 
 
-@described(CommentSerializer, new=NewCommentSerializer)
+@schema_for(CommentSerializer, new=NewCommentSerializer)
 class CommentViewSet(LockingViewSet[Comment]):
-    """Everybody reads, people with an account add, the author changes, author or staff delete."""
+    """Anyone reads, authenticated users add, the author changes, the author or staff delete."""
 
     queryset = Comment.objects.order_by("pk")
     permission_classes = (AuthorChanges,)
@@ -128,15 +128,15 @@ class CommentViewSet(LockingViewSet[Comment]):
 @extend_schema_view(
     get=extend_schema(
         operation_id="films_comments_list",
-        responses={200: CommentSerializer(many=True), **answers.READING},
+        responses={200: CommentSerializer(many=True), **READING},
     ),
     post=extend_schema(
         operation_id="films_comments_create",
-        responses={201: CommentSerializer, **answers.WRITING, **answers.errors(404)},
+        responses={201: CommentSerializer, **WRITING, **errors(404)},
     ),
 )
 class FilmComments(ListCreateAPIView[Comment]):
-    """The comments on one film, and a place to add one."""
+    """The comments on one film; authenticated users add some."""
 
     queryset = Comment.objects.order_by("pk")
     serializer_class = CommentSerializer

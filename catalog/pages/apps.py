@@ -9,9 +9,9 @@ class PagesConfig(AppConfig):
     verbose_name = _("Pages")
 
     def ready(self) -> None:
-        # A type of content may live in any app; its serializer registers itself when imported.
+        # Types of content may be in any app; their serializers register themselves on import.
         autodiscover_modules("serializers")
 
-        from catalog.pages import edits  # needs the models
+        from catalog.pages import signals  # needs the models
 
-        edits.watch()
+        signals.connect()

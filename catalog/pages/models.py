@@ -1,6 +1,6 @@
-"""A page, the content that can stand on it, and the places where it does.
+"""Pages, contents of several types, and the placements of contents on pages.
 
-A new type of content is a model here (or in an app of its own) that inherits from `Content`, a
+A new type of content is a model that inherits from `Content`, here or in an app of its own, with a
 `ContentSerializer` in that app's `serializers` module and a `ContentTypeAdmin` in its `admin`.
 """
 
@@ -13,7 +13,7 @@ from footfall.models import Countable
 
 
 class Page(Countable):
-    """What a reader opens. Its own views are counted, too."""
+    """A page with contents. Its own views are counted, too."""
 
     title = models.CharField(_("title"), max_length=200)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -29,7 +29,7 @@ class Page(Countable):
 
 
 class Content(Countable):
-    """What every type of content has; stands on any number of pages, and is never one by itself."""
+    """The base of all types of content. A content may be on any number of pages."""
 
     title = models.CharField(_("title"), max_length=200)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -66,8 +66,8 @@ class Audio(Content):
 
 
 class Text(Content):
-    # Content reaches its child by the child's name, and every child inherits that attribute;
-    # under its default name it would hide the field `text` (models.E006).
+    # Under its default name, `text`, the reverse relation would hide the field `text`
+    # (models.E006).
     content_ptr = models.OneToOneField(
         Content, models.CASCADE, parent_link=True, primary_key=True, related_name="as_text"
     )
@@ -79,11 +79,13 @@ class Text(Content):
 
 
 class PageContent(models.Model):
-    """One place on a page. The same content may stand on a page twice."""
+    """The placement of a content on a page. A content may be on a page twice."""
 
-    page = models.ForeignKey(Page, models.CASCADE, related_name="places", verbose_name=_("page"))
+    page = models.ForeignKey(
+        Page, models.CASCADE, related_name="placements", verbose_name=_("page")
+    )
     content = models.ForeignKey(
-        Content, models.CASCADE, related_name="places", verbose_name=_("content")
+        Content, models.CASCADE, related_name="placements", verbose_name=_("content")
     )
     position = models.PositiveIntegerField(_("position"), default=0)
 

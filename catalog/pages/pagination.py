@@ -1,4 +1,4 @@
-"""The list of pages, when it is long: counting it took most of the time of a request."""
+"""Pagination of the list of pages; counting a long list took most of the time of a request."""
 
 import time
 from functools import cached_property
@@ -8,25 +8,25 @@ from django.core.paginator import Paginator
 
 from api.pagination import Pagination
 
-LONG = 10_000
-"""So many pages are counted anew for each request; if there are more, once in `FRESH` seconds."""
-FRESH = 1.0
+MAX_EXACT = 10_000
+"""Up to so many pages are counted for each request; more are counted once in `MAX_AGE` seconds."""
+MAX_AGE = 1.0
 
 
-class LongPaginator(Paginator):  # type: ignore[type-arg]
-    last = (float("-inf"), 0)
-    """When all pages were counted last, by the monotonic clock, and how many they were."""
+class CachedCountPaginator(Paginator):  # type: ignore[type-arg]
+    last_count = (float("-inf"), 0)
+    """When all pages were last counted, by the monotonic clock, and the result."""
 
     @cached_property
     def count(self) -> int:
         pages: Any = self.object_list
-        at, number = LongPaginator.last
-        if pages.query.where or number <= LONG or time.monotonic() - at > FRESH:
+        at, number = CachedCountPaginator.last_count
+        if pages.query.where or number <= MAX_EXACT or time.monotonic() - at > MAX_AGE:
             number = pages.count()
             if not pages.query.where:
-                LongPaginator.last = (time.monotonic(), number)
+                CachedCountPaginator.last_count = (time.monotonic(), number)
         return number
 
 
-class LongPagination(Pagination):
-    django_paginator_class = LongPaginator
+class PagePagination(Pagination):
+    django_paginator_class = CachedCountPaginator

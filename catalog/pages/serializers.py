@@ -13,7 +13,7 @@ from rest_framework import serializers
 from rest_framework.serializers import Serializer
 
 from catalog.pages.models import Audio, Content, Page, Text, Video
-from catalog.pages.payload import Payload
+from catalog.pages.queries import LoadedPage
 from footfall.events import EARLIEST, LATEST
 from footfall.projections.ranking import KEPT, Window
 from footfall.projections.series import Interval
@@ -27,7 +27,7 @@ class TypeField(serializers.CharField):
 
 
 class TypeFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Has the schema say that each type of content has one value for `type`, its own."""
+    """Makes the OpenAPI schema list the one value of `type` that each type of content has."""
 
     target_class = TypeField
 
@@ -36,9 +36,9 @@ class TypeFieldExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-un
 
 
 class ContentSerializer(serializers.ModelSerializer[Content]):
-    """Something that stands on a page."""
+    """A content of a page."""
 
-    # A class that inherits from this one becomes the serializer of its `Meta.model`.
+    # A subclass becomes the serializer of its `Meta.model`.
     by_model: dict[type[Content], type["ContentSerializer"]] = {}
 
     type = TypeField()
@@ -53,7 +53,7 @@ class ContentSerializer(serializers.ModelSerializer[Content]):
 
 
 class VideoSerializer(ContentSerializer):
-    """A video, elsewhere."""
+    """A video, by its URL."""
 
     class Meta(ContentSerializer.Meta):
         model = Video
@@ -61,7 +61,7 @@ class VideoSerializer(ContentSerializer):
 
 
 class AudioSerializer(ContentSerializer):
-    """An audio; its bit rate is in bits per second."""
+    """An audio. The bit rate is in bits per second."""
 
     class Meta(ContentSerializer.Meta):
         model = Audio
@@ -78,9 +78,9 @@ class TextSerializer(ContentSerializer):
 
 @cache
 def serializer_of(model: type[Content]) -> ContentSerializer:
-    """Return the serializer that is shared by all contents of one type.
+    """Return the serializer for all contents of one type.
 
-    A content whose type has none, since its app was removed, shows what all contents show.
+    If the app of a type was removed, its contents are serialized as plain `Content`.
     """
     return ContentSerializer.by_model.get(model, ContentSerializer)()
 
@@ -98,7 +98,7 @@ class PageSerializer(serializers.ModelSerializer[Page]):
         fields = ("id", "title", "url")
 
 
-class PageDetailSerializer(serializers.Serializer[Payload]):
+class PageDetailSerializer(serializers.Serializer[LoadedPage]):
     id = serializers.IntegerField(source="page.pk")
     title = serializers.CharField(source="page.title")
     url = serializers.HyperlinkedRelatedField[Page](
@@ -114,14 +114,14 @@ class PageDetailSerializer(serializers.Serializer[Payload]):
             many=True,
         )
     )
-    def get_contents(self, payload: Payload) -> list[dict[str, Any]]:
+    def get_contents(self, loaded: LoadedPage) -> list[dict[str, Any]]:
         return [
-            serializer_of(type(content)).to_representation(content) for content in payload.contents
+            serializer_of(type(content)).to_representation(content) for content in loaded.contents
         ]
 
 
 class PageSearchSerializer(serializers.Serializer[object]):
-    """The parameters of the list of pages."""
+    """Query parameters of the list of pages."""
 
     search = serializers.CharField(
         default="",
@@ -130,55 +130,51 @@ class PageSearchSerializer(serializers.Serializer[object]):
     )
 
 
-class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """Which views of a content are asked for. Hours and days are UTC's."""
+def validate_time(at: datetime) -> None:
+    earliest, latest = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (EARLIEST, LATEST))
+    if not earliest + timedelta(days=366) <= at <= latest:
+        raise serializers.ValidationError(_("This time is out of range."))
 
-    POINTS = 5_000
-    LATEST_POINTS = {Interval.HOUR: 24, Interval.DAY: 30}
+
+class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """Query parameters of the views of a content. Hours and days are in UTC."""
+
+    MAX_POINTS = 5_000
+    DEFAULT_POINTS = {Interval.HOUR: 24, Interval.DAY: 30}
 
     interval = serializers.ChoiceField(
         [interval.value for interval in Interval],
         default=Interval.HOUR.value,
-        help_text="How long one point of the series is.",
+        help_text="The length of one point of the series.",
     )
     since = serializers.DateTimeField(
         required=False,
         default_timezone=UTC,
-        help_text="By default 24 hours or 30 days before `until`. The whole hour or day counts.",
+        validators=[validate_time],
+        help_text="Default: 24 hours or 30 days before `until`. Rounded down to the hour or day.",
     )
     until = serializers.DateTimeField(
         required=False,
         default_timezone=UTC,
-        help_text=f"Exclusive; by default now. At most {POINTS} points from `since`.",
+        validators=[validate_time],
+        help_text=f"Exclusive. Default: now. At most {MAX_POINTS} points from `since`.",
     )
-
-    def validate_since(self, at: datetime) -> datetime:
-        return self._in_range(at)
-
-    def validate_until(self, at: datetime) -> datetime:
-        return self._in_range(at)
 
     def validate(self, query: dict[str, Any]) -> dict[str, Any]:
         interval = Interval(query["interval"])
         until = query.get("until") or interval.latest(1, timezone.now())[1]
-        since = query.get("since") or until - self.LATEST_POINTS[interval] * interval.step
+        since = query.get("since") or until - self.DEFAULT_POINTS[interval] * interval.step
         if since >= until:
-            raise serializers.ValidationError({"since": [_("It is not before `until`.")]})
-        if (until - interval.start(since)) / interval.step > self.POINTS:
+            raise serializers.ValidationError({"since": [_("Must be before `until`.")]})
+        if (until - interval.start(since)) / interval.step > self.MAX_POINTS:
             raise serializers.ValidationError(
-                {"since": [_("More than %d points before `until`.") % self.POINTS]}
+                {"since": [_("More than %d points before `until`.") % self.MAX_POINTS]}
             )
         return {"interval": interval, "since": since, "until": until}
 
-    def _in_range(self, at: datetime) -> datetime:
-        earliest, latest = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (EARLIEST, LATEST))
-        if not earliest + timedelta(days=366) <= at <= latest:
-            raise serializers.ValidationError(_("Not a time at which anything was viewed."))
-        return at
-
 
 class PointSerializer(serializers.Serializer[Any]):
-    at = serializers.DateTimeField(default_timezone=UTC, help_text="Start of the hour or day.")
+    at = serializers.DateTimeField(default_timezone=UTC, help_text="The start of the hour or day.")
     views = serializers.IntegerField()
 
 
@@ -186,17 +182,17 @@ class ContentViewsSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField(help_text="The counter.")
     as_of = serializers.DateTimeField(
         allow_null=True,
-        help_text="Views up to this time are counted. Null while the log cannot be asked.",
+        help_text="Views up to this time are counted. Null while the log is unavailable.",
     )
     pending = serializers.IntegerField(
         allow_null=True,
-        help_text="Events of any content that are not counted yet. Null like `as_of`.",
+        help_text="Events of all contents that are not counted yet. Null like `as_of`.",
     )
     series = PointSerializer(many=True, help_text="In order and without gaps.")
 
 
 class TopQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """How far back views are looked at, and how many contents are asked for."""
+    """Query parameters of the most viewed contents."""
 
     window = serializers.ChoiceField([window.value for window in Window], default=Window.DAY.value)
     limit = serializers.IntegerField(default=10, min_value=1, max_value=KEPT)
@@ -213,18 +209,18 @@ class TopContentSerializer(serializers.Serializer[Any]):
     views_before = serializers.IntegerField(
         source="ranked.before",
         allow_null=True,
-        help_text="In the period of the same length before. Null for all time.",
+        help_text="In the period of the same length before the window. Null for all time.",
     )
     trend = serializers.FloatField(
         source="ranked.trend",
         allow_null=True,
-        help_text="0.25: a quarter more views per hour than before. Null: nothing to compare.",
+        help_text="0.25: 25 % more views per hour than before. Null: nothing to compare with.",
     )
 
 
 class TopSerializer(serializers.Serializer[Any]):
     window = serializers.CharField()
     as_of = serializers.DateTimeField(
-        allow_null=True, help_text="When it was computed; null if never."
+        allow_null=True, help_text="When this was computed; null if never."
     )
     results = TopContentSerializer(many=True)

@@ -1,4 +1,4 @@
-"""The API of pages. It is public and looks nobody up: a read costs the queries of the page."""
+"""The API of pages. It is public and does not look at tokens, which would cost a query."""
 
 from collections.abc import Mapping, MutableMapping
 from typing import Any
@@ -13,10 +13,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api import answers
+from api.openapi_responses import INVALID, errors
+from catalog.pages.json_template import fill_template, make_template
 from catalog.pages.models import Content, Page
-from catalog.pages.pagination import LongPagination
-from catalog.pages.payload import Payload, load
+from catalog.pages.pagination import PagePagination
+from catalog.pages.queries import LoadedPage, load_page
 from catalog.pages.serializers import (
     ContentViewsSerializer,
     PageDetailSerializer,
@@ -26,17 +27,14 @@ from catalog.pages.serializers import (
     TopSerializer,
     ViewsQuerySerializer,
 )
-from catalog.pages.template import fill_in, template_of
 from footfall.cache import cached_pages
-from footfall.eventlog import Ambiguous, Refused
 from footfall.ops.status import status
 from footfall.projections.ranking import Window, top
 from footfall.projections.series import series
-from footfall.record import record
 
 JSON = "application/json"
 HEADERS = {"Cache-Control": "no-store"}
-SENT_AS = "footfall.sent_as"  # in the environ: the number of an append that got no answer
+SENT_AS = "footfall.sent_as"  # in the environ: the event id of an append without an answer
 
 
 class PageList(ListAPIView[Page]):
@@ -45,7 +43,7 @@ class PageList(ListAPIView[Page]):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     serializer_class = PageSerializer
-    pagination_class = LongPagination
+    pagination_class = PagePagination
 
     def get_queryset(self) -> QuerySet[Page]:
         query = PageSearchSerializer(data=self.request.query_params)
@@ -59,8 +57,8 @@ class PageList(ListAPIView[Page]):
         parameters=[PageSearchSerializer],
         responses={
             200: PageSerializer(many=True),
-            400: answers.INVALID,
-            **answers.errors(404, 503),
+            400: INVALID,
+            **errors(404, 503),
         },
     )
     def get(self, request: Request) -> Response:
@@ -68,77 +66,65 @@ class PageList(ListAPIView[Page]):
 
 
 class PageDetail(APIView):
-    """A page with its contents. Reading it is a view of the page and of every content on it."""
+    """A page with its contents. Reading it counts one view of the page and of each content."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="pages_retrieve",
-        responses={200: PageDetailSerializer, **answers.errors(404, 503)},
+        responses={200: PageDetailSerializer, **errors(404, 503)},
     )
     def get(self, request: Request, pk: int) -> HttpResponse:
-        """Answer a page that was not prepared, and prepare it for whoever comes next."""
-        lease = None
-        if SENT_AS not in request.META:
-            lease = cached_pages.lease(Page, pk)
-            url = request.build_absolute_uri(request.path)
-            if lease is None and (body := read_cached(request.META, pk, url)):
-                return HttpResponse(body, JSON, headers=HEADERS)
-        try:
-            payload = load(pk)
-        except Exception:
-            if lease:
-                cached_pages.release(lease)
-            raise
-        response = self.respond(payload)
-        if lease:
-            template = template_of(response.data)
-            cached_pages.fill(lease, payload.page, payload.contents, template, payload.contents)
-        # Last: what was not answered was not viewed.
-        record(payload.page, payload.contents, request.META.get(SENT_AS))
-        return response
+        url = request.build_absolute_uri(request.path)
+        found = cached_pages.read_or_fill(
+            Page,
+            pk,
+            load=lambda: load_page(pk),
+            respond=self.respond,
+            template=lambda response: make_template(response.data),
+            use_cached=accepts_json(request.META),
+            sent_as=request.META.get(SENT_AS),
+        )
+        if isinstance(found, Response):
+            return found
+        return HttpResponse(fill_template(found[0], url, found[1:]), JSON, headers=HEADERS)
 
     def head(self, request: Request, pk: int) -> Response:
-        """Answer without counting. Were it missing, Django would call `get`."""
-        return self.respond(load(pk))
+        """Respond without counting. Without this method Django would call `get`."""
+        return self.respond(load_page(pk))
 
-    def respond(self, payload: Payload) -> Response:
-        serializer = PageDetailSerializer(payload, context={"request": self.request})
+    def respond(self, loaded: LoadedPage) -> Response:
+        serializer = PageDetailSerializer(loaded, context={"request": self.request})
         return Response(serializer.data, headers=HEADERS)
 
 
 def read_cached(environ: MutableMapping[str, Any], pk: int, url: str) -> bytes | None:
-    """Return a page that is prepared, as JSON, and record the view of it: one call of Redis.
+    """Return a cached page as JSON and record the view of it, in one call of Redis.
 
-    environ: of the request, as WSGI has it. url: the page's, as it stands in the answer.
-    None: another form is asked for, it is not prepared, or Redis did not answer; then its view is
-    not recorded, or noted in `environ` as sent.
+    environ: of the WSGI request.
+    url: of the page, for the response.
+
+    Returns None if the client wants another format, the page is not cached, or Redis did not
+    answer. Then no view is recorded; if one may be, `environ[SENT_AS]` is its event id.
     """
-    if not takes_json(environ):
+    if not accepts_json(environ):
         return None
-    try:
-        found = cached_pages.view(Page, pk)
-    except Refused:
-        return None
-    except Ambiguous as error:
-        environ[SENT_AS] = error.event_id
-        return None
-    if found is None:
-        return None
-    template, *counters = found
-    return fill_in(template, url, counters)
+    found, sent_as = cached_pages.try_view(Page, pk)
+    if sent_as:
+        environ[SENT_AS] = sent_as
+    return fill_template(found[0], url, found[1:]) if found else None
 
 
-def takes_json(environ: Mapping[str, Any]) -> bool:
-    """Tell whether the answer is plain JSON beyond doubt. Whoever asks for more is asked by DRF."""
+def accepts_json(environ: Mapping[str, Any]) -> bool:
+    """Return whether the response is plain JSON for certain; if not, DRF decides on the format."""
     accepted = environ.get("HTTP_ACCEPT", "*/*")
     plain = ("*/*" in accepted or JSON in accepted) and "indent" not in accepted
     return plain and "format=" not in environ.get("QUERY_STRING", "")
 
 
 class ContentViews(APIView):
-    """The views of one content over time, and how fresh they are. Reading them counts nothing."""
+    """The views of a content over time, and how fresh they are. Reading them counts nothing."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -148,29 +134,29 @@ class ContentViews(APIView):
         parameters=[ViewsQuerySerializer],
         responses={
             200: ContentViewsSerializer,
-            400: answers.INVALID,
-            **answers.errors(404, 503),
+            400: INVALID,
+            **errors(404, 503),
         },
     )
     def get(self, request: Request, pk: int) -> Response:
         query = ViewsQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
-        now = status()  # before the counter is read: what was counted by then is in it
+        now = status()  # before the counter, which then has all views up to `as_of`
         try:
             content = Content.objects.get(pk=pk)
         except Content.DoesNotExist:
             raise Http404(_("There is no content %s.") % pk) from None
-        answer = {
+        data = {
             "total": content.counter,
             "as_of": now.as_of,
             "pending": now.pending,
             "series": series(content, **query.validated_data),
         }
-        return Response(ContentViewsSerializer(answer).data)
+        return Response(ContentViewsSerializer(data).data)
 
 
 class ContentTop(APIView):
-    """The most viewed contents, as they were computed within the last seconds or minutes."""
+    """The most viewed contents, computed every few seconds or minutes."""
 
     authentication_classes = ()
     permission_classes = (AllowAny,)
@@ -178,7 +164,7 @@ class ContentTop(APIView):
     @extend_schema(
         operation_id="contents_top",
         parameters=[TopQuerySerializer],
-        responses={200: TopSerializer, 400: answers.INVALID, **answers.errors(503)},
+        responses={200: TopSerializer, 400: INVALID, **errors(503)},
     )
     def get(self, request: Request) -> Response:
         query = TopQuerySerializer(data=request.query_params)
@@ -190,5 +176,5 @@ class ContentTop(APIView):
         results = [
             {"content": contents[one.id], "ranked": one} for one in chosen if one.id in contents
         ]
-        answer = {"window": window.value, "as_of": found.as_of, "results": results}
-        return Response(TopSerializer(answer).data)
+        data = {"window": window.value, "as_of": found.as_of, "results": results}
+        return Response(TopSerializer(data).data)

@@ -1,4 +1,4 @@
-"""The operators' side of the counting. Django imports this module of every app."""
+"""The admin of the counting: dashboard, tables, and the base class for countable models."""
 
 from footfall.admin.charted import ChartedAdmin
 from footfall.admin.dashboard import DashboardAdmin

@@ -1,4 +1,4 @@
-"""Setting counters by hand in the admin: from a list, or from an object's page."""
+"""Setting counters in the admin: an action of the list, and a link on an object's page."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,20 +15,20 @@ from django.utils.translation import ngettext
 
 from footfall.common.admin import ModelAdmin
 from footfall.common.admin_urls import admin_address, key_in
-from footfall.ops.adjust import HIGHEST, adjust
+from footfall.ops.adjust import MAX_COUNTER, adjust
 from footfall.registry import counter_of
 
 PERMISSION = "counters.add_adjustment"
-AT_ONCE = 200  # counters: they are all in an address
+MAX_SELECTED = 200  # their ids are in a URL
 
 
 class AdjustForm(forms.Form):
-    to = forms.IntegerField(label=_("Set to"), initial=0, min_value=0, max_value=HIGHEST)
+    to = forms.IntegerField(label=_("Set to"), initial=0, min_value=0, max_value=MAX_COUNTER)
     why = forms.CharField(label=_("Reason"), max_length=1000, widget=forms.Textarea({"rows": 3}))
 
 
 class AdjustingAdmin(ModelAdmin):
-    """The part of a countable model's admin that sets its counters."""
+    """Adds the action, the page and the permission to set counters."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.adjust_view)
@@ -48,19 +48,19 @@ class AdjustingAdmin(ModelAdmin):
         where = admin_address(self.admin_site, self.model, "adjust")
         return f"{where}?{urlencode({'id': ids}, doseq=True)}"
 
-    @admin.action(description=_("Set the counters of the selected %(verbose_name_plural)s"))
+    @admin.action(description=_("Set counters of selected %(verbose_name_plural)s"))
     def adjust_counters(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        chosen = list(queryset.values_list("pk", flat=True)[: AT_ONCE + 1])
-        if len(chosen) > AT_ONCE:
-            text = _("Choose %(most)d at the most.") % {"most": AT_ONCE}
+        selected = list(queryset.values_list("pk", flat=True)[: MAX_SELECTED + 1])
+        if len(selected) > MAX_SELECTED:
+            text = _("Select at most %(maximum)d.") % {"maximum": MAX_SELECTED}
             self.message_user(request, text, messages.ERROR)
             return None
-        return HttpResponseRedirect(self.adjust_address(chosen))
+        return HttpResponseRedirect(self.adjust_address(selected))
 
     actions: Any = ("adjust_counters",)
 
     def adjust_view(self, request: HttpRequest) -> HttpResponse:
-        """Ask for the number and the reason; then set each counter, and log who did it."""
+        """Show the form; on POST set each counter and log the change."""
         if not self.may_adjust(request):
             raise PermissionDenied
         ids = {key_in(one) for one in request.GET.getlist("id")} - {None}

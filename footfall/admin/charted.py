@@ -1,4 +1,4 @@
-"""The admin of a countable model."""
+"""The base class for the admin of a countable model."""
 
 from typing import Any
 
@@ -14,24 +14,24 @@ from footfall.ops import dashboard
 
 
 class ChartedAdmin(AdjustingAdmin):
-    """Base class of the admin of a countable model: shows its views over time, below the fields."""
+    """Base class for the admin of a countable model: shows its views, and sets its counter."""
 
     class Media:
         css = {"all": ["counters/dashboard.css"]}
 
-    def facts(self, request: HttpRequest) -> list[str]:
+    def extra_fields(self, request: HttpRequest) -> list[str]:
         return ["views_chart", *(["set_counter"] if self.may_adjust(request) else [])]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (*super().get_readonly_fields(request, obj), *self.facts(request))
+        return (*super().get_readonly_fields(request, obj), *self.extra_fields(request))
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        facts = self.facts(request)
-        return [field for field in super().get_fields(request, obj) if field not in facts]
+        extra = self.extra_fields(request)
+        return [field for field in super().get_fields(request, obj) if field not in extra]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         fieldsets = super().get_fieldsets(request, obj)
-        return [*fieldsets, (None, {"fields": self.facts(request)})] if obj else fieldsets
+        return [*fieldsets, (None, {"fields": self.extra_fields(request)})] if obj else fieldsets
 
     @admin.display(description=_("views over time"))
     def views_chart(self, target: Model) -> str:
@@ -39,4 +39,5 @@ class ChartedAdmin(AdjustingAdmin):
 
     @admin.display(description=_("counter"))
     def set_counter(self, target: Model) -> str:
-        return format_html('<a href="{}">{}</a>', self.adjust_address([target.pk]), _("Set it…"))
+        address = self.adjust_address([target.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Set counter…"))

@@ -1,4 +1,4 @@
-"""The dashboard of the admin."""
+"""The admin's dashboard: health, and what is viewed."""
 
 from typing import Any
 
@@ -15,12 +15,14 @@ from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address
 from footfall.models import Dashboard
 from footfall.ops import dashboard
-from footfall.tasks import ask_for_audit
+from footfall.ops.facts import gather
+from footfall.ops.health import Level, find_problems
+from footfall.tasks import request_audit
 
 
 @admin.register(Dashboard)
 class DashboardAdmin(ReadOnlyAdmin):
-    """One page instead of a list. Its two parts refresh themselves, each from its own address."""
+    """A page instead of a list. Its two parts refresh themselves, each from its own URL."""
 
     def get_urls(self) -> list[URLPattern]:
         wrap = self.admin_site.admin_view
@@ -50,17 +52,21 @@ class DashboardAdmin(ReadOnlyAdmin):
     def audit(self, request: HttpRequest) -> HttpResponse:
         if not request.user.has_perm("counters.add_audit"):
             raise PermissionDenied
-        if ask_for_audit(request.user.pk):
-            self.message_user(request, _("An audit was asked for."), messages.SUCCESS)
+        if request_audit(request.user.pk):
+            self.message_user(request, _("The audit was queued."), messages.SUCCESS)
         else:
-            text = _("No audit was asked for: Celery's broker does not answer.")
+            text = _("The audit could not be queued: Celery's broker does not answer.")
             self.message_user(request, text, messages.ERROR)
         return HttpResponseRedirect(reverse("admin:counters_dashboard_changelist"))
 
     def health_context(self, request: HttpRequest) -> dict[str, Any]:
         self.require_permission(request)
+        facts = gather()
+        findings = find_problems(facts)
         return {
-            "health": dashboard.health(),
+            "facts": facts,
+            "findings": findings,
+            "level": findings[0].level if findings else Level.GREEN,
             "may_audit": request.user.has_perm("counters.add_audit"),
         }
 
@@ -78,7 +84,7 @@ class DashboardAdmin(ReadOnlyAdmin):
 
 
 def address(site: admin.AdminSite, request: HttpRequest, target: Model) -> str:
-    """Return where the admin shows `target`; "" if it does not, or not to this user."""
+    """Return the URL of `target` in the admin; "" if there is none for this user."""
     model_admin = site._registry.get(type(target))
     if model_admin is None or not model_admin.has_view_permission(request, target):
         return ""

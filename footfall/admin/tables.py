@@ -1,4 +1,4 @@
-"""The rows behind the dashboard."""
+"""The tables of the counting, which can be read but not edited."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ from footfall.models import Adjustment, Audit, Batch, DeadLetter, Partition
 
 @admin.register(Audit)
 class AuditAdmin(ReadOnlyAdmin):
-    list_display = ("asked_at", "asked_by", "finished_at", "differences", "broken", "error")
-    list_select_related = ("asked_by",)
+    list_display = ("requested_at", "requested_by", "finished_at", "differences", "broken", "error")
+    list_select_related = ("requested_by",)
     ordering = ("-pk",)
 
 
@@ -40,7 +40,7 @@ class AdjustmentAdmin(ReadOnlyAdmin):
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin):
-    """Events that could not be counted; deleting one dismisses it for good."""
+    """Events that could not be counted, to be replayed or deleted."""
 
     list_display = ("created_at", "reason", "partition", "text")
     list_filter = ("created_at",)
@@ -55,9 +55,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     def text(self, event: DeadLetter) -> str:
         return bytes(event.body)[:2000].decode(errors="backslashreplace")
 
-    @admin.action(
-        permissions=["delete"], description=_("Replay: try to count the selected events again")
-    )
+    @admin.action(permissions=["delete"], description=_("Replay selected %(verbose_name_plural)s"))
     def replay(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> None:
         count = replay(queryset)
         text = ngettext(

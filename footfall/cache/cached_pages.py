@@ -7,18 +7,73 @@ any time. `cache/publish.py` and `cache/invalidation.py` keep them up to date.
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from django.db import models
 
 from footfall.cache.entries import Lease, get_page_cache
-from footfall.eventlog import LogError
+from footfall.eventlog import Ambiguous, EventId, LogError, Refused
 from footfall.events import encode
 from footfall.log import get_log
-from footfall.record import name_of, partition_for, targets
+from footfall.record import name_of, partition_for, record, targets
 from footfall.registry import counter_of
 
 logger = logging.getLogger(__name__)
+
+Loaded = TypeVar("Loaded", bound=tuple[models.Model, Sequence[models.Model]])
+"""A target, and the contents that are viewed and shown with it."""
+Response = TypeVar("Response")
+
+
+def read_or_fill(
+    model: type[models.Model],
+    pk: int,
+    *,
+    load: Callable[[], Loaded],
+    respond: Callable[[Loaded], Response],
+    template: Callable[[Response], bytes],
+    use_cached: bool = True,
+    sent_as: EventId | None = None,
+) -> Sequence[bytes] | Response:
+    """Return a cached page as `view` does, else the response made from the database.
+
+    Either way one view is recorded; not if an error is raised, by `load` for instance. A page that
+    was not cached is cached for the next reader, by one of several concurrent callers: the others
+    wait for it, 0.5 s at most.
+
+    template: returns the page without its counters, for the cache.
+    use_cached: False for a client that the cached page does not suit.
+    sent_as: the event id, if this view was sent to the log before, without an answer.
+    """
+    own_lease = None
+    if sent_as is None:
+        own_lease = lease(model, pk)  # before the target is read
+        if own_lease is None and use_cached:
+            found, sent_as = try_view(model, pk)
+            if found:
+                return found
+    try:
+        viewed, contents = loaded = load()
+        response = respond(loaded)
+        if own_lease:
+            fill(own_lease, viewed, contents, template(response), contents)
+    except Exception:
+        if own_lease:
+            release(own_lease)
+        raise
+    record(viewed, contents, sent_as)  # last: without a response there is no view
+    return response
+
+
+def try_view(model: type[models.Model], pk: int) -> tuple[Sequence[bytes] | None, EventId | None]:
+    """Return what `view` does; or None, and the event id if the view may have been recorded."""
+    try:
+        return view(model, pk), None
+    except Refused:
+        return None, None
+    except Ambiguous as error:
+        return None, error.event_id
 
 
 def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:

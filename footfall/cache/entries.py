@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 from django.core.signals import setting_changed
 
 from footfall.cache.scripts import LEASE, PUT, RAISE
+from footfall.common.breaker import CircuitBreaker
 from footfall.conf import conf
-from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.partitions import cached, partition_key

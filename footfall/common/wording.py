@@ -1,4 +1,4 @@
-"""Figures in words, in the reader's language."""
+"""Numbers and durations as text, in the language of the reader."""
 
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
@@ -11,7 +11,7 @@ def number(value: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return the length of time in its largest unit: 90 is 1 min."""
+    """Return a duration in its largest unit: 90 is "1 min"."""
     if seconds < 60:
         return _("%d s") % seconds
     if seconds < 3600:
@@ -22,7 +22,7 @@ def duration(seconds: float) -> str:
 
 
 def percent(change: float) -> str:
-    """Return 0.25 as +25 %, and 20 as a factor of 21."""
+    """Return 0.25 as "+25 %", and 20 as a factor of 21."""
     if change > 9:
         return f"\N{MULTIPLICATION SIGN}{number(round(change + 1))}"
     return f"{round(change * 100):+d} %"

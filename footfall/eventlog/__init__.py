@@ -21,22 +21,17 @@ Entry ids are Redis' own, and nothing relies on their order: a clock may jump, a
 start over.
 """
 
-from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.cluster import is_cluster
 from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from footfall.eventlog.log import Log
 from footfall.eventlog.partitions import partition_of
-from footfall.eventlog.queue import DeadLetter, Delivery, RedisQueue
 from footfall.eventlog.stream import RedisLog
 
 __all__ = [
     "Ambiguous",
     "Appended",
     "Away",
-    "CircuitBreaker",
-    "DeadLetter",
-    "Delivery",
     "Entry",
     "EventId",
     "Full",
@@ -44,7 +39,6 @@ __all__ = [
     "LogError",
     "Position",
     "RedisLog",
-    "RedisQueue",
     "Refused",
     "Slice",
     "is_cluster",

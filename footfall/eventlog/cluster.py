@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from footfall.eventlog.breaker import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import call, connections
 from footfall.eventlog.errors import Ambiguous, Away, Elsewhere, LogError, Refused, Unreachable
 from footfall.eventlog.server import Server

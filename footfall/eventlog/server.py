@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from footfall.eventlog.breaker import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import connections
 from footfall.eventlog.errors import Ambiguous, Away, Elsewhere, Full, Refused
 from footfall.eventlog.producer import ProducerPool

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from footfall.eventlog.breaker import CircuitBreaker
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice

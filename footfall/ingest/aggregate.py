@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
-from footfall.events import Malformed, check_time, decode
+from footfall.events import DeadLetterReason, Malformed, check_time, decode
 
 HOUR = 3_600_000  # milliseconds
-FOREIGN = "not an entry that this service has made"
-TOO_OLD = "from so long ago that it is not known any more whether it was counted"
 
 
 class View(NamedTuple):
@@ -22,7 +20,7 @@ class View(NamedTuple):
     body: bytes
     entry_id: str = ""
     """Set if no producer state can tell whether the entry was read before: the dead letter can."""
-    reason: str = FOREIGN
+    reason: str = DeadLetterReason.FOREIGN
     """Why an event with an `entry_id` cannot be counted."""
 
 

@@ -7,7 +7,8 @@ from django.utils import timezone
 
 from footfall import sql
 from footfall.eventlog import Entry, EventId
-from footfall.ingest.aggregate import TOO_OLD, View
+from footfall.events import DeadLetterReason
+from footfall.ingest.aggregate import View
 from footfall.ingest.claims import Claim
 from footfall.ingest.drop_reasons import DropReason
 from footfall.models import ProducerState
@@ -146,7 +147,7 @@ def deduplicate(claims: Sequence[Claim], states: ProducerStates) -> list[View]:
             for entry_id, event_id, at, _, body in accepted
         ]
         views += [
-            View(claim.number, entry.at, entry.body, entry.id.decode(), TOO_OLD)
+            View(claim.number, entry.at, entry.body, entry.id.decode(), DeadLetterReason.TOO_OLD)
             for entry in too_old
         ]
         views += [

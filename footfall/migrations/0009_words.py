@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
@@ -137,6 +138,28 @@ class Migration(migrations.Migration):
             models.UniqueConstraint(
                 fields=("partition", "entry_id"), name="counters_dead_letter_once"
             ),
+        ),
+        migrations.RenameField("audit", "asked_at", "requested_at"),
+        migrations.RenameField("audit", "asked_by", "requested_by"),
+        migrations.AlterField(
+            "audit",
+            "requested_at",
+            models.DateTimeField(auto_now_add=True, verbose_name="requested at"),
+        ),
+        migrations.AlterField(
+            "audit",
+            "requested_by",
+            models.ForeignKey(
+                settings.AUTH_USER_MODEL,
+                models.SET_NULL,
+                null=True,
+                blank=True,
+                related_name="+",
+                verbose_name="requested by",
+            ),
+        ),
+        migrations.AlterField(
+            "audit", "lines", models.JSONField(default=list, verbose_name="findings")
         ),
         migrations.RunPython(rename_permissions, rename_permissions_back),
         migrations.RunPython(rename_reasons, rename_reasons_back),

@@ -35,21 +35,21 @@ class Adjustment(Target):
 class Audit(models.Model):
     """One audit: requested, running or finished."""
 
-    asked_at = models.DateTimeField(_("asked for at"), auto_now_add=True)
-    asked_by = models.ForeignKey(
+    requested_at = models.DateTimeField(_("requested at"), auto_now_add=True)
+    requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.SET_NULL,
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=_("asked for by"),
+        verbose_name=_("requested by"),
     )
     started_at = models.DateTimeField(_("started at"), null=True)
     finished_at = models.DateTimeField(_("finished at"), null=True)
     differences = models.PositiveIntegerField(_("counters that differ"), default=0)
     broken = models.PositiveIntegerField(_("broken positions"), default=0)
     repaired = models.BooleanField(_("repaired"), default=False)
-    lines = models.JSONField(_("what was found"), default=list)
+    lines = models.JSONField(_("findings"), default=list)
     """The first lines that it printed."""
     error = models.TextField(_("error"), blank=True)
     """Why it failed."""
@@ -59,7 +59,7 @@ class Audit(models.Model):
         verbose_name_plural = _("audits")
 
     def __str__(self) -> str:
-        return f"{self.asked_at:%Y-%m-%d %H:%M:%S}"
+        return f"{self.requested_at:%Y-%m-%d %H:%M:%S}"
 
     @property
     def is_clean(self) -> bool:

@@ -1,4 +1,4 @@
-"""Changes of a counter by hand, each with who made it, when, by how much, and why."""
+"""Adjustments: changes of a counter by hand, each kept with who made it, when and why."""
 
 from typing import Any
 
@@ -9,13 +9,13 @@ from footfall.cache.invalidation import invalidate
 from footfall.models import Adjustment
 from footfall.registry import content_type_of, countable_models, counted_as, counter_name
 
-HIGHEST = 10**15
-"""What a counter may be set to. One without room for a view more would keep every flush from
-committing; and Lua compares the copies in Redis as doubles, which are exact up to 9 * 10^15."""
+MAX_COUNTER = 10**15
+"""The highest value to set. A counter that has no room for another view would make every flush
+fail; and Lua compares the copies in Redis as doubles, which are exact up to 9 * 10^15."""
 
 
-class Impossible(ValueError):
-    """The counter would be negative or too high, or nothing was said to change."""
+class InvalidAdjustment(ValueError):
+    """The counter would be negative or too high, or an argument is missing."""
 
 
 def adjust(
@@ -27,23 +27,23 @@ def adjust(
     why: str,
     who: Any = None,
 ) -> Adjustment | None:
-    """Set the counter of a target `to` so many views, or change it `by` so many.
+    """Set the counter of a target `to` a number of views, or change it `by` a number.
 
-    who: the user; None is a command. One transaction: the row is locked, so no flush comes between
-    what is noted and what is set. Views that are still in the log are counted after it. Returns
-    what was noted, None if the counter is that already. Raises the model's DoesNotExist, TypeError
-    if it is not countable, or Impossible.
+    who: the user; None for a command. The row is locked, so no flush comes between the adjustment
+    and the counter. Views that are still in the log are counted afterwards. Returns the adjustment,
+    or None if the counter has that value already. Raises the model's DoesNotExist, TypeError if the
+    model is not countable, or InvalidAdjustment.
     """
     model = countable_models()[counted_as(model)]
     if (to is None) == (by is None) or not why.strip():
-        raise Impossible("Say either `to` or `by`, and why.")
+        raise InvalidAdjustment("Give either `to` or `by`, and `why`.")
     counter = counter_name(model)
     with transaction.atomic():
         row = sql.lock(model._base_manager.filter(pk=pk))
         before = row.values_list(counter, flat=True).get()
         amount = to - before if to is not None else by or 0
-        if not 0 <= before + amount <= HIGHEST:
-            raise Impossible(f"The counter is {before}: it cannot be {before + amount}.")
+        if not 0 <= before + amount <= MAX_COUNTER:
+            raise InvalidAdjustment(f"The counter is {before}: it cannot be {before + amount}.")
         if not amount:
             return None
         model._base_manager.filter(pk=pk).update(**{counter: before + amount})

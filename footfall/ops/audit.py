@@ -1,12 +1,12 @@
 """The audit: are the invariants true, while views keep coming?
 
 * counter == sum(rollups) + sum(adjustments), for every target;
-* the totals by the hour are the sums of the rollups, for every model and day;
-* nothing was trimmed above a position, and the mark of a position's session is not below it;
-* what the batches took is what the partitions gave, and marks and spill are in order.
+* the hourly totals are the sums of the rollups, for every model and day;
+* the log was not trimmed above a position, and no producer state is below a position;
+* the batches account for every event of the partitions; producer states and spill are valid.
 
-Nothing is locked, except what is mended. Each comparison is one statement about some thousand
-targets or one day, so it sees one moment, and holds no snapshot for longer than that.
+Only what is repaired is locked. Each comparison is one statement about some thousand targets or one
+day, so it sees one moment and holds no snapshot for longer than that.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,19 +35,19 @@ from footfall.registry import (
 )
 
 KEPT_LINES = 100
-AT_ONCE = 5_000  # targets that one statement compares
+CHUNK_SIZE = 5_000  # targets that one statement compares
 
 Progress = Callable[[str, int, int], None]
-"""Told what is being compared, the last id compared and the highest one."""
+"""Called with what is compared, the last id compared and the highest id."""
 
 
-def silent(label: str, done: int, of: int) -> None:
+def no_progress(label: str, done: int, of: int) -> None:
     """Show no progress."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A target whose counter is not what its rollups and adjustments add up to."""
+    """A target whose counter is not the sum of its rollups and adjustments."""
 
     label: str
     target: int
@@ -58,15 +58,17 @@ class Difference:
         return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
 
 
-class Unrepairable(Exception):
-    """What rollups and adjustments say is no number of views; the message is the reason."""
+class RepairError(Exception):
+    """A counter cannot be repaired; the message says why."""
 
 
-def carry_out(audit: Audit, repair: bool = False, progress: Progress = silent) -> Iterator[str]:
-    """Look at everything, yield a line for each thing that is wrong, and note the result.
+def run_audit(
+    audit: Audit, repair: bool = False, progress: Progress = no_progress
+) -> Iterator[str]:
+    """Check everything, yield a line for each thing that is wrong, and save the result in `audit`.
 
-    repair: mend the counters too. Raises LogError or DatabaseError if a store is away. Whatever
-    interrupts it is noted: what was not looked at is not clean.
+    repair: repair the counters too. Raises LogError or DatabaseError if a store is away. An audit
+    that was interrupted keeps the error, and is not clean.
     """
     audit.started_at = timezone.now()
     audit.save()
@@ -75,7 +77,7 @@ def carry_out(audit: Audit, repair: bool = False, progress: Progress = silent) -
             if len(audit.lines) < KEPT_LINES:
                 audit.lines.append(line)
             yield line
-    except BaseException as error:  # an interrupt too, or a reader that went away
+    except BaseException as error:  # also if it is interrupted, or not read to its end
         audit.error = str(error).strip() or type(error).__name__
         raise
     finally:
@@ -88,14 +90,14 @@ def _findings(audit: Audit, repairs: bool, progress: Progress) -> Iterator[str]:
     for difference in differences(progress):
         audit.differences += 1
         yield f"{difference}{_repaired(difference, audit) if repairs else ''}"
-    for look in (
+    for check in (
         broken_totals,
         broken_positions,
         broken_batches,
         broken_producer_states,
         broken_spill,
     ):
-        for line in look():
+        for line in check():
             audit.broken += 1
             yield line
 
@@ -103,16 +105,16 @@ def _findings(audit: Audit, repairs: bool, progress: Progress) -> Iterator[str]:
 def _repaired(difference: Difference, audit: Audit) -> str:
     try:
         expected = repair(difference)
-    except Unrepairable as reason:
+    except RepairError as reason:
         audit.repaired = False
-        return f"; not mended: {reason}"
+        return f"; not repaired: {reason}"
     return "; deleted meanwhile" if expected is None else f"; set to {expected}"
 
 
-def differences(progress: Progress = silent) -> Iterator[Difference]:
+def differences(progress: Progress = no_progress) -> Iterator[Difference]:
     """Yield every target that differs, model by model, in the order of the ids.
 
-    A statement sees one moment: a flush commits before it or after it.
+    A statement sees one moment: each flush commits before it or after it.
     """
     for label, model in sorted(countable_models().items()):
         kind, statement = content_type_of(model).pk, _comparison(model)
@@ -128,10 +130,10 @@ def differences(progress: Progress = silent) -> Iterator[Difference]:
 
 
 def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
-    """Yield (after, last): `AT_ONCE` targets each, however their ids are spread."""
+    """Yield (after, last): `CHUNK_SIZE` targets each, however their ids are spread."""
     ids = model._base_manager.order_by("pk").values_list("pk", flat=True)
     after = -1
-    while (last := ids.filter(pk__gt=after)[AT_ONCE - 1 : AT_ONCE].first()) is not None:
+    while (last := ids.filter(pk__gt=after)[CHUNK_SIZE - 1 : CHUNK_SIZE].first()) is not None:
         yield after, last
         after = last
     yield after, BIGINT - 1
@@ -161,11 +163,10 @@ def _comparison(model: type[models.Model]) -> str:
 
 
 def repair(difference: Difference) -> int | None:
-    """Set the counter to what rollups and adjustments say now; return it, None if it is gone.
+    """Set the counter to the sum of rollups and adjustments; return it, or None if it was deleted.
 
     The row is locked first, so no flush can come between the sum and the counter. Raises
-    Unmendable: who wrote a counter past the rollups, and then reset it, took away more than there
-    is.
+    RepairError if the sum is below 0: a counter was written directly, then reset by an adjustment.
     """
     model = countable_models()[difference.label]
     of_target = {"content_type": content_type_of(model), "target_id": difference.target}
@@ -177,20 +178,20 @@ def repair(difference: Difference) -> int | None:
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
         if expected < 0:
-            raise Unrepairable("it is below 0")
+            raise RepairError("below 0")
         model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
         invalidate(model, [difference.target], counter_lowered=True)
         return expected
 
 
 def broken_totals() -> Iterator[str]:
-    """Yield every model and day whose totals by the hour are not what its rollups add up to."""
+    """Yield a line for each model and day whose hourly totals are not the sum of its rollups."""
     totals = HourTotal.objects.order_by()
     counted = {content_type_of(model).pk for model in countable_models().values()}
     for kind in sorted(counted | set(totals.values_list("content_type", flat=True).distinct())):
         days = totals.filter(content_type=kind).annotate(day=TruncDay("hour", tzinfo=UTC))
         starts = sorted(days.values_list("day", flat=True).distinct())[1:]
-        # Whatever lies before the first day or after the last belongs to it.
+        # The first and the last range are open, so that no rollup is left out.
         for since, until in pairwise([None, *starts, None]):
             yield from _broken_total(kind, since, until)
 
@@ -213,7 +214,7 @@ def _broken_total(kind: int, since: datetime | None, until: datetime | None) -> 
 
 
 def broken_positions() -> Iterator[str]:
-    """Yield what is wrong with a partition's position. Raises LogError if the log is away."""
+    """Yield a line for each position that is wrong. Raises LogError if the log is away."""
     log = get_log()
     for partition in Partition.objects.order_by("number"):
         position = partition.log_position
@@ -221,13 +222,12 @@ def broken_positions() -> Iterator[str]:
             continue
         if position.event_id:
             producer_id, sequence = position.event_id
-            state = ProducerState.objects.filter(
-                producer_id=producer_id, partition=partition.number
-            ).first()
+            states = ProducerState.objects.filter(partition=partition.number)
+            state = states.filter(producer_id=producer_id).first()
             if state and state.sequence < sequence:
                 yield (
-                    f"partition {partition}: its producer state fell to {state.sequence}"
-                    f" from {sequence}"
+                    f"partition {partition}: the producer state went down"
+                    f" from {sequence} to {state.sequence}"
                 )
         first = log.read(partition.number, None, count=1, max_bytes=1).entries
         if first and first[0].offset > position.offset > 0 and _is_still_at(partition):
@@ -235,5 +235,5 @@ def broken_positions() -> Iterator[str]:
 
 
 def _is_still_at(partition: Partition) -> bool:
-    """Tell whether no flush has moved the position since it was read, and trimmed after that."""
+    """Tell whether no flush has moved the position since it was read."""
     return Partition.objects.filter(pk=partition.pk, position=partition.position).exists()

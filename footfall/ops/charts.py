@@ -12,7 +12,7 @@ from footfall.projections.series import Interval, Point
 
 HEIGHT = 100.0
 SLOT = 10.0
-"""A chart is drawn in a box of SLOT units per point and HEIGHT units, and stretched."""
+"""A chart is SLOT units wide for each point and HEIGHT units high; SVG stretches it."""
 LABELS = 6  # divides the 48 hours and the 30 days that are shown
 SPARK_WIDTH, SPARK_HEIGHT = 100.0, 24.0
 
@@ -26,9 +26,9 @@ class Bar:
     width: float
     height: float
     text: str
-    """What it says when it is pointed at."""
+    """The tooltip."""
     unfinished: bool
-    """Whether it is the present hour or day."""
+    """Whether it is the current hour or day."""
 
 
 @dataclass(frozen=True)
@@ -39,17 +39,17 @@ class Chart:
     bars: list[Bar]
     width: float
     most: str
-    """Views of the highest bar, in words."""
+    """Views of the highest bar, formatted."""
     total: str
     summary: str
-    """The chart in a sentence, for who does not see it."""
+    """The chart in a sentence, for screen readers."""
     labels: list[str]
     """Times, evenly spread below it."""
     is_empty: bool
 
 
 def chart(title: str, points: Sequence[Point], interval: Interval) -> Chart:
-    """Return the chart of these points; the last one is the present hour or day."""
+    """Return the chart of these points; the last one is the current hour or day."""
     most = max((point.views for point in points), default=0)
     total = sum(point.views for point in points)
     bars = [_bar(i, point, most, interval) for i, point in enumerate(points)]
@@ -94,11 +94,14 @@ def _label(at: datetime, interval: Interval, full: bool = False) -> str:
 
 
 def sparkline(series: Sequence[int]) -> list[str]:
-    """Return the corners of a line in a box of SPARK_WIDTH by SPARK_HEIGHT; none for nothing."""
+    """Return the points ("x,y") of a line in a box of SPARK_WIDTH by SPARK_HEIGHT.
+
+    Empty if there are no views, or fewer than two numbers.
+    """
     most = max(series, default=0)
     if len(series) < 2 or not most:
         return []
     step = SPARK_WIDTH / (len(series) - 1)
-    inner = SPARK_HEIGHT - 4  # half the width of the line above and below, and some air
-    places = ((i * step, SPARK_HEIGHT - 2 - inner * n / most) for i, n in enumerate(series))
-    return [f"{x:.1f},{y:.1f}" for x, y in places]
+    inner = SPARK_HEIGHT - 4  # room for half the width of the line, above and below
+    points = ((i * step, SPARK_HEIGHT - 2 - inner * n / most) for i, n in enumerate(series))
+    return [f"{x:.1f},{y:.1f}" for x, y in points]

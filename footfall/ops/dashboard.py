@@ -1,22 +1,15 @@
-"""What the dashboard shows, gathered: how the counting stands, and what is viewed."""
+"""What is viewed, as the dashboard shows it: sums, charts and rankings."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from celery import current_app
 from django.db import models
-from django.db.models import Q, Subquery
 from django.utils import timezone
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
-from footfall.models import Audit
 from footfall.ops.charts import Chart, chart, sparkline
-from footfall.ops.diagnosis import Facts, Finding, Level, diagnose
-from footfall.ops.schedule import entry_of_flush
-from footfall.ops.status import status
-from footfall.ops.workers import asking
 from footfall.projections.ranking import Ranked, Top, Window, top, trend
 from footfall.projections.series import Interval, Point, series, totals
 from footfall.registry import countable_models
@@ -27,57 +20,8 @@ SHOWN = 10
 
 
 @dataclass(frozen=True)
-class Health:
-    """How the counting stands."""
-
-    facts: Facts
-    findings: list[Finding]
-    last_audit: Audit | None
-    """The last one that ended."""
-    open_audit: Audit | None
-    """One that was asked for since then."""
-
-    @property
-    def level(self) -> Level:
-        return self.findings[0].level if self.findings else Level.GREEN
-
-    @property
-    def rate(self) -> float:
-        """Events per second over the last minute."""
-        return sum(one.rate for one in self.facts.status.partitions)
-
-
-def health() -> Health:
-    """Read it from the log, the database, and who of the workers answers. Takes 2 s at most."""
-    now_is = status()
-    # A broker that is away takes seconds to say so, and is the same server in most places.
-    workers = asking.answer(patience=0.0) if now_is.log_error else asking.answer()
-    flush = entry_of_flush()
-    audits = _last_audits()
-    ended = next((audit for audit in audits if audit.finished_at), None)
-    facts = Facts(
-        now=timezone.now(),
-        status=now_is,
-        workers=workers,
-        default_queue=current_app.conf.task_default_queue,
-        is_scheduled=flush is not None,
-        last_tick=flush.last_run_at if flush else None,
-        audit=ended,
-    )
-    waiting = audits[0] if audits and not audits[0].finished_at else None
-    return Health(facts, diagnose(facts), ended, waiting)
-
-
-def _last_audits() -> list[Audit]:
-    """Return the last one that was asked for, and before it the last one that ended."""
-    keys = Audit.objects.order_by("-pk").values("pk")
-    last, ended = Subquery(keys[:1]), Subquery(keys.exclude(finished_at=None)[:1])
-    return list(Audit.objects.filter(Q(pk=last) | Q(pk=ended)).order_by("-pk"))
-
-
-@dataclass(frozen=True)
 class Figure:
-    """Views in a window, beside those in the window before."""
+    """Views in a window, compared with the window before."""
 
     name: str
     views: int
@@ -98,7 +42,7 @@ class Row:
 
     @property
     def unfinished(self) -> str:
-        """The way to the present hour or day, which is drawn lighter."""
+        """The part of the line up to the current hour or day, which is drawn lighter."""
         return " ".join(sparkline(self.ranked.series)[-2:])
 
 
@@ -122,11 +66,11 @@ class Viewed:
 
 
 Link = Callable[[models.Model], str]
-"""Returns the address of an object's own page in the admin, or "" for who may not see it."""
+"""Returns the address of an object's page in the admin; "" if the user may not see it."""
 
 
 def viewed(link: Link) -> list[Viewed]:
-    """Return it for every countable model: two queries, and two more for each."""
+    """Return it for every countable model, with two queries, and two more for each model."""
     now = timezone.now()
     hours = totals(Interval.HOUR, *Interval.HOUR.latest(2 * 168, now))
     days = totals(Interval.DAY, *Interval.DAY.latest(DAYS, now))

@@ -1,4 +1,4 @@
-"""What must be true of the books beside the counters: batches, marks and spill."""
+"""The invariants of batches, producer states and spill, for the audit."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,23 +11,23 @@ from footfall.ingest.drop_reasons import DropReason
 from footfall.ingest.producer_states import NO_SEQUENCE
 from footfall.models import Batch, Partition, ProducerState, Spilled
 
-SHOWN = 20
-"""So many of each kind are named."""
+MAX_LINES = 20
+"""How many lines each check yields at most."""
 
 
 def broken_batches() -> Iterator[str]:
-    """Yield a line if the batches have not taken what the partitions have given.
+    """Yield a line if batches and partitions do not have the same number of events.
 
-    What a batch took was counted or set aside; nothing else becomes of an event that is new.
+    A new event of a partition is either counted by its batch or becomes a dead letter.
     """
-    aside = Cast(KT(f"dropped__{DropReason.DEAD_LETTER}"), BigIntegerField())
+    dead_letters = Cast(KT(f"dropped__{DropReason.DEAD_LETTER}"), BigIntegerField())
     # One statement, so one moment: a flush writes both in its transaction.
-    taken = _sum(Batch, F("events") + Coalesce(aside, 0))
-    given = _sum(Partition, F("events") - F("pruned"))
-    first = Partition.objects.order_by("number").annotate(taken=taken, given=given)[:1]
-    for books in first:
-        if books.given != books.taken:
-            yield f"batches: {books.taken} events taken, {books.given} given by the partitions"
+    of_batches = _sum(Batch, F("events") + Coalesce(dead_letters, 0))
+    of_partitions = _sum(Partition, F("events") - F("pruned"))
+    sums = Partition.objects.annotate(batched=of_batches, applied=of_partitions)
+    for row in sums.order_by("number")[:1]:
+        if row.batched != row.applied:
+            yield f"batches: {row.batched} events, partitions: {row.applied}"
 
 
 def _sum(model: type[Any], expression: Any) -> Coalesce:
@@ -37,18 +37,17 @@ def _sum(model: type[Any], expression: Any) -> Coalesce:
 
 
 def broken_producer_states() -> Iterator[str]:
-    """Yield marks that no flush can have written."""
+    """Yield a line for each producer state that no flush can have written."""
     known = Partition.objects.filter(number=OuterRef("partition")).values("number")
     wrong = ProducerState.objects.annotate(known=Subquery(known)).filter(
         Q(known=None) | Q(sequence__lt=NO_SEQUENCE) | Q(spilled__lt=0)
     )
-    for producer_state in wrong.order_by("producer_id", "partition")[:SHOWN]:
-        yield f"mark {producer_state}: no flush can have written it"
+    for state in wrong.order_by("producer_id", "partition")[:MAX_LINES]:
+        yield f"producer state {state}: invalid"
 
 
 def broken_spill() -> Iterator[str]:
-    """Yield spilled events with half a number: whether they were counted cannot be told."""
-    no_producer = Q(producer_id=None, sequence__isnull=False)
-    halves = no_producer | Q(producer_id__isnull=False, sequence=None)
-    for event in Spilled.objects.filter(halves).order_by("pk")[:SHOWN]:
-        yield f"spilled event {event.pk}: it has half a number"
+    """Yield a line for each spilled event with half an id: it may have been counted, or not."""
+    halves = Spilled.objects.filter(Q(producer_id=None) ^ Q(sequence=None))
+    for event in halves.order_by("pk")[:MAX_LINES]:
+        yield f"spilled event {event.pk}: it has a producer id or a sequence only"

@@ -1,13 +1,14 @@
-"""What the counting tells Prometheus: every metric, with what it means.
+"""The metrics of the counting for Prometheus, each declared here with what it means.
 
-Read from the log and the database when it is asked, so that any process answers for all of them.
+They are read from the log and the database at each scrape, so any process answers for all.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError
-from django.db.models import Q, Sum
+from django.db.models import Sum
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -16,8 +17,9 @@ from footfall.cache.entries import get_page_cache
 from footfall.conf import conf
 from footfall.eventlog import LogError
 from footfall.log import get_log
-from footfall.models import Audit, Batch, HourTotal, Invalidation
-from footfall.ops.status import Status, status
+from footfall.models import Batch, HourTotal, Invalidation
+from footfall.ops.facts import read_audits
+from footfall.ops.status import Status, ask_log, status
 
 GAUGES = {
     "footfall_up": "1 while the store answers.",
@@ -42,8 +44,6 @@ COUNTERS = {
     "footfall_lost_events_total": "Events that a store has lost, at least.",
     "footfall_cache_misses_total": "Reads for which an answer had to be prepared.",
 }
-UNKNOWN = Q(differences=0, broken=0) & ~Q(error="")
-"""Audits that were interrupted before they found anything: they say nothing of the counters."""
 
 
 def gauge(name: str, *labels: str) -> GaugeMetricFamily:
@@ -59,33 +59,34 @@ def single(name: str, value: float) -> GaugeMetricFamily:
 
 
 class CountingCollector(Collector):
-    """Gathers them. `footfall_up` tells which store is away, and so which of them are not there."""
+    """Reads them. `footfall_up` says which store is away; its metrics are missing then."""
 
     def collect(self) -> Iterator[Metric]:
         up = gauge("footfall_up", "store")
         try:
-            now_is = status()
-            read = list(self.of_database(now_is))
-            up.add_metric(["database"], 1)  # once all was read: one store must not be told twice
-            yield from read
-            yield from self.of_log(now_is)
-            up.add_metric(["log"], 0 if now_is.log_error else 1)
+            now = status()
+            from_database = list(self.of_database(now))
         except DatabaseError:
             up.add_metric(["database"], 0)
-            up.add_metric(["log"], answers())
+            up.add_metric(["log"], log_answers())
+        else:
+            up.add_metric(["database"], 1)
+            up.add_metric(["log"], not now.log_error)
+            yield from from_database
+            yield from self.of_log(now)
         yield up
 
     def describe(self) -> Iterator[Metric]:
-        """Say the names without asking the stores, for a registry that looks for doubles."""
+        """Yield the names without reading the stores: the registry checks them for duplicates."""
         yield from (gauge(name) for name in GAUGES)
         yield from (counter(name) for name in COUNTERS)
 
-    def of_database(self, now_is: Status) -> Iterator[Metric]:
-        yield from partitioned(now_is)
+    def of_database(self, now: Status) -> Iterator[Metric]:
+        yield from partitioned(now)
         yield views()
-        yield single("footfall_spilled_events", now_is.spilled)
-        yield single("footfall_spilled_oldest_seconds", now_is.spilled_oldest_seconds or 0)
-        yield single("footfall_dead_letter_events", now_is.dead_letters)
+        yield single("footfall_spilled_events", now.spilled)
+        yield single("footfall_spilled_oldest_seconds", now.spilled_oldest_seconds or 0)
+        yield single("footfall_dead_letter_events", now.dead_letters)
         yield single("footfall_pending_invalidations", Invalidation.objects.count())
         if last := Batch.objects.order_by("-pk").first():
             yield single("footfall_last_batch_events", last.events)
@@ -93,18 +94,18 @@ class CountingCollector(Collector):
             yield single("footfall_last_batch_seconds", last.seconds)
             yield single("footfall_last_batch_timestamp_seconds", last.at.timestamp())
         yield dropped()
-        ended = Audit.objects.exclude(finished_at=None).exclude(UNKNOWN).order_by("-pk").first()
-        if ended and ended.finished_at:
-            yield single("footfall_audit_differences", ended.differences)
-            yield single("footfall_audit_broken", ended.broken)
-            yield single("footfall_audit_timestamp_seconds", ended.finished_at.timestamp())
+        audit = read_audits().result
+        if audit and audit.finished_at:
+            yield single("footfall_audit_differences", audit.differences)
+            yield single("footfall_audit_broken", audit.broken)
+            yield single("footfall_audit_timestamp_seconds", audit.finished_at.timestamp())
 
-    def of_log(self, now_is: Status) -> Iterator[Metric]:
-        if now_is.log_error:
+    def of_log(self, now: Status) -> Iterator[Metric]:
+        if now.log_error:
             return
         waiting = gauge("footfall_waiting_events", "partition")
         oldest = gauge("footfall_oldest_event_seconds", "partition")
-        for one in now_is.partitions:
+        for one in now.partitions:
             number = [str(one.partition.number)]
             waiting.add_metric(number, one.undelivered or 0)
             oldest.add_metric(number, one.oldest_seconds or 0)
@@ -119,13 +120,12 @@ class CountingCollector(Collector):
         yield misses
 
 
-def answers() -> int:
-    """Return 1 if the log answers, else 0."""
+def log_answers() -> bool:
     try:
-        get_log().length(0)
+        ask_log(lambda: get_log().length(0))
     except LogError:
-        return 0
-    return 1
+        return False
+    return True
 
 
 def views() -> Metric:
@@ -137,10 +137,10 @@ def views() -> Metric:
     return family
 
 
-def partitioned(now_is: Status) -> Iterator[Metric]:
+def partitioned(now: Status) -> Iterator[Metric]:
     events = counter("footfall_events_total", "partition")
     lost = counter("footfall_lost_events_total", "partition")
-    for one in now_is.partitions:
+    for one in now.partitions:
         number = [str(one.partition.number)]
         events.add_metric(number, one.partition.events)
         lost.add_metric(number, one.partition.missing)
@@ -149,12 +149,10 @@ def partitioned(now_is: Status) -> Iterator[Metric]:
 
 
 def dropped() -> Metric:
-    """Sum up by reason; a batch that dropped nothing is not looked at."""
     family = gauge("footfall_dropped_events", "reason")
-    sums: dict[str, int] = {}
+    sums: Counter[str] = Counter()
     for reasons in Batch.objects.exclude(dropped={}).values_list("dropped", flat=True):
-        for reason, count in reasons.items():
-            sums[reason] = sums.get(reason, 0) + count
+        sums.update(reasons)
     for reason, count in sorted(sums.items()):
         family.add_metric([reason], count)
     return family

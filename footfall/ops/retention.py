@@ -1,4 +1,4 @@
-"""Keeps the tables of the counting bounded."""
+"""Removes old rows from the tables of the counting."""
 
 import logging
 import time
@@ -15,50 +15,50 @@ from footfall.models import Audit, Batch, DeadLetter, Partition, ProducerState
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 2_000  # rows removed in one transaction
+CHUNK_SIZE = 2_000  # batches removed in one transaction
 KEEP_BATCHES = timedelta(days=7)
 KEEP_AUDITS = timedelta(days=90)
 KEEP_PRODUCER_STATES = timedelta(days=7)
-KEEP_DEAD_LETTERS = timedelta(days=365)  # for which somebody may decide
-MARGIN = timedelta(days=1)  # between the clocks of the writers and the database's
+KEEP_DEAD_LETTERS = timedelta(days=365)
+CLOCK_MARGIN = timedelta(days=1)  # between the clocks of the producers and of the database
 
 
 def prune() -> None:
-    """Remove what is old enough; of the marks only those older than anything in the log."""
+    """Remove old rows; of the producer states only those older than every event in the log."""
     now = timezone.now()
     while prune_batches(now - KEEP_BATCHES):
         pass
-    Audit.objects.filter(asked_at__lt=now - KEEP_AUDITS).delete()
-    dismiss(now - KEEP_DEAD_LETTERS)
+    Audit.objects.filter(requested_at__lt=now - KEEP_AUDITS).delete()
+    remove_dead_letters(now - KEEP_DEAD_LETTERS)
     try:
-        oldest = min(now - KEEP_PRODUCER_STATES, oldest_entry() - MARGIN)
+        oldest = min(now - KEEP_PRODUCER_STATES, oldest_entry() - CLOCK_MARGIN)
     except LogError as error:
-        logger.warning("no marks were pruned: %s", error)
+        logger.warning("no producer states were pruned: %s", error)
         return
     remove_producer_states(oldest)
 
 
 def prune_batches(before: datetime) -> int:
-    """Remove some batches from before then; return how many.
+    """Remove some batches that are older; return how many.
 
-    What they have taken stays in the books of the partitions: see `invariants.broken_batches`.
+    Their partitions remember how many events they had: see `invariants.broken_batches`.
     """
     with transaction.atomic():
-        # In the order in which a flush locks them, which passes by meanwhile.
+        # In the order in which a flush locks them.
         list(Partition.objects.select_for_update().order_by("number"))
-        old = dict(Batch.objects.filter(at__lt=before).values_list("pk", "partitions")[:AT_ONCE])
-        taken: Counter[str] = Counter()
+        old = dict(Batch.objects.filter(at__lt=before).values_list("pk", "partitions")[:CHUNK_SIZE])
+        pruned: Counter[str] = Counter()
         for partitions in old.values():
-            taken.update(partitions)
-        for number, events in taken.items():
+            pruned.update(partitions)
+        for number, events in pruned.items():
             Partition.objects.filter(number=number).update(pruned=F("pruned") + events)
         return Batch.objects.filter(pk__in=old).delete()[0]
 
 
 def remove_producer_states(before: datetime) -> None:
-    """Remove the marks from before then.
+    """Remove the producer states that are older.
 
-    That they are not known is noted first: a log may come back from that time, out of a backup.
+    Each partition first notes from when on they are kept: a log may be restored from a backup.
     """
     with transaction.atomic():
         list(Partition.objects.select_for_update().order_by("number"))
@@ -67,20 +67,17 @@ def remove_producer_states(before: datetime) -> None:
     ProducerState.objects.filter(updated_at__lt=before).delete()
 
 
-def dismiss(before: datetime) -> None:
-    """Remove events that nobody has decided about for long enough."""
-    dismissed, _ = DeadLetter.objects.filter(created_at__lt=before).delete()
-    if dismissed:
-        logger.warning("%d events that were set aside are dismissed for good", dismissed)
+def remove_dead_letters(before: datetime) -> None:
+    removed, _ = DeadLetter.objects.filter(created_at__lt=before).delete()
+    if removed:
+        logger.warning("removed %d old dead letters that were not replayed", removed)
 
 
 def oldest_entry() -> datetime:
-    """Return when the first event that is still in the log happened; now, if it is empty.
+    """Return when the oldest event that is still in the log happened; now if the log is empty.
 
-    By the clock of its writer or of Redis, whichever is behind.
-
-    A quiet partition keeps entries for weeks, and a mark says of each that it was counted: if the
-    position is lost, they are read again.
+    A quiet partition keeps entries for weeks. They are read again if its position is lost, so their
+    producer states are still needed. Of the clocks of producer and Redis the earlier one counts.
     """
     log = get_log()
     oldest = time.time() * 1000

@@ -1,4 +1,4 @@
-"""The entries of Celery beat: migrations make them, then operators edit them in the admin."""
+"""The entries of Celery beat: migrations create them, then operators edit them in the admin."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from django_celery_beat.models import PeriodicTask
 
 
 def put(apps: StateApps, entries: Mapping[str, Mapping[str, Any]]) -> None:
-    """Make entries, by name; one that is there is set anew.
+    """Create or update entries, by name.
 
-    Each has its `task`, `every` so many of a `period` ("seconds", "hours", "days"), and what else a
-    PeriodicTask has.
+    Each has its `task`, how often it runs as `every` and `period` ("seconds", "hours", "days"), and
+    any other fields of a PeriodicTask.
     """
     interval = apps.get_model("django_celery_beat", "IntervalSchedule")
     for name, entry in entries.items():
@@ -34,12 +34,13 @@ def remove(apps: StateApps, names: Iterable[str]) -> None:
 
 
 def entry_of_flush() -> PeriodicTask | None:
-    """Return the entry that wakes the flush; None if there is none, or it is switched off."""
-    return PeriodicTask.objects.filter(task="counters.flush", enabled=True).first()
+    """Return the entry that sends ticks of the flush; None if it is missing or disabled."""
+    enabled = PeriodicTask.objects.filter(task="counters.flush", enabled=True)
+    return enabled.select_related("interval").first()
 
 
 def _tell_beat(apps: StateApps) -> None:
-    """Have a running beat read its entries again: the models of a migration send no signals."""
+    """Make a running beat read its entries again: the models of a migration send no signals."""
     apps.get_model("django_celery_beat", "PeriodicTasks").objects.update_or_create(
         ident=1, defaults={"last_update": timezone.now()}
     )

@@ -1,24 +1,27 @@
-"""How the counting stands, read from the log and the database themselves."""
+"""How far the counting is: what waits in the log and in the spill, and what cannot be counted."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from django.db.models import Count, Min
 from django.utils import timezone
 
 from footfall.conf import conf
-from footfall.eventlog import Away, Log, LogError
+from footfall.eventlog import Away, LogError
 from footfall.log import get_log
 from footfall.models import Batch, DeadLetter, Partition, Spilled
 
-RATE_WINDOW = timedelta(minutes=1)
-PATIENCE = 1.0  # seconds that the log may take to say what waits in it
+T = TypeVar("T")
 
-# A Redis that hangs answers a read with an error after seconds; nobody waits for that.
-_asking = ThreadPoolExecutor(max_workers=4, thread_name_prefix="status")
+RATE_WINDOW = timedelta(minutes=1)
+LOG_TIMEOUT = 1.0  # seconds that the log may take to answer
+
+# A Redis that hangs ends a read with an error only after several seconds.
+_executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="log-status")
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,10 @@ class PartitionStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """All of them, and what goes past the log."""
+    """All partitions, and the events that are not in the log."""
 
     at: datetime
-    """The moment before the first of it was read."""
+    """The moment before anything was read."""
     partitions: list[PartitionStatus]
     spilled: int
     spilled_oldest_seconds: float | None
@@ -60,19 +63,30 @@ class Status:
         return max((age for age in ages if age is not None), default=None)
 
     @property
+    def rate(self) -> float:
+        """Events per second over the last minute."""
+        return sum(one.rate for one in self.partitions)
+
+    @property
+    def flushed_at(self) -> datetime | None:
+        """When a flush last applied events."""
+        times = [one.partition.flushed_at for one in self.partitions]
+        return max((at for at in times if at), default=None)
+
+    @property
     def missing(self) -> int:
         """Events that a store has lost, at least."""
         return sum(one.partition.missing for one in self.partitions)
 
     @property
     def missed_at(self) -> datetime | None:
-        """When a loss came to light last."""
+        """When a loss was last found."""
         times = [one.partition.missed_at for one in self.partitions]
         return max((at for at in times if at), default=None)
 
     @property
     def as_of(self) -> datetime | None:
-        """Views up to this moment are in what is read after this; None while the log is away."""
+        """Counters read from now on include views up to then; None while the log is away."""
         if self.pending is None:
             return None
         return self.at - timedelta(seconds=self.oldest_seconds or 0)
@@ -86,7 +100,10 @@ def status() -> Status:
     spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("at"))
     by_partition = DeadLetter.objects.order_by().values_list("partition")
     dead_letters = dict(by_partition.annotate(count=Count("*")))
-    waiting, error = _ask(get_log(), partitions)
+    try:
+        waiting, error = ask_log(lambda: _waiting(partitions))
+    except LogError as reason:
+        waiting, error = [(None, None)] * len(partitions), str(reason)
     return Status(
         at,
         [
@@ -105,31 +122,30 @@ def status() -> Status:
     )
 
 
+def ask_log(question: Callable[[], T]) -> T:
+    """Return the result of `question`. Raises LogError, also after `LOG_TIMEOUT` seconds."""
+    asked = _executor.submit(question)
+    try:
+        return asked.result(LOG_TIMEOUT)
+    except TimeoutError:
+        asked.cancel()
+        raise Away(f"no answer within {LOG_TIMEOUT:g} s") from None
+
+
 def _partitions() -> list[Partition]:
-    """Return every partition, those too that no flush has seen yet."""
+    """Return every partition, including those that no flush has seen yet."""
     known = {partition.number: partition for partition in Partition.objects.all()}
     numbers = sorted({*known, *range(conf.EVENTLOG_PARTITIONS)})
     return [known.get(number) or Partition(number=number) for number in numbers]
 
 
 Waiting = tuple[int | None, float | None]
-"""How many events, and the age of the oldest in seconds."""
+"""How many events, and the age of the oldest in seconds; None if unknown."""
 
 
-def _ask(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
-    """Return what waits in each partition, and why the log did not say that of all."""
-    asked = _asking.submit(_waiting, log, partitions)
-    try:
-        return asked.result(PATIENCE)
-    except TimeoutError:
-        asked.cancel()
-        error = f"no answer within {PATIENCE:g} s"
-    except LogError as reason:
-        error = str(reason)
-    return [(None, None)] * len(partitions), error
-
-
-def _waiting(log: Log, partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
+def _waiting(partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
+    """Return what waits in each partition, and why that is unknown of some. Raises Away."""
+    log = get_log()
     found: list[Waiting] = []
     error = ""
     for partition in partitions:

@@ -1,24 +1,29 @@
-"""Which workers answer? Asked beside the requests: an answer of all takes a second to wait for."""
+"""Which Celery workers answer, and which queues they serve."""
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import Lock
+from threading import Condition
+from typing import Any
 
 from celery import Celery
 from celery.app import app_or_default
 from django.utils.translation import gettext as _
 
-WAIT = 1.0  # seconds in which workers answer; who does not is not there
-FRESH = 3.0  # seconds for which nobody asks again
-STALE = 10.0  # seconds after which an answer is no answer any more
+REPLY_TIMEOUT = 1.0  # seconds that workers get to reply
+REFRESH_AFTER = 3.0  # seconds after which the workers are asked again
+EXPIRE_AFTER = 10.0  # seconds after which the last answer is not used any more
+
+Queues = dict[str, list[str]]
+"""The queues that each worker serves, by the worker's name."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """The queues of every worker that answered, by its name."""
+    """The workers that answered."""
 
-    queues: dict[str, list[str]] = field(default_factory=dict)
+    queues: Queues = field(default_factory=dict)
     error: str = ""
     """Why they could not be asked."""
 
@@ -26,45 +31,59 @@ class Workers:
         return any(queue in queues for queues in self.queues.values())
 
 
-class Asking:
-    """The last answer, and the question that is under way: one at a time in a process."""
+class WorkerInspector:
+    """Asks the workers in a thread, since their replies take a second, and keeps the answer.
+
+    A process asks once at a time, however many requests want to know.
+    """
 
     def __init__(self) -> None:
-        self._lock = Lock()
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workers")
-        self._answered = -STALE
-        self._asked: Future[Workers] | None = None
+        self._changed = Condition()
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workers")
         self._last = Workers()
+        self._answered_at = -EXPIRE_AFTER
+        self._replies: Queues | None = None
+        """The replies so far; None while no question is open."""
 
-    def answer(self, patience: float = WAIT + 0.5) -> Workers:
-        """Return who answered within the last seconds; wait only if there is no such answer."""
-        with self._lock:
-            age = time.monotonic() - self._answered
-            if age >= FRESH and self._asked is None:
-                self._asked = self._thread.submit(self._ask, app_or_default())
-            asked = self._asked
-            last = self._last
-        if age < STALE or asked is None:
-            return last
+    def workers(self, serving: str = "", timeout: float = REPLY_TIMEOUT + 0.5) -> Workers:
+        """Return the last answer; wait for one if it is older than `EXPIRE_AFTER`.
+
+        serving: a queue; do not wait for other workers once one that serves it has replied.
+        """
+        with self._changed:
+            if time.monotonic() - self._answered_at >= REFRESH_AFTER and self._replies is None:
+                self._replies = {}
+                self._executor.submit(self._ask, app_or_default())
+            found = self._changed.wait_for(lambda: self._known(serving), timeout)
+        return found or Workers(error=_("no answer yet"))
+
+    def _known(self, serving: str) -> Workers | None:
+        if time.monotonic() - self._answered_at < EXPIRE_AFTER:
+            return self._last
+        so_far = Workers(self._replies or {})
+        return so_far if so_far.serve(serving) else None
+
+    def _ask(self, app: Celery) -> None:
+        error = ""
         try:
-            return asked.result(patience)
-        except TimeoutError:
-            return Workers(error=_("no answer yet"))
+            _inspect(app, self._add)
+        except Exception as reason:  # whichever kind the broker's client raises
+            error = str(reason) or type(reason).__name__
+        with self._changed:
+            self._last = Workers({} if error else self._replies or {}, error)
+            self._answered_at, self._replies = time.monotonic(), None
+            self._changed.notify_all()
 
-    def _ask(self, app: Celery) -> Workers:
-        workers = _inspect(app)
-        with self._lock:
-            self._last, self._answered, self._asked = workers, time.monotonic(), None
-        return workers
-
-
-def _inspect(app: Celery) -> Workers:
-    try:
-        answers = app.control.inspect(timeout=WAIT).active_queues() or {}
-    except Exception as error:  # the broker's, of whichever kind the broker is
-        return Workers(error=str(error) or type(error).__name__)
-    names = sorted(answers)
-    return Workers({name: sorted(q["name"] for q in answers[name]) for name in names})
+    def _add(self, reply: dict[str, Any]) -> None:
+        queues = {name: sorted(q["name"] for q in served) for name, served in reply.items()}
+        with self._changed:
+            self._replies = dict(sorted({**(self._replies or {}), **queues}.items()))
+            self._changed.notify_all()
 
 
-asking = Asking()
+def _inspect(app: Celery, callback: Callable[[dict[str, Any]], None]) -> None:
+    """Ask all workers for their queues; `callback` gets each reply."""
+    app.control.inspect(timeout=REPLY_TIMEOUT, callback=callback).active_queues()
+
+
+inspector = WorkerInspector()

@@ -1,1 +1,1 @@
-"""What is computed from the events."""
+"""What is computed from the events: counters, hourly views, rankings."""

@@ -1,6 +1,6 @@
-"""Old hours fold into days: the views of a day stand at its first hour then. No view is lost.
+"""Compaction: views of old hours move to the first hour of their day. No view is lost.
 
-What was viewed of targets that are deleted by then goes to one row per model and day.
+The views of deleted targets move to one row per model and day.
 """
 
 from collections import Counter
@@ -17,17 +17,17 @@ from footfall.models import HourTotal, Rollup
 from footfall.projections.series import DAY, HOUR, Interval
 from footfall.registry import content_type_of, countable_models
 
-AT_ONCE = 1_000  # targets whose day is folded in one transaction
-SPAN = 10_000  # ids that are searched for deleted targets in one statement
-DELETED_AT_ONCE = 50  # targets that are deleted, and may have thousands of days each
+CHUNK_SIZE = 1_000  # targets of which one transaction compacts a day
+SPAN = 10_000  # ids that one statement searches for deleted targets
+DELETED_CHUNK_SIZE = 50  # deleted targets in one transaction: each may have thousands of days
 DELETED = 0
-"""The id under which the views of deleted targets stand: no event can name it."""
+"""The target id of the views of deleted targets. Events cannot have it."""
 
 
 def compact() -> int:
-    """Fold what is older than the retention; return how many rows that removed.
+    """Compact what is older than the retention; return how many rows were removed.
 
-    Views that are counted later, of hours that are folded already, are folded the next time.
+    Views of such hours that are counted later are compacted by the next call.
     """
     cutoff = Interval.DAY.start(timezone.now() - timedelta(days=conf.COUNTERS_HOURLY_DAYS))
     removed = 0
@@ -41,23 +41,23 @@ def compact() -> int:
 
 
 def _days(model: type[models.Model], cutoff: datetime) -> list[datetime]:
-    """Return the days before `cutoff` that have hours left: their totals are folded last."""
+    """Return the days before `cutoff` that are not compacted: their totals still have hours."""
     totals = HourTotal.objects.filter(content_type=content_type_of(model), hour__lt=cutoff)
     days = totals.annotate(day=TruncDay("hour", tzinfo=UTC)).exclude(hour=models.F("day"))
     return sorted(set(days.values_list("day", flat=True)))
 
 
 def compact_some(model: type[models.Model], day: datetime) -> int:
-    """Fold one day of some targets of `model`; return how many rows that removed.
+    """Compact one day of some targets of `model`; return how many rows were removed.
 
-    Their rows are locked in the order of their ids, as a flush does it: nobody adds to their
-    rollups meanwhile, and the two do not deadlock.
+    The targets are locked in the order of their ids, as in a flush: no flush adds to their rollups
+    meanwhile, and the two do not deadlock.
     """
     rollups = Rollup.objects.filter(content_type=content_type_of(model))
     hours = rollups.filter(hour__gt=day, hour__lt=day + DAY)
     with transaction.atomic():
         targets = hours.order_by("target_id").values_list("target_id", flat=True).distinct()
-        ids = list(targets[:AT_ONCE])
+        ids = list(targets[:CHUNK_SIZE])
         deleted = set(ids) - _locked(model, ids)
         of_deleted = rollups.filter(target_id__in=deleted, hour=day)
         return _move(model, hours.filter(target_id__in=ids), deleted) + _move(
@@ -75,16 +75,15 @@ def _move(
 ) -> int:
     """Move views to the first hour of their day, those of deleted targets to `DELETED`.
 
-    Needs the locks on the targets. The rollups are locked as well: of a deleted target nothing
-    else keeps two of these apart.
+    Call it with the targets locked. It locks the rollups too: a deleted target has no row to lock.
     """
-    gone = frozenset(deleted)
+    deleted = frozenset(deleted)
     locked = rollups.select_for_update().order_by("target_id", "hour")
     views: Counter[tuple[int, int]] = Counter()
     keys = []
     for target, hour, count in locked.values_list("target_id", "hour", "views"):
         keys.append((target, hour))
-        views[DELETED if target in gone else target, _number(Interval.DAY.start(hour))] += count
+        views[DELETED if target in deleted else target, _number(Interval.DAY.start(hour))] += count
     if not keys:
         return 0
     rollups.delete()
@@ -93,42 +92,43 @@ def _move(
 
 
 def compact_totals(model: type[models.Model], day: datetime) -> int:
-    """Fold the totals of one day; return how many rows that removed.
+    """Compact the totals of one day; return how many rows were removed.
 
-    Not if there are hours of targets again: what is left in the totals tells the next fold of them.
+    Does nothing if there are hourly rollups again: the hours in the totals show them to the next
+    call.
     """
     kind = content_type_of(model)
     of_targets = Rollup.objects.filter(content_type=kind, hour__gt=day, hour__lt=day + DAY)
     of_day = HourTotal.objects.filter(content_type=kind, hour__gte=day, hour__lt=day + DAY)
     with transaction.atomic():
-        # It must be there to be locked first: a flush locks them in the order of the hours, too.
+        # It must exist to be locked first: a flush locks totals in the order of the hours, too.
         first = HourTotal(content_type=kind, hour=day, views=0)
         HourTotal.objects.bulk_create([first], ignore_conflicts=True)
         rows = of_day.select_for_update().order_by("hour").values_list("hour", "views")
         hours = {hour: views for hour, views in rows if hour > day}
-        # Looked for under the locks: what a flush adds from now on makes an hour of totals anew.
+        # Checked under the locks: whatever a flush adds from now on has an hour in the totals.
         if of_targets.exists():
             return 0
-        # Not all that are there now: a flush may have added an hour since.
+        # Only those that were summed up: a flush may have added an hour since.
         of_day.filter(hour__in=hours).delete()
         sql.add_totals(model, {_number(day): sum(hours.values())})
     return len(hours)
 
 
 def compact_deleted(model: type[models.Model], cutoff: datetime) -> int:
-    """Put the old days of targets that were deleted since into one row each."""
+    """Move the old days of targets that were deleted since; return how many rows were removed."""
     rollups = Rollup.objects.filter(content_type=content_type_of(model), hour__lt=cutoff)
     removed = 0
-    for some in _deleted(model, rollups):
+    for ids in _deleted(model, rollups):
         with transaction.atomic():
-            removed += _move(model, rollups.filter(target_id__in=some), some)
+            removed += _move(model, rollups.filter(target_id__in=ids), ids)
     return removed
 
 
 def _deleted(
     model: type[models.Model], rollups: models.QuerySet[Rollup]
 ) -> Iterator[Sequence[int]]:
-    """Yield ids that have rollups and no target, some at a time."""
+    """Yield ids that have rollups but no target, `DELETED_CHUNK_SIZE` at a time."""
     ids = rollups.order_by("target_id").values_list("target_id", flat=True)
     first = ids.filter(target_id__gt=DELETED).first()
     while first is not None:
@@ -136,8 +136,8 @@ def _deleted(
         viewed = set(ids.filter(target_id__gte=first, target_id__lte=last).distinct())
         there = model._base_manager.filter(pk__gte=first, pk__lte=last)
         gone = sorted(viewed - set(there.values_list("pk", flat=True)))
-        for start in range(0, len(gone), DELETED_AT_ONCE):
-            yield gone[start : start + DELETED_AT_ONCE]
+        for start in range(0, len(gone), DELETED_CHUNK_SIZE):
+            yield gone[start : start + DELETED_CHUNK_SIZE]
         first = ids.filter(target_id__gt=last).first()
 
 

@@ -9,7 +9,7 @@ from footfall.registry import countable_models
 
 
 def roll_up(sums: Sums, counters: Counters) -> None:
-    """Add to the hourly rollups of every target that exists, and to the totals of the hours."""
+    """Add to the rollups of every target that exists, and to the hourly totals."""
     for label, existing in counters.items():
         hourly = {key: n for key, n in sums.hourly[label].items() if key[0] in existing}
         totals: Counter[int] = Counter()

@@ -1,7 +1,7 @@
-"""The most viewed of each countable model: computed by a task, read by whoever shows them.
+"""Rankings: the most viewed of each countable model, computed by a task and read by requests.
 
-Sorting what was viewed takes as long as there are rollups in the window. So it happens beside
-the requests, and as often as it can without taking more than a fiftieth of the time.
+Computing one takes longer the more rollups the window has. So it is computed as often as possible,
+but for at most a fiftieth of the time.
 """
 
 import time
@@ -20,15 +20,15 @@ from footfall.projections.series import HOUR, Interval, series_of_many
 from footfall.registry import content_type_of, countable_models, counter_name
 
 KEPT = 100
-"""How many are kept of each model in each window."""
+"""How many targets a ranking has."""
 WITH_SERIES = 20
-"""How many of them have their recent views with them, for a sparkline."""
-LEAST_AGE = timedelta(seconds=5)
-SHARE = 50  # a ranking that took a second is computed again after so many
+"""How many of them have their recent views, for a sparkline."""
+MIN_AGE = timedelta(seconds=5)
+SHARE = 50  # a ranking that took 1 s is computed again after 50 s
 
 
 class Window(Enum):
-    """How far back views are looked at. Hours are whole ones: the present one is the last."""
+    """The time in which views are counted: whole hours, of which the current one is the last."""
 
     DAY = "24h"
     WEEK = "7d"
@@ -40,35 +40,35 @@ class Window(Enum):
 
     @property
     def points(self) -> tuple[Interval, int]:
-        """Of what a sparkline consists: 24 hours, 7 days, or the last 30 days."""
+        """The points of a sparkline: 24 hours, 7 days, or the last 30 days."""
         days = 7 if self is Window.WEEK else 30
         return (Interval.HOUR, 24) if self is Window.DAY else (Interval.DAY, days)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """One of the most viewed."""
+    """A target in a ranking."""
 
     id: int
     views: int
     before: int | None
-    """Views in the period of the same length before; None for all time."""
+    """Views in the previous period of the same length; None for all time."""
     series: list[int]
     trend: float | None
-    """0.25: a quarter more views per hour than in the period before. None: nothing to compare."""
+    """0.25: a quarter more views per hour than in the previous period. None: nothing to compare."""
 
 
 @dataclass(frozen=True)
 class Top:
-    """The most viewed of one model in one window."""
+    """The ranking of one model in one window."""
 
     as_of: datetime | None
-    """None before they were computed for the first time."""
+    """None before it was computed for the first time."""
     ranked: list[Ranked]
 
 
 def top(model: type[models.Model]) -> dict[Window, Top]:
-    """Return what was last computed, in one query. Some of the targets may be deleted by now."""
+    """Return the rankings as last computed, with one query. Some targets may be deleted by now."""
     rows = Ranking.objects.filter(content_type=content_type_of(model))
     found = {row.window: row for row in rows}
     return {window: _top(window, found.get(window.value)) for window in Window}
@@ -86,7 +86,7 @@ def _top(window: Window, row: Ranking | None) -> Top:
 
 
 def trend(views: int, before: int | None, hours: int | None, at: datetime) -> float | None:
-    """Compare the views per hour: at `at`, the last of the `hours` had begun but not ended."""
+    """Compare the views per hour; at the time `at`, the last of the `hours` has not ended yet."""
     if not before or not hours:
         return None
     elapsed = hours - 1 + (at - Interval.HOUR.start(at)) / HOUR
@@ -94,14 +94,14 @@ def trend(views: int, before: int | None, hours: int | None, at: datetime) -> fl
 
 
 def rank_due() -> None:
-    """Compute every ranking that is old enough."""
+    """Compute the rankings that are old enough."""
     for model in countable_models().values():
         for window in Window:
             rank(model, window)
 
 
 def rank(model: type[models.Model], window: Window) -> bool:
-    """Compute one ranking; return False if it is fresh, or somebody else computes it."""
+    """Compute one ranking; return False if it is recent, or another worker computes it."""
     began = time.monotonic()
     now = timezone.now()
     content_type = content_type_of(model)
@@ -118,15 +118,15 @@ def rank(model: type[models.Model], window: Window) -> bool:
 
 
 def is_due(row: Ranking, now: datetime) -> bool:
-    """A clock that was set back makes none of them wait."""
-    rest = max(LEAST_AGE, timedelta(seconds=SHARE * row.seconds))
+    """Tell whether a ranking is old enough, or from the future: a clock was set back."""
+    rest = max(MIN_AGE, timedelta(seconds=SHARE * row.seconds))
     return row.computed_at is None or not now - rest < row.computed_at <= now
 
 
 def compute(
     model: type[models.Model], window: Window, now: datetime
 ) -> list[dict[str, int | list[int] | None]]:
-    """Return the most viewed, as `Ranking.ranked` keeps them."""
+    """Return the value of `Ranking.ranked`: the fields of `Ranked` without `trend`."""
     before: dict[int, int] = {}
     if window.hours is None:
         views = _by_counter(model)
@@ -156,9 +156,9 @@ def _by_counter(model: type[models.Model]) -> dict[int, int]:
 
 
 def _by_rollups(model: type[models.Model], since: datetime, until: datetime) -> dict[int, int]:
-    """Leave out what was deleted, however much of the top it was.
+    """Return the views of the most viewed targets, leaving out deleted ones.
 
-    To look for a few hundred targets is quicker than to join all of them to their rollups.
+    Looking up a few hundred targets is faster than joining all rollups to their targets.
     """
     sums = _between(content_type_of(model), since, until).values_list("target_id")
     most_first = sums.annotate(sum=Sum("views")).order_by("-sum", "target_id")

@@ -1,4 +1,4 @@
-"""Views over time: of one target, or of everything of one model. Hours and days are UTC's."""
+"""Views over time, of one target or of a whole model. Hours and days are in UTC."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 class Interval(Enum):
-    """How long one point of a series is."""
+    """The length of one point of a series."""
 
     HOUR = "hour"
     DAY = "day"
@@ -27,19 +27,19 @@ class Interval(Enum):
         return HOUR if self is Interval.HOUR else DAY
 
     def start(self, at: datetime) -> datetime:
-        """Return the start of the hour or day that `at` lies in."""
+        """Return the start of the hour or day of `at`."""
         at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         return at if self is Interval.HOUR else at.replace(hour=0)
 
     def starts(self, since: datetime, until: datetime) -> Iterator[datetime]:
-        """Yield the start of every hour or day that has a part in [since, until)."""
+        """Yield the start of every hour or day that overlaps [since, until)."""
         at = self.start(since)
         while at < until:
             yield at
             at += self.step
 
     def latest(self, count: int, now: datetime) -> tuple[datetime, datetime]:
-        """Return since and until of the last `count` hours or days, the present one among them."""
+        """Return since and until of the last `count` hours or days, including the current one."""
         end = self.start(now) + self.step
         return end - count * self.step, end
 
@@ -54,9 +54,9 @@ class Point(NamedTuple):
 def series(
     target: models.Model, interval: Interval, since: datetime, until: datetime
 ) -> list[Point]:
-    """Return the views of `target` in every hour or day with a part in [since, until), zeros too.
+    """Return the views of `target` in every hour or day that overlaps [since, until), even if 0.
 
-    Raises TypeError if it is not countable.
+    Raises TypeError if its model is not countable.
     """
     content_type = content_type_of(countable_models()[counted_as(type(target))])
     rollups = Rollup.objects.filter(content_type=content_type, target_id=target.pk)
@@ -67,7 +67,7 @@ def series(
 def totals(
     interval: Interval, since: datetime, until: datetime
 ) -> Mapping[type[models.Model], list[Point]]:
-    """Return the same for all targets of each countable model, in one query."""
+    """Return the same for all targets of each countable model, with one query."""
     types = {content_type_of(model).pk: model for model in countable_models().values()}
     hours = HourTotal.objects.filter(content_type__in=types)
     found: dict[type[models.Model], dict[datetime, int]] = {model: {} for model in types.values()}
@@ -80,13 +80,13 @@ def totals(
 def series_of_many(
     model: type[models.Model], ids: list[int], interval: Interval, since: datetime, until: datetime
 ) -> dict[int, list[int]]:
-    """Return the views alone, of each of some targets of one model, in one query."""
+    """Return the views of some targets of one model, by id and without times, with one query."""
     starts = list(interval.starts(since, until))
-    place = {at: i for i, at in enumerate(starts)}
+    index = {at: i for i, at in enumerate(starts)}
     found = {target: [0] * len(starts) for target in ids}
     rollups = Rollup.objects.filter(content_type=content_type_of(model), target_id__in=ids)
     for target, at, views in _by_interval(rollups, interval, since, until, "target_id"):
-        found[target][place[at]] = views
+        found[target][index[at]] = views
     return found
 
 
@@ -103,7 +103,7 @@ def _by_interval(
     until: datetime,
     key: str,
 ) -> Iterator[tuple[int, datetime, int]]:
-    """Yield (key, start, views), summed up by the database."""
+    """Yield (key, start, views), summed by the database."""
     rows = rows.filter(hour__gte=interval.start(since), hour__lt=until).order_by()
     at = models.F("hour") if interval is Interval.HOUR else TruncDay("hour", tzinfo=UTC)
     yield from rows.annotate(at=at).values_list(key, "at").annotate(Sum("views"))

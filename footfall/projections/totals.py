@@ -1,17 +1,17 @@
-"""The counters: one UPDATE per model adds to them what a batch of events comes to."""
+"""The counters: one UPDATE per model adds the sums of a batch."""
 
 from footfall import sql
 from footfall.ingest.aggregate import Sums
 from footfall.registry import countable_models
 
 Counters = dict[str, dict[int, int]]
-"""By label, then by id: the counter after this batch, of every target that exists."""
+"""By label, then by id: the counter after this batch, for every target that exists."""
 
 
 def apply(sums: Sums) -> tuple[Counters, int]:
     """Add to the counters: one UPDATE per model, models in the order of their labels.
 
-    Returns the new counters, and how many views were of targets that are deleted.
+    Returns the new counters, and how many views were of deleted targets.
     """
     counters: Counters = {}
     deleted = 0

@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.filter
 def number(value: float | None) -> str:
-    """1234567 -> 1,234,567; unknown is a question mark."""
+    """Format 1234567 as 1,234,567, and None as a question mark."""
     return "?" if value is None else wording.number(value)
 
 
@@ -24,7 +24,7 @@ def duration(seconds: float | None) -> str:
 
 @register.filter
 def ago(at: datetime | None) -> str:
-    """Say how long ago it was, in the largest unit."""
+    """Return how long ago it was, in the largest unit."""
     if at is None:
         return _("never")
     seconds = max(0.0, (timezone.now() - at).total_seconds())

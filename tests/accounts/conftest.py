@@ -12,7 +12,7 @@ from tests.accounts.mailserver import MailServer
 
 @pytest.fixture(autouse=True)
 def rates(rates: Callable[..., None]) -> Callable[..., None]:
-    """Every test here gets it."""
+    """For every test here."""
     return rates
 
 
@@ -25,7 +25,7 @@ def api() -> APIClient:
 
 @pytest.fixture
 def by_mail(settings: Settings) -> Callable[[int], None]:
-    """Has mails go to this port of this machine."""
+    """Sends mails to this port of this machine."""
 
     def by_mail(port: int) -> None:
         settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
@@ -43,8 +43,8 @@ def mail_server(by_mail: Callable[[int], None]) -> Iterator[MailServer]:
 
 
 @pytest.fixture
-def nobody_listens(by_mail: Callable[[int], None]) -> int:
-    """A port, where mails are to go, but where there is no server yet."""
+def no_mail_server(by_mail: Callable[[int], None]) -> int:
+    """The port for mails, on which no server listens yet."""
     port = free_port()
     by_mail(port)
     return port

@@ -1,4 +1,4 @@
-"""A mail server on this machine: it keeps what it takes, and can be slow, strict or broken."""
+"""A mail server on this machine that keeps the mails, and can be slow, strict or broken."""
 
 import socketserver
 import threading
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """Speaks as much of SMTP as smtplib needs. Listens from the start, answers inside `with`."""
+    """Implements the part of SMTP that smtplib needs. Listens at once, answers inside `with`."""
 
     allow_reuse_address = True
     daemon_threads = True
@@ -17,9 +17,9 @@ class MailServer(socketserver.ThreadingTCPServer):
         super().__init__(("127.0.0.1", port), Conversation)
         self.mails: list[EmailMessage] = []
         self.refusals: dict[str, str] = {}
-        """Verb -> what is answered to it instead of yes."""
+        """Verb -> the response to it, if not success."""
         self.breaks_off = False
-        """Whether it takes the mail and goes away without a word."""
+        """Whether it accepts the mail and then closes the connection without a response."""
 
     @property
     def port(self) -> int:

@@ -1,4 +1,4 @@
-"""People of the tests, and what they send."""
+"""Users of the tests, and their requests."""
 
 from itertools import count
 from typing import Any
@@ -32,4 +32,4 @@ def sign_in(client: APIClient, user: User) -> str:
 addresses = (
     f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}" for number in count(uuid4().int % 2**23)
 )
-"""Of clients, each another one."""
+"""Of clients, each different."""

@@ -1,4 +1,4 @@
-"""The admin's login: passwords are not guessed there either."""
+"""The admin's login is throttled like the API's."""
 
 from collections.abc import Callable
 from uuid import uuid4
@@ -19,7 +19,7 @@ Rates = Callable[..., None]
 
 @pytest.fixture
 def admin() -> User:
-    name = f"admin{uuid4().hex}"  # which nobody has tried yet
+    name = f"admin{uuid4().hex}"  # for which no attempts are counted yet
     return User.objects.create_superuser(name, f"{name}@example.com", RIGHT)
 
 
@@ -31,7 +31,7 @@ def try_to_sign_in(client: Client, name: str, password: str = WRONG) -> int:
     return client.post(ADDRESS, {"username": name, "password": password}).status_code
 
 
-def test_whoever_knows_the_password_comes_in(admin: User, rates: Rates) -> None:
+def test_the_right_password_logs_in(admin: User, rates: Rates) -> None:
     rates(login="5/min", login_account="2/min")
     client = at_an_address()
     answer = client.post(f"{ADDRESS}?next=/admin/", {"username": admin.username, "password": RIGHT})
@@ -46,7 +46,7 @@ def test_a_client_that_guesses_is_told_to_wait(admin: User, rates: Rates) -> Non
     answer = client.post(ADDRESS, {"username": admin.username, "password": RIGHT})
     assert answer.status_code == 429
     assert 0 < int(answer.headers["Retry-After"]) <= 61
-    assert "Too many tries" in answer.content.decode()
+    assert "Too many login attempts" in answer.content.decode()
     assert client.get(ADDRESS).status_code == 200
     assert try_to_sign_in(at_an_address(), admin.username, RIGHT) == 302
 
@@ -70,7 +70,7 @@ def test_a_file_beside_the_name_is_no_other_account(admin: User, rates: Rates) -
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
-def test_what_is_no_form_signs_nobody_in(content_type: str, rates: Rates) -> None:
+def test_a_body_that_is_no_form_logs_no_user_in(content_type: str, rates: Rates) -> None:
     rates(login_account="2/min")
     answer = at_an_address().post(ADDRESS, "{}", content_type)
     assert answer.status_code == 200
@@ -131,7 +131,7 @@ def test_the_page_that_changes_the_password_is_for_staff(rates: Rates) -> None:
 
 
 def test_a_forged_address_is_the_same_client(admin: User, rates: Rates) -> None:
-    """No proxy is trusted unless the settings say so: the header is whatever a client writes."""
+    """No proxy is trusted unless the settings say so: any client can send the header."""
     rates(login="2/min")
     client = at_an_address()
     answers = [

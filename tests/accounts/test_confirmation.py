@@ -25,7 +25,7 @@ ACTIVATION = f"{USERS}activation/"
 
 @pytest.fixture(autouse=True)
 def confirming(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is asked for in a request is done in it: these tests are not about the broker."""
+    """Tasks run at once: these tests are not about the broker."""
     settings.ACCOUNTS_CONFIRM_EMAIL = True
     monkeypatch.setattr(tasks.confirm, "apply_async", lambda args, retry: tasks.confirm(*args))
 
@@ -35,7 +35,7 @@ def sent(**change: str) -> dict[str, Any]:
 
 
 def link() -> dict[str, str]:
-    """Return what the link in the last mail ends with."""
+    """Return the uid and token of the link in the last mail."""
     found = re.search(r"http://localhost:8000/confirm/(\w+)/([\w-]+)/\n", str(mail.outbox[-1].body))
     assert found
     return {"uid": found[1], "token": found[2]}
@@ -65,7 +65,7 @@ def test_the_mail_shows_no_name_that_is_a_message(api: APIClient) -> None:
 
 
 def test_the_page_of_the_link_asks_first(client: Client) -> None:
-    """Programs that look at mails follow links, too."""
+    """Mail scanners follow links, too."""
     APIClient().post(USERS, ADA, format="json")
     address = "/confirm/{uid}/{token}/".format(**link())
     page = client.get(address)
@@ -96,7 +96,7 @@ def test_an_address_that_is_taken_is_answered_like_a_new_one(api: APIClient) -> 
 
 
 def test_a_request_looks_no_address_up(api: APIClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    """So it takes as long for one that is taken, with the hash of the password and the insert."""
+    """So it takes as long for an address that is taken, password hash and insert included."""
     make_ada()
     monkeypatch.setattr(tasks.confirm, "apply_async", lambda args, retry: None)
     statements = []
@@ -121,7 +121,7 @@ def test_the_owner_of_the_address_is_told(api: APIClient) -> None:
 
 
 def test_the_name_beside_a_taken_address_is_taken_too(api: APIClient) -> None:
-    """Else the next try with it would tell whether the address was new."""
+    """Otherwise a second attempt would reveal whether the address was new."""
     make_ada()
     for address in ("ada@example.com", "new@example.com"):
         name = f"name-{address[0]}"
@@ -188,7 +188,7 @@ def switch_off(user: User) -> None:
 def test_a_new_password_ends_the_link_to_another_address(
     api: APIClient, change: Callable[[User], None]
 ) -> None:
-    """It may have been asked for with a token that was stolen."""
+    """It may have been requested with a stolen token."""
     user = make_ada()
     sign_in(api, user)
     api.patch(ME, {"email": "thief@example.com"})

@@ -56,7 +56,7 @@ def test_what_the_server_sets_stays(api: APIClient, ada: User) -> None:
 @pytest.mark.parametrize(
     "change", [{"email": "BOB@example.com"}, {"username": "Bob"}, {"username": "bob@example.com"}]
 )
-def test_what_is_somebody_elses_cannot_be_taken(
+def test_name_and_address_of_another_user_are_refused(
     api: APIClient, ada: User, change: dict[str, str]
 ) -> None:
     User.objects.create_user("bob", "bob@example.com", PASSWORD)
@@ -91,7 +91,7 @@ def test_ones_own_can_be_spelled_otherwise(api: APIClient, ada: User) -> None:
 def test_what_was_taken_meanwhile_is_said(
     api: APIClient, ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The address is found free, and is somebody's when it is to be written."""
+    """The address is free when it is validated, and taken when it is saved."""
     update = AccountSerializer.update
 
     def update_late(serializer: AccountSerializer, instance: User, data: dict[str, Any]) -> User:

@@ -1,4 +1,4 @@
-"""Changing a password, forgetting it, and what ends with the old one."""
+"""Changing and resetting a password, and what becomes invalid with the old one."""
 
 import re
 from collections.abc import Callable
@@ -32,7 +32,7 @@ CHANGE = {"current_password": PASSWORD, "new_password": NEW}
 
 @pytest.fixture(autouse=True)
 def worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is asked for in a request is done in it: these tests are not about the broker."""
+    """Tasks run at once: these tests are not about the broker."""
     monkeypatch.setattr(tasks.reset_password, "apply_async", lambda args, retry: do_reset(*args))
 
 
@@ -203,12 +203,12 @@ def test_the_answer_does_not_tell_whose_an_address_is(
     assert len(mail.outbox) == 1
 
 
-def test_a_request_for_a_reset_looks_nobody_up(
+def test_a_request_for_a_reset_looks_no_user_up(
     api: APIClient,
     monkeypatch: pytest.MonkeyPatch,
     django_assert_num_queries: Callable[[int], Any],
 ) -> None:
-    """So it takes as long for an address that is somebody's as for any other."""
+    """So it takes as long for the address of a user as for any other."""
     asked: list[tuple[str]] = []
     monkeypatch.setattr(tasks.reset_password, "apply_async", lambda args, retry: asked.append(args))
     with django_assert_num_queries(0):

@@ -1,4 +1,4 @@
-"""Who may do what at the addresses of accounts: anonymous, user, staff x every method."""
+"""Permissions of the accounts API: anonymous, user, staff x every method."""
 
 import pytest
 from rest_framework.test import APIClient
@@ -38,7 +38,7 @@ def test_who_may_do_what(api: APIClient, address: str, who: str) -> None:
         answers.append(getattr(api, method)(address, {}).status_code)
 
     assert answers == list(TABLE[address][who != "anonymous"])
-    other.refresh_from_db()  # whoever it was, another user is as before
+    other.refresh_from_db()  # another user is unchanged
     assert other.check_password("secret")
 
 

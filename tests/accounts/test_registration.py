@@ -196,7 +196,7 @@ def test_of_two_at_once_one_gets_it(
 
 
 def test_users_are_not_listed(api: APIClient, admin_user: User) -> None:
-    """Neither to strangers nor to staff, who have the admin; nor is one shown by its number."""
+    """Not even to staff, who have the admin; nor is a user shown by its id."""
     for user in (None, make_ada(), admin_user):
         if user:
             sign_in(api, user)

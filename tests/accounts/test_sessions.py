@@ -1,4 +1,4 @@
-"""Sessions that have ended do not pile up."""
+"""Expired sessions are removed."""
 
 import importlib
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""How often one client may try, and how often one account may be tried."""
+"""Throttles per client and per account."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -16,8 +16,8 @@ from rest_framework.test import APIClient
 
 from accounts import tasks
 from accounts.models import User
-from api import rates as api_rates
-from footfall.eventlog import CircuitBreaker
+from api import rate_limits
+from footfall.common.breaker import CircuitBreaker
 from tests.accounts.people import ADA, LOGIN, ME, PASSWORD, USERS, addresses, make_ada, sign_in
 
 pytestmark = pytest.mark.django_db
@@ -154,7 +154,7 @@ def test_looking_an_account_up_is_one_query_whether_it_is_there_or_not(
     make_ada()
     for known in ("ada", "ada@example.com", "nobody", "nobody@example.com"):
         with django_assert_num_queries(1):
-            User.objects.called(known)
+            User.objects.find_for_login(known)
 
 
 def test_a_client_is_the_whole_network_that_it_has_of_ipv6(api: APIClient, rates: Rates) -> None:
@@ -180,7 +180,7 @@ def test_an_address_of_ipv4_is_the_same_client_on_a_socket_of_ipv6(
     assert try_to_sign_in(api, "b") == 429
 
 
-def test_whoever_knows_the_password_is_not_limited(api: APIClient, rates: Rates) -> None:
+def test_the_right_password_is_not_limited(api: APIClient, rates: Rates) -> None:
     rates(login_account="2/min")
     name = f"ada{uuid4().hex}"
     User.objects.create_user(name, "ada@example.com", PASSWORD)
@@ -205,7 +205,7 @@ def test_the_password_is_not_guessed_where_else_it_is_asked_for(
 def test_a_stolen_token_does_not_guess_the_password_of_its_account(
     api: APIClient, rates: Rates
 ) -> None:
-    """Where else it is asked for are the tries of the same account."""
+    """All views that ask for the password count attempts per account together."""
     rates(login_account="3/min")
     sign_in(api, make_ada())
     wrong = {"current_password": "wrong", "new_password": "difference engine"}
@@ -221,7 +221,7 @@ def test_a_stolen_token_does_not_guess_the_password_of_its_account(
 def test_probing_for_names_by_changing_ones_own_is_registering(
     api: APIClient, rates: Rates
 ) -> None:
-    """Whichever accounts a client has: they share its tries."""
+    """Attempts are counted per client, whatever its account."""
     rates(register="2/min")
     make_ada()
     for name in ("bob", "eve"):
@@ -254,13 +254,13 @@ def test_a_body_that_names_no_account_is_no_error(api: APIClient, rates: Rates, 
     assert api.post(LOGIN, body, content_type="application/json").status_code == 400
 
 
-def test_a_cache_that_is_away_locks_nobody_out_and_keeps_nobody_waiting(
+def test_without_the_cache_no_client_is_locked_out_or_waits(
     api: APIClient, rates: Rates, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """This process counts alone meanwhile, and asks once whether the cache is back."""
+    """This process counts alone meanwhile, and tries the cache once."""
     away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
     settings.CACHES = {**settings.CACHES, "default": away}
-    monkeypatch.setattr(api_rates, "breaker", CircuitBreaker(reset_after=60))
+    monkeypatch.setattr(rate_limits, "breaker", CircuitBreaker(reset_after=60))
     asked: list[int] = []
     connect = Connection.connect
 
@@ -279,7 +279,7 @@ def test_a_cache_that_is_away_locks_nobody_out_and_keeps_nobody_waiting(
 def test_an_address_that_a_client_made_up_is_not_believed(
     api: APIClient, rates: Rates, settings: Settings
 ) -> None:
-    """Of `X-Forwarded-For`, what trusted proxies have appended counts; the rest is hearsay."""
+    """Of `X-Forwarded-For`, only what trusted proxies have appended counts."""
     rates(login="2/min")
     for proxies, appended in ((0, ""), (1, f", {next(addresses)}")):
         monkeyed = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}

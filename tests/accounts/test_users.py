@@ -116,7 +116,7 @@ def test_admin_deletes_a_user_with_all_that_is_theirs(admin_client: Client) -> N
     assert not User.objects.filter(pk=user.pk).exists()
 
 
-def test_admin_makes_nobody_with_an_address_for_a_name(admin_client: Client) -> None:
+def test_admin_refuses_an_address_as_username(admin_client: Client) -> None:
     form = {"username": "ada@example.com", "email": "x@example.com", "usable_password": "false"}
     answer = admin_client.post("/admin/accounts/user/add/", form)
 

@@ -1,4 +1,4 @@
-"""The welcome mail, over a real mail server: once, sooner or later, and never twice."""
+"""The welcome e-mail, over a real mail server: sent in the end, and never twice."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,10 +13,17 @@ from django.db import connection
 from django.utils import timezone
 from django.utils.html import escape
 
-from accounts import letters, tasks
+from accounts import tasks
+from accounts.emails import messages
+from accounts.emails.welcome import (
+    FIRST_RETRY,
+    GIVE_UP_AFTER,
+    LONGEST_RETRY,
+    retry_delay,
+    send_due,
+)
 from accounts.models import User, Welcome
 from accounts.registration import register
-from accounts.welcome import FIRST_WAIT, KEEP_TRYING, LONGEST_WAIT, send_due, wait_after
 from tests.accounts.mailserver import MailServer
 from tests.accounts.people import ADA
 
@@ -54,7 +61,7 @@ def test_the_mail_arrives(owed: Welcome, mail_server: MailServer) -> None:
 
 
 def test_a_mail_is_in_the_language_of_its_reader(owed: Welcome, mail_server: MailServer) -> None:
-    """The words are where all translations are; this is what the page says of itself."""
+    """The translations are tested elsewhere; this tests the language of the HTML."""
     User.objects.update(language="ru")
     tasks.welcome(owed.pk)
 
@@ -66,10 +73,10 @@ def test_a_mail_is_in_the_language_of_its_reader(owed: Welcome, mail_server: Mai
 @pytest.mark.parametrize("name", ["ada", "Ёлка", "Ada-Lovelace", "ada1815", "山田太郎"])
 def test_a_name_is_shown(owed: Welcome, name: str) -> None:
     owed.user.username = name
-    assert f"Hello {name},\n" in letters.welcome(owed.user).body
+    assert f"Hello {name},\n" in messages.welcome(owed.user).body
 
 
-@pytest.mark.parametrize("letter", [letters.welcome, letters.reset, letters.registered_already])
+@pytest.mark.parametrize("letter", [messages.welcome, messages.reset, messages.address_taken])
 @pytest.mark.parametrize(
     "name",
     [
@@ -133,7 +140,7 @@ def test_of_tasks_at_once_one_sends_it(
     assert state(owed) == "sent"
 
 
-def test_it_arrives_once_after_the_server_is_back(owed: Welcome, nobody_listens: int) -> None:
+def test_it_arrives_once_after_the_server_is_back(owed: Welcome, no_mail_server: int) -> None:
     tasks.welcome(owed.pk)
     waiting = Welcome.objects.get()
     assert (str(waiting), waiting.tries, waiting.claimed_at) == ("waiting", 1, None)
@@ -141,7 +148,7 @@ def test_it_arrives_once_after_the_server_is_back(owed: Welcome, nobody_listens:
     assert waiting.due_at
     assert waiting.due_at > timezone.now()
 
-    with MailServer(nobody_listens) as back:
+    with MailServer(no_mail_server) as back:
         tasks.welcome_due()
         assert not back.mails  # not due yet
         make_due(owed)
@@ -198,7 +205,7 @@ def test_a_mail_that_may_have_been_taken_is_not_sent_again(
 def test_a_mail_is_not_sent_again_after_a_crash_in_the_middle(
     owed: Welcome, mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server has taken it; the process ends before it can write that down."""
+    """The server has accepted it; the process ends before it marks the row."""
     send = EmailBackend.send_messages
 
     def send_and_die(self: EmailBackend, messages: Any) -> None:
@@ -231,26 +238,26 @@ def test_a_mail_that_cannot_be_put_together_is_tried_again(
     assert len(mail_server.mails) == 1
 
 
-def test_after_a_week_it_is_given_up(owed: Welcome, nobody_listens: int) -> None:
-    Welcome.objects.update(asked_at=timezone.now() - KEEP_TRYING - timedelta(hours=1))
+def test_after_a_week_it_is_given_up(owed: Welcome, no_mail_server: int) -> None:
+    Welcome.objects.update(asked_at=timezone.now() - GIVE_UP_AFTER - timedelta(hours=1))
     tasks.welcome(owed.pk)
 
     assert state(owed) == "given up"
 
 
 def test_waits_grow_and_differ() -> None:
-    longest = [max(wait_after(tries).total_seconds() for _ in range(50)) for tries in range(12)]
+    longest = [max(retry_delay(tries) for _ in range(50)) for tries in range(12)]
     assert all(
-        FIRST_WAIT * 2**tries / 2 <= one <= FIRST_WAIT * 2**tries
+        FIRST_RETRY * 2**tries / 2 <= one <= FIRST_RETRY * 2**tries
         for tries, one in enumerate(longest[:8])
     )
-    assert LONGEST_WAIT / 2 <= longest[-1] <= LONGEST_WAIT
-    assert wait_after(30_000) <= timedelta(seconds=LONGEST_WAIT)
-    assert len({wait_after(3) for _ in range(20)}) > 1
+    assert LONGEST_RETRY / 2 <= longest[-1] <= LONGEST_RETRY
+    assert retry_delay(30_000) <= LONGEST_RETRY
+    assert len({retry_delay(3) for _ in range(20)}) > 1
 
 
 def test_a_sweep_sends_all_and_stops_at_a_server_that_is_away(
-    by_mail: Callable[[int], None], nobody_listens: int
+    by_mail: Callable[[int], None], no_mail_server: int
 ) -> None:
     for name in ("ada", "bob", "eve"):
         register(name, f"{name}@example.com", "secret")
@@ -284,4 +291,4 @@ def test_who_has_left_meanwhile_is_not_welcomed(owed: Welcome, mail_server: Mail
 def test_the_link_of_a_mail_is_where_the_service_is(owed: Welcome, settings: Any) -> None:
     settings.SITE_URL = "https://footfall.example"
 
-    assert "https://footfall.example\n" in letters.welcome(owed.user).body
+    assert "https://footfall.example\n" in messages.welcome(owed.user).body

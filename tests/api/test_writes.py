@@ -1,4 +1,4 @@
-"""What has no limit of its own: all writes of one client are counted together."""
+"""Writes without a throttle of their own are counted together, per client."""
 
 from uuid import uuid4
 

@@ -41,7 +41,7 @@ def test_content_is_found_and_attached(tab: Page) -> None:
     page = make_page(make_audio("Gulls"), title="A page")
     tab.goto(f"/admin/pages/page/{page.pk}/change/")
 
-    tab.get_by_text("The start of a title…").click()
+    tab.get_by_text("Search by the start of the title…").click()
     tab.locator(".select2-search__field").press_sequentially("sea")
     results = tab.get_by_role("option")
     expect(results).to_have_text([re.compile("^Seafaring · text"), re.compile("^Sea and sky")])
@@ -59,7 +59,7 @@ def test_removed_content_is_deleted_only_on_request(tab: Page) -> None:
     block(tab, "Kept").get_by_role("button", name="Undo").click()
     block(tab, "Detached").get_by_role("button", name="Remove").click()
     block(tab, "Deleted").get_by_role("button", name="Remove").click()
-    block(tab, "Deleted").get_by_label("Delete the content, too").check()
+    block(tab, "Deleted").get_by_label("Also delete the content").check()
     save(tab)
 
     assert shown_by_api(tab, "A page") == ["Kept"]
@@ -93,7 +93,7 @@ def test_contents_are_listed_by_their_page(tab: Page) -> None:
     make_page(make_video("Waves"), make_text("Salt"), title="Sea and sky")
     make_page(make_video("Dunes"), title="Sand")
     tab.goto("/admin/pages/content/")
-    tab.get_by_text("The start of a title…").click()
+    tab.get_by_text("Search by the start of the title…").click()
     tab.locator(".select2-search__field").press_sequentially("sea")
     tab.get_by_role("option", name="Sea and sky").click()
     expect(tab.locator("#result_list .field-title")).to_have_text(["Salt", "Waves"])
@@ -101,7 +101,7 @@ def test_contents_are_listed_by_their_page(tab: Page) -> None:
 
 
 def blocks(tab: Page) -> Locator:
-    return tab.locator(".place:visible")
+    return tab.locator(".placement:visible")
 
 
 def block(tab: Page, title: str) -> Locator:
@@ -110,7 +110,7 @@ def block(tab: Page, title: str) -> Locator:
 
 def make_new(tab: Page, kind: str, fields: dict[str, str]) -> None:
     with tab.expect_popup() as popup:
-        tab.get_by_role("link", name="Make a new one").click()
+        tab.get_by_role("link", name="Create new").click()
     popup.value.get_by_role("link", name=kind).click()
     # The form gives it the focus once, perhaps while something else is being filled in.
     expect(popup.value.get_by_label("Title:")).to_be_focused()

@@ -41,7 +41,7 @@ def test_every_page_of_the_admin(tab: Page) -> None:
         name = f"admin:{one._meta.app_label}_{one._meta.model_name}"
         for page in ("change", "delete", "history"):
             see(tab, reverse(f"{name}_{page}", args=[one.pk]))
-    for name in ("admin:index", "admin:password_change", "admin:uploads_file_dead"):
+    for name in ("admin:index", "admin:password_change", "admin:uploads_file_dead_letters"):
         see(tab, reverse(name))
 
 

@@ -14,14 +14,14 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
 from tests.support.files import jpeg
-from uploads import outbox
 from uploads.models import File
-from uploads.work import work
+from uploads.processing.worker import process_next
+from uploads.queue import outbox
 
 
 @pytest.fixture(autouse=True)
 def media(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(outbox, "nudge", lambda: None)
+    monkeypatch.setattr(outbox, "wake_worker", lambda: None)
     settings.MEDIA_ROOT = tmp_path / "media"
     return tmp_path / "media"
 
@@ -33,7 +33,7 @@ def worker(own_log: None, live_server: LiveServer) -> Iterator[None]:
 
     def run() -> None:
         while not done.wait(0.05):
-            while work():
+            while process_next():
                 pass
         connections.close_all()
 
@@ -71,7 +71,7 @@ def test_three_files_are_sent_and_become_processed(tab: Page, samples: list[Path
     for sample in samples:
         expect(state(tab, sample.name)).to_have_text("processed")
     expect(row(tab, "harbour.jpg").locator("img")).to_have_js_property("naturalWidth", 320)
-    expect(tab.locator("#news")).to_contain_text("processed")
+    expect(tab.locator("#announcements")).to_contain_text("processed")
     expect(tab.locator("[name=pending]")).to_have_count(0)
 
     tab.get_by_role("link", name="Files", exact=True).click()
@@ -110,7 +110,7 @@ def test_file_is_sent_and_deleted_without_a_mouse(tab: Page, samples: list[Path]
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.keyboard.press("Enter")
     expect(tab.locator(".file")).to_have_count(0)
-    expect(tab.locator("#news")).to_contain_text("notes.txt is deleted.")
+    expect(tab.locator("#announcements")).to_contain_text("notes.txt was deleted.")
     expect(tab.get_by_label("Choose files")).to_be_focused()
     assert not File.objects.exists()
 
@@ -140,7 +140,7 @@ def test_connection_that_is_lost_is_tried_again(tab: Page, samples: list[Path]) 
     )
     tab.get_by_label("Choose files").set_input_files(samples[1])
     expect(row(tab, "notes.txt")).to_contain_text("The connection was lost.")
-    row(tab, "notes.txt").get_by_role("button", name="Try again").click()
+    row(tab, "notes.txt").get_by_role("button", name="Retry").click()
     expect(state(tab, "notes.txt")).to_have_text("received")
 
 

@@ -36,7 +36,7 @@ def page(db: None) -> Page:
 
 @pytest.fixture
 def contents(page: Page) -> list[Content]:
-    return list(Content.objects.filter(places__page=page).order_by("places__position"))
+    return list(Content.objects.filter(placements__page=page).order_by("placements__position"))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def answering(monkeypatch: pytest.MonkeyPatch) -> Answering:
     """Decides which workers answer the dashboard; test_workers.py asks real ones."""
 
     def answer(found: Workers) -> None:
-        monkeypatch.setattr(workers.asking, "answer", lambda patience=0.0: found)
+        monkeypatch.setattr(workers.inspector, "workers", lambda **options: found)
 
     return answer
 

@@ -87,7 +87,7 @@ def test_an_editor_who_attaches_content_does_not_wait_for_a_flush(
 
         run_at_once([attach])
 
-    assert page.places.count() == 4
+    assert page.placements.count() == 4
 
 
 def test_flush_commands_at_once(

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def read_page(pk: int) -> None:
     page = Page.objects.get(pk=pk)
-    record(page, [place.content for place in page.places.all()])
+    record(page, [place.content for place in page.placements.all()])
 
 
 @pytest.mark.parametrize(("failpoint", "committed"), FLUSH.items())

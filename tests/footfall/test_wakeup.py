@@ -182,7 +182,7 @@ def test_queries_are_not_kept(settings: Settings) -> None:
 def test_old_audits_go() -> None:
     for age in (timedelta(days=80), timedelta(days=100)):
         audit = Audit.objects.create(differences=age.days)
-        Audit.objects.filter(pk=audit.pk).update(asked_at=timezone.now() - age)
+        Audit.objects.filter(pk=audit.pk).update(requested_at=timezone.now() - age)
 
     tasks.prune()
 

@@ -1,6 +1,6 @@
 """The same promise for files, on the whole service: what was answered is processed, once each.
 
-Real processes and real signals. `tests/uploads/test_crashes.py` kills at exact points instead.
+Real processes and real signals. `tests/uploads/processing/test_crashes.py` kills at exact points.
 """
 
 import threading

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from catalog.pages.shortcut import SEALS
+from catalog.pages.fast_path import HEADER_MIDDLEWARE
 from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP
 from footfall.events import encode
 from loadtest.load.payloads import check_digit
@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_the_constant_view_has_the_middleware_that_a_read_of_a_page_has() -> None:
-    seals = [f"{seal.__module__}.{seal.__qualname__}" for seal in SEALS]
-    assert set(MIDDLEWARE) <= set(seals)
+    names = [f"{one.__module__}.{one.__qualname__}" for one in HEADER_MIDDLEWARE]
+    assert set(MIDDLEWARE) <= set(names)
 
 
 def test_a_backlog_is_made_of_the_events_that_a_read_makes() -> None:

@@ -1,4 +1,4 @@
-"""Every address of the API, and what each kind of user is answered there."""
+"""Every URL of the API, and the status for each kind of user."""
 
 from collections.abc import Callable
 from itertools import count
@@ -9,7 +9,7 @@ from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import User
-from catalog.films.models import Generation, Kind
+from catalog.films.models import GenerationJob, Kind
 from tests.support.books import fields as book_fields
 from tests.support.books import make_book
 from tests.support.films import make_category, make_comment, make_film
@@ -94,14 +94,14 @@ MODELS = {
     "films": "film",
     "comments": "comment",
     "files": "file",
-    "tasks": "generation",
+    "tasks": "generationjob",
 }
 
 numbers = count(1)
 
 
 def made_for(path: str, owner: User) -> object:
-    """Return the id to put into the path: of something new that belongs to `owner`."""
+    """Return the id of a new object of `owner`, for the path."""
     makers: dict[str, Callable[[], Any]] = {
         "pages": lambda: make_page(make_text()),
         "contents": make_text,
@@ -109,7 +109,7 @@ def made_for(path: str, owner: User) -> object:
         "categories": lambda: make_category(owner=owner),
         "films": lambda: make_film(owner=owner),
         "comments": lambda: make_comment(author=owner),
-        "tasks": lambda: Generation.objects.create(kind=Kind.FILMS, total=1, owner=owner),
+        "tasks": lambda: GenerationJob.objects.create(kind=Kind.FILMS, total=1, owner=owner),
         "files": lambda: make_file(owner),
     }
     return makers[path.removeprefix(API).partition("/")[0]]().pk
@@ -123,7 +123,7 @@ def make_file(owner: User) -> File:
 
 
 def body_for(path: str, sender: User | None) -> dict[str, Any]:
-    """Return a body that is right for whatever method the path has."""
+    """Return a valid body for the methods of the path."""
     name = f"new{next(numbers)}"
     account = {"username": name, "email": f"{name}@example.com"}
     if path.startswith(f"{API}auth/users/me/"):
@@ -152,7 +152,7 @@ def body_for(path: str, sender: User | None) -> dict[str, Any]:
 
 
 def make_staff(method: str, path: str, who: str) -> User:
-    """Return a member of staff who has the one permission that it takes, or all of the others."""
+    """Return a member of staff with the one permission that is needed, or with all others."""
     model = MODELS.get(path.removeprefix(API).partition("/")[0], "")
     needed = Permission.objects.filter(codename=f"{VERBS[method]}_{model}")
     staff = make_user(is_staff=True)
@@ -164,7 +164,7 @@ def make_staff(method: str, path: str, who: str) -> User:
 
 
 def ask(method: str, path: str, who: str) -> int:
-    """Return the status that `who` is answered, about something that belongs to the owner."""
+    """Return the expected status for `who`, with an object of the owner."""
     owner = make_user()
     people = {"anonymous": None, "user": make_user(), "owner": owner}
     sender = people[who] if who in people else make_staff(method, path, who)

@@ -1,4 +1,4 @@
-"""What is the same on every database, though not of their own accord."""
+"""Behaviour that is the same on every database, by code of ours."""
 
 import pytest
 from django.apps import apps
@@ -36,7 +36,7 @@ def test_who_asks_for_it_ignores_the_case(lookup: str, text: str) -> None:
 
 
 def test_what_is_unique_is_so_in_the_database() -> None:
-    """MariaDB ignores a constraint on an expression: a migration has to see to it."""
+    """MariaDB ignores constraints on expressions: a migration replaces them."""
     for model in apps.get_models():
         named = {c.name for c in model._meta.constraints if isinstance(c, models.UniqueConstraint)}
         if named:

@@ -1,5 +1,6 @@
 """/healthz, /readyz and `manage.py counters ready`."""
 
+import time
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -12,8 +13,13 @@ from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
+from footfall.models import Partition
 from footfall.ops import readiness
+from footfall.ops.facts import BEAT_TIMEOUT
+from footfall.ops.status import LOG_TIMEOUT
+from footfall.ops.workers import Workers, inspector
 from tests.support import databases
+from tests.support.proxy import Fault, Proxy
 
 
 @pytest.fixture
@@ -72,21 +78,38 @@ def test_not_ready_without_redis(client: Client, beat: PeriodicTask, settings: S
     assert client.get("/readyz").json()["log"] == "Redis does not answer"
 
 
+def test_a_redis_that_hangs_is_not_waited_for(
+    client: Client, beat: PeriodicTask, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspector, "workers", lambda **options: Workers())
+    proxy.fault = Fault.SWALLOW
+    began = time.monotonic()
+
+    assert client.get("/readyz").json()["log"] == "Redis does not answer"
+    assert time.monotonic() - began < LOG_TIMEOUT + 1
+
+
+def test_a_worker_that_is_too_busy_to_answer_is_there(client: Client, beat: PeriodicTask) -> None:
+    Partition.objects.create(number=99, flushed_at=timezone.now())
+
+    assert client.get("/readyz").json()["worker"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
         ({"last_run_at": None}, "last tick: never"),
-        ({"last_run_at": timezone.now() - 2 * readiness.BEAT_PATIENCE}, "last tick: 20"),
+        ({"last_run_at": timezone.now() - 2 * BEAT_TIMEOUT}, "last tick: 20"),
         ({"enabled": False}, "not scheduled, or disabled"),
     ],
 )
 def test_not_ready_without_beat(beat: PeriodicTask, change: dict[str, Any], reason: str) -> None:
     PeriodicTask.objects.filter(pk=beat.pk).update(**change)
 
-    report, missing = readiness.examine({"beat": readiness.beat})
+    states, missing = readiness.check(["beat"])
 
     assert missing == ["beat"]
-    assert reason in report["beat"]
+    assert reason in states["beat"]
 
 
 def test_beat_with_a_long_interval_is_given_time(beat: PeriodicTask) -> None:
@@ -95,13 +118,13 @@ def test_beat_with_a_long_interval_is_given_time(beat: PeriodicTask) -> None:
     beat.interval.save()
     PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(seconds=45))
 
-    assert readiness.examine({"beat": readiness.beat})[1] == []
+    assert readiness.check(["beat"])[1] == []
 
 
 def test_a_last_tick_in_the_future_is_none(beat: PeriodicTask) -> None:
     PeriodicTask.objects.update(last_run_at=timezone.now() + timedelta(hours=1))
 
-    assert readiness.examine({"beat": readiness.beat})[1] == ["beat"]
+    assert readiness.check(["beat"])[1] == ["beat"]
 
 
 def test_the_command_asks_for_single_parts(beat: PeriodicTask) -> None:

@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.postgres,  # its locks, and what the linter knows of them
 ]
 ADVICE = "docs/monitoring.md says how it is done without a stop"
-# The last of each app before the first release: until then nobody has tables that are large.
+# The last of each app before the first release: until then no installation has large tables.
 RELEASED = {"accounts": 5, "books": 1, "counters": 7, "films": 2, "pages": 2, "uploads": 2}
 
 

@@ -1,4 +1,4 @@
-"""Who may do what: everybody, with every method, at every address of the API.
+"""Permissions: every kind of user, with every method, at every URL of the API.
 
 An address that is new in the schema fails `test_table_is_complete` until it has a line here.
 """
@@ -95,7 +95,7 @@ def test_who_may_only_look_has_no_action_in_the_admin(rf: RequestFactory, model:
 
 
 @pytest.mark.parametrize("path", sorted({path for _, path in ROWS}))
-def test_other_methods_are_for_nobody(path: str) -> None:
+def test_other_methods_are_not_allowed(path: str) -> None:
     for method in METHODS:
         if (method, path) not in ROWS:
             assert ask(method, path, "staff") == 405

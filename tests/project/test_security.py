@@ -1,4 +1,4 @@
-"""What docs/security.md promises of settings, headers and logs."""
+"""The promises of docs/security.md about settings, headers and logs."""
 
 import logging
 import re
@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
-from project.logs import Line
+from project.errors.logs import SafeFormatter
 from standalone.configuration import ROOT
 from tests.support.environments import PRODUCTION
 from tests.support.pages import make_page, make_text
@@ -93,7 +93,7 @@ def tracked(*patterns: str) -> list[str]:
 
 
 def test_no_secret_is_in_the_tree() -> None:
-    """Of what runs in production: tests and load tests have passwords of nobody."""
+    """Of what runs in production: tests and load tests contain passwords."""
     assert SECRET.search('SECRET_KEY = "0123456789"')
     assert SECRET.search("'PASSWORD': 'correct horse'".replace(" h", "-h"))
     for file in tracked("*.py", "*.html", "*.js", "*.toml", "Dockerfile"):
@@ -117,7 +117,7 @@ def test_no_secret_is_in_the_tree() -> None:
     ],
 )
 def test_control_characters_make_no_line_of_their_own(text: str) -> None:
-    line = Line("%(levelname)-7s %(name)s: %(message)s")
+    line = SafeFormatter("%(levelname)-7s %(name)s: %(message)s")
     record = logging.LogRecord("uploads", logging.INFO, "", 0, "took %s", (text,), None)
     written = line.format(record)
     assert len(written.splitlines()) == 1
@@ -130,7 +130,7 @@ def test_the_error_behind_a_stack_makes_no_line_of_its_own() -> None:
     except ValueError as error:
         found = (ValueError, error, error.__traceback__)
     record = logging.LogRecord("uploads", logging.ERROR, "", 0, "failed", (), found)
-    first, *others = Line("%(levelname)s %(message)s").format(record).split("\n")
+    first, *others = SafeFormatter("%(levelname)s %(message)s").format(record).split("\n")
     assert first == "ERROR failed"
     assert others
     assert all(line.startswith("    ") and line.isprintable() for line in others)
@@ -144,14 +144,14 @@ def test_every_logger_writes_such_lines(name: str) -> None:
         found += logger.handlers
         logger = logger.parent if logger.propagate else None
     streams = [one for one in found if type(one) is logging.StreamHandler]
-    assert [type(one.formatter) for one in streams] == [Line]
+    assert [type(one.formatter) for one in streams] == [SafeFormatter]
 
 
 def test_a_body_has_a_limit(client: Client, settings: Settings) -> None:
     body = b'{"title": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
     answer = client.post("/api/v1/auth/token/login/", body, "application/json")
     assert answer.status_code == 413
-    assert answer.json() == {"detail": "The body is larger than what is read here."}
+    assert answer.json() == {"detail": "The body is too large."}
 
 
 def test_every_answer_that_the_docs_give_has_the_test_that_they_name() -> None:

@@ -163,7 +163,7 @@ def test_a_cluster_cannot_be_the_broker_or_the_cache(name: str) -> None:
     ("url", "engine"),
     [
         ("postgres://u:p@h:5433/n?sslmode=require", "postgresql"),
-        ("mysql://u:p@h:3307/n", "project.mysql"),
+        ("mysql://u:p@h:3307/n", "project.databases.mysql"),
         ("sqlite:////tmp/footfall.sqlite3", "sqlite3"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Everything that people read is there in Russian."""
+"""All user interface texts are translated to Russian."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ from django.utils.translation import templatize
 
 from tests.support.pages import make_page, make_text
 
-APPS = ("accounts", "api", "catalog", "counters", "project", "uploads")
+APPS = ("accounts", "api", "catalog", "footfall", "project", "uploads")
 RUSSIAN = settings.BASE_DIR / "locale/ru/LC_MESSAGES"
 CALLS = ("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext")
 QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
@@ -52,7 +52,7 @@ def test_admin_speaks_russian(admin_client: Client) -> None:
     html = admin_client.get(
         f"/admin/pages/page/{page.pk}/change/", headers={"Accept-Language": "ru"}
     ).content.decode()
-    for text in ("Материалы на странице", "Прикрепить материал", "Убрать", "Страницы", "Подсчёт"):
+    for text in ("Материалы на странице", "Добавить имеющийся материал", "Убрать", "Страницы", "Подсчёт"):
         assert text in html
 
 

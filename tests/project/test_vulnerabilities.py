@@ -28,7 +28,7 @@ KNOWN = {
 
 
 class Service(ThreadingHTTPServer):
-    """Answers as OSV does: `{}` for what nothing is known of."""
+    """Responds like OSV: `{}` for packages without known vulnerabilities."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
@@ -52,7 +52,7 @@ class Answer(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """Every place where a process is made to die, in the order of its way, and what it leaves behind.
 
-`tests/footfall/test_crashes.py` and `tests/uploads/test_crashes.py` kill real processes at each of
-them. `tests/test_failpoints.py` fails on one that is not here, and on a step that has none.
+`tests/footfall/test_crashes.py` and `tests/uploads/processing/test_crashes.py` kill real processes
+at each of them. `tests/test_failpoints.py` fails on one that is not here, and on a step that has
+none.
 """
 
 # A view is recorded: where it goes, and how often it is counted although nobody was answered.
@@ -23,7 +24,7 @@ FLUSH = {
 }
 
 # A file is received and published: whether there is a row, and entries in the queue.
-INTAKE = {
+UPLOAD = {
     "upload_received": (False, 0),
     "upload_stored": (False, 0),
     "upload_recorded": (False, 0),
@@ -34,18 +35,18 @@ INTAKE = {
 
 # A file is processed: its status by then, whether its entry is in the queue, attempts in the end.
 WORK = {
-    "upload_taken": ("received", True, 1),
+    "upload_read": ("received", True, 1),
     "upload_claimed": ("processing", True, 2),
     "upload_processed": ("processing", True, 2),
-    "upload_examined": ("processing", True, 2),
+    "upload_thumbnail_stored": ("processing", True, 2),
     "upload_finished": ("processed", True, 1),
-    "upload_settled": ("processed", False, 1),
+    "upload_removed": ("processed", False, 1),
 }
 
 # A file is given up: whether its dead letter is written by then.
-GIVEN_UP = {"upload_finished": False, "upload_settled": True}
+GIVEN_UP = {"upload_finished": False, "upload_removed": True}
 
-ALL = {*RECORD, *FLUSH, *INTAKE, *WORK, *GIVEN_UP}
+ALL = {*RECORD, *FLUSH, *UPLOAD, *WORK, *GIVEN_UP}
 
 # The steps of the two pipelines, and where a process dies first after each.
 STEPS = {
@@ -64,11 +65,11 @@ STEPS = {
         "publish": "before_trim",
         "trim": "after_trim",
     },
-    "uploads/work.py:work": {
-        "take": "upload_taken",
-        "claim": "upload_claimed",
-        "examine": "upload_examined",
+    "uploads/processing/worker.py:process_next": {
+        "read_entry": "upload_read",
+        "claim_file": "upload_claimed",
+        "process_file": "upload_thumbnail_stored",
         "finish": "upload_finished",
-        "settle": "upload_settled",
+        "remove_entry": "upload_removed",
     },
 }

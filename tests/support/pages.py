@@ -34,18 +34,18 @@ def make_contents(number: int) -> list[Content]:
     return [makers[i % 3](f"Content {i}") for i in range(number)]
 
 
-def places(*rows: tuple[PageContent | None, Content, int]) -> dict[str, str]:
+def placements(*rows: tuple[PageContent | None, Content, int]) -> dict[str, str]:
     """Return the part of the page's form that is about its contents."""
     form = {
-        "places-TOTAL_FORMS": str(len(rows)),
-        "places-INITIAL_FORMS": str(sum(place is not None for place, _, _ in rows)),
+        "placements-TOTAL_FORMS": str(len(rows)),
+        "placements-INITIAL_FORMS": str(sum(placement is not None for placement, _, _ in rows)),
     }
     # The rows that exist come first, as Django's formsets want it.
-    for i, (place, content, position) in enumerate(rows):
+    for i, (placement, content, position) in enumerate(rows):
         form |= {
-            f"places-{i}-id": str(place.pk) if place else "",
-            f"places-{i}-page": str(place.page_id) if place else "",
-            f"places-{i}-content": str(content.pk),
-            f"places-{i}-position": str(position),
+            f"placements-{i}-id": str(placement.pk) if placement else "",
+            f"placements-{i}-page": str(placement.page_id) if placement else "",
+            f"placements-{i}-content": str(content.pk),
+            f"placements-{i}-position": str(position),
         }
     return form

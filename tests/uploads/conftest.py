@@ -5,23 +5,23 @@ import pytest
 from django.core.files.base import ContentFile
 from pytest_django import Settings
 
-from footfall.eventlog import RedisQueue
 from tests.support import databases
 from tests.support.files import MakeFile, Upload
-from tests.uploads.sandboxes import Sandbox
-from uploads import outbox, sweep
-from uploads import sandbox as real
+from tests.uploads.fake_sandbox import FakeSandbox
 from uploads.models import File, Kind
-from uploads.outbox import publish
-from uploads.queue import get_queue
+from uploads.processing import sandbox as real
+from uploads.processing import sweep
+from uploads.queue import get_queue, outbox
+from uploads.queue.outbox import publish
+from uploads.queue.redis_queue import RedisQueue
 
 
 @pytest.fixture(autouse=True)
 def queue(settings: Settings, prefix: str, monkeypatch: pytest.MonkeyPatch) -> RedisQueue:
-    """The service's queue, under a name of the test's own. Nobody is nudged."""
+    """The service's queue, under a name of the test's own. No worker is woken."""
     settings.EVENTLOG_PREFIX = prefix
-    monkeypatch.setattr(outbox, "nudge", lambda: None)
-    monkeypatch.setattr(sweep, "_last", float("-inf"))
+    monkeypatch.setattr(outbox, "wake_worker", lambda: None)
+    monkeypatch.setattr(sweep, "_last_sweep", float("-inf"))
     return get_queue()
 
 
@@ -73,8 +73,8 @@ def environment(prefix: str, media: Path, db: None) -> dict[str, str]:
 
 
 @pytest.fixture
-def sandbox(monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> FakeSandbox:
     """Stands in for the child process from now on."""
-    sandbox = Sandbox()
+    sandbox = FakeSandbox()
     monkeypatch.setattr(real, "process", sandbox)
     return sandbox

@@ -7,7 +7,7 @@ from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
 from uploads.models import File
-from uploads.outbox import publish_due
+from uploads.queue.outbox import publish_due
 
 
 def stored(media: Path) -> set[str]:

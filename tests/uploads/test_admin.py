@@ -6,11 +6,11 @@ from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
-from footfall.eventlog import Delivery, RedisQueue
 from tests.support.files import MakeFile
-from uploads.events import encode
 from uploads.models import File, Kind, Status
-from uploads.outbox import publish_due
+from uploads.queue.events import encode
+from uploads.queue.outbox import publish_due
+from uploads.queue.redis_queue import Delivery, RedisQueue
 
 LIST, DEAD = "/admin/uploads/file/", "/admin/uploads/file/dead/"
 
@@ -22,7 +22,7 @@ def failed(make_file: MakeFile) -> File:
         kind=Kind.VIDEO,
         status=Status.FAILED,
         attempts=5,
-        error="Processing broke off 5 times.",
+        error="Processing failed after 5 attempts.",
         due_at=None,
     )
 
@@ -30,14 +30,14 @@ def failed(make_file: MakeFile) -> File:
 @pytest.fixture
 def buried(failed: File, queue: RedisQueue) -> File:
     """The failed file, with its dead letter and that of another."""
-    queue.bury(Delivery("", 1_763_683_200_000, encode(failed.pk)), "OSError: disk")
-    queue.bury(Delivery("", -1, b"what?\xff"), "not JSON")
-    queue.bury(Delivery("", 1_763_683_200_000, encode(10**6)), "killed")
+    queue.move_to_dead_letters(Delivery("", 1_763_683_200_000, encode(failed.pk)), "OSError: disk")
+    queue.move_to_dead_letters(Delivery("", -1, b"what?\xff"), "not JSON")
+    queue.move_to_dead_letters(Delivery("", 1_763_683_200_000, encode(10**6)), "killed")
     return failed
 
 
 def letter_of(file: File, queue: RedisQueue) -> str:
-    return next(letter.id for letter in queue.dead() if letter.body == encode(file.pk))
+    return next(letter.id for letter in queue.dead_letters() if letter.body == encode(file.pk))
 
 
 def is_tried_again(file: File) -> bool:
@@ -54,7 +54,7 @@ def test_the_list_shows_what_became_of_each(
     page = admin_client.get(LIST).content.decode()
     assert "film.mp4" in page
     assert '<span class="upload-status failed">failed</span>' in page
-    assert "Processing broke off 5 times." in page
+    assert "Processing failed after 5 attempts." in page
     assert "Dead letters (0)" in page
 
     page = admin_client.get(LIST, {"status__exact": "processed"}).content.decode()
@@ -77,15 +77,15 @@ def test_failed_files_are_tried_again_and_others_are_not(
     admin_client: Client, buried: File, make_file: MakeFile, queue: RedisQueue
 ) -> None:
     processed = make_file(status=Status.PROCESSED, attempts=1)
-    chosen = {"action": "try_again", "_selected_action": [buried.pk, processed.pk]}
+    chosen = {"action": "retry", "_selected_action": [buried.pk, processed.pk]}
 
     page = admin_client.post(LIST, chosen, follow=True).content.decode()
 
-    assert "1 file is tried again." in page
+    assert "1 file will be processed again." in page
     assert is_tried_again(buried)
     processed.refresh_from_db()
     assert (processed.status, processed.attempts) == (Status.PROCESSED, 1)
-    assert {letter.reason for letter in queue.dead()} == {"not JSON", "killed"}
+    assert {letter.reason for letter in queue.dead_letters()} == {"not JSON", "killed"}
     assert publish_due() == 1
 
 
@@ -103,17 +103,17 @@ def test_dead_letters_say_what_they_were(admin_client: Client, buried: File) -> 
 def test_a_letter_is_tried_again_or_dismissed(
     admin_client: Client, buried: File, queue: RedisQueue
 ) -> None:
-    everything = [letter.id for letter in queue.dead()]
+    everything = [letter.id for letter in queue.dead_letters()]
     answer = admin_client.post(
-        DEAD, {"letter": letter_of(buried, queue), "again": "1"}, follow=True
+        DEAD, {"letter": letter_of(buried, queue), "retry": "1"}, follow=True
     )
-    assert "1 file is tried again." in answer.content.decode()
+    assert "1 file will be processed again." in answer.content.decode()
     assert is_tried_again(buried)
-    assert queue.dead_count() == 2
+    assert queue.count_dead_letters() == 2
 
     answer = admin_client.post(DEAD, {"letter": everything, "dismiss": "1"}, follow=True)
-    assert "2 letters were dismissed." in answer.content.decode()
-    assert "There are none." in answer.content.decode()
+    assert "2 dead letters were dismissed." in answer.content.decode()
+    assert "No dead letters." in answer.content.decode()
 
 
 def test_while_redis_is_away_the_pages_say_so(
@@ -123,9 +123,9 @@ def test_while_redis_is_away_the_pages_say_so(
 
     assert "Redis does not answer" in admin_client.get(DEAD).content.decode()
     assert "Dead letters" in admin_client.get(LIST).content.decode()
-    chosen = {"action": "try_again", "_selected_action": [failed.pk]}
+    chosen = {"action": "retry", "_selected_action": [failed.pk]}
     page = admin_client.post(LIST, chosen, follow=True).content.decode()
-    assert "their dead letters stay" in page
+    assert "Their dead letters stay" in page
     assert is_tried_again(failed)
 
 
@@ -140,5 +140,5 @@ def test_who_may_only_look_decides_nothing(
     page = client.get(DEAD).content.decode()
     assert "OSError: disk" in page
     assert "Dismiss" not in page
-    assert "try_again" not in client.get(LIST).content.decode()
+    assert 'value="retry"' not in client.get(LIST).content.decode()
     assert client.post(DEAD, {"letter": letter_of(buried, queue)}).status_code == 403

@@ -31,7 +31,7 @@ def test_old_files_without_a_row_are_removed(make_file: MakeFile, media: Path) -
         Path(file.file.path),
         store(media, "thumbnails/ab/a-1.webp", 2 * HOUR),
         store(media, "files/ab/young.txt", HOUR / 2),
-        store(media, "files/somebody-elses.txt", 2 * HOUR),
+        store(media, "files/another.txt", 2 * HOUR),
     ]
     os.utime(kept[0], (0, 0))
     File.objects.filter(pk=file.pk).update(file=f"files/ab/{kept[0].name}")

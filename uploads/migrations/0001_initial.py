@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
                     models.FileField(
                         db_index=True,
                         max_length=200,
-                        upload_to=uploads.models.stored_as,
+                        upload_to=uploads.models.upload_path,
                         verbose_name="file",
                     ),
                 ),
@@ -115,7 +115,7 @@ class Migration(migrations.Migration):
                     "due_at",
                     models.DateTimeField(
                         blank=True,
-                        default=uploads.models.after_grace,
+                        default=uploads.models.first_due_at,
                         help_text="When its event is to be published; empty once it is.",
                         null=True,
                         verbose_name="due",

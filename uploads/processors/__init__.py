@@ -1,15 +1,16 @@
-"""The processors of the kinds of files: one module each, named for its kind.
+"""Processors: one module for each kind of file, named for the kind.
 
-To add one is to add its module: `process(path, content_type) -> Result`.
+To add one, add a module with `process(path, content_type) -> Result`; see `base`. A processor runs
+in a child process and imports no Django, which would take longer than processing most files.
 """
 
 from importlib import import_module
 
-from uploads.processing import Processor
+from uploads.processors.base import Processor
 
 
-def find(kind: str) -> Processor:
-    """Return the processor of `kind`. Raises ImportError where there is none."""
+def find_processor(kind: str) -> Processor:
+    """Return the processor of `kind`. Raises ImportError if there is none."""
     if not kind.isidentifier():
         raise ImportError(kind)
     processor: Processor = import_module(f"{__name__}.{kind}").process

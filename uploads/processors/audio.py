@@ -1,5 +1,5 @@
-"""Sound: duration, codec, bit rate, sample rate, channels."""
+"""Audio: duration, codec, bit rate, sample rate, channels."""
 
-from uploads.media import look as process
+from uploads.processors.media import process
 
 __all__ = ["process"]

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from uploads.processing import Result, Unprocessable, blaming
-from uploads.processing import gettext_noop as _
-from uploads.thumbnails import thumbnail
+from uploads.processors.base import Result, Unprocessable, errors_as
+from uploads.processors.base import gettext_noop as _
+from uploads.processors.thumbnails import make_thumbnail
 
-MOST_PIXELS = 20_000_000
-MOST_FRAMES = 1_000
+MAX_PIXELS = 20_000_000
+MAX_FRAMES = 1_000
 FORMATS = {
     "image/png": "PNG",
     "image/apng": "PNG",
@@ -34,28 +34,28 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""How to turn a picture of each EXIF orientation but the first; any other number says nothing."""
+"""How to rotate an image of each EXIF orientation from 2 to 8."""
 
 
 def process(path: Path, content_type: str) -> Result:
-    with blaming(_("The image is broken.")), warnings.catch_warnings():
+    with errors_as(_("The image is broken.")), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+        Image.MAX_IMAGE_PIXELS = MAX_PIXELS
         try:
             with Image.open(path, formats=[FORMATS[content_type]]) as image:
-                return _looked_at(image)
+                return _result(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise Unprocessable(
-                _("The image has more than %(most)d million pixels."),
-                most=MOST_PIXELS // 1_000_000,
+                _("The image has more than %(max)d million pixels."),
+                max=MAX_PIXELS // 1_000_000,
             ) from error
 
 
-def _looked_at(image: Image.Image) -> Result:
+def _result(image: Image.Image) -> Result:
     frames = getattr(image, "n_frames", 1)
-    if frames > MOST_FRAMES:
-        raise Unprocessable(_("The image has more than %(most)d frames."), most=MOST_FRAMES)
+    if frames > MAX_FRAMES:
+        raise Unprocessable(_("The image has more than %(max)d frames."), max=MAX_FRAMES)
     orientation = _orientation(image)
     metadata = {
         "format": image.format,
@@ -66,12 +66,12 @@ def _looked_at(image: Image.Image) -> Result:
         "orientation": orientation,
     }
     image.load()
-    return Result(metadata, thumbnail(_upright(image, orientation)))
+    return Result(metadata, make_thumbnail(_upright(image, orientation)))
 
 
 def _orientation(image: Image.Image) -> int:
-    """Return the EXIF orientation, 1 (upright) if there is none that can be read."""
-    with suppress(Exception):  # what is wrong with the EXIF data is not wrong with the picture
+    """Return the EXIF orientation; 1 (upright) if there is none or it cannot be read."""
+    with suppress(Exception):  # broken EXIF data does not make the image broken
         value = image.getexif().get(ORIENTATION)
         return int(value) if value in UPRIGHT else 1  # some write it as a fraction
     return 1

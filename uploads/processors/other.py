@@ -1,8 +1,8 @@
-"""Anything else: nothing is known about it but its type and size."""
+"""All other files: only their type and size."""
 
 from pathlib import Path
 
-from uploads.processing import Result
+from uploads.processors.base import Result
 
 
 def process(path: Path, content_type: str) -> Result:

@@ -1,21 +1,21 @@
-"""PDF, by pypdf: pages, title, length of the text."""
+"""PDF, by pypdf: pages, title, text length."""
 
 import time
 from pathlib import Path
 
 from pypdf import PageObject, PdfReader
 
-from uploads.processing import Result, blaming
-from uploads.processing import gettext_noop as _
+from uploads.processors.base import Result, errors_as
+from uploads.processors.base import gettext_noop as _
 
 TEXT_SECONDS = 8.0
-"""Of a processor's time. The text of a thick book is counted as far as that lasts."""
+"""Processor time for counting characters; then the remaining pages are not counted."""
 
 
 def process(path: Path, content_type: str) -> Result:
-    with blaming(_("The PDF is broken.")), path.open("rb") as file:
+    with errors_as(_("The PDF is broken.")), path.open("rb") as file:
         reader = PdfReader(file)
-        if reader.is_encrypted and not _opened(reader):
+        if reader.is_encrypted and not _is_readable(reader):
             return Result({"encrypted": True, "pages": None, "title": None})
         text_pages, text_length = _text(reader)
         return Result(
@@ -29,11 +29,11 @@ def process(path: Path, content_type: str) -> Result:
         )
 
 
-def _opened(reader: PdfReader) -> bool:
-    """Tell whether it opens without a password: many are encrypted only against changes."""
+def _is_readable(reader: PdfReader) -> bool:
+    """Return whether it opens without a password: many are encrypted only against changes."""
     try:
         return bool(reader.decrypt(""))
-    except Exception:  # ciphers that are not installed raise, too
+    except Exception:  # also for ciphers that are not installed
         return False
 
 
@@ -43,7 +43,7 @@ def _title(reader: PdfReader) -> str | None:
 
 
 def _text(reader: PdfReader) -> tuple[int, int]:
-    """Return of how many pages the text was looked at, and its characters without white space."""
+    """Return how many pages were counted, and their characters without white space."""
     until = time.process_time() + TEXT_SECONDS
     length = 0
     for number, page in enumerate(reader.pages, 1):
@@ -54,7 +54,7 @@ def _text(reader: PdfReader) -> tuple[int, int]:
 
 
 def _characters(page: PageObject) -> int:
-    # By itself extract_text() takes a page whose stream is a bomb for an empty one.
+    # extract_text() alone would take a page with a decompression bomb for an empty one.
     if (contents := page.get_contents()) is not None:
         contents.get_data()
     return len("".join(page.extract_text().split()))

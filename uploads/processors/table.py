@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from uploads.charset import SAMPLE_BYTES, encoding_of
-from uploads.processing import Result, Unprocessable, blaming
-from uploads.processing import gettext_noop as _
-from uploads.tables import FIELD_CHARACTERS, split
+from uploads.detection.encoding import SAMPLE_BYTES, detect_encoding
+from uploads.detection.tables import MAX_FIELD_CHARACTERS, split_rows
+from uploads.processors.base import Result, Unprocessable, errors_as
+from uploads.processors.base import gettext_noop as _
 
+MAX_LINE_CHARACTERS = 4 * MAX_FIELD_CHARACTERS
 TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
@@ -20,19 +21,19 @@ def process(path: Path, content_type: str) -> Result:
 
 def _csv(path: Path) -> Result:
     with path.open("rb") as file:
-        encoding = encoding_of(file.read(SAMPLE_BYTES))
-    if encoding == "ascii":  # as far as it was looked at
+        encoding = detect_encoding(file.read(SAMPLE_BYTES))
+    if encoding == "ascii":  # only in the sample
         encoding = "utf-8"
     with (
-        blaming(_("The table is broken.")),
+        errors_as(_("The table is broken.")),
         path.open(encoding=encoding, errors="replace", newline="") as file,
     ):
         sample = file.read(SAMPLE_BYTES)
-        delimiter, first = split(sample[: sample.rfind("\n") + 1] or sample)
+        delimiter, first_rows = split_rows(sample[: sample.rfind("\n") + 1] or sample)
         file.seek(0)
-        csv.field_size_limit(FIELD_CHARACTERS)
-        rows, columns = _measured(csv.reader(_lines(file), delimiter=delimiter))
-    header = _header(first)
+        csv.field_size_limit(MAX_FIELD_CHARACTERS)
+        rows, columns = _count(csv.reader(_lines(file), delimiter=delimiter))
+    header = _header(first_rows)
     return Result(
         {
             "format": "csv",
@@ -45,8 +46,8 @@ def _csv(path: Path) -> Result:
     )
 
 
-def _measured(rows: Iterator[list[str]]) -> tuple[int, int]:
-    """Return how many rows there are that are not empty, and the fields of the longest one."""
+def _count(rows: Iterator[list[str]]) -> tuple[int, int]:
+    """Return the number of rows that are not empty, and of the fields in the longest one."""
     count = columns = 0
     try:
         for row in rows:
@@ -58,15 +59,15 @@ def _measured(rows: Iterator[list[str]]) -> tuple[int, int]:
 
 
 def _lines(file: TextIO) -> Iterator[str]:
-    """Yield the lines. Raises Unprocessable about one that is too long for the memory."""
-    while line := file.readline(FIELD_CHARACTERS * 4):
-        if len(line) == FIELD_CHARACTERS * 4 and not line.endswith("\n"):
+    """Yield the lines. Raises Unprocessable if one is too long."""
+    while line := file.readline(MAX_LINE_CHARACTERS):
+        if len(line) == MAX_LINE_CHARACTERS and not line.endswith("\n"):
             raise Unprocessable(_("A line of the table is too long."))
         yield line
 
 
 def _header(rows: list[list[str]]) -> list[str] | None:
-    """Return the names of the columns, if the first row has words only, each once."""
+    """Return the first row as the header, if it has only words and each of them once."""
     first = rows[0] if len(rows) > 1 else []
     words = [field.strip() for field in first]
     if not words or len(set(words)) < len(words):
@@ -83,19 +84,19 @@ def _is_number(word: str) -> bool:
 
 
 def _json(path: Path) -> Result:
-    # Numbers are not looked at: the longest takes Python quadratic time.
-    decoder = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_no_constant)
+    # Numbers are not parsed: Python takes quadratic time for long ones.
+    decoder = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_reject_constant)
     try:
         with path.open(encoding=_json_encoding(path)) as file:
             value = decoder.decode(file.read())
     except json.JSONDecodeError as error:
         raise Unprocessable(
-            _("It is no JSON: something is wrong in line %(line)d, column %(column)d."),
+            _("Invalid JSON: error in line %(line)d, column %(column)d."),
             line=error.lineno,
             column=error.colno,
         ) from error
     except UnicodeDecodeError as error:
-        raise Unprocessable(_("It is no JSON: it is not in Unicode.")) from error
+        raise Unprocessable(_("Invalid JSON: it is not in Unicode.")) from error
     return Result({"format": "json", **_shape(value)})
 
 
@@ -104,8 +105,8 @@ def _json_encoding(path: Path) -> str:
         return json.detect_encoding(file.read(4))
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise Unprocessable(_("It is no JSON: %(name)s is not a number there."), name=name)
+def _reject_constant(name: str) -> NoReturn:
+    raise Unprocessable(_("Invalid JSON: %(name)s is not allowed."), name=name)
 
 
 def _shape(value: Any) -> dict[str, Any]:

@@ -1,16 +1,16 @@
-"""Texts of any language: encoding, lines, words, characters. Memory stays flat."""
+"""Text in any language: encoding, lines, words, characters. Memory use is constant."""
 
 import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from uploads.charset import SAMPLE_BYTES, encoding_of
-from uploads.processing import Result
+from uploads.detection.encoding import SAMPLE_BYTES, detect_encoding
+from uploads.processors.base import Result
 
 CHUNK_CHARACTERS = 64 * 1024
 WORD_SECONDS = 10.0
-"""Of a processor's time. What takes longer is not worth it: the words are not told."""
+"""Processor time for counting words; if it takes longer, `words` is null."""
 WORD = re.compile(r"\w+")
 SHAPE = bytes(ord("w" if WORD.match(chr(code)) else " ") for code in range(128)) + bytes(128)
 UTF_8 = {"ascii", "utf-8", "utf-8-sig"}
@@ -18,7 +18,7 @@ UTF_8 = {"ascii", "utf-8", "utf-8-sig"}
 
 @dataclass
 class Counts:
-    """What has been counted so far. The ends of lines are one character each."""
+    """The counts so far. A line end counts as one character."""
 
     lines: int = 0
     words: int | None = 0
@@ -30,8 +30,8 @@ class Counts:
     def add(self, chunk: str) -> None:
         self.lines += chunk.count("\n")
         if self.words is not None:
-            cut = WORD.match(self.last) and WORD.match(chunk)  # one word, cut in two
-            self.words += _words(chunk) - bool(cut)
+            cut = WORD.match(self.last) and WORD.match(chunk)  # a word across both chunks
+            self.words += _count_words(chunk) - bool(cut)
             if time.process_time() > self.until:
                 self.words = None
         self.characters += len(chunk)
@@ -41,15 +41,15 @@ class Counts:
 
 def process(path: Path, content_type: str) -> Result:
     with path.open("rb") as file:
-        encoding = encoding_of(file.read(SAMPLE_BYTES))
+        encoding = detect_encoding(file.read(SAMPLE_BYTES))
     try:
-        counts, replaced = _counted(path, encoding, "strict"), False
+        counts, replaced = _count(path, encoding, "strict"), False
     except UnicodeDecodeError as error:
-        if encoding == "ascii":  # as far as it was looked at
-            encoding = encoding_of(error.object[error.start :])
-        counts, replaced = _counted(path, encoding, "replace"), True
+        if encoding == "ascii":  # only in the sample
+            encoding = detect_encoding(error.object[error.start :])
+        counts, replaced = _count(path, encoding, "replace"), True
     metadata = {
-        "encoding": _named(encoding, counts),
+        "encoding": _encoding_name(encoding, counts),
         "lines": counts.lines + (counts.last != "\n"),
         "words": counts.words,
         "characters": counts.characters,
@@ -57,7 +57,7 @@ def process(path: Path, content_type: str) -> Result:
     return Result(metadata | ({"unreadable_characters": True} if replaced else {}))
 
 
-def _counted(path: Path, encoding: str, errors: str) -> Counts:
+def _count(path: Path, encoding: str, errors: str) -> Counts:
     counts = Counts()
     with path.open(encoding="utf-8" if encoding == "ascii" else encoding, errors=errors) as file:
         while chunk := file.read(CHUNK_CHARACTERS):
@@ -65,13 +65,13 @@ def _counted(path: Path, encoding: str, errors: str) -> Counts:
     return counts
 
 
-def _words(text: str) -> int:
-    if text.isascii():  # ten times as fast: a GB of it must not take longer than is allowed
+def _count_words(text: str) -> int:
+    if text.isascii():  # ten times as fast: a GB must not exceed the limit of time
         return (b" " + text.encode().translate(SHAPE)).count(b" w")
     return len(WORD.findall(text))
 
 
-def _named(encoding: str, counts: Counts) -> str:
+def _encoding_name(encoding: str, counts: Counts) -> str:
     if encoding in UTF_8:
         return "ascii" if counts.ascii and encoding == "ascii" else "utf-8"
     return encoding

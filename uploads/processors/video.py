@@ -1,5 +1,5 @@
 """Films: duration, codecs, bit rate, dimensions; a poster frame."""
 
-from uploads.media import look as process
+from uploads.processors.media import process
 
 __all__ = ["process"]

@@ -1,1 +1,1 @@
-"""The addresses of files: those of the API, and the same at the root, for people, too."""
+"""The addresses of files: in the API, and at the root also as pages."""

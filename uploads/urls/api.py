@@ -1,6 +1,6 @@
 from django.urls import path
 
-from uploads.views import FileDetail, FileList, Upload
+from uploads.web.views import FileDetail, FileList, Upload
 
 urlpatterns = [
     path("upload/", Upload.as_view(), name="upload"),

@@ -1,4 +1,4 @@
-"""`manage.py firstadmin`: makes the first administrator, if there is none."""
+"""`manage.py firstadmin`: creates the first administrator, if there is none."""
 
 import os
 import secrets
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, **options: Any) -> None:
-        if self.tell_existing():
+        if self.print_existing():
             return
         username = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or f"{username}@localhost"
@@ -33,15 +33,15 @@ class Command(BaseCommand):
                 f"not valid: {' '.join(error.messages)}"
             ) from error
         except IntegrityError as error:
-            # Of two commands that run at once, the names' uniqueness lets one through.
-            if not self.tell_existing():
+            # Of two concurrent commands, the unique username lets one succeed.
+            if not self.print_existing():
                 raise CommandError(
                     f"The name {username!r} or the address {email!r} belongs to an ordinary user: "
                     "set DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_EMAIL to others."
                 ) from error
 
-    def tell_existing(self) -> bool:
-        """Name the administrator that there is; return False if there is none."""
+    def print_existing(self) -> bool:
+        """Print who the administrator is; return False if there is none."""
         first = User.objects.filter(is_superuser=True).order_by("pk").first()
         if first is None:
             return False

@@ -135,16 +135,17 @@ def load(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 def unload(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Remove what is still as it was made: what an editor changed or uses is the editor's."""
     made = contents()
+    placements = apps.get_model("pages", "PageContent").objects.order_by("position", "pk")
     for title, names in PAGES.items():
         page = apps.get_model("pages", "Page").objects.filter(title=title).order_by("pk").first()
         if page is None:
             continue
-        places = page.places.order_by("position", "pk").values_list("content__title", flat=True)
-        if list(places) == [made[name][1]["title"] for name in names.split()]:
+        titles = placements.filter(page=page).values_list("content__title", flat=True)
+        if list(titles) == [made[name][1]["title"] for name in names.split()]:
             page.delete()
     for model, fields in made.values():
-        unused = apps.get_model("pages", model).objects.filter(places=None, **fields)
-        if content := unused.order_by("pk").first():
+        unused = apps.get_model("pages", model).objects.exclude(pk__in=placements.values("content"))
+        if content := unused.filter(**fields).order_by("pk").first():
             content.delete()
 
 

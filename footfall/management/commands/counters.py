@@ -10,17 +10,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from footfall.eventlog import LogError
 from footfall.flush import flush_all
 from footfall.models import Audit
-from footfall.ops.adjust import Impossible, adjust
-from footfall.ops.audit import Progress, carry_out, silent
-from footfall.ops.readiness import PARTS, examine
+from footfall.ops.adjust import InvalidAdjustment, adjust
+from footfall.ops.audit import Progress, no_progress, run_audit
+from footfall.ops.readiness import PARTS, check
 from footfall.ops.status import status
 from footfall.registry import countable_models
 
-BAR = 40  # characters
+BAR_WIDTH = 40  # characters
 
 
 class Command(BaseCommand):
-    help = "Flush the log, show how the counting stands, audit the counters or set one."
+    help = "Flush the log, show the status of the counting, audit the counters or adjust one."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
@@ -29,19 +29,19 @@ class Command(BaseCommand):
         ready = commands.add_parser("ready", help="is every part there? exit 1 if one is missing")
         ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
         audit = commands.add_parser(
-            "audit", help="check that counters are what their rollups say; exit 1 if one is not"
+            "audit", help="check that counters are the sum of their rollups; exit 1 if one is not"
         )
         audit.add_argument(
-            "--repair", action="store_true", help="set wrong counters to what their rollups say"
+            "--repair", action="store_true", help="set wrong counters to the sum of their rollups"
         )
-        adjust = commands.add_parser("adjust", help="set a counter by hand, and note who and why")
+        adjust = commands.add_parser("adjust", help="set a counter by hand, and record who and why")
         adjust.add_argument("model", help="for example pages.content")
         adjust.add_argument("id", type=int)
         how = adjust.add_mutually_exclusive_group(required=True)
         how.add_argument("--to", type=int, help="the new counter; 0 is a reset")
         how.add_argument("--by", type=int, help="the difference")
         adjust.add_argument("--why", required=True)
-        adjust.add_argument("--who", help="username of whom it is noted for")
+        adjust.add_argument("--who", help="username of the person who adjusts it")
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         try:
@@ -70,7 +70,7 @@ class Command(BaseCommand):
                     f"{one.rate:.1f}",
                 )
             )
-        self.stdout.write(f"spilled: {now.spilled}   set aside: {now.dead_letters}")
+        self.stdout.write(f"spilled: {now.spilled}   dead letters: {now.dead_letters}")
         if now.missing:
             self.stdout.write(f"lost inside a store: at least {now.missing} events")
         if now.log_error:
@@ -79,15 +79,15 @@ class Command(BaseCommand):
     def ready(self, parts: list[str], **options: Any) -> None:
         if unknown := set(parts) - set(PARTS):
             raise CommandError(f"No such part: {', '.join(sorted(unknown))}")
-        report, missing = examine({name: PARTS[name] for name in parts or PARTS})
-        for name, state in report.items():
+        states, missing = check(parts or PARTS)
+        for name, state in states.items():
             self.stdout.write(f"{name}: {state}")
         if missing:
             raise CommandError(f"missing: {', '.join(missing)}")
 
     def audit(self, repair: bool, **options: Any) -> None:
         audit = Audit()
-        for line in carry_out(audit, repair, self.progress()):
+        for line in run_audit(audit, repair, self.progress()):
             self.stdout.write(line)
         if not audit.is_clean:
             raise CommandError(
@@ -97,17 +97,17 @@ class Command(BaseCommand):
             self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
 
     def progress(self) -> Progress:
-        """Return what draws a bar on a terminal, at most ten times a second."""
+        """Return a function that draws a bar on a terminal, at most ten times a second."""
         if not self.stderr.isatty():
-            return silent
+            return no_progress
         drawn = 0.0
 
         def draw(label: str, done: int, of: int) -> None:
             nonlocal drawn
             if time.monotonic() - drawn > 0.1 or done == of:
                 drawn = time.monotonic()
-                filled = BAR * done // max(1, of)
-                bar = f"{'#' * filled}{'.' * (BAR - filled)}"
+                filled = BAR_WIDTH * done // max(1, of)
+                bar = f"{'#' * filled}{'.' * (BAR_WIDTH - filled)}"
                 end = "\n" if done == of else ""
                 self.stderr.write(f"\r{label:<24} [{bar}] {done:,}/{of:,}", ending=end)
 
@@ -122,7 +122,7 @@ class Command(BaseCommand):
         except KeyError:
             names = ", ".join(sorted(countable_models()))
             raise CommandError(f"{model} is not counted; these are: {names}") from None
-        except (ObjectDoesNotExist, Impossible) as error:
+        except (ObjectDoesNotExist, InvalidAdjustment) as error:
             raise CommandError(str(error)) from None
-        done = f"{adjusted.amount:+d}. Views in the log come on top." if adjusted else "so already."
+        done = f"{adjusted.amount:+d}. Views in the log come on top." if adjusted else "unchanged."
         self.stdout.write(f"{model} {id}: {done}")

@@ -1,4 +1,4 @@
-"""ETag and If-Match: nobody writes over a change that they have not seen."""
+"""ETag and If-Match: no client overwrites a change that it has not seen."""
 
 from threading import BoundedSemaphore
 
@@ -7,10 +7,10 @@ from rest_framework.test import APIClient
 
 from catalog.books.models import Book
 from footfall.flush import flush_all
-from project import bodies
 from tests.support.books import fields, make_book
 from tests.support.concurrency import run_at_once
 from tests.support.people import client_of, make_user
+from uploads.web import body_slots
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +96,7 @@ def test_strangers_and_missing_books_come_first(writer: APIClient, address: str)
 def test_of_many_changes_at_once_one_is_made(
     writer: APIClient, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bodies, "places", BoundedSemaphore(8))  # a process takes fewer at a time
+    monkeypatch.setattr(body_slots, "slots", BoundedSemaphore(8))  # a process takes fewer at a time
     tag = writer.get(address)["ETag"]
     years = iter(range(1801, 1809))
     answers = run_at_once(

@@ -1,4 +1,4 @@
-"""The admin of categories, films and comments, by its forms; a browser looks at it elsewhere."""
+"""The forms of the admin of categories, films and comments; tests/browser uses a browser."""
 
 import re
 
@@ -7,8 +7,8 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from catalog.films.admin import SHOWN
-from catalog.films.models import Category, Comment, Film, Generation, Kind
+from catalog.films.admin import MAX_INLINES
+from catalog.films.models import Category, Comment, Film, GenerationJob, Kind
 from tests.support.films import make_category, make_comment, make_film
 from tests.support.people import make_user
 
@@ -17,20 +17,20 @@ pytestmark = pytest.mark.django_db
 ADMIN = "/admin/films/"
 
 
-@pytest.mark.parametrize("model", ["category", "film", "comment", "generation"])
+@pytest.mark.parametrize("model", ["category", "film", "comment", "generationjob"])
 def test_lists_and_forms_open(admin_client: Client, model: str) -> None:
     comment = make_comment(author=make_user())
     thing = {
         "category": comment.film.category,
         "film": comment.film,
         "comment": comment,
-        "generation": Generation.objects.create(kind=Kind.FILMS, total=1),
+        "generationjob": GenerationJob.objects.create(kind=Kind.FILMS, total=1),
     }[model]
     for address in ("", "?q=a"):
         assert admin_client.get(f"{ADMIN}{model}/{address}").status_code == 200
     for address in ("change/", "history/"):
         assert admin_client.get(f"{ADMIN}{model}/{thing.pk}/{address}").status_code == 200
-    may_add = 403 if model == "generation" else 200
+    may_add = 403 if model == "generationjob" else 200
     assert admin_client.get(f"{ADMIN}{model}/add/").status_code == may_add
 
 
@@ -93,15 +93,15 @@ def test_newest_of_many_films_and_comments_are_shown(
     admin_client: Client, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     category = make_category()
-    films = [make_film(category=category, title=f"Film {n}") for n in range(SHOWN + 5)]
-    for number in range(SHOWN + 5):
+    films = [make_film(category=category, title=f"Film {n}") for n in range(MAX_INLINES + 5)]
+    for number in range(MAX_INLINES + 5):
         make_comment(film=films[-1], text=f"Comment {number}", author=make_user())
-    with django_assert_max_num_queries(20 + SHOWN):
+    with django_assert_max_num_queries(20 + MAX_INLINES):
         html = admin_client.get(f"{ADMIN}category/{category.pk}/change/").content.decode()
     assert 'value="Film 14"' in html
     assert 'value="Film 5"' in html
     assert 'value="Film 4"' not in html
-    assert len(re.findall(r"Comment \d+</textarea>", html)) == SHOWN
+    assert len(re.findall(r"Comment \d+</textarea>", html)) == MAX_INLINES
 
 
 def test_category_leads_to_all_its_films(admin_client: Client) -> None:
@@ -116,7 +116,7 @@ def test_category_leads_to_all_its_films(admin_client: Client) -> None:
 
 def test_form_saves_what_it_showed_though_there_is_more_now(admin_client: Client) -> None:
     shown = make_film()
-    for _ in range(SHOWN + 1):
+    for _ in range(MAX_INLINES + 1):
         make_film(category=shown.category)
     body = {
         "title": "Category",
@@ -130,7 +130,7 @@ def test_form_saves_what_it_showed_though_there_is_more_now(admin_client: Client
     assert admin_client.post(address, body).status_code == 302
     shown.refresh_from_db()
     assert shown.title == "Renamed"
-    assert Film.objects.count() == SHOWN + 2
+    assert Film.objects.count() == MAX_INLINES + 2
 
 
 def test_category_is_not_moved_below_itself(admin_client: Client) -> None:
@@ -138,7 +138,7 @@ def test_category_is_not_moved_below_itself(admin_client: Client) -> None:
     below = make_category(parent=top)
     body = {"title": "Top", "parent": below.pk, **rows("films")}
     answer = admin_client.post(f"{ADMIN}category/{top.pk}/change/", body)
-    assert "A category cannot stand below itself." in answer.content.decode()
+    assert "A category cannot be below itself." in answer.content.decode()
     assert Category.objects.get(pk=top.pk).parent is None
 
 

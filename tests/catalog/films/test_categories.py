@@ -62,7 +62,7 @@ def test_category_never_stands_below_itself(writer: APIClient, user: User) -> No
             body = {"title": "Moved", "parent": below.pk}
             answer = method(f"{CATEGORIES}{top.pk}/", body)
             assert answer.status_code == 400
-            assert answer.json() == {"parent": ["A category cannot stand below itself."]}
+            assert answer.json() == {"parent": ["A category cannot be below itself."]}
     assert writer.patch(f"{CATEGORIES}{bottom.pk}/", {"parent": top.pk}).status_code == 200
 
 
@@ -74,7 +74,7 @@ def chain(levels: int, owner: User) -> list[Category]:
 
 
 def test_tree_has_ten_levels_at_most(writer: APIClient, user: User) -> None:
-    deep = chain(tree.DEPTH, user)
+    deep = chain(tree.MAX_LEVELS, user)
     refused = {"parent": ["The tree may have at most 10 levels."]}
     answer = writer.post(CATEGORIES, {"title": "Eleventh", "parent": deep[-1].pk})
     assert (answer.status_code, answer.json()) == (400, refused)
@@ -106,7 +106,7 @@ def test_category_that_is_not_empty_stays(staff: APIClient, below: object) -> No
     inside = make_film(category=category) if below is make_film else make_category(parent=category)
     answer = staff.delete(f"{CATEGORIES}{category.pk}/")
     assert answer.status_code == 409
-    assert answer.json() == {"detail": "There are categories or films in it."}
+    assert answer.json() == {"detail": "The category is not empty."}
     inside.delete()
     assert staff.delete(f"{CATEGORIES}{category.pk}/").status_code == 204
 

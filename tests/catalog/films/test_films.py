@@ -245,7 +245,7 @@ def test_comments_need_a_film_and_a_text(writer: APIClient) -> None:
     assert (answer.status_code, list(answer.json())) == (400, ["text"])
 
 
-def test_what_somebody_made_outlives_their_account(reader: APIClient, user: User) -> None:
+def test_films_outlive_the_account_of_their_owner(reader: APIClient, user: User) -> None:
     film = make_film(owner=user, category=make_category(owner=user))
     comment = make_comment(film=film, author=user)
     user.delete()

@@ -6,5 +6,5 @@ from tests.catalog.pages.reading import Reader
 
 @pytest.fixture
 def client() -> Client:
-    """Reads as through the web server."""
+    """Reads through the WSGI application, like a web server."""
     return Reader()

@@ -1,4 +1,4 @@
-"""A client that reads as through the web server: by the short way, else by Django's."""
+"""A client that reads through the WSGI application: by the fast path, else by Django."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from django.http.response import HttpResponseBase
 from django.test import Client
 from django.test.client import ClientHandler
 
-from catalog.pages.shortcut import Shortcut
+from catalog.pages.fast_path import FastPath
 
 
 class Reader(Client):
-    """Django's test client, which knows nothing of WSGI, with project/wsgi.py's way in."""
+    """Django's test client bypasses the WSGI application; this one takes the fast path first."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -27,7 +27,7 @@ class Handler(ClientHandler):
             for name, value in headers:
                 response.headers[name] = value
 
-        body = list(Shortcut(lambda environ, start: [])(request.META, start))
+        body = list(FastPath(lambda environ, start: [])(request.META, start))
         if not body:
             return super().get_response(request)
         response.content = b"".join(body)

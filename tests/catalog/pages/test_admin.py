@@ -1,4 +1,4 @@
-"""The admin of pages and contents, by its forms; a browser looks at it elsewhere."""
+"""The forms of the admin of pages and contents; tests/browser uses a browser."""
 
 import re
 
@@ -111,4 +111,6 @@ def test_chooser_offers_what_the_editor_may_add(client: Client) -> None:
 
 
 def contents_of(page: Page) -> list[Content]:
-    return [Content.objects.get_subclass(pk=place.content_id) for place in page.places.all()]
+    return [
+        Content.objects.get_subclass(pk=placement.content_id) for placement in page.placements.all()
+    ]

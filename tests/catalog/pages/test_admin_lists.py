@@ -1,4 +1,4 @@
-"""The lists of pages and contents: what is found in them, and that they open fast."""
+"""The admin's lists of pages and contents: search, filters, and speed."""
 
 import re
 from typing import Any
@@ -122,7 +122,7 @@ def test_search_uses_an_index(admin_client: Client) -> None:
 
 
 def plans_of_search(client: Client, address: str, asked: dict[str, str]) -> list[str]:
-    """Return how PostgreSQL goes about each query for a title on the way to the answer."""
+    """Return PostgreSQL's plan of each query by title for a response."""
     with CaptureQueriesContext(connection) as queries:
         assert client.get(address, asked).status_code == 200
     searches = [

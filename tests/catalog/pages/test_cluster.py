@@ -1,4 +1,4 @@
-"""Pages that are read while the log is a Redis Cluster."""
+"""Reading pages with the log in a Redis Cluster."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -53,7 +53,7 @@ def test_every_view_is_counted_once_whichever_master_has_its_partition() -> None
     assert sum(lengths) == before.pending == len(pages) * READS
     assert len([length for length in lengths if length]) > 3
     ours = Page.objects.filter(pk__in=[page.pk for page in pages])
-    assert set(ours.values_list("counter", "places__content__counter")) == {(READS, READS)}
+    assert set(ours.values_list("counter", "placements__content__counter")) == {(READS, READS)}
     assert not Spilled.objects.exists()
     assert status().pending == 0
 

@@ -1,4 +1,4 @@
-"""Which requests are views, and of what."""
+"""Which requests count views, and of which targets."""
 
 import pytest
 from django.test import Client
@@ -74,7 +74,7 @@ def test_head_answers_like_get(client: Client) -> None:
 
 def counters() -> list[int]:
     return list(
-        Content.objects.order_by("pk").exclude(places=None).values_list("counter", flat=True)
+        Content.objects.order_by("pk").exclude(placements=None).values_list("counter", flat=True)
     )
 
 

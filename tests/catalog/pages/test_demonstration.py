@@ -44,7 +44,9 @@ def test_first_page_has_every_type_interleaved(client: Client) -> None:
 @pytest.mark.usefixtures("empty")
 def test_contents_are_shared_by_pages() -> None:
     load()
-    pages_of = [len(set(content.places.values_list("page"))) for content in Content.objects.all()]
+    pages_of = [
+        len(set(content.placements.values_list("page"))) for content in Content.objects.all()
+    ]
     assert min(pages_of) == 1
     assert max(pages_of) > 1
 
@@ -62,19 +64,19 @@ def test_unload_leaves_nothing_of_it_and_all_of_the_rest() -> None:
 def test_unload_leaves_what_an_editor_changed() -> None:
     load()
     changed = Page.objects.get(title=FIRST)
-    changed.places.filter(position=0).update(position=99)
+    changed.placements.filter(position=0).update(position=99)
     renamed = Page.objects.exclude(pk=changed.pk).earliest("pk")
     Page.objects.filter(pk=renamed.pk).update(title="Another name")
-    used = Text.objects.exclude(places__page__in=(changed, renamed)).earliest("pk")
+    used = Text.objects.exclude(placements__page__in=(changed, renamed)).earliest("pk")
     mine = make_page(used, title="My own")
-    rewritten = Video.objects.exclude(places__page__in=(changed, renamed)).earliest("pk")
+    rewritten = Video.objects.exclude(placements__page__in=(changed, renamed)).earliest("pk")
     Video.objects.filter(pk=rewritten.pk).update(video_url="http://example.com/better.mp4")
 
     unload()
 
     assert set(Page.objects.all()) == {changed, renamed, mine}
-    assert changed.places.count() == 15
-    kept = Content.objects.filter(places=None)
+    assert changed.placements.count() == 15
+    kept = Content.objects.filter(placements=None)
     assert [content.pk for content in kept] == [rewritten.pk]
 
 

@@ -1,4 +1,4 @@
-"""What a client could try to see a page uncounted, or to count what it does not read."""
+"""Attempts to read a page without being counted, or to be counted without reading."""
 
 from collections.abc import Callable
 
@@ -41,7 +41,7 @@ def gained(request: pytest.FixtureRequest, client: Client, page: Page) -> Callab
 
     def gained() -> set[int]:
         flush_all()
-        contents = Content.objects.filter(places__page=page)
+        contents = Content.objects.filter(placements__page=page)
         return {counter - seen for counter in contents.values_list("counter", flat=True)}
 
     return gained

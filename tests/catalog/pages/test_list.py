@@ -115,9 +115,9 @@ def test_long_list_is_counted_once_in_a_while(
     django_assert_num_queries: DjangoAssertNumQueries,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pagination, "LONG", 2)
-    monkeypatch.setattr(pagination, "FRESH", 60.0)
-    monkeypatch.setattr(pagination.LongPaginator, "last", (float("-inf"), 0))
+    monkeypatch.setattr(pagination, "MAX_EXACT", 2)
+    monkeypatch.setattr(pagination, "MAX_AGE", 60.0)
+    monkeypatch.setattr(pagination.CachedCountPaginator, "last_count", (float("-inf"), 0))
     Page.objects.bulk_create(Page(title=f"Page {i}") for i in range(3))
 
     assert client.get("/api/v1/pages/").json()["count"] == 3
@@ -125,7 +125,7 @@ def test_long_list_is_counted_once_in_a_while(
     with django_assert_num_queries(1):
         assert client.get("/api/v1/pages/").json()["count"] == 3
     assert client.get("/api/v1/pages/?search=one").json()["count"] == 1
-    monkeypatch.setattr(pagination, "FRESH", 0.0)
+    monkeypatch.setattr(pagination, "MAX_AGE", 0.0)
     assert client.get("/api/v1/pages/").json()["count"] == 4
 
 

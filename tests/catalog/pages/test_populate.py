@@ -39,7 +39,7 @@ def test_populate_adds_to_what_is_there() -> None:
 def test_populate_goes_on_after_the_first_portion() -> None:
     call_command("populate", "--pages", "7", "--contents", "1000")
     assert Content.objects.count() == 7000
-    assert {page.places.count() for page in Page.objects.all()} == {1000}
+    assert {page.placements.count() for page in Page.objects.all()} == {1000}
 
 
 def test_populate_without_contents() -> None:

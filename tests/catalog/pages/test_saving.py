@@ -1,4 +1,4 @@
-"""Whoever saves a content with a counter read earlier leaves the counter as it is."""
+"""Saving a content does not write an outdated counter."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -68,7 +68,7 @@ def test_stale_page_does_not_touch_the_counter() -> None:
 
 @pytest.fixture
 def viewed_while_saved() -> Iterator[None]:
-    """Count a view of each thing after the admin has read it and before it writes it."""
+    """Count a view of each object between the admin's read and its write."""
 
     def count(sender: type[Any], instance: Any, raw: bool, **kwargs: Any) -> None:
         if isinstance(instance, (Content, Page)):
@@ -97,22 +97,22 @@ def test_admin_of_a_page_does_not_touch_the_counters(
 ) -> None:
     a, b = make_video(), make_video()
     page = make_page(a, b)
-    first, second = page.places.all()
+    first, second = page.placements.all()
     request.getfixturevalue("viewed_while_saved")
-    form = {"title": "Changed", "places-TOTAL_FORMS": "2", "places-INITIAL_FORMS": "2"}
-    for i, (place, position) in enumerate(((first, 1), (second, 0))):
+    form = {"title": "Changed", "placements-TOTAL_FORMS": "2", "placements-INITIAL_FORMS": "2"}
+    for i, (placement, position) in enumerate(((first, 1), (second, 0))):
         form |= {
-            f"places-{i}-id": str(place.pk),
-            f"places-{i}-page": str(page.pk),
-            f"places-{i}-content": str(place.content_id),
-            f"places-{i}-position": str(position),
+            f"placements-{i}-id": str(placement.pk),
+            f"placements-{i}-page": str(page.pk),
+            f"placements-{i}-content": str(placement.content_id),
+            f"placements-{i}-position": str(position),
         }
     response = admin_client.post(f"/admin/pages/page/{page.pk}/change/", form)
     assert response.status_code == 302
     page.refresh_from_db()
     assert (page.title, page.counter) == ("Changed", 1)
-    assert list(page.places.all()) == [second, first]
-    assert [place.content.counter for place in page.places.all()] == [1, 1]
+    assert list(page.placements.all()) == [second, first]
+    assert [placement.content.counter for placement in page.placements.all()] == [1, 1]
 
 
 def count_a_view(pk: int) -> None:

@@ -1,4 +1,4 @@
-"""The OpenAPI document, and whether the answers are what it says."""
+"""The OpenAPI schema, and whether responses match it."""
 
 import json
 from pathlib import Path
@@ -56,5 +56,5 @@ def check(client: Client, schema: dict[str, Any], address: str, component: str) 
 
 
 def allow_null(found: dict[str, Any]) -> dict[str, Any]:
-    """Say OpenAPI's `nullable` as JSON Schema, which does not know it."""
+    """Translate OpenAPI's `nullable` to JSON Schema."""
     return {"anyOf": [found, {"type": "null"}]} if found.pop("nullable", False) else found

@@ -95,7 +95,7 @@ def test_reading_them_is_no_view(client: Client, content: Text) -> None:
     assert get(client, content)["total"] == 4
 
 
-def test_without_redis_nobody_knows_what_is_pending(
+def test_without_redis_pending_is_unknown(
     client: Client, content: Text, settings: Settings
 ) -> None:
     settings.EVENTLOG_URL = "redis://127.0.0.1:1"

@@ -15,16 +15,8 @@ import pytest
 from redis.crc import key_slot
 
 from footfall.cache.entries import PageCache
-from footfall.eventlog import (
-    Ambiguous,
-    Away,
-    CircuitBreaker,
-    EventId,
-    LogError,
-    RedisLog,
-    RedisQueue,
-    Refused,
-)
+from footfall.common.breaker import CircuitBreaker
+from footfall.eventlog import Ambiguous, Away, EventId, LogError, RedisLog, Refused
 from footfall.eventlog.cluster import Topology, topology
 from loadtest.common.waiting import wait_until
 from standalone.stores import Redis
@@ -204,27 +196,6 @@ def test_a_cluster_without_answering_servers_is_away_and_refuses(prefix: str) ->
         log.append(0, b"a", AT)
     with pytest.raises(Away):
         log.length(0)
-
-
-def test_the_queue_of_work_lies_in_one_slot(cluster: RedisCluster, prefix: str) -> None:
-    queue = RedisQueue(cluster.url, name="uploads", prefix=prefix)
-    for body in (b"one", b"two"):
-        queue.append(body, AT)
-
-    one, two = queue.take("a"), queue.take("b")
-    assert one
-    assert two
-    queue.keep(one, "a")
-    queue.acknowledge(one)
-    taken = queue.take_over("a", idle_seconds=0)
-    assert taken == two
-    queue.bury(two, "broken")
-    (letter,) = queue.dead()
-
-    assert (letter.body, letter.reason) == (b"two", "broken")
-    assert queue.present([one.id, two.id]) == set()
-    assert (queue.length(), queue.dead_count(), queue.discard([letter.id])) == (0, 1, 1)
-    queue.close()
 
 
 def test_a_cached_page_is_returned_and_its_event_appended_in_one_call(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog import Ambiguous, Full, RedisLog, Refused
-from footfall.eventlog.breaker import CircuitBreaker
 from footfall.eventlog.producer import ProducerPool
 from footfall.eventlog.server import Server
 from loadtest.common.waiting import wait_until

@@ -8,13 +8,13 @@ import redis
 from django.utils import timezone
 
 from catalog.pages.models import Content, Page
+from footfall.events import DeadLetterReason
 from footfall.flush import flush_all
-from footfall.ingest.aggregate import TOO_OLD
 from footfall.ingest.spill import replay
 from footfall.log import get_log
 from footfall.models import Audit, DeadLetter, Partition, ProducerState
 from footfall.ops import retention
-from footfall.ops.audit import carry_out
+from footfall.ops.audit import run_audit
 from footfall.record import record
 from tests.support.views import Counts
 
@@ -52,8 +52,9 @@ def test_views_of_an_old_log_are_not_counted_twice(
         flush_all()
 
     assert counts() == [3, 3, 3]
-    assert list(DeadLetter.objects.values_list("reason", flat=True)) == [TOO_OLD] * 2
-    assert not list(carry_out(Audit()))
+    reasons = DeadLetter.objects.values_list("reason", flat=True)
+    assert list(reasons) == [DeadLetterReason.TOO_OLD] * 2
+    assert not list(run_audit(Audit()))
     replay(DeadLetter.objects.all())
     flush_all()
     assert counts() == [5, 5, 5]

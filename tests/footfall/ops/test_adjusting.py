@@ -14,9 +14,10 @@ from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from catalog.pages.models import Content, Page
+from footfall.admin import adjusting
 from footfall.flush import flush
 from footfall.models import Adjustment
-from footfall.ops.adjust import HIGHEST, Impossible, adjust
+from footfall.ops.adjust import MAX_COUNTER, InvalidAdjustment, adjust
 from footfall.ops.audit import differences
 from footfall.record import record
 from tests.support.views import Counts
@@ -99,7 +100,7 @@ def test_what_is_so_already_is_not_noted(contents: list[Content]) -> None:
     [
         {"to": -1, "why": "x"},
         {"by": -1, "why": "x"},
-        {"to": HIGHEST + 1, "why": "x"},
+        {"to": MAX_COUNTER + 1, "why": "x"},
         {"by": 2**63 - 1, "why": "x"},
         {"to": 1, "by": 1, "why": "x"},
         {"why": "x"},
@@ -107,7 +108,7 @@ def test_what_is_so_already_is_not_noted(contents: list[Content]) -> None:
     ],
 )
 def test_what_cannot_be_is_refused(contents: list[Content], wrong: dict[str, object]) -> None:
-    with pytest.raises(Impossible):
+    with pytest.raises(InvalidAdjustment):
         adjust(Content, contents[0].pk, **wrong)  # type: ignore[arg-type]
 
     assert not Adjustment.objects.exists()
@@ -117,10 +118,10 @@ def test_what_cannot_be_is_refused(contents: list[Content], wrong: dict[str, obj
 def test_views_can_be_added_to_the_highest_counter(
     page: Page, contents: list[Content], counts: Counts
 ) -> None:
-    adjust(Content, contents[0].pk, to=HIGHEST, why="a slip")
+    adjust(Content, contents[0].pk, to=MAX_COUNTER, why="a slip")
     viewed(page, contents, 2)
 
-    assert counts() == [HIGHEST + 2, 2, 2]
+    assert counts() == [MAX_COUNTER + 2, 2, 2]
     assert not list(differences())
 
 
@@ -222,12 +223,12 @@ def test_the_admin_sets_the_counters_of_a_list(
 def test_the_admin_sets_no_more_counters_than_an_address_can_name(
     admin_client: Client, contents: list[Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adjust, "AT_ONCE", 2)
+    monkeypatch.setattr(adjusting, "MAX_SELECTED", 2)
     chosen = {"_selected_action": [contents[0].pk], "select_across": "1"}
 
     answer = admin_client.post(LIST, {"action": "adjust_counters", **chosen}, follow=True)
 
-    assert "Choose 2 at the most." in answer.content.decode()
+    assert "Select at most 2." in answer.content.decode()
 
 
 @pytest.mark.django_db
@@ -244,17 +245,17 @@ def test_the_admin_wants_a_reason(
 def test_the_admin_takes_no_counter_that_is_too_high(
     admin_client: Client, contents: list[Content], counts: Counts
 ) -> None:
-    wrong = {"to": f"{HIGHEST + 1}", "why": "a slip"}
+    wrong = {"to": f"{MAX_COUNTER + 1}", "why": "a slip"}
     answer = admin_client.post(f"{ADJUST}?id={contents[0].pk}", wrong)
 
-    assert f"less than or equal to {HIGHEST}" in answer.content.decode()
+    assert f"less than or equal to {MAX_COUNTER}" in answer.content.decode()
     assert counts() == [0, 0, 0]
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("ids", ["", "id=x", "id=99999999999999999999", "id=987654"])
-def test_the_admin_says_that_nothing_was_chosen(admin_client: Client, ids: str) -> None:
-    assert "Nothing was chosen" in admin_client.get(f"{ADJUST}?{ids}").content.decode()
+def test_the_admin_says_that_nothing_was_selected(admin_client: Client, ids: str) -> None:
+    assert "Nothing was selected" in admin_client.get(f"{ADJUST}?{ids}").content.decode()
 
 
 @pytest.mark.django_db

@@ -1,4 +1,4 @@
-"""Operators see what was set aside, and decide."""
+"""Operators see dead letters, and replay or delete them."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -22,7 +22,7 @@ def event(contents: list[Content]) -> DeadLetter:
     return DeadLetter.objects.create(partition=0, at=AT, body=body, reason="no countable model")
 
 
-def test_events_set_aside_are_seen(admin_client: Client, event: DeadLetter) -> None:
+def test_dead_letters_are_shown(admin_client: Client, event: DeadLetter) -> None:
     DeadLetter.objects.create(partition=0, at=-1, body=b"<script>\xff\x00", reason="not JSON")
 
     listed = admin_client.get(reverse(LIST)).content.decode()

@@ -34,9 +34,9 @@ from footfall.ops.audit import (
     Difference,
     broken_positions,
     broken_totals,
-    carry_out,
     differences,
     repair,
+    run_audit,
 )
 from footfall.ops.invariants import broken_producer_states, broken_spill
 from footfall.ops.workers import Workers
@@ -78,7 +78,7 @@ def test_a_counter_without_any_rollup_differs(contents: list[Content]) -> None:
     assert len(list(differences())) == 4
 
 
-def test_repair_mends_from_the_rollups(contents: list[Content], counts: Counts) -> None:
+def test_repair_sets_the_sum_of_the_rollups(contents: list[Content], counts: Counts) -> None:
     Content.objects.filter(pk=contents[1].pk).update(counter=7)
 
     assert "set to 3" in audit("--repair")
@@ -110,11 +110,11 @@ def test_totals_are_compared_day_by_day(log: Log, contents: list[Content]) -> No
     ]
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 3])
+@pytest.mark.parametrize("chunk_size", [1, 2, 3])
 def test_targets_are_compared_range_by_range(
-    contents: list[Content], monkeypatch: pytest.MonkeyPatch, at_once: int
+    contents: list[Content], monkeypatch: pytest.MonkeyPatch, chunk_size: int
 ) -> None:
-    monkeypatch.setattr(auditing, "AT_ONCE", at_once)
+    monkeypatch.setattr(auditing, "CHUNK_SIZE", chunk_size)
     Content.objects.filter(pk__in=[one.pk for one in contents]).update(counter=7)
     told: list[tuple[str, int, int]] = []
 
@@ -131,7 +131,7 @@ def test_batches_that_took_something_else_are_reported() -> None:
     with pytest.raises(CommandError, match="1 positions are broken"):
         audit()
     assert Audit.objects.get().lines == [
-        "batches: 5 events taken, 3 given by the partitions",
+        "batches: 5 events, partitions: 3",
     ]
 
 
@@ -147,12 +147,14 @@ def test_books_of_the_batches_stay_right_when_old_ones_go(log: Log) -> None:
     assert sum(Partition.objects.values_list("pruned", flat=True)) == 4
 
 
-def test_marks_and_spilled_events_that_cannot_be_are_reported() -> None:
+def test_producer_states_and_spilled_events_that_cannot_be_are_reported() -> None:
     ProducerState.objects.create(producer_id=1, partition=99, sequence=0, updated_at=timezone.now())
     spilled = Spilled.objects.create(partition=0, producer_id=1, at=AT, body=b"")
 
-    assert list(broken_producer_states()) == ["mark 1/99: 0: no flush can have written it"]
-    assert list(broken_spill()) == [f"spilled event {spilled.pk}: it has half a number"]
+    assert list(broken_producer_states()) == ["producer state 1/99: 0: invalid"]
+    assert list(broken_spill()) == [
+        f"spilled event {spilled.pk}: it has a producer id or a sequence only"
+    ]
 
 
 def test_progress_is_shown_on_a_terminal(contents: list[Content]) -> None:
@@ -214,7 +216,7 @@ def test_a_position_that_moves_meanwhile_is_no_finding(
     assert not list(broken_positions())
 
 
-def test_a_mark_that_went_down_is_reported() -> None:
+def test_a_producer_state_that_went_down_is_reported() -> None:
     ProducerState.objects.update(sequence=0)
 
     assert [line for line in broken_positions() if "went down" in line]
@@ -251,7 +253,7 @@ def test_an_audit_that_was_interrupted_is_not_clean(
 
 def test_an_audit_whose_reader_goes_away_is_not_clean(contents: list[Content]) -> None:
     Content.objects.filter(pk=contents[1].pk).update(counter=7)
-    lines = carry_out(Audit(), repair=True)
+    lines = run_audit(Audit(), repair=True)
     assert next(lines).endswith("set to 3")
 
     lines.close()  # type: ignore[attr-defined]
@@ -259,7 +261,7 @@ def test_an_audit_whose_reader_goes_away_is_not_clean(contents: list[Content]) -
     assert not Audit.objects.get().is_clean
 
 
-def test_a_counter_that_cannot_be_mended_does_not_keep_the_others_from_it(
+def test_a_counter_that_cannot_be_repaired_does_not_stop_the_repair_of_others(
     contents: list[Content], counts: Counts
 ) -> None:
     Content.objects.filter(pk=contents[0].pk).update(counter=1_200)
@@ -271,7 +273,7 @@ def test_a_counter_that_cannot_be_mended_does_not_keep_the_others_from_it(
 
     assert counts() == [0, 3, 3]
     assert Audit.objects.get().lines == [
-        f"pages.content {contents[0].pk}: counter 0, rollups say -1197; not mended: it is below 0",
+        f"pages.content {contents[0].pk}: counter 0, rollups say -1197; not repaired: below 0",
         f"pages.content {contents[1].pk}: counter 7, rollups say 3; set to 3",
     ]
 
@@ -283,11 +285,11 @@ def test_the_result_is_kept(contents: list[Content]) -> None:
         audit()
     audit("--repair")
 
-    clean, wrong, mended = Audit.objects.order_by("pk")
-    assert [one.is_clean for one in (clean, wrong, mended)] == [True, False, True]
+    clean, wrong, repaired = Audit.objects.order_by("pk")
+    assert [one.is_clean for one in (clean, wrong, repaired)] == [True, False, True]
     assert wrong.lines == [f"pages.content {contents[1].pk}: counter 7, rollups say 3"]
-    assert mended.lines == [f"{wrong.lines[0]}; set to 3"]
-    assert (mended.differences, mended.repaired) == (1, True)
+    assert repaired.lines == [f"{wrong.lines[0]}; set to 3"]
+    assert (repaired.differences, repaired.repaired) == (1, True)
 
 
 def test_of_many_differences_the_first_are_kept(contents: list[Content]) -> None:
@@ -304,7 +306,7 @@ ASK = reverse("admin:counters_dashboard_audit")
 HEALTH = reverse("admin:counters_dashboard_health")
 
 
-def test_an_audit_is_asked_for_and_carried_out_elsewhere(
+def test_an_audit_is_queued_and_run_by_a_worker(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[tuple[int]] = []
@@ -312,16 +314,17 @@ def test_an_audit_is_asked_for_and_carried_out_elsewhere(
 
     answer = admin_client.post(ASK, follow=True)
 
-    assert "An audit was asked for." in answer.content.decode()
-    assert "One was asked for 0 s ago." in admin_client.get(HEALTH).content.decode()
-    asked = Audit.objects.get()
-    assert (asked.asked_by and asked.asked_by.username, asked.started_at) == ("admin", None)
-    assert sent == [(asked.pk,)]
+    assert "The audit was queued." in answer.content.decode()
+    assert "An audit was queued 0 s ago." in admin_client.get(HEALTH).content.decode()
+    queued = Audit.objects.get()
+    assert queued.requested_by
+    assert (queued.requested_by.username, queued.started_at) == ("admin", None)
+    assert sent == [(queued.pk,)]
 
     tasks.audit(*sent[0])
 
-    asked.refresh_from_db()
-    assert asked.is_clean
+    queued.refresh_from_db()
+    assert queued.is_clean
     assert "Clean, 0 s ago" in admin_client.get(HEALTH).content.decode()
 
 
@@ -340,13 +343,13 @@ def test_what_an_audit_found_is_shown(admin_client: Client, contents: list[Conte
 def test_an_audit_goes_through_the_broker(server: Redis) -> None:
     before = server.llen("celery")
 
-    assert tasks.ask_for_audit(None)
+    assert tasks.request_audit(None)
 
     assert server.llen("celery") == before + 1
     server.rpop("celery")
 
 
-def test_an_audit_that_cannot_be_asked_for_is_not_waited_for(
+def test_an_audit_that_cannot_be_queued_is_not_waited_for(
     admin_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **options: object) -> None:
@@ -360,5 +363,5 @@ def test_an_audit_that_cannot_be_asked_for_is_not_waited_for(
     assert not Audit.objects.exists()
 
 
-def test_an_audit_is_asked_for_by_post_only(admin_client: Client) -> None:
+def test_an_audit_is_queued_by_post_only(admin_client: Client) -> None:
     assert admin_client.get(ASK).status_code == 405

@@ -89,7 +89,7 @@ def test_it_shows_each_partition(admin_client: Client, log: Log, contents: list[
     assert rows[0].startswith('<th scope="row">0</th> <td>0</td> <td>-</td> <td>0 s ago</td>')
     assert rows[1].startswith('<th scope="row">1</th> <td>3</td> <td>3 s</td> <td>never</td>')
     assert "?partition=1" in rows[1]
-    assert "1 event could not be counted and was set aside." in shown
+    assert "1 event could not be counted and is a dead letter." in shown
     assert 'data-level="amber"' in shown
 
 
@@ -118,7 +118,7 @@ def test_a_beat_that_is_gone_turns_it_red(admin_client: Client) -> None:
     assert "Beat sends no ticks; the last one came 11 s ago." in text(admin_client, HEALTH)
 
 
-def test_what_the_last_audit_found_stays_however_many_are_asked_for(admin_client: Client) -> None:
+def test_what_the_last_audit_found_stays_however_many_are_requested(admin_client: Client) -> None:
     Audit.objects.create(differences=3, finished_at=timezone.now())
     for _ in range(2):
         Audit.objects.create()
@@ -126,7 +126,7 @@ def test_what_the_last_audit_found_stays_however_many_are_asked_for(admin_client
     shown = text(admin_client, HEALTH)
 
     assert "3 counters and 0 positions are wrong" in shown
-    assert "One was asked for" in shown
+    assert "An audit was queued" in shown
     assert 'data-level="red"' in shown
 
 
@@ -196,7 +196,7 @@ def test_the_permission_to_see_it_is_enough(client: Client, page: Page) -> None:
     shown = text(operator, PAGE)
 
     assert "<span>A page</span>" in shown, "a link leads where they may not go"
-    assert "Ask for an audit" not in shown
+    assert "Run an audit" not in shown
     assert operator.post(AUDIT).status_code == 403
     assert PAGE in text(operator, reverse("admin:index"))
 

@@ -51,7 +51,7 @@ def test_partitions_are_changed_with_events_in_flight(
     assert "clean" in manage(changed, "counters", "audit")
 
 
-def test_events_of_a_model_that_was_removed_are_set_aside_with_that_reason(
+def test_events_of_a_model_that_was_removed_are_dead_letters_with_that_reason(
     log: Log, contents: list[Content], counts: Counts
 ) -> None:
     removed = ContentType.objects.create(app_label="shop", model="item")

@@ -4,21 +4,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from threading import Event
+from typing import Any
 
 import pytest
 from celery import Celery
 from django.conf import settings
 
-from footfall.ops.workers import FRESH, Asking, Workers
+from footfall.ops.workers import REFRESH_AFTER, WorkerInspector, Workers
 from footfall.worker import QUEUE
 from project.celery import app
 
 
-def wait_for(asking: Asking, expected: Callable[[Workers], bool]) -> float:
+def wait_for(inspector: WorkerInspector, expected: Callable[[Workers], bool]) -> float:
     """Return after how many seconds the answer is as expected."""
     began = time.monotonic()
-    while not expected(asking.answer()):
-        assert time.monotonic() - began < 30, asking.answer()
+    while not expected(inspector.workers()):
+        assert time.monotonic() - began < 30, inspector.workers()
         time.sleep(0.1)
     return time.monotonic() - began
 
@@ -27,51 +29,69 @@ def wait_for(asking: Asking, expected: Callable[[Workers], bool]) -> float:
 def test_a_worker_that_stops_is_missed_within_seconds(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("footfall.ops.workers.WAIT", 0.5)
-    monkeypatch.setattr("footfall.ops.workers.FRESH", 0.2)
-    asking = Asking()
+    monkeypatch.setattr("footfall.ops.workers.REPLY_TIMEOUT", 0.5)
+    monkeypatch.setattr("footfall.ops.workers.REFRESH_AFTER", 0.2)
+    inspector = WorkerInspector()
     command = [
         sys.executable, "-m", "celery", "--app", "project", "worker", "--queues", QUEUE,
         "--pool", "solo", "--hostname", "flusher@%h", "--loglevel", "ERROR",
     ]  # fmt: skip
-    assert not asking.answer().serve(QUEUE)
+    assert not inspector.workers().serve(QUEUE)
 
     for _ in range(2):  # there, gone, and back
         worker = subprocess.Popen(command, env=environment)
         try:
-            wait_for(asking, lambda workers: workers.serve(QUEUE))
+            wait_for(inspector, lambda workers: workers.serve(QUEUE))
         finally:
             worker.kill()
             worker.wait()
-        assert wait_for(asking, lambda workers: not workers.serve(QUEUE)) < 5
+        assert wait_for(inspector, lambda workers: not workers.serve(QUEUE)) < 5
 
 
 def test_an_answer_is_kept_for_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Celery] = []
 
-    def inspect(app: Celery) -> Workers:
+    def inspect(app: Celery, callback: Callable[[dict[str, Any]], None]) -> None:
         asked.append(app)
-        return Workers({"a": [QUEUE]})
+        callback({"a": [{"name": QUEUE}]})
 
-    monkeypatch.setattr("counters.workers._inspect", inspect)
-    asking = Asking()
+    monkeypatch.setattr("footfall.ops.workers._inspect", inspect)
+    inspector = WorkerInspector()
 
     for _ in range(5):
-        assert asking.answer().serve(QUEUE)
+        assert inspector.workers().serve(QUEUE)
 
     assert len(asked) == 1
     assert asked[0].main == app.main
-    assert FRESH > 1
+    assert REFRESH_AFTER > 1
 
 
-def test_a_broker_that_is_away_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broker_that_is_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     away = type(app)(broker="redis://127.0.0.1:1/0", set_as_current=False)
     monkeypatch.setattr("footfall.ops.workers.app_or_default", lambda: away)
-    asking = Asking()
+    inspector = WorkerInspector()
     began = time.monotonic()
 
-    found = asking.answer(patience=0.2)
+    found = inspector.workers(timeout=0.2)
 
     assert time.monotonic() - began < 1
     assert found.error
     assert away.conf.broker_url != settings.CELERY_BROKER_URL
+
+
+def test_only_the_worker_of_the_queue_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    end = Event()
+
+    def inspect(app: Celery, callback: Callable[[dict[str, Any]], None]) -> None:
+        callback({"a": [{"name": QUEUE}]})
+        end.wait()
+
+    monkeypatch.setattr("footfall.ops.workers._inspect", inspect)
+    inspector = WorkerInspector()
+    began = time.monotonic()
+
+    assert inspector.workers(serving=QUEUE).serve(QUEUE)
+    assert time.monotonic() - began < 1
+    assert inspector.workers(timeout=0.0).error
+    end.set()
+    assert inspector.workers().serve(QUEUE)

@@ -115,7 +115,7 @@ def test_views_of_deleted_targets_stand_in_one_row_per_day(
 def test_targets_are_folded_some_at_a_time(
     viewed: list[Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, number in {"AT_ONCE": 1, "SPAN": 1, "DELETED_AT_ONCE": 1}.items():
+    for name, number in {"CHUNK_SIZE": 1, "SPAN": 1, "DELETED_CHUNK_SIZE": 1}.items():
         monkeypatch.setattr(compacting, name, number)
     Content.objects.filter(pk=viewed[0].pk).delete()
 

@@ -12,7 +12,7 @@ from footfall import tasks
 from footfall.models import Ranking, Rollup
 from footfall.projections.ranking import (
     KEPT,
-    LEAST_AGE,
+    MIN_AGE,
     SHARE,
     Window,
     compute,
@@ -107,8 +107,8 @@ def test_what_takes_long_is_computed_seldom() -> None:
 
     assert is_due(quick, NOW)
     quick.computed_at = slow.computed_at = NOW
-    assert not is_due(quick, NOW + LEAST_AGE / 2)
-    assert is_due(quick, NOW + LEAST_AGE)
+    assert not is_due(quick, NOW + MIN_AGE / 2)
+    assert is_due(quick, NOW + MIN_AGE)
     assert not is_due(slow, NOW + timedelta(seconds=SHARE * 2 - 1))
     assert is_due(slow, NOW + timedelta(seconds=SHARE * 2))
     assert is_due(slow, NOW - timedelta(hours=1)), "the clock was set back"

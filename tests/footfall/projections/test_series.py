@@ -15,7 +15,7 @@ from footfall.models import HourTotal, Rollup
 from footfall.projections.series import Interval, Point, series, totals
 from tests.support.views import AT, HOUR, store_views
 
-figures = importlib.import_module("counters.migrations.0004_figures")
+figures = importlib.import_module("footfall.migrations.0004_figures")
 MIDNIGHT = datetime.fromtimestamp(AT / 1000, UTC)
 
 pytestmark = pytest.mark.django_db

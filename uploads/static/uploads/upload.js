@@ -1,7 +1,7 @@
-// Sends the chosen or dropped files, a few at a time, and shows how far each is.
-// Without this script the form sends one file.
+// Uploads the chosen or dropped files, a few at a time, and shows the progress of each.
+// Without this script the form uploads one file.
 
-const AT_ONCE = 3;
+const MAX_UPLOADS = 3;
 
 const form = document.querySelector("#upload");
 const input = document.querySelector("#choose");
@@ -14,7 +14,7 @@ input.multiple = true;
 input.required = false;
 input.addEventListener("change", () => {
   add(input.files);
-  input.value = ""; // the same file may be chosen again
+  input.value = ""; // so that the same file can be chosen again
 });
 
 for (const type of ["dragenter", "dragover"]) {
@@ -40,7 +40,7 @@ function add(files) {
     const row = document.querySelector("#sending").content.firstElementChild.cloneNode(true);
     row.querySelector(".name").textContent = file.name;
     row.querySelector("progress").setAttribute("aria-label", file.name);
-    row.querySelector(".again").addEventListener("click", () => queue(file, row));
+    row.querySelector(".retry").addEventListener("click", () => queue(file, row));
     list.append(row);
     queue(file, row);
   }
@@ -52,9 +52,9 @@ function queue(file, row) {
   row.querySelector(".state").textContent = form.dataset.waiting;
   row.querySelector("progress").value = 0;
   show(row, { progress: true, cancel: true });
-  const wrong = !file.size ? form.dataset.empty
+  const error = !file.size ? form.dataset.empty
     : file.size > Number(form.dataset.max) ? form.dataset.tooLarge : "";
-  if (wrong) return fail(row, wrong, false);
+  if (error) return fail(row, error, false);
   const job = { file, row };
   row.querySelector(".cancel").onclick = () => {
     waiting.splice(waiting.indexOf(job), 1);
@@ -65,7 +65,7 @@ function queue(file, row) {
 }
 
 function next() {
-  while (running < AT_ONCE && waiting.length) {
+  while (running < MAX_UPLOADS && waiting.length) {
     running += 1;
     send(waiting.shift());
   }
@@ -85,8 +85,8 @@ function send({ file, row }) {
   };
   row.querySelector(".cancel").onclick = () => request.abort();
   request.onload = () => {
-    if (request.status === 201) arrive(row, request.response);
-    else fail(row, reason(request.response), request.status === 429 || request.status >= 500);
+    if (request.status === 201) finish(row, request.response);
+    else fail(row, errorText(request.response), request.status === 429 || request.status >= 500);
   };
   request.onerror = () => fail(row, form.dataset.lost);
   request.onabort = () => fail(row, form.dataset.canceled);
@@ -97,31 +97,31 @@ function send({ file, row }) {
   request.send(body);
 }
 
-// The file is there: its row comes from the server from now on.
-function arrive(row, { id }) {
+// The server has the file, and sends its row from now on.
+function finish(row, { id }) {
   const pending = document.createElement("input");
   Object.assign(pending, { type: "hidden", name: "pending", value: `${id}:` });
   row.id = `file-${id}`;
   row.append(pending);
   row.querySelector(".state").textContent = "100 %";
   show(row, {});
-  htmx.trigger("#watch", "look");
+  htmx.trigger("#poll", "poll");
 }
 
-function fail(row, why, again = true) {
+function fail(row, reason, retry = true) {
   row.classList.add("failed");
-  row.querySelector(".reason").textContent = why;
+  row.querySelector(".reason").textContent = reason;
   row.querySelector(".state").textContent = "";
-  show(row, { again });
+  show(row, { retry });
 }
 
-function show(row, { progress = false, cancel = false, again = false }) {
+function show(row, { progress = false, cancel = false, retry = false }) {
   row.querySelector("progress").hidden = !progress;
   row.querySelector(".cancel").hidden = !cancel;
-  row.querySelector(".again").hidden = !again;
+  row.querySelector(".retry").hidden = !retry;
 }
 
-// What the API says: {"detail": "…"}, or {"file": ["…"]}.
-function reason(answer) {
-  return Object.values(answer ?? {}).flat().join(" ") || form.dataset.refused;
+// The error in a response of the API: {"detail": "…"}, or {"file": ["…"]}.
+function errorText(response) {
+  return Object.values(response ?? {}).flat().join(" ") || form.dataset.rejected;
 }

@@ -1,4 +1,4 @@
-"""`manage.py populate --pages N`: many pages, each with contents of its own."""
+"""`manage.py populate --pages N`: creates many pages, each with its own contents."""
 
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
@@ -13,10 +13,10 @@ from tqdm import tqdm
 
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
 
-CONTENTS_AT_ONCE = 3_000
-"""How many are in memory, and in one transaction."""
+BATCH = 3_000
+"""Contents in memory and in one transaction."""
 
-random = Random()  # noqa: S311  # titles are no secrets
+random = Random()  # noqa: S311  # not for secrets
 
 OPENINGS = (
     "A field guide to the {} of {}",
@@ -75,7 +75,7 @@ TYPES: tuple[tuple[type[Content], Callable[[], dict[str, Any]]], ...] = (
 
 
 class Command(BaseCommand):
-    help = "Makes pages of videos, audios and texts in turn, for load and for looks."
+    help = "Creates pages with videos, audios and texts, for demonstrations and load tests."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--pages", type=number(1, 10_000_000), required=True, metavar="N")
@@ -84,7 +84,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, pages: int, contents: int, **options: Any) -> None:
-        step = CONTENTS_AT_ONCE // max(1, contents)
+        step = BATCH // max(1, contents)
         with tqdm(total=pages, unit=" pages") as progress:
             for start in range(0, pages, step):
                 count = min(step, pages - start)
@@ -95,14 +95,14 @@ class Command(BaseCommand):
 
 
 def number(least: int, most: int) -> Callable[[str], int]:
-    """Return a reader of whole numbers in that range, for argparse."""
+    """Return a type for argparse: whole numbers in that range."""
 
-    def read(argument: str) -> int:
+    def parse(argument: str) -> int:
         if argument.isdecimal() and least <= int(argument) <= most:
             return int(argument)
         raise ArgumentTypeError(f"expected a whole number from {least} to {most}: {argument!r}")
 
-    return read
+    return parse
 
 
 @transaction.atomic
@@ -128,12 +128,12 @@ def make_contents(count: int) -> list[Content]:
 
 
 def insert(rows: Sequence[models.Model]) -> None:
-    """Insert rows of one model in one statement and give each its key."""
+    """Insert rows of one model in one statement, and set their primary keys."""
     if not rows:
         return
     type(rows[0])._base_manager.bulk_create(rows)
     if rows[0].pk is None:
-        # MySQL returns no keys, but numbers the rows of one statement in their order.
+        # MySQL does not return the keys, but numbers the rows of a statement in order.
         with connection.cursor() as cursor:
             cursor.execute("SELECT LAST_INSERT_ID(), @@auto_increment_increment")
             first, step = cursor.fetchone()
@@ -143,7 +143,7 @@ def insert(rows: Sequence[models.Model]) -> None:
 
 @cache
 def table_of(child: type[Content]) -> type[models.Model]:
-    """Return a model of the child's own table alone: Django inserts only such rows in bulk."""
+    """Return a model for the child's own table alone: Django's bulk_create refuses the child."""
     link = child._meta.pk
     attributes = {
         field.name: field.clone() for field in child._meta.local_concrete_fields if field != link

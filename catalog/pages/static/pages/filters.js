@@ -1,5 +1,5 @@
 "use strict";
-// A list is filtered as soon as something was chosen.
+// Filters the list when a page is selected.
 document.addEventListener("DOMContentLoaded", () => {
     django.jQuery(".filter-by-search select").on("change", (event) => {
         const query = new URLSearchParams(window.location.search);

@@ -1,1 +1,1 @@
-"""A type of content that the service does not know: all that adding one takes."""
+"""A type of content in an app of its own."""

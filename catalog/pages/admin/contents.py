@@ -1,0 +1,199 @@
+"""The admins of contents: one for all of them, and one for each type."""
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.admin.utils import display_for_field, unquote
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet, URLField
+from django.forms import Media
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext_lazy as _
+
+from catalog.admin.counted import CountedAdmin, count_related
+from catalog.admin.search import TitleSelect
+from catalog.pages.admin.filters import PageFilter, TypeFilter, get_types
+from catalog.pages.admin.placements import render_block
+from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
+from footfall.common.admin_urls import admin_address
+
+MAX_PAGES = 10
+"""Links to pages in the form of a content."""
+
+
+class AnyContentAdmin(CountedAdmin):
+    """The base of the lists of contents."""
+
+    list_display: Any = ("title", "summary", "pages", "views", "updated")
+    list_filter: ClassVar[Any] = (PageFilter, "created_at", "updated_at")
+
+    @property
+    def media(self) -> Any:
+        select = TitleSelect(PageContent._meta.get_field("page"), self.admin_site)
+        return super().media + select.media + Media(js=["pages/filters.js"])
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        contents = super().get_queryset(request)
+        counted: QuerySet[Any] = contents.annotate(
+            pages=count_related(PageContent, by="content", field="page")
+        )
+        return counted
+
+    @admin.display(description=_("pages"))
+    def pages(self, content: Any) -> int:
+        return int(content.pages)
+
+    @admin.display(description=_("summary"))
+    def summary(self, content: Content) -> str:
+        """Return what identifies this content to an editor, beside its title."""
+        return ""
+
+
+class ContentTypeAdmin(AnyContentAdmin):
+    """The admin of one type of content. An empty subclass is enough for a new type."""
+
+    readonly_fields = ("used_on", *CountedAdmin.readonly_fields)
+    formfield_overrides = {URLField: {"assume_scheme": "https"}}  # for "example.com/a.mp4"
+
+    @admin.display(description=_("summary"))
+    def summary(self, content: Content) -> str:
+        if (field := self.main_field()) is None:
+            return ""
+        value = getattr(content, field.attname)
+        if isinstance(field, URLField) and value.startswith(("https://", "http://")):
+            link = '<a href="{}" target="_blank" rel="noopener noreferrer">{}</a>'
+            return format_html(link, value, Truncator(value).chars(60))
+        shown = display_for_field(value, field, "", avoid_link=True)
+        return Truncator(str(shown)[:500]).words(16)
+
+    def main_field(self) -> Any:
+        """Return the first field that only this type has."""
+        own = (field for field in self.opts.local_concrete_fields if not field.primary_key)
+        return next(own, None)
+
+    @admin.display(description=_("used on pages"))
+    def used_on(self, content: Content) -> str:
+        pages = Page.objects.filter(placements__content=content).distinct().order_by("-pk")
+        site = self.admin_site
+        links = [(admin_address(site, Page, "change", page.pk), page) for page in pages[:MAX_PAGES]]
+        return format_html_join(SafeString("<br>"), '<a href="{}">{}</a>', links)
+
+
+@admin.register(Video)
+class VideoAdmin(ContentTypeAdmin):
+    pass
+
+
+@admin.register(Audio)
+class AudioAdmin(ContentTypeAdmin):
+    @admin.display(description=_("bit rate"), ordering="bitrate")
+    def summary(self, content: Audio) -> str:  # type: ignore[override]
+        return _("%s kbit/s") % f"{content.bitrate / 1000:g}"
+
+
+@admin.register(Text)
+class TextAdmin(ContentTypeAdmin):
+    pass
+
+
+def as_contents(contents: Iterable[Content]) -> QuerySet[Content]:
+    """Return the same contents as rows of the base model."""
+    return Content.objects.filter(pk__in=[content.pk for content in contents])
+
+
+@admin.register(Content)
+class ContentAdmin(AnyContentAdmin):
+    """One list for all contents. They are added and changed in the admin of their type."""
+
+    list_display = ("title", "kind", "summary", "pages", "views", "updated")
+    list_filter = (TypeFilter, PageFilter, "created_at", "updated_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        contents: Any = super().get_queryset(request)
+        subclasses: QuerySet[Any] = contents.select_subclasses()
+        return subclasses
+
+    @admin.display(description=_("type"))
+    def kind(self, content: Content) -> str:
+        return str(content._meta.verbose_name)
+
+    @admin.display(description=_("summary"))
+    def summary(self, content: Content) -> str:
+        if type(content) not in get_types(self.admin_site):
+            return ""
+        return self.admin_site.get_model_admin(type(content)).summary(content)  # type: ignore[attr-defined,no-any-return]
+
+    def get_urls(self) -> list[URLPattern]:
+        block = self.admin_site.admin_view(self.block_view)
+        return [path("<int:pk>/block/", block, name="pages_content_block"), *super().get_urls()]
+
+    def block_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Return the block of one content, for the form of a page."""
+        if not self.has_view_permission(request):  # before 404, which would reveal what exists
+            raise PermissionDenied
+        content = get_object_or_404(self.get_queryset(request), pk=pk)
+        return HttpResponse(render_block(content, self.admin_site))
+
+    # Django would delete all selected objects as if they had the type of the first one.
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        return super().get_deleted_objects(as_contents(objs), request)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Content]) -> None:
+        as_contents(queryset).delete()
+
+    def addable_types(self, request: HttpRequest) -> list[type[Content]]:
+        site = self.admin_site
+        return [
+            model
+            for model in get_types(site)
+            if site.get_model_admin(model).has_add_permission(request)
+        ]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(self.addable_types(request))
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        types = self.addable_types(request)
+        if not types:
+            raise PermissionDenied
+        query = request.GET.urlencode()  # it marks a popup
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Select content type"),
+            "opts": self.opts,
+            "is_popup": "_popup" in request.GET,
+            "types": [
+                (
+                    model._meta.verbose_name,
+                    f"{admin_address(self.admin_site, model, 'add')}?{query}",
+                )
+                for model in types
+            ],
+        }
+        return TemplateResponse(request, "admin/pages/content/choose_type.html", context)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        content = self.get_object(request, unquote(object_id))
+        if content is None or type(content) is Content:
+            return super().change_view(request, object_id, form_url, extra_context)
+        type_admin = self.admin_site.get_model_admin(type(content))
+        if not type_admin.has_view_or_change_permission(request, content):
+            raise PermissionDenied
+        address = admin_address(self.admin_site, type(content), "change", content.pk)
+        return HttpResponseRedirect(f"{address}?{request.GET.urlencode()}")

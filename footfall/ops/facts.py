@@ -1,0 +1,102 @@
+"""The facts about the service. The dashboard, `/readyz`, the metrics and the command show them."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from celery import current_app
+from django.db.models import Max, Q, Subquery
+from django.utils import timezone
+
+from footfall.models import Audit, Partition
+from footfall.ops.schedule import entry_of_flush
+from footfall.ops.status import Status, status
+from footfall.ops.workers import Workers, inspector
+
+BEAT_TIMEOUT = timedelta(seconds=10)  # without a tick, unless beat notes ticks more rarely
+BEAT_SYNC = timedelta(seconds=180)  # between two notes of beat, without `beat_sync_every`
+
+
+@dataclass(frozen=True)
+class Beat:
+    """What Celery beat notes in the database, every few ticks, about its ticks of the flush."""
+
+    is_scheduled: bool
+    last_tick: datetime | None
+    timeout: timedelta = BEAT_TIMEOUT
+
+    def is_late(self, now: datetime) -> bool:
+        """Tell whether ticks are missing. One in the future is from a clock that was set back."""
+        return self.last_tick is None or abs(now - self.last_tick) > self.timeout
+
+
+@dataclass(frozen=True)
+class Audits:
+    """The newest audits."""
+
+    unfinished: Audit | None = None
+    """The newest of all, if it waits or runs."""
+    finished: Audit | None = None
+    """The last that ended, perhaps with an error."""
+    result: Audit | None = None
+    """The last that ended and says something about the counters."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All of them, at one time."""
+
+    now: datetime
+    status: Status
+    workers: Workers
+    default_queue: str
+    """The queue of the tasks other than the flush."""
+    beat: Beat
+    audits: Audits
+
+
+def gather() -> Facts:
+    """Read all facts. Takes about 2 s at most. Raises DatabaseError while the database is away."""
+    counting = status()
+    # The broker is mostly the same Redis; if that is away, do not wait for the workers as well.
+    workers = inspector.workers(timeout=0.0) if counting.log_error else inspector.workers()
+    return Facts(
+        now=timezone.now(),
+        status=counting,
+        workers=workers,
+        default_queue=current_app.conf.task_default_queue,
+        beat=read_beat(),
+        audits=read_audits(),
+    )
+
+
+def read_beat() -> Beat:
+    entry = entry_of_flush()
+    if entry is None:
+        return Beat(is_scheduled=False, last_tick=None)
+    interval = getattr(entry.schedule, "run_every", timedelta())
+    ticks = current_app.conf.beat_sync_every
+    noted_within = (ticks + 1) * interval if ticks else BEAT_SYNC + interval
+    return Beat(True, entry.last_run_at, max(BEAT_TIMEOUT, noted_within))
+
+
+def read_flushed_at() -> datetime | None:
+    """Return when a flush last applied events."""
+    at: datetime | None = Partition.objects.aggregate(at=Max("flushed_at"))["at"]
+    return at
+
+
+def read_audits() -> Audits:
+    """Read the audits in one query."""
+    failed = Q(differences=0, broken=0) & ~Q(error="")  # before it found anything
+    newest = Audit.objects.order_by("-pk").values("pk")
+    ended = newest.exclude(finished_at=None)
+    keys = [Subquery(audits[:1]) for audits in (newest, ended, ended.exclude(failed))]
+    wanted = Q(pk=keys[0]) | Q(pk=keys[1]) | Q(pk=keys[2])
+    found = list(Audit.objects.filter(wanted).order_by("-pk"))
+    finished = [audit for audit in found if audit.finished_at]
+    results = [one for one in finished if one.differences or one.broken or not one.error]
+    return Audits(
+        unfinished=found[0] if found and not found[0].finished_at else None,
+        finished=finished[0] if finished else None,
+        result=results[0] if results else None,
+    )

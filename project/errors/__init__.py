@@ -1,0 +1,1 @@
+"""How errors are answered, shown in debug mode, and logged."""

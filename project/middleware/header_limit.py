@@ -1,0 +1,35 @@
+"""Limits the length of request headers."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+MAX_BYTES = 8 * 1024
+"""Of one header, as in nginx. The web server joins several headers of the same name."""
+STATUS = "431 Request Header Fields Too Large"
+
+
+class HeaderLimit:
+    """WSGI middleware that refuses longer headers before they are parsed.
+
+    Some header parsers take quadratic time.
+    """
+
+    def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
+        self.application = application
+
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        for name, value in environ.items():
+            if name.startswith(("HTTP_", "CONTENT_")) and len(value) > MAX_BYTES:
+                return refuse(start_response)
+        return self.application(environ, start_response)
+
+
+def refuse(start_response: Callable[..., Any]) -> list[bytes]:
+    # Not translated: there is no request yet that has a language.
+    body = json.dumps({"detail": f"A header is longer than {MAX_BYTES} bytes."}).encode()
+    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    start_response(STATUS, headers)
+    return [body]

@@ -1,0 +1,135 @@
+"""Real processes that die at every step of the way of a file, and what becomes of it."""
+
+import signal
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from footfall.common.failpoints import ENVIRONMENT
+from tests.support import files as making
+from tests.support import processes
+from tests.support.failpoints import GIVEN_UP, UPLOAD, WORK
+from tests.support.files import MakeFile
+from uploads import orphans
+from uploads.models import File, Kind, Status
+from uploads.processing.worker import process_next
+from uploads.queue.outbox import publish, publish_due
+from uploads.queue.redis_queue import RedisQueue
+from uploads.web.create import create_file
+from uploads.web.received_file import ReceivedFile
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def upload_picture() -> None:
+    received = ReceivedFile("a.png")
+    received.append(making.png())
+    received.finish()
+    create_file(received, None)
+
+
+def die(environment: dict[str, str], failpoint: str, job: Callable[[], object]) -> None:
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, job)
+    assert died.returncode == -signal.SIGKILL
+
+
+def process_all(settings: Settings) -> None:
+    """Process what is there as the next worker does, without the times that it waits."""
+    settings.UPLOADS_LEASE_SECONDS = 0
+    while process_next() or make_due():
+        pass
+
+
+def make_due() -> int:
+    File.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
+    return publish_due()
+
+
+@pytest.fixture
+def picture(make_file: MakeFile) -> File:
+    return make_file(making.png(), "a.png", kind=Kind.IMAGE, content_type="image/png")
+
+
+@pytest.mark.parametrize("failpoint", WORK)
+def test_a_file_whose_worker_is_killed_is_processed_once(
+    failpoint: str,
+    picture: File,
+    queue: RedisQueue,
+    environment: dict[str, str],
+    settings: Settings,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    status, waits, attempts = WORK[failpoint]
+    publish(picture)
+
+    die(environment, failpoint, process_next)
+
+    picture.refresh_from_db()
+    assert picture.status == status
+    assert queue.length() == waits
+    process_all(settings)
+    picture.refresh_from_db()
+    assert (picture.status, picture.attempts) == (Status.PROCESSED, attempts)
+    assert picture.metadata["width"] == 64
+    assert (queue.length(), queue.count_dead_letters()) == (0, 0)
+    monkeypatch.setattr(orphans, "MIN_AGE", timedelta(0))
+    orphans.compare()
+    assert stored(media) == {str(picture.file), str(picture.thumbnail)}
+
+
+def stored(media: Path) -> set[str]:
+    return {str(path.relative_to(media)) for path in media.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("failpoint", UPLOAD)
+def test_a_file_whose_upload_is_killed_is_processed_once_or_gone(
+    failpoint: str,
+    queue: RedisQueue,
+    environment: dict[str, str],
+    settings: Settings,
+    media: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    is_kept, entries = UPLOAD[failpoint]
+
+    die(environment, failpoint, upload_picture)
+
+    assert (File.objects.count(), queue.length()) == (is_kept, entries)
+    make_due()
+    process_all(settings)
+    monkeypatch.setattr(orphans, "MIN_AGE", timedelta(0))
+    orphans.compare()
+    files = list(File.objects.all())
+    assert [(file.status, file.attempts) for file in files] == [(Status.PROCESSED, 1)] * is_kept
+    assert stored(media) == {str(name) for file in files for name in (file.file, file.thumbnail)}
+    assert (queue.length(), queue.count_dead_letters()) == (0, 0)
+
+
+@pytest.mark.parametrize("failpoint", GIVEN_UP)
+def test_a_file_that_was_given_up_before_its_worker_died_is_one_dead_letter(
+    failpoint: str,
+    picture: File,
+    queue: RedisQueue,
+    environment: dict[str, str],
+    settings: Settings,
+    media: Path,
+) -> None:
+    buried = GIVEN_UP[failpoint]
+    media.rename(media.with_name("unmounted"))
+    publish(picture)
+
+    die({**environment, "UPLOADS_ATTEMPTS": "1"}, failpoint, process_next)
+
+    picture.refresh_from_db()
+    assert picture.status == Status.FAILED
+    assert (queue.length(), queue.count_dead_letters()) == (not buried, buried)
+    settings.UPLOADS_ATTEMPTS = 1
+    process_all(settings)
+    assert (queue.length(), queue.count_dead_letters()) == (0, 1)
+    picture.refresh_from_db()
+    assert (picture.status, picture.attempts) == (Status.FAILED, 1)

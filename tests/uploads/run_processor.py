@@ -1,0 +1,22 @@
+"""Runs processors as the service does."""
+
+from pathlib import Path
+
+from uploads.detection.content_type import HEAD_BYTES, detect
+from uploads.processing import sandbox
+from uploads.processors import find_processor
+from uploads.processors.base import Result
+
+
+def run_in_child(content: bytes, path: Path) -> Result:
+    """Process `content`, with the file name of `path`, in a child process."""
+    path.write_bytes(content)
+    detected = detect(content[:HEAD_BYTES], path.name)
+    return sandbox.process(path, detected.kind, detected.content_type)
+
+
+def run_here(content: bytes, path: Path) -> Result:
+    """Process it in this process: only for harmless files."""
+    path.write_bytes(content)
+    detected = detect(content[:HEAD_BYTES], path.name)
+    return find_processor(detected.kind)(path, detected.content_type)

@@ -1,0 +1,1 @@
+"""Processes the files in the queue, each once; see `worker`."""
