@@ -1,4 +1,4 @@
-"""`make bench`: Footfall beside what one would use instead, on this machine, in one run."""
+"""`make bench`: Footfall beside other ways to count views, on this machine, in one run."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""The bench's tables, as Markdown, and what is plotted. Takes what `results.json` has."""
+"""The bench's tables, as Markdown, and its plot, from the data of `results.json`."""
 
 import re
 from pathlib import Path
@@ -102,7 +102,7 @@ def text(found: Results) -> str:
 
 
 def write_into(file: Path, told: str) -> None:
-    """Put the tables between the two marks of a page of docs; raise ValueError without them."""
+    """Put the tables between the two comments in a page of docs; raise ValueError without them."""
     page, between = file.read_text(), re.escape(BEGIN) + ".*?" + re.escape(END)
     written, times = re.subn(between, lambda _: f"{BEGIN}\n{told}\n\n{END}", page, flags=re.DOTALL)
     if times != 1:

@@ -1,4 +1,4 @@
-"""Looks figures up in what a bench has found."""
+"""Looks up figures in the results of a bench."""
 
 from typing import Any
 

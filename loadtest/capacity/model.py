@@ -18,7 +18,7 @@ MEGABYTE = 1024**2
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of the service."""
+    """A load on the service."""
 
     rate: float
     """Reads of pages per second."""
@@ -94,7 +94,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Point:
-    """What was measured of one load, per second."""
+    """The measurements of one load, per second."""
 
     load: Load
     rows: float

@@ -1,9 +1,8 @@
 """The readers of pages of the bench and of `make faults`, and the ledger of their answers.
 
-It is no bottleneck: sockets, one `epoll`, and no more parsing than needed.
-
-About 20 microseconds per request of one core, a tenth of what the usual clients take: server and
-load share the machine, and what the load takes is missing to the fast server most.
+It uses plain sockets, one `epoll`, and no more parsing than needed: about 20 microseconds of one
+core per request, a tenth of what the usual clients take. Server and load share the machine, and the
+faster the server, the more of its time the load takes.
 """
 
 import selectors
@@ -18,15 +17,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 LAST_CHUNK = b"\r\n0\r\n\r\n"
-LONGEST_PAUSE = 0.5  # seconds until it is looked whether the time is over
-REFUSED_PAUSE = 0.1  # seconds until a connection is tried again that was refused
-MOST_LATE = 0.1  # seconds of a rate that are made up for
-PATIENCE = 10.0  # seconds that an answer may take; then the connection counts as broken
+LONGEST_PAUSE = 0.5  # seconds between two checks whether the time is over
+REFUSED_PAUSE = 0.1  # seconds until a refused connection is tried again
+MOST_LATE = 0.1  # seconds of delay that are made up for when there is a rate
+ANSWER_SECONDS = 10.0  # seconds that an answer may take; then the connection counts as broken
 
 
 @dataclass
 class Ledger:
-    """What was sent and what was answered, by page: what the counters are held against."""
+    """What was sent and answered, by page: the counters are compared with it."""
 
     attempted: Counter[int] = field(default_factory=Counter)
     answered: Counter[int] = field(default_factory=Counter)
@@ -38,7 +37,7 @@ class Ledger:
 
 @dataclass
 class Run:
-    """What came of one load."""
+    """The results of one load."""
 
     ledger: Ledger = field(default_factory=Ledger)
     latencies: "array[float]" = field(default_factory=lambda: array("d"))
@@ -53,7 +52,7 @@ class Run:
 
     @property
     def failed(self) -> int:
-        """All that was no answer with 200."""
+        """All requests without an answer with 200."""
         return self.errors.total() + self.refused
 
     @property
@@ -75,7 +74,7 @@ class Connection:
 
     def open(self) -> None:
         """Connect. Raises OSError; then it is not open."""
-        self.socket = socket.create_connection(self.address, timeout=PATIENCE)
+        self.socket = socket.create_connection(self.address, timeout=ANSWER_SECONDS)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.is_open = True
 
@@ -235,7 +234,7 @@ class Load:
             self.outcome.errors[status.decode(errors="replace")] += 1
 
     def give_up_late(self, now: float) -> None:
-        for connection in [one for one in self.busy if now - one.sent_at > PATIENCE]:
+        for connection in [one for one in self.busy if now - one.sent_at > ANSWER_SECONDS]:
             self.replace(connection, TimeoutError("no answer"))
 
     def replace(self, connection: Connection, error: OSError) -> None:

@@ -1,4 +1,4 @@
-"""Starts what is measured, loaded, hurt or tested, and ends every process of it.
+"""Starts the programs that are measured or tested, and ends all of their processes.
 
 Used by the bench, `make load`, `make faults` and the tests. `standalone.stores` has the stores:
 `with Redis(directory).served() as store`.
@@ -81,7 +81,9 @@ class Programs:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 process.wait(program.patience)
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)  # each has a session of its own
+                os.killpg(
+                    process.pid, signal.SIGKILL
+                )  # each is the leader of its own process group
             process.wait()
         self.processes = []
 

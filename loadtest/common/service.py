@@ -1,4 +1,4 @@
-"""A running service, asked over HTTP what it has counted. Asking counts nothing but `read`."""
+"""A running service, asked over HTTP what it has counted. Only `read` adds views."""
 
 import json
 import time
@@ -8,8 +8,8 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-PATIENCE = 30.0  # seconds that one answer may take
-AT_ONCE = 4  # counters asked for at a time
+ANSWER_SECONDS = 30.0  # seconds that one answer may take
+THREADS = 4  # that ask for counters
 
 
 class Unusable(Exception):
@@ -27,7 +27,7 @@ class Service:
 
     def get(self, path: str) -> Any:
         """Return the JSON at `path`; raise Unusable for anything but 200."""
-        connection = HTTPConnection(*self.address, timeout=PATIENCE)
+        connection = HTTPConnection(*self.address, timeout=ANSWER_SECONDS)
         try:
             connection.request("GET", path, headers={"Accept": "application/json"})
             answer = connection.getresponse()
@@ -81,7 +81,7 @@ class Service:
 
     def totals(self, contents: Collection[int]) -> dict[int, int]:
         """Return each content's views, as the database has them."""
-        with ThreadPoolExecutor(AT_ONCE) as threads:
+        with ThreadPoolExecutor(THREADS) as threads:
             answers = threads.map(
                 lambda content: self.get(f"/api/v1/contents/{content}/views/")["total"], contents
             )

@@ -9,9 +9,9 @@ from loadtest.common.verdict import Verdict, check
 
 @dataclass
 class Account:
-    """Opened before the first reader comes, closed when the last one has gone.
+    """Opened before the first read, closed after the last one.
 
-    Nobody else may read the same contents meanwhile: their views would be taken for doubled ones.
+    The contents may have no other readers meanwhile: their views would look like doubled ones.
     """
 
     service: Service

@@ -18,7 +18,7 @@ from loadtest.load.trial import Trial, listen
 
 PAUSE = float(os.environ.get("LOAD_PAUSE", "0.1"))
 API = "/api/v1"
-# The service refuses what is too much from one address: as it should, and all of us are one.
+# The service throttles requests by address, and all users of the run have the same one.
 THROTTLED = 429
 
 random = Random()
@@ -26,7 +26,7 @@ listen(events)
 
 
 class User(FastHttpUser):
-    """Somebody with a connection that is kept."""
+    """A user with a keep-alive connection."""
 
     abstract = True
     connection_timeout = network_timeout = 30.0
@@ -100,7 +100,7 @@ class Browser(User):
 
 
 class Uploader(User):
-    """Sends small files, and looks what became of them."""
+    """Uploads small files, and reads their status."""
 
     weight = 5
     wait_time = between(1.0, 3.0)
@@ -124,7 +124,7 @@ class Uploader(User):
 
 
 class Member(User):
-    """Has an account, adds books and takes them away again, and says what they think of films."""
+    """Registers, adds and deletes books, and comments on films."""
 
     weight = 5
     wait_time = between(1.0, 3.0)

@@ -1,4 +1,4 @@
-"""What the users of a load run send: books, comments, files."""
+"""What the users of a load run send: people, books, files."""
 
 import uuid
 from random import Random
@@ -7,7 +7,7 @@ random = Random()
 
 
 def isbn() -> str:
-    """Return a valid ISBN-13 that hardly anybody else has."""
+    """Return a valid random ISBN-13."""
     digits = f"978{random.randrange(10**9):09d}"
     return digits + str(check_digit(digits))
 

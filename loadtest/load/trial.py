@@ -1,4 +1,4 @@
-"""A run of Locust as a trial: an account is opened before it, and judged when it ends."""
+"""A run of Locust: an account is opened before it, and checked when it ends."""
 
 import itertools
 import logging
@@ -16,7 +16,7 @@ logger = logging.getLogger("loadtest")
 
 
 class Trial:
-    """What all users of a run share."""
+    """State that all users of a run share."""
 
     account: Account | None = None
     sums: list[float]

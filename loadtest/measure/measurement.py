@@ -104,7 +104,7 @@ class Measurement:
         return bool(self.place.stores.execute(self.site.approach.site, statement, since)[0][0])
 
     def _settle(self) -> None:
-        """Wait until what is read beside the measurement is counted; raise ValueError if not."""
+        """Wait until all reads outside of the measurement are counted; raise ValueError if not."""
         if self.site.approach.counting and not (verdict := self.site.settle()):
             raise ValueError(f"before the measurement: {verdict}")
 
@@ -129,7 +129,7 @@ class Measurement:
         return run
 
     def _read_every_page(self, server: Server) -> None:
-        """Prepare every page, and let a new flusher find out where the copies of counters are."""
+        """Cache every page, and let a new flusher learn where the copies of counters are."""
         before = self.cpu(server, self.site.approach)
         run = self._read(self.site.approach, self.site.pages, COLD_MOST, most=len(self.site.pages))
         verdict = self.site.settle()

@@ -1,4 +1,4 @@
-"""What was seen of one load on one approach: the columns are made of it."""
+"""What was observed of one load on one approach: the columns are computed from it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

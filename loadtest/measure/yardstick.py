@@ -13,7 +13,7 @@ from loadtest.systems.processes import cpu_seconds
 from loadtest.systems.servers import Place, Server
 
 FAR = 0.15
-"""Of the median: what is further from it was measured on a disturbed machine."""
+"""Of the median: a measurement further away from it was disturbed."""
 
 
 @dataclass(frozen=True)

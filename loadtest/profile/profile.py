@@ -37,7 +37,7 @@ from standalone.configuration import ROOT, only_user
 
 APPROACH = BY_NAME["footfall"]
 OBSERVED = ("web", "redis", "postgres")
-LEAST = 0.01  # of the greatest row: what is less has none
+LEAST = 0.01  # of the greatest row: smaller ones are left out
 SECONDS = "SELECT coalesce(sum(seconds), 0) FROM counters_batch"
 Costs = dict[str, dict[str, float]]
 """By row of a table and load."""

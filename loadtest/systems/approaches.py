@@ -1,4 +1,4 @@
-"""What is compared: how each approach is started, and where its counts are found."""
+"""The approaches that are compared: how each is started, and where its counts are."""
 
 from dataclasses import dataclass
 
@@ -28,7 +28,7 @@ class Approach:
 
     @property
     def logs(self) -> bool:
-        """Whether Redis holds what is not counted yet."""
+        """Whether Redis holds views that are not counted yet."""
         return self.counting and bool(self.workers or not self.peer)
 
     @property

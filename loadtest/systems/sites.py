@@ -50,7 +50,7 @@ class Site:
         now = self.counters()
         gained = {content: n - self.before.get(content, 0) for content, n in now.items()}
         verdict = check(gained, self.ledger, self.contents)
-        self.before, self.ledger = now, Ledger()  # what is missing now is not missing twice
+        self.before, self.ledger = now, Ledger()  # each missing view is reported once
         return verdict
 
     def close(self) -> None:

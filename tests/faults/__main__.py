@@ -1,4 +1,4 @@
-"""`python -m tests.faults --time 10m --seed 1`: what `make faults` runs."""
+"""`python -m tests.faults --time 10m --seed 1`, for `make faults`."""
 
 import argparse
 import json
@@ -27,7 +27,7 @@ PROFILES: dict[str, tuple[Any, ...]] = {
 
 
 def main() -> int:
-    """Return 0 if nothing was lost or doubled and everything was mended, else 1."""
+    """Return 0 if nothing was lost or doubled and every part recovered, else 1."""
     wanted = arguments()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     directory: Path = wanted.directory.resolve()
@@ -63,7 +63,7 @@ def seconds(text: str) -> float:
 
 
 def populate(service: Service) -> None:
-    """See that there are enough pages: of one that is read often, a few lost views are not seen."""
+    """Make enough pages: if one is read very often, a few lost views do not show."""
     if len(service.targets()) < PAGES:
         words = ("populate", "--pages", str(PAGES))
         done = service.manage(*words)

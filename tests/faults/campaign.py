@@ -1,4 +1,4 @@
-"""One run: load on a service, its faults by the schedule, and what came of it."""
+"""One run: a service under load, the scheduled faults, and the outcome."""
 
 import math
 import random
@@ -16,49 +16,49 @@ from loadtest.common.service import Service as Asked
 from loadtest.common.service import Unusable
 from loadtest.common.verdict import Verdict, check
 from loadtest.common.waiting import wait_until
-from tests.faults.injuries import INJURIES, Injury, injured
+from tests.faults.injection import INJECTORS, Injector, injected
 from tests.faults.intervals import Interval
 from tests.faults.schedule import POSTGRES, REDIS, Planned
 from tests.faults.service import Service
 
-HOT = 0.3  # share of the reads that are of the first page
+HOT = 0.3  # share of the reads that read the first page
 DRAWN = 100_000  # pages in the list that is read in turn
-MENDED = 60.0  # seconds that a part may take to be whole again
-COUNTED = 120.0  # seconds until nothing waits to be counted any more
+RECOVERY_SECONDS = 60.0  # that a part may take to work again
+COUNTED = 120.0  # seconds until everything must be counted
 
 Say = Callable[[str], None]
 
 
 @dataclass
 class Happened:
-    """A fault that was carried out; the moments are of the monotonic clock."""
+    """A fault that was injected; times are of the monotonic clock."""
 
     planned: Planned
     began: float
     ended: float = 0.0
     """When it was undone, or for a kill when it was done."""
-    mended: float = 0.0
+    recovered: float = 0.0
     error: str = ""
-    """Why it could not be done or undone, or was not mended in time."""
+    """Why it could not be injected or undone, or why the part did not recover in time."""
 
 
 @dataclass
 class Outcome:
-    """What a run has found."""
+    """The results of a run."""
 
     span: Interval
     happened: list[Happened]
     run: Run
     verdict: Verdict[str]
     audit: str
-    """What the audit says; begins with "clean" if all is well."""
+    """The output of the audit; begins with "clean" if all is well."""
     by_log: int
     by_spill: int
     batches: list[float]
     """When views were counted, by the monotonic clock."""
     dropped: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
-    """What else is to be told, by its name."""
+    """Further figures, by name."""
 
     @property
     def is_exact(self) -> bool:
@@ -66,18 +66,20 @@ class Outcome:
 
     @property
     def failures(self) -> list[str]:
-        """Return what is wrong beside the counts."""
+        """Return the failures other than wrong counts."""
         wrong = [f"{one.planned.name}: {one.error}" for one in self.happened if one.error]
         return wrong if self.audit.startswith("clean") else [*wrong, self.audit]
 
     def away(self, store: str) -> list[Interval]:
-        return [(one.began, one.mended) for one in self.happened if one.planned.kind.store == store]
+        return [
+            (one.began, one.recovered) for one in self.happened if one.planned.kind.store == store
+        ]
 
 
 class Campaign:
-    """Hurts one service. `carry_out` may be called once."""
+    """Injects faults into one service. `carry_out` may be called once."""
 
-    injuries: Mapping[str, Injury] = INJURIES
+    injectors: Mapping[str, Injector] = INJECTORS
 
     def __init__(self, service: Service, planned: Sequence[Planned], say: Say) -> None:
         self._service = service
@@ -87,7 +89,7 @@ class Campaign:
         self._ended = threading.Event()
 
     def carry_out(self, seconds: float, *, clients: int, pause: float, seed: int) -> Outcome:
-        """Load the service for so long, hurt it as planned, mend everything and hold it to account.
+        """Load the service, inject the faults, wait until it has recovered, and check the counters.
 
         clients: connections. pause: seconds on average between two requests of one of them.
         """
@@ -101,7 +103,7 @@ class Campaign:
         )  # fmt: skip
         with meanwhile(load):
             try:
-                self._hurt(began, seconds)
+                self._inject(began, seconds)
             finally:
                 self._ended.set()
         span = (began, time.monotonic())
@@ -116,7 +118,7 @@ class Campaign:
         )
 
     def gone(self) -> Mapping[str, int] | None:
-        """Return the views that are lost and known to be: none, of a single Redis."""
+        """Return the views that are known to be lost: none, with a single Redis."""
         return None
 
     def _outcome(
@@ -136,46 +138,44 @@ class Campaign:
             batches=[at - offset for at, events, _, _ in batches if events], dropped=dropped,
         )  # fmt: skip
 
-    def _hurt(self, began: float, seconds: float) -> None:
+    def _inject(self, began: float, seconds: float) -> None:
         threads = []
         try:
             for planned in self._planned:
                 self._sleep_until(began + planned.at)
-                thread = threading.Thread(target=self._inflict, args=(planned, began))
+                thread = threading.Thread(target=self._inject_one, args=(planned, began))
                 thread.start()
                 threads.append(thread)
             self._sleep_until(began + seconds)
         finally:
-            self._ended.set()  # whatever lasts is undone now
+            self._ended.set()  # faults that still last are undone now
             for thread in threads:
                 thread.join()
 
     def _sleep_until(self, moment: float) -> None:
         self._ended.wait(max(0.0, moment - time.monotonic()))
 
-    def _inflict(self, planned: Planned, began: float) -> None:
+    def _inject_one(self, planned: Planned, began: float) -> None:
         happened = Happened(planned, began=time.monotonic())
         self._happened.append(happened)
         try:
-            with injured(self._service, planned, self.injuries[planned.name]):
+            with injected(self._service, planned, self.injectors[planned.name]):
                 if planned.lasting:
                     self._ended.wait(planned.lasting)
             happened.ended = time.monotonic()
-            wait_until(lambda: self._is_whole(planned.kind.part), MENDED)
+            wait_until(lambda: self._is_whole(planned.kind.part), RECOVERY_SECONDS)
         except (OSError, psutil.Error, redis.RedisError, RuntimeError) as error:
             happened.error = f"{type(error).__name__}: {error}"
             happened.ended = happened.ended or time.monotonic()
-        happened.mended = time.monotonic()
+        happened.recovered = time.monotonic()
         self._say(self._line(happened, began))
 
     def _line(self, happened: Happened, began: float) -> str:
         at = happened.began - began
         lasted = happened.ended - happened.began
-        mending = happened.mended - happened.ended
-        line = (
-            f"{at:7.1f} s  {happened.planned.name:<38} {lasted:4.1f} s, mended in {mending:4.1f} s"
-        )
-        return f"{line}  {happened.error}".rstrip()
+        recovery = happened.recovered - happened.ended
+        line = f"{at:7.1f} s  {happened.planned.name:<38} {lasted:4.1f} s"
+        return f"{line}, recovered in {recovery:4.1f} s  {happened.error}".rstrip()
 
     def _is_whole(self, part: str) -> bool:
         service = self._service
@@ -192,7 +192,7 @@ class Campaign:
         return part in ("broker", "command") or service.process(part) is not None
 
     def _wait_counted(self) -> None:
-        """Wait until nothing is in the log or in the spill that is not counted."""
+        """Wait until everything in the log and in the spill is counted."""
         page = min(self._service.targets())
         content = int(self._content(page))
         asked = Asked(f"127.0.0.1:{self._service.port}")
@@ -213,6 +213,6 @@ class Campaign:
 
 
 def drawn(pages: Sequence[int], seed: int) -> list[int]:
-    """Return pages to read in turn: one of them often, all others as often as each other."""
+    """Return pages to read in turn: one of them often, the others equally often."""
     dice = random.Random(seed)
     return [pages[0] if dice.random() < HOT else dice.choice(pages) for _ in range(DRAWN)]

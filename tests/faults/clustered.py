@@ -26,10 +26,10 @@ from loadtest.common.verdict import Verdict
 from loadtest.common.waiting import wait_until
 from standalone.stores import Redis
 from tests.faults.campaign import Campaign, Outcome, Say
-from tests.faults.injuries import INJURIES, Injury
+from tests.faults.injection import INJECTORS, Injector
 from tests.faults.intervals import Interval
 from tests.faults.schedule import CLUSTER, CLUSTER_KINDS, Planned
-from tests.faults.service import Attended, Service
+from tests.faults.service import RestartedRedis, Service
 from tests.support.redis_cluster import Node, RedisCluster
 
 PARTITIONS = 8
@@ -50,7 +50,7 @@ class Gone:
     """An event that a dead master had, its successor has not, and that was not counted."""
 
     partition: int
-    number: EventId
+    event_id: EventId
     body: bytes
 
 
@@ -61,7 +61,7 @@ class ClusterService(Service):
         super().__init__(directory, port, **variables)
         shutil.rmtree(directory / "cluster", ignore_errors=True)  # its ports are others each time
         self.cluster = RedisCluster(directory / "cluster")
-        self.cache = Attended(directory / "cache")
+        self.cache = RestartedRedis(directory / "cache")
         self.variables |= {
             "REDIS_URL": self.cluster.url,
             "CELERY_BROKER_URL": self.proxy.url,
@@ -69,7 +69,7 @@ class ClusterService(Service):
             "EVENTLOG_PARTITIONS": str(PARTITIONS),
         }
         self.tails = directory / "cluster" / "tails"
-        self.hurt = threading.Lock()
+        self.one_at_a_time = threading.Lock()
         self.promotions = 0
         self.gone: list[Gone] = []
         self.cost: Counter[str] = Counter()
@@ -93,7 +93,7 @@ class ClusterService(Service):
         node.store.wait_ready()
 
     def keep_files(self, node: Node) -> None:
-        """Keep what a dead or frozen server has written: it empties its files to follow another."""
+        """Keep the files of a dead or stopped server: as a replica of another it empties them."""
         kept = self.tails / str(len(list(self.tails.glob("*")))) / "appendonlydir"
         kept.mkdir(parents=True)
         for file in (node.store.directory / "appendonlydir").iterdir():
@@ -120,18 +120,18 @@ class ClusterService(Service):
                 had = _events(dead, partition)
                 # One that has moved to another server since is not gone.
                 have = _events(alive, partition) if had else {}
-                for number in had.keys() - have.keys():
-                    if not self._is_counted(partition, number):
-                        yield Gone(partition, number, had[number])
+                for event_id in had.keys() - have.keys():
+                    if not self._is_counted(partition, event_id):
+                        yield Gone(partition, event_id, had[event_id])
 
-    def _is_counted(self, partition: int, number: EventId) -> bool:
-        """Tell whether a flush has counted it, or will, since the web has spilled it."""
+    def _is_counted(self, partition: int, event_id: EventId) -> bool:
+        """Tell whether a flush has counted it, or will count it from the spill."""
         while True:
             try:
                 with self.cursor() as cursor:
-                    cursor.execute(COUNTED, {"partition": partition, **number._asdict()})
+                    cursor.execute(COUNTED, {"partition": partition, **event_id._asdict()})
                     return cursor.fetchone() is not None
-            except psycopg2.OperationalError:  # it is being hurt, too
+            except psycopg2.OperationalError:  # it has a fault, too
                 wait_until(self.database_answers, 60)
 
 
@@ -143,20 +143,20 @@ def _events(log: RedisLog, partition: int) -> dict[EventId, bytes]:
 # --- The faults -----------------------------------------------------------------------------------
 
 
-def clustered(hurt: Callable[[ClusterService, Planned], Iterator[None]]) -> Injury:
-    """Make an injury of the cluster: one at a time, of a whole one, and its cost is measured."""
+def clustered(inject: Callable[[ClusterService, Planned], Iterator[None]]) -> Injector:
+    """Return an injector for the cluster: one at a time, when it is whole; its cost is measured."""
 
-    def injury(service: Service, planned: Planned) -> Iterator[None]:
+    def injector(service: Service, planned: Planned) -> Iterator[None]:
         assert isinstance(service, ClusterService)
-        with service.hurt:
+        with service.one_at_a_time:
             service.cluster.wait_whole()
-            yield from hurt(service, planned)
+            yield from inject(service, planned)
             service.cluster.wait_whole()
             before = len(service.gone)
             service.measure()
             service.cost[planned.name] += len(service.gone) - before
 
-    return injury
+    return injector
 
 
 def _a_master(service: ClusterService, planned: Planned) -> Node:
@@ -172,7 +172,7 @@ def replaced(service: ClusterService, planned: Planned) -> Iterator[None]:
 
 
 def behind(service: ClusterService, planned: Planned) -> Iterator[None]:
-    """Let it go on without its replica for half a second, then kill it: this is what loses."""
+    """Let it go on without its replica for half a second, then kill it: this loses events."""
     node = _a_master(service, planned)
     slots = node.slots()
     with service.cluster.cut_off(node):
@@ -200,7 +200,7 @@ def back_at_once(service: ClusterService, planned: Planned) -> Iterator[None]:
 
 
 def stopped(service: ClusterService, planned: Planned) -> Iterator[None]:
-    """Freeze it. After a second it is replaced; when it goes on, it finds out a bit later."""
+    """Stop it. It is replaced after a second; when it goes on, it learns that a bit later."""
     node = _a_master(service, planned)
     assert node.store.process
     node.store.process.send_signal(signal.SIGSTOP)
@@ -231,8 +231,8 @@ def moved(service: ClusterService, planned: Planned) -> Iterator[None]:
     yield
 
 
-CLUSTER_INJURIES: Mapping[str, Injury] = {
-    **{name: INJURIES[name] for name in CLUSTER_KINDS if name in INJURIES},
+CLUSTER_INJECTORS: Mapping[str, Injector] = {
+    **{name: INJECTORS[name] for name in CLUSTER_KINDS if name in INJECTORS},
     "a master killed, its replica promoted": clustered(replaced),
     "a master killed, its replica behind": clustered(behind),
     "a master killed, back at once": clustered(back_at_once),
@@ -243,7 +243,7 @@ CLUSTER_INJURIES: Mapping[str, Injury] = {
 
 
 class ClusterCampaign(Campaign):
-    injuries = CLUSTER_INJURIES
+    injectors = CLUSTER_INJECTORS
 
     def __init__(self, service: ClusterService, planned: Sequence[Planned], say: Say) -> None:
         super().__init__(service, planned, say)

@@ -1,4 +1,4 @@
-"""Times that a part was away, and what happened within and after them."""
+"""Intervals in which a part was away, and what happened in them and after them."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence

@@ -1,8 +1,8 @@
-"""`python -m tests.faults.loss`: what `make loss` runs. What Redis loses of what it acknowledged.
+"""`python -m tests.faults.loss`, for `make loss`: how many acknowledged events Redis loses.
 
-For each way to run it: a Redis of its own, appends from several threads, SIGKILL in the middle of
-them, and a count of what is there afterwards. A SIGKILL is no power cut: what was written and not
-yet on the disk is the kernel's then, and survives.
+For each way to run Redis: a new server, appends from several threads, SIGKILL in the middle of
+them, and a count of the events that are left. A SIGKILL is no power cut: written data that is not
+yet on the disk is in the kernel, and survives.
 """
 
 import argparse
@@ -37,14 +37,14 @@ REPLICA = "always, and a replica that takes over"
 
 @dataclass
 class Load:
-    """Appends without a pause, until the first that is not acknowledged."""
+    """Appends without a pause, until one is not acknowledged."""
 
     url: str
     acknowledged: dict[bytes, float] = field(default_factory=dict)
     """When each event was, by its body."""
 
     def run(self, seconds: float, kill: Callable[[], None]) -> float:
-        """Append for so long, then kill; return when that was."""
+        """Append for some seconds, then kill; return when that was."""
         log = RedisLog(self.url, max_bytes=MOST_BYTES)
         threads = [threading.Thread(target=self._append, args=(log, n)) for n in range(THREADS)]
         for thread in threads:
@@ -101,7 +101,7 @@ def measure_replica(seconds: float) -> Loss:
 
 
 def compare(load: Load, killed: float, url: str) -> Loss:
-    """Hold what was acknowledged against what is in the log now."""
+    """Compare the acknowledged events with those in the log."""
     log = RedisLog(url)
     there = {
         entry.body
@@ -136,7 +136,7 @@ def row(name: str, loss: Loss) -> str:
 
 
 def main() -> int:
-    """Return 1 if Redis lost something in the way in which `make run` and Compose run it."""
+    """Return 1 if Redis lost events as `make run` and Compose run it."""
     parser = argparse.ArgumentParser(prog="make loss", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3.0, help="of load, for each way")
     seconds: float = parser.parse_args().seconds

@@ -1,4 +1,4 @@
-"""The table at the end of a run, and the same as JSON."""
+"""The figures of a run, as a table and as JSON."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from tests.faults.schedule import POSTGRES, REDIS
 
 
 def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
-    """Return everything that a run has found, in seconds and in numbers of things."""
+    """Return all figures of a run; times are in seconds."""
     run, gain = outcome.run, outcome.verdict.total()
     ledger, good = run.ledger, list(zip(run.moments, run.latencies, strict=True))
     away = both(outcome.away(REDIS), outcome.away(POSTGRES))
@@ -30,7 +30,7 @@ def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
         "seed": seed,
         "seconds": round(outcome.span[1] - outcome.span[0], 1),
         "faults": dict(Counter(one.planned.name for one in outcome.happened)),
-        "overlapping": overlapping((one.began, one.mended) for one in outcome.happened),
+        "overlapping": overlapping((one.began, one.recovered) for one in outcome.happened),
         "reads": {
             "attempted": attempts,
             "answered": ledger.answered.total(),

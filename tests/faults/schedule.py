@@ -1,4 +1,4 @@
-"""What breaks when: made of a seed alone, before anything starts."""
+"""The schedule of faults: made from a seed alone, before anything starts."""
 
 import random
 from collections.abc import Mapping
@@ -12,16 +12,16 @@ QUIET = 2.0  # seconds at the end in which nothing new begins
 class Kind:
     """A kind of fault.
 
-    part: of two that hurt the same part the second waits until the first is mended.
+    part: of two faults in the same part, the second waits until the part has recovered.
     shortest, longest: seconds that it lasts; a kill is over at once.
-    mending: seconds that the part may take to be whole again.
-    store: the one that is away meanwhile, if any.
+    recovery: seconds that the part may take to work again.
+    store: the store that is away meanwhile, if any.
     """
 
     part: str
     shortest: float = 0.0
     longest: float = 0.0
-    mending: float = 3.0
+    recovery: float = 3.0
     store: str | None = None
 
 
@@ -37,34 +37,34 @@ KINDS: Mapping[str, Kind] = {
     "beat killed": Kind("beat"),
     "beat stopped": Kind("beat", 1, 6),
     "two beats": Kind("beat", 4, 8),
-    "web worker killed": Kind("web", mending=5),
-    "web worker stopped": Kind("web", 0.5, 4, mending=2),
-    "Redis killed": Kind(REDIS, mending=6, store=REDIS),
+    "web worker killed": Kind("web", recovery=5),
+    "web worker stopped": Kind("web", 0.5, 4, recovery=2),
+    "Redis killed": Kind(REDIS, recovery=6, store=REDIS),
     "Redis stopped": Kind(REDIS, 0.5, 4, store=REDIS),
-    "Redis dies writing: its file is full": Kind(REDIS, 0.5, 2, mending=6, store=REDIS),
+    "Redis dies writing: its file is full": Kind(REDIS, 0.5, 2, recovery=6, store=REDIS),
     "Redis cannot write: its disk is full": Kind(REDIS, 1, 4, store=REDIS),
     "Redis at maxmemory": Kind(REDIS, 1, 4, store=REDIS),
-    "PostgreSQL killed": Kind(POSTGRES, mending=8, store=POSTGRES),
-    "a backend of PostgreSQL killed": Kind(POSTGRES, mending=5, store=POSTGRES),
+    "PostgreSQL killed": Kind(POSTGRES, recovery=8, store=POSTGRES),
+    "a backend of PostgreSQL killed": Kind(POSTGRES, recovery=5, store=POSTGRES),
     "PostgreSQL stopped": Kind(POSTGRES, 0.5, 4, store=POSTGRES),
     "requests cut": Kind(NETWORK, 0.3, 3, store=REDIS),
     "answers cut": Kind(NETWORK, 0.3, 3, store=REDIS),
     "answers swallowed": Kind(NETWORK, 0.3, 4, store=REDIS),
     "requests land late": Kind(NETWORK, 0.3, 3, store=REDIS),
     "answers slow": Kind(NETWORK, 1, 4),
-    "ticks sent twenty times": Kind("broker", mending=1),
-    "a flush beside the flusher": Kind("command", 3, 3, mending=1),
+    "ticks sent twenty times": Kind("broker", recovery=1),
+    "a flush beside the flusher": Kind("command", 3, 3, recovery=1),
 }
 
 CLUSTER = "cluster"
-# Beside a Redis Cluster: the rest breaks as it does without one.
+# With a Redis Cluster: all other faults are as without one.
 CLUSTER_KINDS: Mapping[str, Kind] = {
-    "a master killed, its replica promoted": Kind(CLUSTER, 3, 5, mending=4),
-    "a master killed, its replica behind": Kind(CLUSTER, 3, 5, mending=4),
-    "a master killed, back at once": Kind(CLUSTER, mending=4),
-    "a master stopped": Kind(CLUSTER, 0.5, 5, mending=4),
-    "a replica killed": Kind(CLUSTER, 0.2, 2, mending=3),
-    "a partition moved": Kind(CLUSTER, mending=2),
+    "a master killed, its replica promoted": Kind(CLUSTER, 3, 5, recovery=4),
+    "a master killed, its replica behind": Kind(CLUSTER, 3, 5, recovery=4),
+    "a master killed, back at once": Kind(CLUSTER, recovery=4),
+    "a master stopped": Kind(CLUSTER, 0.5, 5, recovery=4),
+    "a replica killed": Kind(CLUSTER, 0.2, 2, recovery=3),
+    "a partition moved": Kind(CLUSTER, recovery=2),
     "Redis killed": KINDS["Redis killed"],  # the broker
     "flusher killed": KINDS["flusher killed"],
     "web worker killed": KINDS["web worker killed"],
@@ -74,13 +74,13 @@ CLUSTER_KINDS: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class Planned:
-    """One fault to come: `at` seconds after the start, for `lasting` seconds."""
+    """A planned fault: `at` seconds after the start, for `lasting` seconds."""
 
     at: float
     name: str
     lasting: float
     chance: float
-    """From 0 to 1: which one of several, or how much of it."""
+    """From 0 to 1: which one of several, or how strong."""
 
     @property
     def kind(self) -> Kind:
@@ -106,7 +106,7 @@ def schedule(
             kind = kinds[name]
             lasting = kind.shortest + lasting * (kind.longest - kind.shortest)
             lasting = round(min(lasting, seconds - at), 2)
-            free_at[kind.part] = at + lasting + kind.mending
+            free_at[kind.part] = at + lasting + kind.recovery
             planned.append(Planned(round(at, 2), name, lasting, round(chance, 3)))
         at += dice.uniform(0.1, 1.9) * gap
     return planned

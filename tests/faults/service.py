@@ -1,4 +1,4 @@
-"""The service that is hurt: `python -m standalone`, and a Redis behind a proxy beside it."""
+"""The service that gets the faults: `python -m standalone`, and a Redis behind a proxy."""
 
 import os
 import signal
@@ -37,14 +37,14 @@ BATCHES = """
 """
 
 
-class Attended:
-    """A Redis that is started again whenever it dies."""
+class RestartedRedis:
+    """A Redis that is started again when it dies."""
 
     def __init__(self, directory: Path) -> None:
         self.store = Redis(directory)
         self.store.prepare()
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._attend, daemon=True)
+        self._thread = threading.Thread(target=self._restart, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
@@ -57,10 +57,10 @@ class Attended:
         self.store.clean_up()
 
     def client(self) -> redis.Redis:
-        """Return a client that goes past the proxy."""
+        """Return a client that does not use the proxy."""
         return redis.Redis.from_url(self.store.url, socket_timeout=5)
 
-    def _attend(self) -> None:
+    def _restart(self) -> None:
         while not self._ended.is_set():
             if not self.store.running:
                 self._start()
@@ -81,7 +81,7 @@ class Service:
         self.data_dir = directory / "service"
         self.data_dir.mkdir(exist_ok=True)
         self.port = port or free_port()
-        self.redis = Attended(directory / "redis")
+        self.redis = RestartedRedis(directory / "redis")
         self.proxy = Proxy(self.redis.store.url)
         self.variables = {"LOG_LEVEL": "WARNING", **variables, "REDIS_URL": self.proxy.url}
 
@@ -109,7 +109,7 @@ class Service:
     # --- Its processes ----------------------------------------------------------------------------
 
     def process(self, name: str) -> psutil.Process | None:
-        """Return the process with this name, if it runs now and is one of ours."""
+        """Return the process with this name, if it runs and this process has started it."""
         pid = self.redis.store.process and self.redis.store.process.pid
         if name != "redis":
             pid = self.copy.pid(name)
@@ -141,14 +141,14 @@ class Service:
         return True
 
     def wake_all(self) -> None:
-        """Let everything go on that was stopped: what is stopped does not end."""
+        """Continue all stopped processes: a stopped process does not end."""
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):
                 if process.status() == psutil.STATUS_STOPPED:
                     process.send_signal(signal.SIGCONT)
 
     def programs(self) -> dict[str, Program]:
-        """Return what the service runs, to run one of it twice."""
+        """Return the programs of the service, to run one of them twice."""
         configuration = Configuration(port=self.port, data_dir=self.data_dir)
         return {
             one.name: one
@@ -176,13 +176,13 @@ class Service:
             yield connection.cursor()
 
     def counters(self) -> dict[str, int]:
-        """Return every counter by the name of what is counted."""
+        """Return every counter by the name of its target."""
         with self.cursor() as cursor:
             cursor.execute(COUNTERS)
             return dict(cursor.fetchall())
 
     def targets(self) -> Mapping[int, list[str]]:
-        """Return what a read of each page is a view of."""
+        """Return the targets of a read of each page."""
         found: dict[int, list[str]] = {}
         with self.cursor() as cursor:
             cursor.execute(TARGETS)
@@ -197,7 +197,7 @@ class Service:
             return last
 
     def batches_after(self, last: int) -> list[tuple[float, int, int, dict[str, int]]]:
-        """Return of each later batch: when (Unix time), events, of these spilled, and dropped."""
+        """Return (Unix time, events, spilled ones of these, dropped) of each later batch."""
         with self.cursor() as cursor:
             cursor.execute(BATCHES, (last,))
             return [(float(at), *others) for at, *others in cursor.fetchall()]

@@ -3,8 +3,8 @@
 from collections import Counter
 from itertools import combinations
 
-from tests.faults.clustered import CLUSTER_INJURIES
-from tests.faults.injuries import INJURIES
+from tests.faults.clustered import CLUSTER_INJECTORS
+from tests.faults.injection import INJECTORS
 from tests.faults.intervals import (
     both,
     length,
@@ -46,14 +46,14 @@ def test_ten_minutes_have_150_faults_of_every_kind() -> None:
         assert max(one.at + one.lasting for one in planned) <= 600
 
 
-def test_a_part_is_whole_before_it_is_hurt_again() -> None:
+def test_a_part_recovers_before_its_next_fault() -> None:
     planned = schedule(7, 300, 1.0)
 
     for earlier, later in combinations(planned, 2):
         if earlier.kind.part == later.kind.part:
-            assert later.at >= earlier.at + earlier.lasting + earlier.kind.mending - 0.02
+            assert later.at >= earlier.at + earlier.lasting + earlier.kind.recovery - 0.02
 
 
 def test_every_kind_of_fault_can_be_done() -> None:
-    assert INJURIES.keys() == KINDS.keys()
-    assert CLUSTER_INJURIES.keys() == CLUSTER_KINDS.keys()
+    assert INJECTORS.keys() == KINDS.keys()
+    assert CLUSTER_INJECTORS.keys() == CLUSTER_KINDS.keys()

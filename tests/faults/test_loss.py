@@ -1,4 +1,4 @@
-"""`make loss` finds what is lost, and nothing where nothing is."""
+"""`make loss` finds lost events, and none where none are lost."""
 
 from tests.faults.loss import MODES, Loss, measure, row
 

@@ -45,7 +45,7 @@ LIMITS = (100, 3, 1)  # events in one flush
 
 
 class Crash(Exception):
-    """Stands for the death of the flush: nothing after it is run, and what is open rolled back."""
+    """Stands for a kill of the flush: its transaction is rolled back, and the rest not run."""
 
 
 class History(RuleBasedStateMachine):

@@ -1,4 +1,4 @@
-"""Real processes that die at every step of the way of a view, and what is left behind."""
+"""Real processes that are killed at every step of a view, and what they leave behind."""
 
 import signal
 from urllib.parse import quote

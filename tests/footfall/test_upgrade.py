@@ -28,7 +28,7 @@ def old() -> Iterator[BaseDatabaseWrapper]:
     name = f"test_upgrade_{uuid4().hex}"
     loaded = connection.copy("upgrade")
     loaded.settings_dict = {**connection.settings_dict, "NAME": name}
-    with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+    with connection._nodb_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
     try:
         with loaded.cursor() as cursor:
@@ -36,7 +36,7 @@ def old() -> Iterator[BaseDatabaseWrapper]:
         yield loaded
     finally:
         loaded.close()
-        with connection._nodb_cursor() as cursor:  # type: ignore[attr-defined]
+        with connection._nodb_cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

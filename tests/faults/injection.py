@@ -1,4 +1,4 @@
-"""How each kind of fault is done to a running service, and undone."""
+"""Injects each kind of fault into a running service, and undoes it."""
 
 import os
 import resource
@@ -17,16 +17,16 @@ from tests.faults.service import Service
 from tests.support.proxy import Fault, Proxy
 
 TICKS = 20
-Injury = Callable[[Service, Planned], Iterator[None]]
+Injector = Callable[[Service, Planned], Iterator[None]]
 
 
 @contextmanager
-def injured(service: Service, planned: Planned, injury: Injury) -> Iterator[None]:
-    """Hurt the service as planned; the end of the `with` undoes it, as far as it can be undone."""
-    yield from injury(service, planned)
+def injected(service: Service, planned: Planned, injector: Injector) -> Iterator[None]:
+    """Inject a planned fault; the end of the context undoes it, if that is possible."""
+    yield from injector(service, planned)
 
 
-def killed(name: str) -> Injury:
+def killed(name: str) -> Injector:
     def kill(service: Service, planned: Planned) -> Iterator[None]:
         _kill(service, service.process(name))
         yield
@@ -39,14 +39,14 @@ def _kill(service: Service, process: psutil.Process | None) -> None:
         process.wait(10)
 
 
-def stopped(name: str) -> Injury:
+def stopped(name: str) -> Injector:
     def stop(service: Service, planned: Planned) -> Iterator[None]:
         yield from _stopped(service, [service.process(name)])
 
     return stop
 
 
-def child_killed(name: str) -> Injury:
+def child_killed(name: str) -> Injector:
     def kill(service: Service, planned: Planned) -> Iterator[None]:
         _kill(service, _one_of(service.children(name), planned.chance))
         yield
@@ -59,7 +59,7 @@ def web_worker_stopped(service: Service, planned: Planned) -> Iterator[None]:
 
 
 def postgres_stopped(service: Service, planned: Planned) -> Iterator[None]:
-    """Freeze it whole: it takes connections, and says nothing."""
+    """Stop all of its processes: it takes connections and does not answer."""
     yield from _stopped(service, [service.process("postgres"), *service.children("postgres")])
 
 
@@ -80,15 +80,15 @@ def _one_of(processes: list[psutil.Process], chance: float) -> psutil.Process | 
 
 
 def dies_writing(service: Service, planned: Planned) -> Iterator[None]:
-    """Let its file grow by some bytes only. With `appendfsync always` it ends itself, mid-entry."""
+    """Let its file grow by a few bytes only. With `appendfsync always` it exits in mid-entry."""
     with _file_limit(service, room=int(planned.chance * 300)):
         yield
 
 
 def cannot_write(service: Service, planned: Planned) -> Iterator[None]:
-    """MISCONF: what it cannot write to its file it refuses, and goes on when there is room.
+    """MISCONF: it refuses writes while its file is full, and goes on when there is room.
 
-    That is so with `everysec` alone. What it took stays in its memory meanwhile: it is not killed.
+    Only `everysec` does that. It is not killed meanwhile: what it has accepted is in its memory.
     """
     with service.redis.client() as client:
         client.config_set("appendfsync", "everysec")
@@ -130,7 +130,7 @@ def at_maxmemory(service: Service, planned: Planned) -> Iterator[None]:
 # --- The network ----------------------------------------------------------------------------------
 
 
-def network(fault: Fault) -> Injury:
+def network(fault: Fault) -> Injector:
     def break_it(service: Service, planned: Planned) -> Iterator[None]:
         service.proxy.delay = 0.02 + planned.chance * 1.4  # past the time-out of an append, too
         try:
@@ -154,7 +154,7 @@ def land_late(service: Service, planned: Planned) -> Iterator[None]:
         proxy.cut_mute()
 
 
-# --- Too much of it -------------------------------------------------------------------------------
+# --- More than one -------------------------------------------------------------------------------
 
 
 def two_beats(service: Service, planned: Planned) -> Iterator[None]:
@@ -194,7 +194,7 @@ def _beside(service: Service, name: str) -> Iterator[None]:
         process.wait()
 
 
-INJURIES: dict[str, Injury] = {
+INJECTORS: dict[str, Injector] = {
     **{f"{name} killed": killed(name) for name in ("flusher", "worker", "uploader", "beat")},
     **{f"{name} stopped": stopped(name) for name in ("flusher", "worker", "uploader", "beat")},
     "two beats": two_beats,
