@@ -34,7 +34,7 @@ def main() -> None:
     now = time.time_ns() // 1_000_000
     pages = Page.objects.filter(placements__isnull=False).distinct()
     for place, page in enumerate(pages):
-        partition = place % settings.EVENTLOG_PARTITIONS
+        partition = place % settings.COUNTERS_PARTITIONS
         body = encode({"pages.page": [page.pk], "pages.content": contents_of(page)})
         for at in range(now - DAYS * DAY, now, HOUR):
             for _ in range(views_in(at, place)):

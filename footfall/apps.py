@@ -10,5 +10,7 @@ class CountersConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from footfall import checks  # noqa: F401  # registers them
+
         # Unless the project has an index of its own, the dashboard is the first thing on it.
         admin.site.index_template = admin.site.index_template or "counters/index.html"

@@ -1,45 +1,99 @@
-"""The settings of the counting, and what each of them is unless a project says otherwise."""
+"""The product's settings. Each is declared here once: type, default, minimum and old name."""
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Generic, Self, TypeVar, cast, overload
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
 
+T = TypeVar("T")
+R = TypeVar("R")
 MIB = 1024**2
 
 
+@dataclass
+class Setting(Generic[T]):
+    """A setting of Django. `conf.NAME` is read from it once, and again after it has changed."""
+
+    kind: type[T]
+    default: T | None  # None: the project has to set it
+    minimum: float | None = None
+    old_name: str = ""
+    name: str = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, conf: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, conf: "Conf", owner: type) -> T: ...
+    def __get__(self, conf: "Conf | None", owner: type) -> Self | T:
+        if conf is None:
+            return self
+        # An attribute of the instance hides this descriptor: the next read is a plain one.
+        vars(conf)[self.name] = value = self.read()
+        return value
+
+    def read(self) -> T:
+        """Return the value. Raises `ImproperlyConfigured` if it is missing or invalid."""
+        value: Any = getattr(settings, self.name, getattr(settings, self.old_name, self.default))
+        if value is None:
+            raise ImproperlyConfigured(f"The setting {self.name} is missing.")
+        wanted, kinds = self.kind.__name__, (int, float) if self.kind is float else self.kind
+        is_valid = isinstance(value, kinds)
+        if self.minimum is not None:
+            wanted += f", at least {self.minimum}"
+            is_valid = is_valid and value >= self.minimum
+        if not is_valid:
+            raise ImproperlyConfigured(f"The setting {self.name} must be {wanted}, not {value!r}.")
+        return cast(T, value)
+
+
 class Conf:
-    """Reads `settings.NAME`, and the default below where a project has no such setting."""
+    """Raises `ImproperlyConfigured` where the setting is missing or invalid."""
 
-    EVENTLOG_URL: str
-    """Of the Redis server that keeps the log: the one setting without a default."""
-    EVENTLOG_PREFIX: str = "footfall"
-    """What the names of all keys begin with."""
-    EVENTLOG_PARTITIONS: int = 8
-    EVENTLOG_MAX_BYTES: int = 512 * MIB
-    """Of the log, all partitions together; what does not fit is kept in the database."""
-    EVENTLOG_RETENTION_SECONDS: int = 600
-    """How long an event stays in the log after it was counted, for a restored database."""
-    EVENTLOG_RETENTION_BYTES: int = 128 * MIB
-    EVENTLOG_TIMEOUT_SECONDS: float = 1.0
-    PREPARED_SECONDS: float = 300.0
-    """How long a prepared answer lives: that bounds memory, and what a crash may leave stale."""
-    PREPARED_MAX_BYTES: int = 256 * MIB
-    COUNTERS_BATCH_BYTES: int = 64 * MIB
-    COUNTERS_BATCH_EVENTS: int = 50_000
-    COUNTERS_HOURLY_DAYS: int = 400
-    """How long views are kept by the hour; then by the day. The dashboard shows 30 days."""
-
-    def __getattribute__(self, name: str) -> Any:
-        try:
-            return getattr(settings, name)
-        except AttributeError:
-            if name not in Conf.__annotations__:
-                raise
-        try:
-            return getattr(Conf, name)
-        except AttributeError:
-            raise ImproperlyConfigured(f"The setting {name} is missing.") from None
+    COUNTERS_LOG_URL = Setting(str, None, old_name="EVENTLOG_URL")
+    """Address of the Redis server that keeps the log and the cached pages."""
+    COUNTERS_LOG_PREFIX = Setting(str, "footfall", old_name="EVENTLOG_PREFIX")
+    """Every key in Redis begins with it."""
+    COUNTERS_PARTITIONS = Setting(int, 8, 1, "EVENTLOG_PARTITIONS")
+    COUNTERS_LOG_MAX_BYTES = Setting(int, 512 * MIB, 1, "EVENTLOG_MAX_BYTES")
+    """Limit of all partitions together. Events beyond it go to the database."""
+    COUNTERS_LOG_RETENTION_SECONDS = Setting(int, 600, 0, "EVENTLOG_RETENTION_SECONDS")
+    """How long a counted event stays in the log, for a database that is restored."""
+    COUNTERS_LOG_RETENTION_BYTES = Setting(int, 128 * MIB, 1, "EVENTLOG_RETENTION_BYTES")
+    COUNTERS_LOG_TIMEOUT_SECONDS = Setting(float, 1.0, 0.01, "EVENTLOG_TIMEOUT_SECONDS")
+    COUNTERS_CACHE_SECONDS = Setting(float, 300.0, 1, "PREPARED_SECONDS")
+    """How long a cached page lives, and so how long a crash may leave one stale."""
+    COUNTERS_CACHE_MAX_BYTES = Setting(int, 256 * MIB, 1, "PREPARED_MAX_BYTES")
+    COUNTERS_BATCH_BYTES = Setting(int, 64 * MIB, 1)
+    COUNTERS_BATCH_EVENTS = Setting(int, 50_000, 1)
+    COUNTERS_HOURLY_DAYS = Setting(int, 400, 31)
+    """Days for which views are kept by the hour, then by the day. The dashboard shows 30."""
 
 
 conf = Conf()
+SETTINGS: list[Setting[Any]] = [one for one in vars(Conf).values() if isinstance(one, Setting)]
+
+_names = {name for setting in SETTINGS for name in (setting.name, setting.old_name)}
+_clear = [vars(conf).clear]
+
+
+def cached_until_change(build: Callable[[], R]) -> Callable[[], R]:
+    """Call `build` once, and again after one of the settings above has changed."""
+    cached = cache(build)
+    _clear.append(cached.cache_clear)
+    return cached
+
+
+def _on_change(*, setting: str, **kwargs: object) -> None:
+    if setting in _names:
+        for clear in _clear:
+            clear()
+
+
+setting_changed.connect(_on_change, dispatch_uid="counters.conf")

@@ -52,7 +52,7 @@ def name_of(model: type[models.Model], pk: int) -> str:
 
 def partition_for(name: str) -> int:
     """Return the partition for views of the target with this name."""
-    return partition_of(name, conf.EVENTLOG_PARTITIONS)
+    return partition_of(name, conf.COUNTERS_PARTITIONS)
 
 
 def append(partition: int, body: bytes, at: int) -> None:

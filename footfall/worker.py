@@ -1,7 +1,6 @@
-"""Wakes the flush: at a tick of Celery beat, and by itself when no tick came for a while.
+"""Wakes the flush: at each tick of Celery beat, and by itself when no tick has come for 3 seconds.
 
-A tick that is lost, doubled or late changes nothing, and while the broker is away, or beat, the
-views are still flushed.
+A tick that is lost, doubled or late changes nothing.
 """
 
 import logging
@@ -21,20 +20,20 @@ _flushing = threading.Lock()
 
 
 def tick() -> None:
-    """Wake the flush, as Celery beat does."""
+    """Wake the flush for Celery beat."""
     FlushWakeup.last_tick = time.monotonic()
     wake()
 
 
 def wake() -> None:
-    """Flush in this thread, unless another thread of this process does.
+    """Flush in this thread, unless another thread of this process is flushing.
 
-    An error is one line in the log: whatever it is, the next try comes in a second.
+    An error becomes one line in the log, of whatever type: the next try comes within a second.
     """
     if not _flushing.acquire(blocking=False):
         return
     try:
-        reset_queries()  # with DEBUG, Django keeps them until a request comes: here none does
+        reset_queries()  # with DEBUG, Django keeps them until the next request, and here is none
         flush_for(SLICE)
     except Exception as error:
         logger.error("the flush failed: %s: %s", type(error).__name__, str(error).strip())

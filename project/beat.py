@@ -1,91 +1,84 @@
-"""Celery beat, of which any number may run: one acts, the others stand by."""
+"""The scheduler of Celery beat. Several may run at once: a tick that is doubled changes nothing."""
 
-import logging
 import signal
-import threading
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from uuid import uuid4
 
-from django.core.cache import cache
+from celery.signals import beat_init
+from django.db.models import Q
 from django.utils import timezone
-from django_celery_beat.schedulers import DatabaseScheduler
+from django_celery_beat.models import IntervalSchedule
+from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
-logger = logging.getLogger(__name__)
-
-KEY = "beat"
 TOLERANCE = timedelta(seconds=2)
-LEASE = 5  # seconds; then another takes over from one that is dead or stopped
+MAX_WAIT = 1.0  # seconds between two ticks, and until a signal ends beat
+PERIODS = {"days": timedelta(days=1), "hours": timedelta(hours=1), "seconds": timedelta(seconds=1)}
 
 
-class OneOfMany(DatabaseScheduler):  # type: ignore[misc]  # django_celery_beat has no types
-    """Sends ticks while it holds the lease, which is in the cache.
+class Entry(ModelEntry):  # type: ignore[misc]  # django_celery_beat has no types
+    @classmethod
+    def to_model_schedule(cls, schedule: Any) -> tuple[Any, str]:
+        """Store an interval in days or hours where that fits; django_celery_beat has seconds."""
+        for period, length in PERIODS.items():
+            if isinstance(schedule, timedelta) and not schedule % length:
+                values = {"every": schedule // length, "period": period}
+                found = IntervalSchedule.objects.filter(**values).first()
+                return found or IntervalSchedule.objects.create(**values), "interval"
+        model, field = super().to_model_schedule(schedule)
+        return model, field
 
-    While the cache is away each of them acts: a tick too many changes nothing, one too few would.
+    @classmethod
+    def _unpack_options(cls, expires: int | None = None, **options: Any) -> dict[str, Any]:
+        fields: dict[str, Any] = super()._unpack_options(**{"expire_seconds": expires} | options)
+        return fields
+
+
+class Scheduler(DatabaseScheduler):  # type: ignore[misc]
+    """Creates the entries of CELERY_BEAT_SCHEDULE that are missing, and leaves the others alone.
+
+    `DatabaseScheduler` resets each of them at every start, also what an operator has changed.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        self.name = uuid4().hex
-        self.acts = False
-        self.is_ending = False
-        super().__init__(*args, **kwargs)
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, self.end)
+    Entry = Entry
+    is_stopping = False
 
-    def end(self, number: int, frame: Any) -> None:
-        """End before the next tick; on a second signal, at once.
+    def update_from_dict(self, mapping: Mapping[str, Mapping[str, Any]]) -> None:
+        entries = self.Model.objects
+        missing = {
+            name: entry
+            for name, entry in mapping.items()
+            if not entries.filter(Q(name=name) | Q(task=entry["task"])).exists()
+        }
+        super().update_from_dict(missing)
 
-        Celery's own handler writes to the stores. Where the signal interrupts something that holds
-        a lock of theirs, it waits for itself, for ever.
-        """
-        if self.is_ending:
+    def stop(self, number: int, frame: Any) -> None:
+        """Handle a signal: stop before the next tick. A second signal stops at once."""
+        if self.is_stopping:
             raise SystemExit
-        self.is_ending = True
+        self.is_stopping = True
 
     def tick(self, *args: Any, **kwargs: Any) -> float:
-        """Return the seconds until the next one. Raises SystemExit once a signal has come."""
-        if self.is_ending:
+        """Send what is due. Return the seconds until the next tick; SystemExit after a signal."""
+        if self.is_stopping:
             raise SystemExit
-        if not self.leads():
-            self.acts = False
-            return LEASE / 5
-        if not self.acts:
-            self.acts = True
-            self.take_over()
-        self.mend_clock()
-        return min(float(super().tick(*args, **kwargs)), LEASE / 5)
+        self.correct_last_runs()
+        return min(float(super().tick(*args, **kwargs)), MAX_WAIT)
 
-    def leads(self) -> bool:
-        """Take the lease if it is free, keep it if it is held here."""
-        try:
-            if cache.add(KEY, self.name, LEASE):
-                return True
-            # Between the two it may end and be taken: then two act for a tick.
-            return cache.get(KEY) == self.name and cache.touch(KEY, LEASE)
-        except Exception as error:
-            logger.debug("the cache is away, so this beat acts: %s", error)
-            return True
-
-    def take_over(self) -> None:
-        """Read the entries anew: the one before has moved their last runs on."""
-        self._schedule = None
-        self._initial_read = True
-        self._heap = None
-
-    def mend_clock(self) -> None:
-        """After a clock was set back, Celery would wait until the last run is past again."""
+    def correct_last_runs(self) -> None:
+        """Set last runs that are in the future, after a clock change, to now. Celery would wait."""
         now = timezone.now()
         for entry in self.schedule.values():
             if entry.last_run_at > now + TOLERANCE:
                 entry.last_run_at = now
                 self._heap = None
 
-    def close(self) -> None:
-        """End the lease with the process, so that no other beat waits for its end."""
-        super().close()
-        try:
-            if self.acts and cache.get(KEY) == self.name:
-                cache.delete(KEY)
-        except Exception as error:
-            logger.debug("the lease ends by itself: %s", error)
+
+@beat_init.connect
+def handle_signals(sender: Any, **kwargs: Any) -> None:
+    """Replace Celery's handler, which writes to the database and the broker.
+
+    It deadlocks if the signal has interrupted a function that holds one of their locks.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, sender.scheduler.stop)

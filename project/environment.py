@@ -1,26 +1,25 @@
-"""The environment that the settings are read from.
+"""Reads the environment, for the settings.
 
-A secret may be in a file that `<NAME>_FILE` names instead, as Compose's are. `REDIS_URL` and
-`DATABASE_URL` may leave their password to `REDIS_PASSWORD` and `DATABASE_PASSWORD`.
-
-`DATABASE_URL`, `REDIS_URL` and `DJANGO_SECRET_KEY` may be left out beside a `make run`: then they
-are those of its embedded stores in `DATA_DIR`.
+A secret may be in a file that `<NAME>_FILE` names, as in Compose. `REDIS_URL` and `DATABASE_URL`
+may leave their password to `REDIS_PASSWORD` and `DATABASE_PASSWORD`. Beside a `make run`, its
+`DATA_DIR` has the secret key and the addresses of its stores for commands that are not told them.
 """
 
 import os
+import warnings
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 from environs import Env, validate
 from environs.exceptions import EnvError
 
-from standalone import addresses
-from standalone.configuration import Configuration
+from footfall.conf import SETTINGS, Setting, T
 
 env = Env()
 positive = validate.Range(min=1)
 
-DATA_DIR = Path(env.str("DATA_DIR", str(Configuration.data_dir))).resolve()
+ROOT = Path(__file__).resolve().parent.parent
+DATA_DIR = Path(env.str("DATA_DIR", str(ROOT / ".data"))).resolve()
 
 SECRETS = (
     "DJANGO_SECRET_KEY",
@@ -35,12 +34,24 @@ SECRETS = (
     "EMAIL_URL",
     "S3_SECRET_ACCESS_KEY",
 )
+WRITTEN_BY_MAKE_RUN = {
+    "DJANGO_SECRET_KEY": "secret-key",
+    "DATABASE_URL": "database-url",
+    "REDIS_URL": "redis-url",
+}
+
+
+def counters_setting(setting: Setting[T]) -> T:
+    """Return the variable of that name, or the default. Raises `EnvError` if it is invalid."""
+    read = getattr(env, setting.kind.__name__)
+    value: T = read(setting.name, setting.default, validate=validate.Range(min=setting.minimum))
+    return value
 
 
 def from_file(name: str) -> str:
-    """Return what is in the file that `<name>_FILE` names, without a line break at its end.
+    """Return what is in the file that `<name>_FILE` names, without line breaks at its end.
 
-    It is "" without such a variable; raises `EnvError` for a file that cannot be read.
+    It is "" without such a variable. Raises `EnvError` if the file cannot be read.
     """
     if not (path := os.environ.get(f"{name}_FILE")):
         return ""
@@ -60,18 +71,20 @@ def with_password(url: str, password: str) -> str:
     return parts._replace(netloc=netloc).geturl()
 
 
-# Into `os.environ`, for this process and those that it starts read them there.
+# All of it goes into `os.environ`: processes that are started by this one read it there.
+for setting in SETTINGS:
+    if setting.old_name in os.environ:
+        message = f"The variable {setting.old_name} is now called {setting.name}."
+        warnings.warn(message, FutureWarning, stacklevel=1)
+        os.environ.setdefault(setting.name, os.environ.pop(setting.old_name))
+
 for name in SECRETS:
     if not os.environ.get(name) and (value := from_file(name)):
         os.environ[name] = value
 
-for name, embedded in (
-    ("DJANGO_SECRET_KEY", addresses.secret_key),
-    ("DATABASE_URL", addresses.database_url),
-    ("REDIS_URL", addresses.redis_url),
-):
-    if name not in os.environ and (value := embedded(DATA_DIR) or ""):
-        os.environ[name] = value
+for name, file in WRITTEN_BY_MAKE_RUN.items():
+    if name not in os.environ and (path := DATA_DIR / file).is_file():
+        os.environ[name] = path.read_text().strip()
 
 for name, password in (
     ("DATABASE_URL", env.str("DATABASE_PASSWORD", "")),

@@ -1,16 +1,23 @@
-"""Every setting of Footfall. A variable that is wrong ends the start with an error naming it."""
+"""Every setting of the service. An invalid variable ends the start with an error that names it."""
 
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 from environs import validate
-from environs.exceptions import EnvError
 
 from footfall.conf import Conf
+from footfall.schedule import BEAT_SCHEDULE
 from project import published_secrets
-from project.environment import DATA_DIR, env, positive
-from project.stores import REDIS_URL, broker_url, bucket_origins, database, redis_server, storage
-from standalone.configuration import MEDIA, ROOT
+from project.backends import (
+    REDIS_URL,
+    broker_url,
+    bucket_origins,
+    database,
+    mail_server,
+    redis_server,
+    storage,
+)
+from project.environment import DATA_DIR, ROOT, counters_setting, env, positive
 
 BASE_DIR: Path = ROOT
 
@@ -23,7 +30,7 @@ if not DEBUG:
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
-# Off where the service speaks plain HTTP to its clients: on one's own machine.
+# Off where clients speak plain HTTP to the service, as on one's own machine.
 HTTPS = env.bool("DJANGO_HTTPS", not DEBUG)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
@@ -100,7 +107,7 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "accounts.User"
-# A new account, or another address, is there once the link in a mail was followed.
+# A new account, or a new address, is valid once its user has followed the link in a mail.
 ACCOUNTS_CONFIRM_EMAIL = env.bool("ACCOUNTS_CONFIRM_EMAIL", False)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -113,21 +120,21 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en")
-LANGUAGES = [("en", "English"), ("ru", "Русский")]  # each as its own speakers call it
+LANGUAGES = [("en", "English"), ("ru", "Русский")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = env.str("TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
-WHITENOISE_USE_FINDERS = True  # served from the packages: there is nothing to collect
+WHITENOISE_USE_FINDERS = True  # files are served from the packages, without collectstatic
 
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / MEDIA)))
+MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / "media")))
 
 RATE = r"[1-9]\d{0,8}/(s|sec|second|m|min|minute|h|hour|d|day)\Z"
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        # The first one names the scheme of a 401: without it a stranger would get 403.
+        # The first one gives a 401 its WWW-Authenticate; without that, DRF answers 403.
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
     ],
@@ -139,7 +146,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.Pagination",
-    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.WriteThrottle"],  # the default
+    "DEFAULT_THROTTLE_CLASSES": [
+        "api.throttling.WriteThrottle"
+    ],  # for views without throttle_classes
     "DEFAULT_THROTTLE_RATES": {
         scope: env.str(f"THROTTLE_{scope.upper()}", rate, validate=validate.Regexp(RATE))
         for scope, rate in {
@@ -155,7 +164,7 @@ REST_FRAMEWORK = {
             "mail_address": "3/day",
         }.items()
     },
-    # So many proxies stand before the service and append to X-Forwarded-For; 0: it is not believed.
+    # Proxies in front of the service that append to X-Forwarded-For; with 0 it is ignored.
     "NUM_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0)),
     "EXCEPTION_HANDLER": "project.errors.responses.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
@@ -173,12 +182,12 @@ SPECTACULAR_SETTINGS = {
 # --- Stores ---------------------------------------------------------------------------------------
 
 DATABASES = {"default": database()}
-# How long it may say nothing to the web server: see `project/databases/db_timeout.py`.
+# How long the web server waits for the database: see `project/databases/db_timeout.py`.
 DATABASE_TIMEOUT_SECONDS = env.float(
     "DATABASE_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.1)
 )
 if DATABASES["default"]["ENGINE"] == "project.databases.mysql":
-    # It has no index of some rows only, and MariaDB none on an expression: a migration makes up.
+    # MySQL has no partial indexes, and MariaDB none on expressions. A migration replaces them.
     SILENCED_SYSTEM_CHECKS = ["models.W037", "models.W044"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -193,36 +202,25 @@ CACHES = {
 
 # --- Counting -------------------------------------------------------------------------------------
 
-# `footfall/conf.py` says what each of these is for, and has the defaults.
-EVENTLOG_URL = REDIS_URL
-EVENTLOG_PREFIX = env.str("EVENTLOG_PREFIX", Conf.EVENTLOG_PREFIX)
-EVENTLOG_PARTITIONS = env.int("EVENTLOG_PARTITIONS", Conf.EVENTLOG_PARTITIONS, validate=positive)
-EVENTLOG_MAX_BYTES = env.int("EVENTLOG_MAX_BYTES", Conf.EVENTLOG_MAX_BYTES, validate=positive)
-EVENTLOG_RETENTION_SECONDS = env.int(
-    "EVENTLOG_RETENTION_SECONDS", Conf.EVENTLOG_RETENTION_SECONDS, validate=positive
-)
-EVENTLOG_RETENTION_BYTES = env.int(
-    "EVENTLOG_RETENTION_BYTES", Conf.EVENTLOG_RETENTION_BYTES, validate=positive
-)
-EVENTLOG_TIMEOUT_SECONDS = env.float(
-    "EVENTLOG_TIMEOUT_SECONDS", Conf.EVENTLOG_TIMEOUT_SECONDS, validate=validate.Range(min=0.01)
-)
-PREPARED_SECONDS = env.float(
-    "PREPARED_SECONDS", Conf.PREPARED_SECONDS, validate=validate.Range(min=1.0)
-)
-PREPARED_MAX_BYTES = env.int("PREPARED_MAX_BYTES", Conf.PREPARED_MAX_BYTES, validate=positive)
-COUNTERS_BATCH_BYTES = env.int("COUNTERS_BATCH_BYTES", Conf.COUNTERS_BATCH_BYTES, validate=positive)
-COUNTERS_BATCH_EVENTS = env.int(
-    "COUNTERS_BATCH_EVENTS", Conf.COUNTERS_BATCH_EVENTS, validate=positive
-)
-COUNTERS_HOURLY_DAYS = env.int(
-    "COUNTERS_HOURLY_DAYS", Conf.COUNTERS_HOURLY_DAYS, validate=validate.Range(min=31)
-)
+# Types, defaults and bounds are in `footfall/conf.py`.
+COUNTERS_LOG_URL = REDIS_URL
+COUNTERS_LOG_PREFIX = counters_setting(Conf.COUNTERS_LOG_PREFIX)
+COUNTERS_PARTITIONS = counters_setting(Conf.COUNTERS_PARTITIONS)
+COUNTERS_LOG_MAX_BYTES = counters_setting(Conf.COUNTERS_LOG_MAX_BYTES)
+COUNTERS_LOG_RETENTION_SECONDS = counters_setting(Conf.COUNTERS_LOG_RETENTION_SECONDS)
+COUNTERS_LOG_RETENTION_BYTES = counters_setting(Conf.COUNTERS_LOG_RETENTION_BYTES)
+COUNTERS_LOG_TIMEOUT_SECONDS = counters_setting(Conf.COUNTERS_LOG_TIMEOUT_SECONDS)
+COUNTERS_CACHE_SECONDS = counters_setting(Conf.COUNTERS_CACHE_SECONDS)
+COUNTERS_CACHE_MAX_BYTES = counters_setting(Conf.COUNTERS_CACHE_MAX_BYTES)
+COUNTERS_BATCH_BYTES = counters_setting(Conf.COUNTERS_BATCH_BYTES)
+COUNTERS_BATCH_EVENTS = counters_setting(Conf.COUNTERS_BATCH_EVENTS)
+COUNTERS_HOURLY_DAYS = counters_setting(Conf.COUNTERS_HOURLY_DAYS)
 
 # --- Uploads --------------------------------------------------------------------------------------
 
 UPLOADS_MAX_BYTES = env.int("UPLOADS_MAX_BYTES", 100 * 1024**2, validate=positive)
-# In a process of the web server. It has 16 threads: slow senders and slow readers leave three.
+# Bodies received at a time by a process of the web server. Of its 16 threads, these and
+# DOWNLOADS_AT_ONCE leave three.
 UPLOADS_AT_ONCE = env.int("UPLOADS_AT_ONCE", 7, validate=positive)
 UPLOADS_REFUSED: list[str] = env.list(
     "UPLOADS_REFUSED",
@@ -231,7 +229,7 @@ UPLOADS_REFUSED: list[str] = env.list(
 )
 UPLOADS_ATTEMPTS = env.int("UPLOADS_ATTEMPTS", 5, validate=positive)
 UPLOADS_LEASE_SECONDS = env.float("UPLOADS_LEASE_SECONDS", 15.0, validate=validate.Range(min=1.0))
-# What may be spent on one file.
+# Limits for the processing of one file.
 UPLOADS_MEMORY_BYTES = env.int(
     "UPLOADS_MEMORY_BYTES", 512 * 1024**2, validate=validate.Range(min=256 * 1024**2)
 )
@@ -240,12 +238,12 @@ UPLOADS_SECONDS = env.float("UPLOADS_SECONDS", 60.0, validate=validate.Range(min
 
 # --- Downloads ------------------------------------------------------------------------------------
 
-# Answers of more than 128 kB that a process of the web server streams at a time.
+# Answers of more than 128 kB that a process of the web server sends at a time.
 DOWNLOADS_AT_ONCE = env.int("DOWNLOADS_AT_ONCE", 6, validate=positive)
-# Before the path of a file in MEDIA_ROOT, where a proxy takes over: `X-Accel-Redirect` of nginx.
+# Where nginx sends the files (`X-Accel-Redirect`): the prefix of their paths in MEDIA_ROOT.
 DOWNLOADS_ACCEL_PREFIX = env.str("DOWNLOADS_ACCEL_PREFIX", "")
-# A client that takes less of any answer, over so many seconds in which data waits for it, is cut
-# off. A phone with a bad signal has 5 kB/s and more; with less, it does better to connect again.
+# A client that reads an answer more slowly than this, over so many seconds in which data waits for
+# it, is disconnected. A phone with a bad signal reads 5 kB/s and more.
 SLOW_CLIENT_BYTES_PER_SECOND = env.int("SLOW_CLIENT_BYTES_PER_SECOND", 4096, validate=positive)
 SLOW_CLIENT_SECONDS = env.float("SLOW_CLIENT_SECONDS", 20.0, validate=validate.Range(min=1.0))
 
@@ -254,7 +252,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
-# What a page may load and do: its own files, nothing inline. Previews come from the bucket, too.
+# A page may load files of this origin, nothing inline, and previews from the bucket.
 BUCKET = bucket_origins()
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
@@ -270,30 +268,30 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Mail -----------------------------------------------------------------------------------------
 
-
-def mail() -> dict[str, Any]:
-    """Return Django's EMAIL_* settings, from `EMAIL_URL`: `smtp://user:password@host:587/?tls=1`."""
-    found: dict[str, Any] = env.dj_email_url("EMAIL_URL", "console:")
-    if "EMAIL_BACKEND" not in found:
-        raise EnvError('Environment variable "EMAIL_URL" invalid: no such scheme.')
-    return found | {"EMAIL_TIMEOUT": found["EMAIL_TIMEOUT"] or 10}  # seconds
-
-
-globals().update(mail())
+mail = mail_server()
+EMAIL_BACKEND = mail["EMAIL_BACKEND"]
+EMAIL_HOST = mail["EMAIL_HOST"]
+EMAIL_PORT = mail["EMAIL_PORT"]
+EMAIL_HOST_USER = mail["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = mail["EMAIL_USE_TLS"]
+EMAIL_USE_SSL = mail["EMAIL_USE_SSL"]
+EMAIL_FILE_PATH = mail["EMAIL_FILE_PATH"]
+EMAIL_TIMEOUT = mail["EMAIL_TIMEOUT"] or 10  # seconds
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Footfall <footfall@localhost>")
-# What the links in mails begin with: a worker knows no request, and a Host is what a client says.
+# Links in mails begin with it: a worker has no request, and a client may send any Host.
 SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")
 
 # --- Celery ---------------------------------------------------------------------------------------
 
 CELERY_BROKER_URL = broker_url()
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # it comes back, sooner or later
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker without limit
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "socket_timeout": 5,
     "socket_connect_timeout": 3,
-    # Of who sends a task: by default a request would wait for 6 seconds while the broker is away.
+    # For sending a task: by default a request waits for 6 seconds while the broker is away.
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0,
@@ -301,9 +299,36 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "project.beat:OneOfMany"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until an edited schedule or a jumped clock is noticed
-CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which tells that beat lives
+CELERY_BEAT_SCHEDULER = "project.beat:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until beat notices an edited schedule or a clock change
+CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which shows that beat runs
+# Beat adds the entries that the database does not have. Operators edit them in the admin.
+CELERY_BEAT_SCHEDULE = {
+    **BEAT_SCHEDULE,
+    "Process the uploads": {
+        "task": "uploads.process",
+        "schedule": timedelta(seconds=1),
+        "options": {"queue": "uploads", "expires": 2},
+    },
+    "Compare stored files with their rows": {
+        "task": "uploads.compare",
+        "schedule": timedelta(hours=1),
+    },
+    "Send the welcome mails that wait (welcome_due)": {
+        "task": "accounts.welcome_due",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "Remove sessions that have ended (clear_sessions)": {
+        "task": "accounts.clear_sessions",
+        "schedule": timedelta(days=1),
+    },
+    "Go on with generations that stand still (sweep)": {
+        "task": "films.sweep",
+        "schedule": timedelta(seconds=15),
+        "options": {"expires": 15},
+    },
+}
 
 # --- Logs -----------------------------------------------------------------------------------------
 
@@ -336,7 +361,7 @@ LOGGING = {
     "loggers": {
         "celery": {"level": "WARNING"},
         "django_celery_beat": {"level": "WARNING"},
-        "django": {"level": "INFO", "handlers": []},  # else every line is written twice
+        "django": {"level": "INFO", "handlers": []},  # its own handler would write every line twice
         "django.server": {"level": "INFO", "handlers": [], "propagate": True},
     },
 }

@@ -1,4 +1,4 @@
-"""`python -m standalone`: what `make run` runs."""
+"""`python -m standalone`: the program of `make run`."""
 
 import asyncio
 import os
@@ -6,24 +6,24 @@ import sys
 
 from standalone import configuration
 from standalone.console import Console
-from standalone.leftovers import Roster
 from standalone.runner import Runner
+from standalone.stale_processes import PidRegistry
 from standalone.stores import StoreError
 from standalone.supervisor import StartError, Supervisor
 
 
 def main() -> int:
-    """Run the service; return 0 after a clean stop, 1 after a fault, 2 for a wrong variable."""
+    """Run the service; return 0 after a clean stop, 1 after an error, 2 for an invalid variable."""
     console = Console()
     try:
         wanted = configuration.read(os.environ)
-        with configuration.only_user(wanted.data_dir):
-            os.umask(0o077)  # uploaded files are seen by the service alone, which shows them
-            roster = Roster(wanted.data_dir)
-            for name in roster.end_leftovers():
-                console.say("footfall", f"ended the {name} that an earlier run left behind")
+        with configuration.lock_data_dir(wanted.data_dir):
+            os.umask(0o077)  # no other user may read uploaded files
+            registry = PidRegistry(wanted.data_dir)
+            for name in registry.end_stale_processes():
+                console.write("footfall", f"ended the {name} that an earlier run left behind")
             configuration.check_port(wanted)
-            return asyncio.run(Supervisor(wanted, Runner(console, roster)).run())
+            return asyncio.run(Supervisor(wanted, Runner(console, registry)).run())
     except configuration.ConfigurationError as error:
         print(f"footfall: {error}", file=sys.stderr)
         return 2

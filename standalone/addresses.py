@@ -1,47 +1,33 @@
-"""Where the embedded stores of a data directory are found, by any process on the machine.
+"""The files in a data directory that hold the addresses of its embedded stores.
 
-A `make run` writes one small file per address into its data directory, so that a command in a
-second shell (`manage.py counters audit`) finds the same stores with no variable set.
+`make run` writes them. `project/environment.py` reads them, so that a command in a second shell
+(`manage.py counters audit`) finds the stores without any variable.
 """
 
 import secrets
 from pathlib import Path
 
-from standalone import places
+from standalone import directories
 
 DATABASE_URL = "database-url"
 REDIS_URL = "redis-url"
 SECRET_KEY = "secret-key"  # noqa: S105  (the name of a file)
 
 
-def database_url(data_dir: Path) -> str | None:
-    """Return the embedded PostgreSQL's `postgres://` URL, or None when there never was one."""
-    return _read(data_dir / DATABASE_URL)
+def read(data_dir: Path, name: str) -> str | None:
+    """Return the content of the file `name`, or None if there is none."""
+    try:
+        return (data_dir / name).read_text().strip() or None
+    except (FileNotFoundError, NotADirectoryError):
+        return None
 
 
-def redis_url(data_dir: Path) -> str | None:
-    """Return the embedded Redis' `unix://` URL, or None when there never was one."""
-    return _read(data_dir / REDIS_URL)
-
-
-def secret_key(data_dir: Path) -> str | None:
-    """Return the secret key that was made for this data directory, or None."""
-    return _read(data_dir / SECRET_KEY)
-
-
-def ensure_secret_key(data_dir: Path) -> str:
-    """Return the data directory's secret key; the first call makes a random one."""
-    return secret_key(data_dir) or remember(data_dir, SECRET_KEY, secrets.token_urlsafe(50))
-
-
-def remember(data_dir: Path, name: str, value: str) -> str:
+def write(data_dir: Path, name: str, value: str) -> str:
     """Write `value` into the file `name`, readable by its owner alone, and return it."""
-    places.write_private(data_dir / name, value + "\n")
+    directories.write_private(data_dir / name, value + "\n")
     return value
 
 
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_text().strip() or None
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+def ensure_secret_key(data_dir: Path) -> str:
+    """Return the data directory's secret key; the first call creates a random one."""
+    return read(data_dir, SECRET_KEY) or write(data_dir, SECRET_KEY, secrets.token_urlsafe(50))

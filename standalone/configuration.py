@@ -1,4 +1,4 @@
-"""What the environment says about a run: HOST, PORT and DATA_DIR, and whether they can be had."""
+"""The configuration of a run from HOST, PORT and DATA_DIR, and checks that they can be used."""
 
 import contextlib
 import fcntl
@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-MEDIA = "media"  # uploaded files, unless MEDIA_ROOT says where
+MEDIA = "media"  # the default of MEDIA_ROOT in project/settings.py
 ROOT = Path(__file__).resolve().parent.parent
 
 
 class ConfigurationError(Exception):
-    """The service cannot start like this; the text names the variable to change."""
+    """The service cannot start. The text names the variable to change."""
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Where one copy of the service listens, and where it keeps its data."""
+    """Where a copy of the service listens, and where it keeps its data."""
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -26,13 +26,13 @@ class Configuration:
 
     @property
     def address(self) -> str:
-        """The service's address for users of this machine."""
+        """The service's URL on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
         return f"http://{host}:{self.port}"
 
 
 def read(environment: Mapping[str, str]) -> Configuration:
-    """Return the configuration that `environment` asks for; raise `ConfigurationError`."""
+    """Return the configuration in `environment`. Raises `ConfigurationError` if it is invalid."""
     default = Configuration()
     port = environment.get("PORT") or str(default.port)
     if not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65535):
@@ -45,7 +45,7 @@ def read(environment: Mapping[str, str]) -> Configuration:
 
 
 def check_port(configuration: Configuration) -> None:
-    """Raise `ConfigurationError` unless the web server can listen where it is told to."""
+    """Raise `ConfigurationError` unless the web server can listen on that host and port."""
     host, port = configuration.host, configuration.port
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -63,16 +63,16 @@ def check_port(configuration: Configuration) -> None:
 
 
 @contextlib.contextmanager
-def only_user(data_dir: Path) -> Iterator[None]:
-    """Hold `data_dir` for this process; raise `ConfigurationError` when another one does."""
+def lock_data_dir(data_dir: Path) -> Iterator[None]:
+    """Lock `data_dir` for this process. Raises `ConfigurationError` if another one has the lock."""
     try:
         if not data_dir.exists():
-            # The user of PostgreSQL passes through root's; each thing in it is closed by itself.
+            # PostgreSQL's user has to pass through a directory of root; its contents are private.
             data_dir.parent.mkdir(parents=True, exist_ok=True)
             data_dir.mkdir(mode=0o700 if os.geteuid() else 0o711)
         lock = os.fdopen(os.open(data_dir / "lock", os.O_RDWR | os.O_APPEND | os.O_CREAT), "a+")
         for path in (data_dir / "lock", data_dir / MEDIA):
-            if path.exists():  # from before, it may be open
+            if path.exists():  # earlier versions left it open to other users
                 path.chmod(0o700 if path.is_dir() else 0o600)
     except OSError as error:
         raise ConfigurationError(f"DATA_DIR {data_dir} cannot be used: {error}") from error

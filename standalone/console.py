@@ -1,4 +1,4 @@
-"""The supervisor's output: one line per message, each behind the name of who said it."""
+"""The supervisor's output: lines, each prefixed with the name of its program."""
 
 import os
 import sys
@@ -17,14 +17,14 @@ WIDTH = max(map(len, COLOURS))
 
 
 class Console:
-    """Writes to a file descriptor; coloured when that is a terminal and NO_COLOR is not set."""
+    """Writes to a file descriptor, in colours if it is a terminal and NO_COLOR is not set."""
 
     def __init__(self, descriptor: int | None = None) -> None:
         self.descriptor = sys.stdout.fileno() if descriptor is None else descriptor
         self.coloured = os.isatty(self.descriptor) and not os.environ.get("NO_COLOR")
 
-    def say(self, name: str, text: str) -> None:
-        """Write `text` behind `name`; a reader that went away must not hinder a clean stop."""
+    def write(self, name: str, text: str) -> None:
+        """Write `text` with the prefix `name`. A closed pipe is ignored, for a clean stop."""
         prefix = f"{name:{WIDTH}} |"
         if self.coloured:
             prefix = f"\x1b[{COLOURS.get(name, '2')}m{prefix}\x1b[0m"
@@ -34,6 +34,6 @@ class Console:
         except OSError:
             self.descriptor = os.open(os.devnull, os.O_WRONLY)
 
-    def say_all(self, name: str, lines: Iterable[str]) -> None:
+    def write_lines(self, name: str, lines: Iterable[str]) -> None:
         for line in lines:
-            self.say(name, line)
+            self.write(name, line)

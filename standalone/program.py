@@ -1,4 +1,4 @@
-"""What is run: a program, and how its process is started so that it never outlives its parent."""
+"""A program, and how to start it so that its process never outlives its parent."""
 
 import ctypes
 import functools
@@ -25,34 +25,34 @@ class Program:
     directory: Path
     environment: Mapping[str, str]
     stop_signal: signal.Signals = signal.SIGTERM
-    patience: float = 10.0  # seconds that it gets to stop by itself
-    uid: int | None = None  # the user to run it as; None is the present one
-    noise: re.Pattern[str] | None = None  # lines of its log that need not be read
+    stop_timeout: float = 10.0  # seconds from the signal to SIGKILL
+    uid: int | None = None  # the user to run it as; None: the present one
+    ignored_lines: re.Pattern[str] | None = None  # of its log
 
     def start(self, log: Path, **options: Any) -> "subprocess.Popen[bytes]":
-        """Start it with its output at the end of `log`; `options` are more of `Popen`."""
+        """Start it, with its output appended to `log`; `options` are further ones of `Popen`."""
         with log.open("ab") as output:
             return subprocess.Popen(
                 self.command, stdout=output, stderr=output, **self.process_options(), **options
             )
 
     def process_options(self) -> dict[str, Any]:
-        """Return what `subprocess.Popen` needs beside the command, output aside.
+        """Return the options for `subprocess.Popen`, without the command and its output.
 
-        The process gets a session of its own: the terminal's Ctrl-C does not reach it. When the
-        thread that starts it ends, the kernel sends it `stop_signal` (Linux only).
+        The process gets its own session, so that the terminal's Ctrl-C does not reach it. On Linux,
+        the kernel sends it `stop_signal` when the thread that started it ends.
         """
         return {
             "cwd": self.directory,
             "env": dict(self.environment),
             "start_new_session": True,
-            "preexec_fn": die_with_parent(self.stop_signal),
+            "preexec_fn": signal_at_parent_death(self.stop_signal),
             **user_options(self.uid),
         }
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return what a store needs of `environment`; keys and passwords are for the service alone."""
+    """Return the variables that a store needs, without the service's keys and passwords."""
     kept = {"PATH", "HOME", "LANG", "TZ", "TMPDIR", "DATA_DIR", "LD_LIBRARY_PATH", "LD_PRELOAD"}
     return {
         name: value for name, value in environment.items() if name in kept or name.startswith("LC_")
@@ -60,14 +60,14 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def user_options(uid: int | None) -> dict[str, Any]:
-    """Return the `subprocess` arguments that run a process as user `uid`, and no group of ours."""
+    """Return the `subprocess` arguments that run a process as user `uid`, without our groups."""
     if uid is None:
         return {}
     return {"user": uid, "group": pwd.getpwuid(uid).pw_gid, "extra_groups": []}
 
 
-def die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
-    """Return what a child calls between fork and exec to be signalled when its parent is gone."""
+def signal_at_parent_death(stop_signal: signal.Signals) -> Callable[[], None] | None:
+    """Return a function that a child calls before exec, to be signalled when its parent dies."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None, use_errno=True).prctl
@@ -75,7 +75,7 @@ def die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
 
 
 def _ask_for_signal(prctl: Callable[..., int], stop_signal: int, parent: int) -> None:
-    # Here, not in a wrapper before it: a change of user would clear the request.
+    # After the change of user, which would clear the request.
     prctl(PR_SET_PDEATHSIG, stop_signal)
-    if os.getppid() != parent:  # it died before it was asked for
+    if os.getppid() != parent:  # the parent died before the request
         os._exit(1)

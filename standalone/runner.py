@@ -1,4 +1,4 @@
-"""Runs programs as children: their output line by line, their restarts, their end."""
+"""Runs programs as children: relays their output, restarts them, and stops them."""
 
 import asyncio
 import contextlib
@@ -9,63 +9,63 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from standalone.console import Console
-from standalone.leftovers import Roster
 from standalone.program import Program
+from standalone.stale_processes import PidRegistry
 
 T = TypeVar("T")
 
-FIRST_PAUSE = 0.2  # seconds before the first restart; each further one waits longer
-LONGER = 1.6
-LONGEST_PAUSE = 10.0
-UPTIME = 5.0  # seconds after which a program counts as running again
-LONGEST_LINE = 64 * 1024  # bytes; a longer one is shown in pieces
+FIRST_PAUSE = 0.2  # seconds before the first restart
+PAUSE_FACTOR = 1.6  # from each pause to the next
+MAX_PAUSE = 10.0
+UPTIME = 5.0  # seconds after which the pause is the first one again
+MAX_LINE = 64 * 1024  # bytes; a longer line is shown in pieces
 
 
 class Runner:
     """Runs programs for one supervisor. To stop a program, cancel the task that runs it."""
 
-    def __init__(self, console: Console, roster: Roster) -> None:
+    def __init__(self, console: Console, registry: PidRegistry) -> None:
         self.console = console
-        self.roster = roster
-        self.in_a_hurry = False  # then a program that is to stop is killed at once
-        self.killed: list[str] = []  # the programs that did not stop by themselves
+        self.registry = registry
+        self.kill_at_once = False  # stop programs with SIGKILL
+        self.killed: list[str] = []  # programs that did not stop by themselves
 
     async def keep_running(self, program: Program) -> None:
-        """Run `program` again whenever it ends, for ever; it ends by being cancelled."""
+        """Run `program`, and again each time it has ended, until the task is cancelled."""
         pause = FIRST_PAUSE
         while True:
             started = time.monotonic()
             status = await self.run(program)
             if time.monotonic() - started > UPTIME:
                 pause = FIRST_PAUSE
-            self.console.say(
+            self.console.write(
                 "footfall", f"{program.name} {ending(status)}; starting it again in {pause:.1f} s"
             )
             await asyncio.sleep(pause)
-            pause = min(pause * LONGER, LONGEST_PAUSE)
+            pause = min(pause * PAUSE_FACTOR, MAX_PAUSE)
 
-    async def run(self, program: Program, hear: Callable[[str], None] | None = None) -> int:
-        """Run `program` to its end and return its status, negative for a signal.
+    async def run(self, program: Program, on_line: Callable[[str], None] | None = None) -> int:
+        """Run `program` to its end and return its exit code, or minus the number of a signal.
 
-        `hear` gets its lines instead of the console. Cancelled, it stops the program and waits.
+        `on_line` gets its output instead of the console. Cancelling the task stops the program.
         """
-        lines = Lines(hear or self._relay(program))
-        # Shielded, so that a program that is just being started is stopped like any other.
+        lines = Lines(on_line or self._relay(program))
+        # Shielded, so that a program that is just starting is stopped like any other.
         starting = asyncio.ensure_future(self._start(program, lines))
         try:
             process = await asyncio.shield(starting)
-            self.roster.add(program.name, process.pid, program.stop_signal)
+            self.registry.add(program.name, process.pid, program.stop_signal)
             return await process.wait()
         except asyncio.CancelledError:
-            await self._stop(program, await _certainly(starting))
+            await self._stop(program, await _uncancelled(starting))
             raise
         finally:
-            process = await _certainly(starting)
+            process = await _uncancelled(starting)
             _end_group(process.pid)
-            await _certainly(process.wait())
-            await _certainly(asyncio.wait({lines.ended}, timeout=1.0))
+            await _uncancelled(process.wait())
+            await _uncancelled(asyncio.wait({lines.ended}, timeout=1.0))
             lines.close()
-            self.roster.remove(program.name)
+            self.registry.remove(program.name)
 
     async def _start(self, program: Program, lines: "Lines") -> asyncio.subprocess.Process:
         reading, writing = os.pipe()
@@ -85,27 +85,27 @@ class Runner:
     async def _stop(self, program: Program, process: asyncio.subprocess.Process) -> None:
         if process.returncode is not None:
             return
-        if not self.in_a_hurry:
+        if not self.kill_at_once:
             process.send_signal(program.stop_signal)
         try:
-            await asyncio.wait_for(process.wait(), 0 if self.in_a_hurry else program.patience)
+            await asyncio.wait_for(process.wait(), 0 if self.kill_at_once else program.stop_timeout)
         except TimeoutError:
-            self.console.say("footfall", f"{program.name} has not stopped: killing it")
+            self.console.write("footfall", f"{program.name} has not stopped: killing it")
             self.killed.append(program.name)
 
     def _relay(self, program: Program) -> Callable[[str], None]:
         def relay(line: str) -> None:
-            if line and not (program.noise and program.noise.match(line)):
-                self.console.say(program.name, line)
+            if line and not (program.ignored_lines and program.ignored_lines.match(line)):
+                self.console.write(program.name, line)
 
         return relay
 
 
 class Lines(asyncio.Protocol):
-    """Cuts what comes out of a pipe into lines; `ended` is done after the last one."""
+    """Splits the output of a pipe into lines. `ended` is done after the last one."""
 
-    def __init__(self, hear: Callable[[str], None]) -> None:
-        self.hear = hear
+    def __init__(self, on_line: Callable[[str], None]) -> None:
+        self.on_line = on_line
         self.rest = b""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -113,25 +113,25 @@ class Lines(asyncio.Protocol):
         self.transport = transport
 
     def close(self) -> None:
-        """Hear no more; nothing is left open."""
+        """Close the pipe. Its output is ignored from now on."""
         self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         *lines, self.rest = (self.rest + data).split(b"\n")
-        if len(self.rest) > LONGEST_LINE:
+        if len(self.rest) > MAX_LINE:
             lines, self.rest = [*lines, self.rest], b""
         for line in lines:
-            self.hear(line.decode(errors="replace").rstrip())
+            self.on_line(line.decode(errors="replace").rstrip())
 
     def connection_lost(self, error: Exception | None) -> None:
         if self.rest:
-            self.hear(self.rest.decode(errors="replace"))
+            self.on_line(self.rest.decode(errors="replace"))
         self.ended.set_result(None)
 
 
-async def _certainly(soon_done: Awaitable[T]) -> T:
-    """Wait for something that will not take long, however often this task is cancelled."""
-    future = asyncio.ensure_future(soon_done)
+async def _uncancelled(awaitable: Awaitable[T]) -> T:
+    """Return the result of something short, even if this task is cancelled meanwhile."""
+    future = asyncio.ensure_future(awaitable)
     while not future.done():
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.shield(future)
@@ -139,14 +139,14 @@ async def _certainly(soon_done: Awaitable[T]) -> T:
 
 
 def ending(status: int) -> str:
-    """Say in words how a process with this status came to its end."""
+    """Describe the exit code of a process, which is negative after a signal."""
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"ended with exit code {status}"
 
 
 def _end_group(pid: int) -> None:
-    """Kill what a dead program left in its group: its workers would go on to hold the port."""
+    """Kill the rest of a dead program's group: its workers would still hold the port."""
     try:
         os.killpg(pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""What the service consists of beside its stores: the programs, and the variables they get."""
+"""The programs of the service, beside its stores, and their variables."""
 
 import os
 import re
@@ -6,24 +6,25 @@ import resource
 import shlex
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 from standalone import addresses
 from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
 
-# Celery says at each start that root should not run it. A user who runs this as root knows it.
+# Celery warns at each start as root.
 CELERY_AS_ROOT = "ignore:You're running the worker with superuser privileges"
 
-# That a process of the web server holds at once; others wait in the kernel until there is room.
+# Connections of a process of the web server; more than these wait in the kernel.
 CONNECTIONS = 8192
-# That it needs beside those of its connections: stores, files, modules.
+# File descriptors that it needs for anything else.
 DESCRIPTORS = 512
 
 
 def environment(
     configuration: Configuration, given: Mapping[str, str], stores: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the children's variables: those `given`, the stores' addresses, and defaults."""
+    """Return the children's variables: `given`, the addresses of the stores, and defaults."""
     data_dir = configuration.data_dir
     warnings = filter(None, (given.get("PYTHONWARNINGS"), CELERY_AS_ROOT))
     return {
@@ -40,17 +41,17 @@ def environment(
     }
 
 
-def once(environment: Mapping[str, str], *command: str) -> Program:
-    """Return `manage.py command`, which runs before the service starts."""
+def manage(environment: Mapping[str, str], *command: str) -> Program:
+    """Return the program `manage.py <command>`."""
     return _python(environment, command[0], "manage.py", *command)
 
 
 def programs(configuration: Configuration, environment: Mapping[str, str]) -> list[Program]:
-    """Return what runs for as long as the service does, in the order of starting."""
+    """Return the programs that run as long as the service does, in the order of starting."""
     return [
         _celery_worker(environment, "flusher", queue="counters", threads=1),
         _celery_worker(environment, "worker", queue="celery", threads=4),
-        # Each file is looked at by a process of its own, so more threads would be no faster.
+        # Each file is processed by a child process, so more threads would not be faster.
         _celery_worker(
             environment, "uploader", queue="uploads", threads=min(2, os.cpu_count() or 1)
         ),
@@ -59,8 +60,8 @@ def programs(configuration: Configuration, environment: Mapping[str, str]) -> li
     ]
 
 
-def what_to_try(configuration: Configuration, administrator: list[str]) -> list[str]:
-    """Return the lines that greet the user who started the service."""
+def greeting(configuration: Configuration, administrator: list[str]) -> list[str]:
+    """Return the lines that tell the user what to try."""
     address = configuration.address
     return [
         "",
@@ -76,7 +77,7 @@ def what_to_try(configuration: Configuration, administrator: list[str]) -> list[
 
 
 def _manage(configuration: Configuration) -> str:
-    """Return the words that run manage.py on this copy's stores, from the project's folder."""
+    """Return the shell command that runs manage.py on the stores of this copy."""
     words = [os.path.relpath(sys.executable, ROOT), "manage.py"]
     if words[0].startswith(".."):
         words[0] = sys.executable
@@ -86,11 +87,10 @@ def _manage(configuration: Configuration) -> str:
 
 
 def limits() -> list[str]:
-    """Return granian's arguments that keep clients which send nothing from filling it.
+    """Return granian's arguments against clients that connect and send nothing.
 
-    A connection counts against `--backpressure`, not a request. With HTTP/1 alone it has 10 seconds
-    for the headers of a request from its first byte on or before; `auto` would wait for ever for
-    the byte that tells which version it is.
+    `--backpressure` limits connections, not requests. With `--http 1`, a connection has 10 seconds
+    to send the headers of a request; with `auto`, granian waits without limit for the first byte.
     """
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     room = CONNECTIONS if most == resource.RLIM_INFINITY else min(CONNECTIONS, most - DESCRIPTORS)
@@ -105,11 +105,11 @@ def _web(configuration: Configuration, environment: Mapping[str, str]) -> Progra
         environment, "web", "-m", "granian", "project.wsgi:application",
         "--interface", "wsgi", "--host", configuration.host, "--port", str(configuration.port),
         "--workers", "2", "--blocking-threads", "16", *limits(),
-        # A thread is a writer's session, and a thread that idles keeps it.
+        # Each thread is a producer: a thread that ends and starts again would be a new one.
         "--blocking-threads-idle-timeout", "600",
         "--respawn-failed-workers", "--respawn-interval", "0.2", "--workers-kill-timeout", "8",
         "--no-access-log", "--log-level", "warning",
-        noise=re.compile(r".*Configuration allows spawning up to \d+ Python threads"),
+        ignored_lines=re.compile(r".*Configuration allows spawning up to \d+ Python threads"),
     )  # fmt: skip
 
 
@@ -119,31 +119,16 @@ def _celery_worker(
     return _celery(
         environment, name, "worker", "--queues", queue, "--hostname", f"{name}@%h",
         "--pool", "threads", "--concurrency", str(threads), "--without-gossip", "--without-mingle",
-        patience=30.0,  # a task that runs is finished
+        stop_timeout=30.0,  # a running task is finished
     )  # fmt: skip
 
 
-def _celery(
-    environment: Mapping[str, str], name: str, *arguments: str, patience: float = 10.0
-) -> Program:
+def _celery(environment: Mapping[str, str], name: str, *arguments: str, **options: Any) -> Program:
     return _python(
         environment, name, "-m", "celery", "--quiet", "--app", "project",
-        *arguments, "--loglevel", "WARNING", patience=patience,
+        *arguments, "--loglevel", "WARNING", **options,
     )  # fmt: skip
 
 
-def _python(
-    environment: Mapping[str, str],
-    name: str,
-    *arguments: str,
-    patience: float = 10.0,
-    noise: re.Pattern[str] | None = None,
-) -> Program:
-    return Program(
-        name,
-        [sys.executable, *arguments],
-        ROOT,
-        environment,
-        patience=patience,
-        noise=noise,
-    )
+def _python(environment: Mapping[str, str], name: str, *arguments: str, **options: Any) -> Program:
+    return Program(name, [sys.executable, *arguments], ROOT, environment, **options)

@@ -1,4 +1,4 @@
-"""The foreground program of `make run`: starts everything in order, and stops it in reverse."""
+"""The foreground program of `make run`: starts the programs in order, and stops them in reverse."""
 
 import asyncio
 import contextlib
@@ -6,6 +6,8 @@ import http.client
 import os
 import signal
 import time
+from collections.abc import Callable
+from functools import partial
 from urllib.parse import urlsplit
 
 from standalone import addresses, service
@@ -14,17 +16,16 @@ from standalone.program import Program
 from standalone.runner import Runner, ending
 from standalone.stores import Postgres, Redis, Store
 
-STORE_TIMEOUT = 60.0  # seconds; a database that was killed replays its log first
-WEB_TIMEOUT = 60.0
-ECHO = 0.5  # seconds; make passes a signal on that its whole group, and so we, got already
+START_TIMEOUT = 60.0  # seconds for each; a database that was killed replays its log first
+REPEATED_SIGNAL = 0.5  # seconds; `make` forwards a signal that its process group got already
 
 
 class StartError(Exception):
-    """The service could not be started; the text says which part failed."""
+    """The service could not be started. The text says which part failed."""
 
 
 class Supervisor:
-    """Runs one copy of the service until it is told to stop."""
+    """Runs one copy of the service until a signal."""
 
     def __init__(self, configuration: Configuration, runner: Runner) -> None:
         self.configuration = configuration
@@ -33,7 +34,7 @@ class Supervisor:
         self.tasks: list[asyncio.Task[object]] = []  # one per program, in the order of starting
 
     async def run(self) -> int:
-        """Run until a signal says stop; return the exit code: 0 when nothing had to be killed."""
+        """Run until a signal; return the exit code: 1 if a program had to be killed, else 0."""
         self._stop_on_signals()
         try:
             with contextlib.suppress(asyncio.CancelledError):
@@ -44,7 +45,7 @@ class Supervisor:
         return 1 if self.runner.killed else 0
 
     def _stop_on_signals(self) -> None:
-        """Let the first signal cancel `run`, and a later one kill what still runs."""
+        """Let the first signal cancel `run`, and a later one kill the programs."""
         main = asyncio.current_task()
         stopping_since: float | None = None
 
@@ -54,8 +55,8 @@ class Supervisor:
                 stopping_since = time.monotonic()
                 self.say("stopping; a second signal kills what still runs")
                 main.cancel()
-            elif stopping_since is not None and time.monotonic() - stopping_since > ECHO:
-                self.runner.in_a_hurry = True
+            elif stopping_since is not None and time.monotonic() - stopping_since > REPEATED_SIGNAL:
+                self.runner.kill_at_once = True
                 for task in self.tasks:
                     task.cancel()
 
@@ -69,18 +70,20 @@ class Supervisor:
         environment = service.environment(
             self.configuration, os.environ, await self._start_stores()
         )
-        await self._once(service.once(environment, "migrate", "--no-input", "--verbosity", "0"))
-        administrator = await self._once(service.once(environment, "firstadmin"))
+        await self._run_once(
+            service.manage(environment, "migrate", "--no-input", "--verbosity", "0")
+        )
+        administrator = await self._run_once(service.manage(environment, "firstadmin"))
         for program in service.programs(self.configuration, environment):
             self._keep_running(program)
-        await self._web_answers()
+        await self._wait_until(partial(_is_healthy, self.configuration.address), "The web server")
         self.say(f"ready after {time.monotonic() - began:.1f} s")
-        self.runner.console.say_all(
-            "footfall", service.what_to_try(self.configuration, administrator)
+        self.runner.console.write_lines(
+            "footfall", service.greeting(self.configuration, administrator)
         )
 
     async def _start_stores(self) -> dict[str, str]:
-        """Start the stores that the environment does not name; return their addresses."""
+        """Start the stores that the environment does not name; return their variables."""
         data_dir = self.configuration.data_dir
         found = {}
         known: list[tuple[str, str, Store]] = [
@@ -92,30 +95,23 @@ class Supervisor:
                 await asyncio.to_thread(store.prepare)
                 self.stores.append(store)
                 self._keep_running(store.program())
-                found[variable] = addresses.remember(data_dir, file, store.url)
+                found[variable] = addresses.write(data_dir, file, store.url)
         for store in self.stores:
-            await self._store_answers(store)
+            await self._wait_until(store.ready, store.name)
         return found
 
-    async def _store_answers(self, store: Store) -> None:
-        deadline = time.monotonic() + STORE_TIMEOUT
-        while not await asyncio.to_thread(store.ready):
+    async def _wait_until(self, ready: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + START_TIMEOUT
+        while not await asyncio.to_thread(ready):
             if time.monotonic() > deadline:
-                raise StartError(f"{store.name} is not ready after {STORE_TIMEOUT:g} s.")
+                raise StartError(f"{what} is not ready after {START_TIMEOUT:g} s.")
             await asyncio.sleep(0.05)
-
-    async def _web_answers(self) -> None:
-        deadline = time.monotonic() + WEB_TIMEOUT
-        while not await asyncio.to_thread(_is_healthy, self.configuration.address):
-            if time.monotonic() > deadline:
-                raise StartError(f"The web server is not healthy after {WEB_TIMEOUT:g} s.")
-            await asyncio.sleep(0.1)
 
     def _keep_running(self, program: Program) -> None:
         self.tasks.append(asyncio.create_task(self.runner.keep_running(program)))
 
-    async def _once(self, program: Program) -> list[str]:
-        """Run a program that has to succeed; return its lines."""
+    async def _run_once(self, program: Program) -> list[str]:
+        """Run a program that has to succeed; return the lines of its output."""
         lines: list[str] = []
         task = asyncio.create_task(self.runner.run(program, lines.append))
         self.tasks.append(task)
@@ -124,12 +120,12 @@ class Supervisor:
         finally:
             self.tasks.remove(task)
         if status:
-            self.runner.console.say_all(program.name, lines)
+            self.runner.console.write_lines(program.name, lines)
             raise StartError(f"`manage.py {program.name}` {ending(status)}.")
         return lines
 
     async def _watch(self) -> None:
-        """Wait for ever, or for a fault of the supervisor itself."""
+        """Wait until cancelled, or until an error of the supervisor itself."""
         done, _ = await asyncio.wait(self.tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
@@ -143,7 +139,7 @@ class Supervisor:
         self.say("stopped")
 
     def say(self, text: str) -> None:
-        self.runner.console.say("footfall", text)
+        self.runner.console.write("footfall", text)
 
 
 def _is_healthy(address: str) -> bool:

@@ -103,15 +103,15 @@ def prefix(server: redis.Redis) -> Iterator[str]:
 @pytest.fixture
 def own_log(settings: Settings, prefix: str) -> None:
     """Views go to a log of the test's own."""
-    settings.EVENTLOG_PREFIX = prefix
+    settings.COUNTERS_LOG_PREFIX = prefix
 
 
 @pytest.fixture
 def proxy(settings: Settings) -> Iterator[Proxy]:
     """Stands between this process and the log's Redis from now on."""
     with Proxy(os.environ["REDIS_URL"]) as proxy:
-        settings.EVENTLOG_TIMEOUT_SECONDS = 0.2
-        settings.EVENTLOG_URL = proxy.url
+        settings.COUNTERS_LOG_TIMEOUT_SECONDS = 0.2
+        settings.COUNTERS_LOG_URL = proxy.url
         yield proxy
 
 

@@ -1,4 +1,4 @@
-"""The service's settings, with what only the tests add."""
+"""The service's settings, with changes for the tests."""
 
 from typing import Any
 
@@ -7,12 +7,12 @@ from project.settings import DATABASES, INSTALLED_APPS, REST_FRAMEWORK
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.catalog.pages.quotes"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# Static files are looked for when they are asked for, and not whenever a test makes a client.
+# Static files are searched for at a request, not whenever a test creates a client.
 WHITENOISE_AUTOREFRESH = True
-# By default a test's SQLite is in memory, where no other process finds it.
+# By default SQLite is in memory, where no other process can read it.
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     DATABASES["default"]["TEST"] = {"NAME": f"{DATABASES['default']['NAME']}-test"}
 
-# Many requests of one client are what tests are made of; those about a limit set one.
+# Tests send many requests as one client. Tests of a limit set their own.
 RATES: Any = REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]
 RATES.update(dict.fromkeys(("write", "mail", "mail_address")))

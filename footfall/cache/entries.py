@@ -12,14 +12,11 @@ import random
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
 from typing import Any, NamedTuple
-
-from django.core.signals import setting_changed
 
 from footfall.cache.scripts import LEASE, PUT, RAISE
 from footfall.common.breaker import CircuitBreaker
-from footfall.conf import conf
+from footfall.conf import cached_until_change, conf
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.partitions import cached, partition_key
@@ -163,22 +160,14 @@ def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:
     return (names[start : start + KEYS_PER_CALL] for start in range(0, len(names), KEYS_PER_CALL))
 
 
-@cache
+@cached_until_change
 def get_page_cache() -> PageCache:
     """Return this process' page cache. It shares the log's breaker: both are on the same Redis."""
     return PageCache(
-        conf.EVENTLOG_URL,
+        conf.COUNTERS_LOG_URL,
         breaker=get_log().breaker,
-        prefix=conf.EVENTLOG_PREFIX,
-        seconds=conf.PREPARED_SECONDS,
-        max_bytes=conf.PREPARED_MAX_BYTES // conf.EVENTLOG_PARTITIONS,
-        timeout=conf.EVENTLOG_TIMEOUT_SECONDS,
+        prefix=conf.COUNTERS_LOG_PREFIX,
+        seconds=conf.COUNTERS_CACHE_SECONDS,
+        max_bytes=conf.COUNTERS_CACHE_MAX_BYTES // conf.COUNTERS_PARTITIONS,
+        timeout=conf.COUNTERS_LOG_TIMEOUT_SECONDS,
     )
-
-
-def _reset(setting: str, **kwargs: object) -> None:
-    if setting.startswith(("EVENTLOG_", "PREPARED_")):
-        get_page_cache.cache_clear()
-
-
-setting_changed.connect(_reset, dispatch_uid="counters.cache")

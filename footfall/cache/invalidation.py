@@ -64,7 +64,7 @@ def _send(rows: Sequence[Invalidation]) -> tuple[list[int], LogError | None]:
         own = partition_for(name)
         pages.setdefault(own, set()).add(name)
         # Its counter may be beside cached pages of any partition.
-        everywhere = range(conf.EVENTLOG_PARTITIONS) if row.counter_lowered else ()
+        everywhere = range(conf.COUNTERS_PARTITIONS) if row.counter_lowered else ()
         for partition in everywhere:
             counters.setdefault(partition, set()).add(name)
         partitions_by_row[row.pk] = {own, *everywhere}

@@ -31,15 +31,15 @@ counted = Signal()
 
 @cache
 def locations() -> Locations:
-    """Return where this process knows copies to be. They live for twice PREPARED_SECONDS."""
-    return Locations(life=2 * conf.PREPARED_SECONDS + 60)
+    """Return where this process knows copies to be. They live for twice COUNTERS_CACHE_SECONDS."""
+    return Locations(life=2 * conf.COUNTERS_CACHE_SECONDS + 60)
 
 
 def note_locations(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
     """Note from which partitions the targets were viewed: copies may be there."""
     if batch:
         read = {claim.number for claim in claims if claim.is_read}
-        has_all = read.issuperset(range(conf.EVENTLOG_PARTITIONS))
+        has_all = read.issuperset(range(conf.COUNTERS_PARTITIONS))
         locations().note(batch.pk, has_all, sums.partitions)
 
 
@@ -64,7 +64,7 @@ def raise_counters(counters: Mapping[str, int], committed: float) -> None:
     not raised, the flush of the next view that shows it raises it to the sum again.
     """
     masks = locations().of(counters)
-    by_partition: list[dict[str, int]] = [{} for _ in range(conf.EVENTLOG_PARTITIONS)]
+    by_partition: list[dict[str, int]] = [{} for _ in range(conf.COUNTERS_PARTITIONS)]
     for name, mask in masks.items():
         for partition in partitions_in(mask, len(by_partition)):
             by_partition[partition][name] = counters[name]

@@ -1,6 +1,6 @@
-"""Wakes what a worker does beside its tasks: by itself, when no tick of Celery beat came for 3 s.
+"""Wakes what a worker does beside its tasks, when no tick of Celery beat has come for 3 seconds.
 
-So nothing waits for ever while the broker is away, or beat.
+So the work goes on while beat or the broker is away.
 """
 
 import threading
@@ -10,20 +10,20 @@ from typing import Any, ClassVar
 from celery import bootsteps
 from django.db import close_old_connections, connections
 
-PATIENCE = 3.0  # seconds without a tick, after which a worker wakes itself
-INTERVAL = 1.0  # seconds between its own wake-ups then
-SLICE = 5.0  # seconds that a backlog is drained before the next tick gets its turn
+TICK_TIMEOUT = 3.0  # seconds without a tick, after which a worker wakes itself
+INTERVAL = 1.0  # seconds between the wake-ups after that
+SLICE = 5.0  # seconds for which a backlog is drained before the next tick has its turn
 
 
 class Wakeup(bootsteps.StartStopStep):
-    """Runs in a worker that serves the queue `queue`, beside its consumer.
+    """A thread beside the consumer of each worker that serves the queue `queue`.
 
-    A subclass says in `wake` what is done when no tick came, and notes each tick in `last_tick`.
+    A subclass implements `wake`, and sets `last_tick` (of `time.monotonic`) at each tick.
     """
 
     queue: ClassVar[str]
     thread_name: ClassVar[str]
-    last_tick: ClassVar[float] = float("-inf")  # none yet: a worker that starts is woken at once
+    last_tick: ClassVar[float] = float("-inf")  # a worker that starts is woken at once
 
     def __init__(self, worker: Any, **kwargs: Any) -> None:
         super().__init__(worker, **kwargs)
@@ -40,7 +40,7 @@ class Wakeup(bootsteps.StartStopStep):
         self._thread.start()
 
     def stop(self, parent: Any) -> None:
-        """Let what runs finish, a few seconds at most: being killed loses nothing."""
+        """Let the current `wake` finish, for a few seconds. A kill after that loses nothing."""
         self._stopped.set()
         self._thread.join(timeout=SLICE)
 
@@ -49,7 +49,7 @@ class Wakeup(bootsteps.StartStopStep):
 
     def _run(self) -> None:
         while not self._stopped.wait(INTERVAL):
-            if time.monotonic() - self.last_tick > PATIENCE:
+            if time.monotonic() - self.last_tick > TICK_TIMEOUT:
                 close_old_connections()
                 self.wake()
         connections.close_all()

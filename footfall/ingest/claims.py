@@ -34,9 +34,9 @@ class Claim:
 def claim() -> list[Claim]:
     """Lock the partitions that no other flush has locked, in the order of their numbers."""
     known = set(Partition.objects.values_list("number", flat=True))
-    spilled = Spilled.objects.filter(partition__gte=conf.EVENTLOG_PARTITIONS)
+    spilled = Spilled.objects.filter(partition__gte=conf.COUNTERS_PARTITIONS)
     wanted = {
-        *range(conf.EVENTLOG_PARTITIONS),
+        *range(conf.COUNTERS_PARTITIONS),
         *spilled.values_list("partition", flat=True).distinct(),
     }
     missing = [Partition(number=number) for number in sorted(wanted - known)]

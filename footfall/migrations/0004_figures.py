@@ -1,28 +1,9 @@
-"""Celery beat computes the most viewed, and the hours before this migration get their totals."""
+"""The hours before this migration get their totals."""
 
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 from django.db.models import Sum
-
-from footfall.ops.schedule import put, remove
-
-ENTRIES = {
-    "Compute the most viewed (rank)": {
-        "task": "counters.rank",
-        "every": 10,
-        "period": "seconds",
-        "expire_seconds": 10,
-    }
-}
-
-
-def schedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    put(apps, ENTRIES)
-
-
-def unschedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    remove(apps, ENTRIES)
 
 
 def add_up(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -33,11 +14,5 @@ def add_up(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = (
-        ("counters", "0003_dashboard"),
-        ("django_celery_beat", "0019_alter_periodictasks_options"),
-    )
-    operations = (
-        migrations.RunPython(schedule, unschedule),
-        migrations.RunPython(add_up, migrations.RunPython.noop),
-    )
+    dependencies = (("counters", "0003_dashboard"),)
+    operations = (migrations.RunPython(add_up, migrations.RunPython.noop),)

@@ -1,16 +1,10 @@
-"""What the batches took that are no longer kept; and the task that folds old hours into days."""
+"""Partitions know the events of batches that were removed."""
 
 from collections import Counter
 
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
-
-from footfall.ops.schedule import put, remove
-
-ENTRIES = {
-    "Fold old hours into days (fold)": {"task": "counters.fold", "every": 1, "period": "days"}
-}
 
 
 def open_books(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -24,19 +18,8 @@ def open_books(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None
         partition.save(update_fields=["pruned"])
 
 
-def schedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    put(apps, ENTRIES)
-
-
-def unschedule(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    remove(apps, ENTRIES)
-
-
 class Migration(migrations.Migration):
-    dependencies = (
-        ("counters", "0006_missing"),
-        ("django_celery_beat", "0019_alter_periodictasks_options"),
-    )
+    dependencies = (("counters", "0006_missing"),)
     operations = (
         migrations.AddField(
             model_name="partition",
@@ -44,5 +27,4 @@ class Migration(migrations.Migration):
             field=models.BigIntegerField(default=0),
         ),
         migrations.RunPython(open_books, migrations.RunPython.noop),
-        migrations.RunPython(schedule, unschedule),
     )

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from celery import current_app
+from django.apps import apps
 from django.db.models import Max, Q, Subquery
 from django.utils import timezone
 
 from footfall.models import Audit, Partition
-from footfall.ops.schedule import entry_of_flush
 from footfall.ops.status import Status, status
 from footfall.ops.workers import Workers, inspector
 
@@ -23,10 +23,12 @@ class Beat:
     is_scheduled: bool
     last_tick: datetime | None
     timeout: timedelta = BEAT_TIMEOUT
+    is_known: bool = True  # False without django_celery_beat: then beat notes nothing here
 
     def is_late(self, now: datetime) -> bool:
         """Tell whether ticks are missing. One in the future is from a clock that was set back."""
-        return self.last_tick is None or abs(now - self.last_tick) > self.timeout
+        late = self.last_tick is None or abs(now - self.last_tick) > self.timeout
+        return self.is_known and late
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,11 @@ def gather() -> Facts:
 
 
 def read_beat() -> Beat:
-    entry = entry_of_flush()
-    if entry is None:
+    if not apps.is_installed("django_celery_beat"):
+        return Beat(is_scheduled=True, last_tick=None, is_known=False)
+    entries = apps.get_model("django_celery_beat", "PeriodicTask").objects
+    enabled = entries.filter(task="counters.flush", enabled=True)
+    if (entry := enabled.select_related("interval").first()) is None:
         return Beat(is_scheduled=False, last_tick=None)
     interval = getattr(entry.schedule, "run_every", timedelta())
     ticks = current_app.conf.beat_sync_every

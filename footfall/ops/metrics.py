@@ -113,7 +113,7 @@ class CountingCollector(Collector):
         yield oldest
         misses = counter("footfall_cache_misses_total")
         try:
-            numbers = range(conf.EVENTLOG_PARTITIONS)
+            numbers = range(conf.COUNTERS_PARTITIONS)
             misses.add_metric([], sum(get_page_cache().misses(number) for number in numbers))
         except LogError:
             return

@@ -33,7 +33,7 @@ def log() -> str:
 
 def _each_partition() -> str:
     """In a cluster they are on several servers."""
-    for partition in range(conf.EVENTLOG_PARTITIONS):
+    for partition in range(conf.COUNTERS_PARTITIONS):
         try:
             get_log().length(partition)
         except Away:

@@ -135,7 +135,7 @@ def ask_log(question: Callable[[], T]) -> T:
 def _partitions() -> list[Partition]:
     """Return every partition, including those that no flush has seen yet."""
     known = {partition.number: partition for partition in Partition.objects.all()}
-    numbers = sorted({*known, *range(conf.EVENTLOG_PARTITIONS)})
+    numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})
     return [known.get(number) or Partition(number=number) for number in numbers]
 
 

@@ -26,7 +26,7 @@ from loadtest.systems.approaches import APPROACHES, BY_NAME, CONSTANT, Approach,
 from loadtest.systems.servers import PYTHON, Place, Server, manage, peers_admin, run
 from loadtest.systems.sites import Site
 from loadtest.systems.stores import Stores, stores_in
-from standalone.configuration import ROOT, only_user
+from standalone.configuration import ROOT, lock_data_dir
 
 DRAIN_SECONDS = 60.0  # that are kept for the end
 FOOTFALL = "footfall"
@@ -201,7 +201,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so out of every context
     plan = Plan.quick() if wanted.quick else Plan()
     with ExitStack() as stack:
-        stack.enter_context(only_user(directory))
+        stack.enter_context(lock_data_dir(directory))
         stores: Stores = stack.enter_context(stores_in(directory))
         place = Place(directory, stores, wanted.peers)
         place.log.unlink(missing_ok=True)

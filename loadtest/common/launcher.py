@@ -68,7 +68,7 @@ class Programs:
 
     def _why(self, what: str) -> str:
         lines = self.log.read_text(errors="replace").splitlines()
-        noise = [program.noise for program, _ in self.processes if program.noise]
+        noise = [program.ignored_lines for program, _ in self.processes if program.ignored_lines]
         kept = [one for one in lines if not any(pattern.match(one) for pattern in noise)]
         return "\n".join([f"waited for {what}; the log ends with:", *kept[-25:]])
 
@@ -79,7 +79,7 @@ class Programs:
                 process.send_signal(program.stop_signal)
         for program, process in self.processes:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(program.patience)
+                process.wait(program.stop_timeout)
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(
                     process.pid, signal.SIGKILL

@@ -33,7 +33,7 @@ from loadtest.systems.processes import family
 from loadtest.systems.servers import PYTHON, Place, Server
 from loadtest.systems.sites import Site
 from loadtest.systems.stores import stores_in
-from standalone.configuration import ROOT, only_user
+from standalone.configuration import ROOT, lock_data_dir
 
 APPROACH = BY_NAME["footfall"]
 OBSERVED = ("web", "redis", "postgres")
@@ -168,7 +168,7 @@ def main() -> int:
     plan = Plan.quick() if wanted.quick else Plan()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # and so out of every context
     with ExitStack() as stack:
-        stack.enter_context(only_user(directory))
+        stack.enter_context(lock_data_dir(directory))
         place = Place(directory, stack.enter_context(stores_in(directory)), PYTHON)
         make_footfall(place, plan)
         site = Site(place.stores, APPROACH, plan.pages)

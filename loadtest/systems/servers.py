@@ -20,7 +20,7 @@ from standalone.program import Program
 SECRET_KEY = "only-for-the-bench-0123456789-abcdefghijklmnopqrstuvwxyz"  # noqa: S105
 # A page that was read stays cached for all of a run. In a service it does so for 4 to 5 minutes,
 # and a load in which many are cached again could not be compared with the next one.
-KEPT = {"PREPARED_SECONDS": "7200"}
+KEPT = {"COUNTERS_CACHE_SECONDS": "7200"}
 Address = tuple[str, int]
 # Footfall's middleware on the way of a page, for the constant view.
 MIDDLEWARE = ("django.middleware.security.SecurityMiddleware",)
@@ -78,7 +78,7 @@ class Place:
         celery += ["worker", "--loglevel", "WARNING", "--without-gossip", "--without-mingle"]
         celery += ["--schedule", str(self.directory / f"{approach.name}-beat")]
         return [
-            replace(web, name="worker", command=[*celery, *arguments], patience=20.0)
+            replace(web, name="worker", command=[*celery, *arguments], stop_timeout=20.0)
             for arguments in approach.workers
         ]
 
@@ -141,7 +141,7 @@ def run(program: Program) -> None:
 
 def manage(environment: dict[str, str], *command: str) -> Program:
     """Return a command of Footfall's manage.py."""
-    return service.once(environment, *command)
+    return service.manage(environment, *command)
 
 
 def peers_admin(python: Path, environment: dict[str, str], *command: str) -> Program:

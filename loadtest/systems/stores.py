@@ -127,7 +127,7 @@ def stores_in(directory: Path) -> Iterator[Stores]:
 
 
 def remove(data: Path) -> None:
-    """Remove the stores' data, also where it lies behind a link (see `standalone.places`)."""
+    """Remove the stores' data, also where it lies behind a link (see `standalone.directories`)."""
     for path in (data / "postgres", data / "redis"):
         if path.is_symlink():
             shutil.rmtree(path.resolve(), ignore_errors=True)

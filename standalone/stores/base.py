@@ -1,4 +1,4 @@
-"""What the two stores have in common: a directory, a program, an address, a life as a child."""
+"""The base class of the two stores."""
 
 import abc
 import contextlib
@@ -14,26 +14,26 @@ from standalone.program import Program
 
 
 class StoreError(Exception):
-    """A store could not be prepared or did not become ready; the text says why."""
+    """A store could not be prepared, or did not become ready. The text says why."""
 
 
 class Store(abc.ABC):
-    """One server on one directory. A store can be started again after `stop` or `kill`."""
+    """A server and its directory. It can be started again after `stop` or `kill`."""
 
     name: str
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self.sockets = directory  # another one when its path is too long for a socket
+        self.sockets = directory  # or another one, if its path is too long for a socket
         self.process: subprocess.Popen[bytes] | None = None
 
     @abc.abstractmethod
     def prepare(self) -> None:
-        """Make the directory ready for `program`; harmless when it is. Raises `StoreError`."""
+        """Make the directory ready for `program`, if it is not. Raises `StoreError`."""
 
     @abc.abstractmethod
     def program(self) -> Program:
-        """Return the command that serves `directory` in the foreground."""
+        """Return the program that serves `directory` in the foreground."""
 
     @property
     @abc.abstractmethod
@@ -42,7 +42,7 @@ class Store(abc.ABC):
 
     @abc.abstractmethod
     def ready(self) -> bool:
-        """Tell whether the server answers now."""
+        """Return whether the server answers now."""
 
     @property
     def running(self) -> bool:
@@ -50,7 +50,7 @@ class Store(abc.ABC):
 
     @property
     def log(self) -> Path:
-        """The file that takes the output of a server started by `start`."""
+        """The output of a server that was started by `start`."""
         return self.directory / "log"
 
     def start(self) -> None:
@@ -58,22 +58,24 @@ class Store(abc.ABC):
         self.process = self.program().start(self.log)
 
     def wait_ready(self, timeout: float = 30.0) -> None:
-        """Return once the server answers; raise `StoreError` after `timeout` seconds.
+        """Return when the server answers. Raises `StoreError` after `timeout` seconds.
 
-        A server that gave up is started again: after a SIGKILL, PostgreSQL refuses to start
-        until the last orphan of its predecessor has let go of the shared memory.
+        A server that has ended is started again: after a SIGKILL, PostgreSQL refuses to start
+        until the last child of the killed one has released the shared memory.
         """
         deadline = time.monotonic() + timeout
         while not self.ready():
             if time.monotonic() > deadline:
-                raise StoreError(f"{self.name} is not ready after {timeout:g} s: {self._last()}")
+                raise StoreError(
+                    f"{self.name} is not ready after {timeout:g} s: {self._end_of_log()}"
+                )
             if not self.running:
                 self.start()
             time.sleep(0.02)
 
     @contextlib.contextmanager
     def served(self) -> Iterator[Self]:
-        """Prepare and serve it until the end of the context. Raises `StoreError`."""
+        """Prepare the store, and serve it during the `with` block. Raises `StoreError`."""
         self.prepare()
         try:
             self.start()
@@ -84,7 +86,7 @@ class Store(abc.ABC):
             self.clean_up()
 
     def stop(self, timeout: float = 20.0) -> None:
-        """Stop the server cleanly; one that takes longer than `timeout` seconds is killed."""
+        """Stop the server cleanly, or kill it after `timeout` seconds."""
         if self.process is None:
             return
         self.process.send_signal(self.program().stop_signal)
@@ -94,22 +96,22 @@ class Store(abc.ABC):
             self.kill()
 
     def kill(self) -> None:
-        """End the server with SIGKILL, as a crash would."""
+        """Kill the server, as a crash does."""
         if self.process is not None:
             self.process.kill()
             self.process.wait()
 
     def clean_up(self) -> None:
-        """Remove what a stopped store has outside its directory."""
+        """Remove the directory of the sockets, if it is another one."""
         if self.sockets != self.directory:
             shutil.rmtree(self.sockets, ignore_errors=True)
 
-    def _last(self) -> str:
+    def _end_of_log(self) -> str:
         return self.log.read_text(errors="replace")[-1000:] if self.log.exists() else "no output"
 
 
 def package_directory(package: str) -> Path:
-    """Return where `package` is installed, without importing it: its import has side effects."""
+    """Return the folder of an installed package. To import it would have side effects."""
     spec = importlib.util.find_spec(package)
     if spec is None or spec.origin is None:
         raise StoreError(

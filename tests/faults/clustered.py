@@ -66,7 +66,7 @@ class ClusterService(Service):
             "REDIS_URL": self.cluster.url,
             "CELERY_BROKER_URL": self.proxy.url,
             "CACHE_URL": self.cache.store.url,
-            "EVENTLOG_PARTITIONS": str(PARTITIONS),
+            "COUNTERS_PARTITIONS": str(PARTITIONS),
         }
         self.tails = directory / "cluster" / "tails"
         self.one_at_a_time = threading.Lock()

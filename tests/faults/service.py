@@ -166,7 +166,7 @@ class Service:
 
     @property
     def database_url(self) -> str:
-        url = addresses.database_url(self.data_dir)
+        url = addresses.read(self.data_dir, addresses.DATABASE_URL)
         assert url
         return url
 

@@ -46,7 +46,7 @@ def say(text: str) -> None:
 
 @pytest.fixture(autouse=True)
 def as_in_production(settings: Settings, log: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.EVENTLOG_PARTITIONS = 8
+    settings.COUNTERS_PARTITIONS = 8
     settings.COUNTERS_BATCH_EVENTS = 50_000
     knowing = Locations(life=0)  # as after ten minutes
     monkeypatch.setattr(publish, "locations", lambda: knowing)

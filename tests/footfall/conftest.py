@@ -17,9 +17,9 @@ from tests.support.views import Answering
 @pytest.fixture(autouse=True)
 def log(settings: Settings, prefix: str) -> Log:
     """The service's log, under a name of the test's own, with two partitions."""
-    settings.EVENTLOG_PREFIX = prefix
-    settings.EVENTLOG_PARTITIONS = 2
-    settings.EVENTLOG_RETENTION_SECONDS = 600
+    settings.COUNTERS_LOG_PREFIX = prefix
+    settings.COUNTERS_PARTITIONS = 2
+    settings.COUNTERS_LOG_RETENTION_SECONDS = 600
     publish.locations.cache_clear()
     return get_log()
 
@@ -63,7 +63,7 @@ def environment(prefix: str, db: None) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "EVENTLOG_PREFIX": prefix,
-        "EVENTLOG_PARTITIONS": "2",
+        "COUNTERS_LOG_PREFIX": prefix,
+        "COUNTERS_PARTITIONS": "2",
         **databases.environment(),
     }

@@ -234,8 +234,8 @@ def now() -> int:
 @pytest.fixture
 def trimming_at_once(server: redis.Redis, settings: Any) -> Iterator[None]:
     """Redis trims node by node: let each entry be one. And keep nothing of what was counted."""
-    settings.EVENTLOG_RETENTION_SECONDS = 0
-    settings.EVENTLOG_RETENTION_BYTES = 1
+    settings.COUNTERS_LOG_RETENTION_SECONDS = 0
+    settings.COUNTERS_LOG_RETENTION_BYTES = 1
     name = "stream-node-max-entries"
     before = server.config_get(name)[name] or 100
     server.config_set(name, 1)

@@ -261,7 +261,7 @@ def test_a_database_from_yesterday_catches_up_from_the_retention(
 def test_the_applied_is_trimmed_after_its_retention(
     log: Log, contents: list[Content], settings: Settings
 ) -> None:
-    settings.EVENTLOG_RETENTION_BYTES = 2 * 10_000
+    settings.COUNTERS_LOG_RETENTION_BYTES = 2 * 10_000
     store_views(log, *[(AT, [contents[0].pk])] * 1000)
 
     flush()
@@ -273,7 +273,7 @@ def test_the_applied_is_trimmed_after_its_retention(
 def test_a_full_partition_has_room_again_after_a_flush(
     log: Log, contents: list[Content], settings: Settings
 ) -> None:
-    settings.EVENTLOG_MAX_BYTES = 2 * 20_000
+    settings.COUNTERS_LOG_MAX_BYTES = 2 * 20_000
     log = get_log()
 
     def fill() -> None:
@@ -294,7 +294,7 @@ def test_an_idle_partition_is_trimmed_too(
     """Its share of the memory has become smaller, and no new event comes to a full partition."""
     store_views(log, *[(AT, [contents[0].pk])] * 1000)
     flush()
-    settings.EVENTLOG_MAX_BYTES = 2 * 20_000
+    settings.COUNTERS_LOG_MAX_BYTES = 2 * 20_000
     flush()
 
     store_views(get_log(), (AT, [contents[0].pk]))
@@ -321,7 +321,7 @@ def test_changing_the_number_of_partitions_strands_nothing(
     before: int,
     after: int,
 ) -> None:
-    settings.EVENTLOG_PARTITIONS = before
+    settings.COUNTERS_PARTITIONS = before
     flush()
     pages = [page, *Page.objects.bulk_create(Page(title=str(n)) for n in range(20))]
     for each in pages:
@@ -330,7 +330,7 @@ def test_changing_the_number_of_partitions_strands_nothing(
             partition=before - 1, at=AT, body=events.encode({"pages.content": [contents[0].pk]})
         )
 
-    settings.EVENTLOG_PARTITIONS = after
+    settings.COUNTERS_PARTITIONS = after
     for each in pages:
         record(each, contents)
     flush_all()

@@ -62,7 +62,7 @@ def test_what_is_not_countable_is_an_error() -> None:
 def test_while_redis_is_away_a_view_is_one_row(
     settings: Settings, page: Page, contents: list[Content]
 ) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     for _ in range(3):
         record(page, contents)
@@ -83,7 +83,7 @@ def test_an_ambiguous_append_is_spilled_with_its_event_id(page: Page, proxy: Pro
 
 
 def test_a_full_log_spills(settings: Settings, page: Page, contents: list[Content]) -> None:
-    settings.EVENTLOG_MAX_BYTES = 2 * 10_000
+    settings.COUNTERS_LOG_MAX_BYTES = 2 * 10_000
     log = get_log()
 
     for _ in range(300):
@@ -107,7 +107,7 @@ def test_a_failing_redis_spills(server: object, prefix: str, log: Log, page: Pag
 def test_with_both_stores_away_the_view_is_not_acknowledged(
     settings: Settings, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
     databases.take_away(monkeypatch)
 
     with pytest.raises(Unacknowledged):

@@ -1,16 +1,13 @@
 """What wakes the flush: the schedule, the task, and the thread that misses them."""
 
-import importlib
 import threading
 import time
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
 from django.db import connection
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
@@ -22,11 +19,8 @@ from footfall.models import Audit, Batch, Partition, ProducerState
 from footfall.ops import retention
 from footfall.record import record
 from project.celery import app
+from tests.support.schedule import scheduled
 from tests.support.views import AT, Counts, store_views
-
-schedule = importlib.import_module("footfall.migrations.0002_schedule")
-figures = importlib.import_module("footfall.migrations.0004_figures")
-ledger = importlib.import_module("footfall.migrations.0007_ledger")
 
 
 @pytest.mark.django_db
@@ -50,9 +44,9 @@ def test_a_tick_while_a_flush_runs_returns_at_once(page: Page) -> None:
 
 @pytest.mark.django_db
 def test_an_error_is_one_line(
-    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.COUNTERS_BATCH_EVENTS = None
+    monkeypatch.setattr(worker, "flush_for", None)
 
     tasks.flush()
 
@@ -65,7 +59,7 @@ def test_an_error_is_one_line(
 def test_without_ticks_the_flush_wakes_itself(
     page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wakeup, "PATIENCE", 0.1)
+    monkeypatch.setattr(wakeup, "TICK_TIMEOUT", 0.1)
     monkeypatch.setattr(wakeup, "INTERVAL", 0.02)
     record(page, contents)
     step = worker.FlushWakeup(None)
@@ -82,53 +76,22 @@ def test_without_ticks_the_flush_wakes_itself(
 
 @pytest.mark.parametrize(("queues", "included"), [(["counters"], True), (["celery"], False)])
 def test_only_a_worker_of_the_flush_wakes_itself(queues: list[str], included: bool) -> None:
-    celery_worker = SimpleNamespace(
+    starting = SimpleNamespace(
         app=SimpleNamespace(amqp=SimpleNamespace(queues=SimpleNamespace(consume_from=queues)))
     )
 
-    assert worker.FlushWakeup(None).include_if(celery_worker) is included
+    assert worker.FlushWakeup(None).include_if(starting) is included
     assert "footfall.worker:FlushWakeup" in app.steps["worker"]
 
 
 @pytest.mark.django_db
-def test_the_schedule_is_made_once_and_taken_back() -> None:
-    schedule.schedule(apps, None)
-    schedule.schedule(apps, None)
-
-    flush = PeriodicTask.objects.get(task="counters.flush")
+def test_the_schedule() -> None:
+    flush = scheduled("counters.flush")
     assert (flush.queue, flush.expire_seconds) == ("counters", 2)
     assert str(flush.interval) == "every second"
-    assert flush.task in app.tasks
-    assert PeriodicTask.objects.get(task="counters.prune").task in app.tasks
-
-    schedule.unschedule(apps, None)
-    assert not PeriodicTask.objects.filter(task__in=["counters.flush", "counters.prune"]).exists()
-
-
-@pytest.mark.django_db
-def test_the_most_viewed_are_scheduled() -> None:
-    figures.schedule(apps, None)
-    figures.schedule(apps, None)
-
-    rank = PeriodicTask.objects.get(task="counters.rank")
-    assert str(rank.interval) == "every 10 seconds"
-    assert rank.task in app.tasks
-
-    figures.unschedule(apps, None)
-    assert not PeriodicTask.objects.filter(task="counters.rank").exists()
-
-
-@pytest.mark.django_db
-def test_compaction_is_scheduled() -> None:
-    ledger.schedule(apps, None)
-    ledger.schedule(apps, None)
-
-    compact = PeriodicTask.objects.get(task="counters.fold")
-    assert str(compact.interval) == "every day"
-    assert compact.task in app.tasks
-
-    ledger.unschedule(apps, None)
-    assert not PeriodicTask.objects.filter(task="counters.fold").exists()
+    assert str(scheduled("counters.rank").interval) == "every 10 seconds"
+    assert str(scheduled("counters.prune").interval) == "every hour"
+    assert str(scheduled("counters.fold").interval) == "every day"
 
 
 @pytest.mark.django_db
@@ -163,7 +126,7 @@ def test_a_producer_state_stays_as_long_as_its_events_are_in_the_log(
     )  # as if its entry were lost
     flush()
     assert counts()[0] == 3
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
     tasks.prune()
     assert ProducerState.objects.exists()
 

@@ -67,7 +67,9 @@ def counters(service: Copy) -> Callable[[], list[int]]:
     """Returns the counters of the 15 contents of page 1, without reading the page."""
 
     def counters() -> list[int]:
-        with closing(psycopg2.connect(addresses.database_url(service.data_dir))) as connection:
+        with closing(
+            psycopg2.connect(addresses.read(service.data_dir, addresses.DATABASE_URL))
+        ) as connection:
             cursor = connection.cursor()
             cursor.execute(COUNTERS)
             values = [counter for _, counter in cursor.fetchall()]

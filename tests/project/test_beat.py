@@ -1,124 +1,145 @@
-"""Two beats: one acts, the other takes over when it is gone."""
+"""Celery beat: its entries are the operators', and any number of beats may run."""
 
 import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from uuid import uuid4
+from types import SimpleNamespace
 
 import pytest
-from django.core.cache import cache
+from celery import Task
+from django.apps import apps
+from django.conf import settings
+from django.core import mail
 from django.utils import timezone
 from django_celery_beat import schedulers
-from django_celery_beat.models import PeriodicTask
-from pytest_django import Settings
+from django_celery_beat.models import IntervalSchedule, PeriodicTask
 
-from loadtest.common.waiting import wait_until
-from project import beat
-from project.beat import OneOfMany
+from accounts.models import User, Welcome
+from catalog.pages.models import Content, Page, Text
+from footfall.record import record
+from project.beat import Scheduler, handle_signals
 from project.celery import app
 
 pytestmark = pytest.mark.django_db
 
-Beat = Callable[[], OneOfMany]
+TASKS = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
 
 
 @pytest.fixture
-def new_beat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Beat]:
-    """Makes beats that share a lease of their own, and send nothing."""
-    monkeypatch.setattr(beat, "KEY", f"beat-{uuid4().hex}")
-    # It would close the connection on which the test's transaction is.
+def beat(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], Scheduler]]:
+    """Starts a beat."""
+    # It would close the connection that the test's transaction is on.
     monkeypatch.setattr(schedulers, "close_old_connections", lambda: None)
-    PeriodicTask.objects.update(enabled=False)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    yield lambda: OneOfMany(app=app)
+
+    beats: list[Scheduler] = []
+
+    def start() -> Scheduler:
+        scheduler = Scheduler(app=app)
+        beats.append(scheduler)
+        handle_signals(SimpleNamespace(scheduler=scheduler))
+        return scheduler
+
+    app.loader.import_default_modules()
+    yield start
+    for scheduler in beats:
+        scheduler._finalize.cancel()  # it would write at the end of the process
     for number, handler in handlers.items():
         signal.signal(number, handler)
-    cache.delete(beat.KEY)
 
 
-def test_one_of_two_beats_acts(new_beat: Beat) -> None:
-    one, other = new_beat(), new_beat()
-    for _ in range(3):
-        one.tick()
-        other.tick()
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the tasks that were sent. Each is run at once, here."""
+    names: list[str] = []
 
-    assert (one.acts, other.acts) == (True, False)
+    def run(task: "Task[..., object]", *args: object, **options: object) -> None:
+        names.append(task.name)
+        task()
 
-
-def test_the_other_takes_over_from_one_that_ends(new_beat: Beat) -> None:
-    one, other = new_beat(), new_beat()
-    one.tick()
-    one.close()
-    other.tick()
-    one.tick()
-
-    assert (one.acts, other.acts) == (False, True)
+    monkeypatch.setattr(Task, "apply_async", run)
+    return names
 
 
-def test_the_other_takes_over_from_one_that_is_stopped(
-    new_beat: Beat, monkeypatch: pytest.MonkeyPatch
+def tick_until_idle(scheduler: Scheduler) -> None:
+    while not scheduler.tick():
+        pass
+
+
+def test_a_new_database_gets_every_entry_once(beat: Callable[[], Scheduler]) -> None:
+    beat()
+    beat()
+
+    entries = PeriodicTask.objects.exclude(task="celery.backend_cleanup")
+    assert sorted(entry.task for entry in entries) == sorted(TASKS)
+    assert set(app.tasks) >= TASKS
+
+
+def test_what_an_operator_has_changed_survives_a_restart(beat: Callable[[], Scheduler]) -> None:
+    beat()
+    slow = IntervalSchedule.objects.create(every=5, period="seconds")
+    PeriodicTask.objects.filter(task="counters.flush").update(interval=slow, name="Flush")
+    PeriodicTask.objects.filter(task="counters.rank").update(enabled=False)
+
+    scheduler = beat()
+
+    assert PeriodicTask.objects.get(task="counters.flush").interval == slow
+    assert not PeriodicTask.objects.get(task="counters.rank").enabled
+    assert "counters.rank" not in {entry.task for entry in scheduler.schedule.values()}
+
+
+def rows() -> dict[str, list[dict[str, object]]]:
+    """Return the database, without beat's own tables and a time that moves with the clock."""
+    models = [model for model in apps.get_models() if model._meta.app_label != "django_celery_beat"]
+    found = {one._meta.label: list(one._base_manager.order_by("pk").values()) for one in models}
+    for partition in (*found["counters.Partition"], *found["counters.Dashboard"]):
+        del partition["states_since"]
+    return found
+
+
+@pytest.mark.usefixtures("own_log")
+def test_of_two_beats_the_ticks_of_the_second_change_nothing(
+    beat: Callable[[], Scheduler], sent: list[str]
 ) -> None:
-    monkeypatch.setattr(beat, "LEASE", 0.2)
-    one, other = new_beat(), new_beat()
-    one.tick()
+    text = Text.objects.create(title="A text", text="...")
+    page = Page.objects.create(title="A page")
+    Welcome.objects.create(user=User.objects.create_user("ada", "ada@example.com"))
+    beat()
+    PeriodicTask.objects.update(last_run_at=timezone.now() - timedelta(days=2))
+    first, second = beat(), beat()
+    for _ in range(3):
+        record(page, [text])
 
-    def taken_over() -> bool:
-        other.tick()
-        return other.acts
+    tick_until_idle(first)
+    once = rows()
+    tick_until_idle(second)
 
-    wait_until(taken_over, 5)
-
-
-def test_the_end_of_a_standby_takes_the_lease_from_nobody(new_beat: Beat) -> None:
-    one, other = new_beat(), new_beat()
-    one.tick()
-    other.tick()
-    other.close()
-
-    assert cache.get(beat.KEY) == one.name
-
-
-def test_both_act_while_the_cache_is_away(new_beat: Beat, settings: Settings) -> None:
-    one, other = new_beat(), new_beat()
-    away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1"}
-    settings.CACHES = {**settings.CACHES, "default": away}
-    one.tick()
-    other.tick()
-    other.close()
-
-    assert (one.acts, other.acts) == (True, True)
+    assert {task for task in TASKS if sent.count(task) < 2} == set()
+    assert rows() == once
+    assert Page.objects.get(pk=page.pk).counter == Content.objects.get(pk=text.pk).counter == 3
+    assert [message.to for message in mail.outbox] == [["ada@example.com"]]
 
 
-def test_a_new_one_knows_what_the_last_one_ran(new_beat: Beat) -> None:
+def test_a_clock_that_was_set_back_stops_nothing(beat: Callable[[], Scheduler]) -> None:
+    beat()
     entry = PeriodicTask.objects.filter(task="counters.rank")
-    entry.update(enabled=True, last_run_at=timezone.now() - timedelta(days=1))
-    standby = new_beat()
-    assert standby.schedule
-    just_now = timezone.now()
-    entry.update(last_run_at=just_now)
+    entry.update(last_run_at=timezone.now() + timedelta(hours=1))
+    scheduler = beat()
 
-    standby.take_over()
+    scheduler.correct_last_runs()
 
-    assert standby.schedule[entry.get().name].last_run_at == just_now
+    assert scheduler.schedule[entry.get().name].last_run_at <= timezone.now()
 
 
-def test_a_clock_that_was_set_back_stops_nothing(new_beat: Beat) -> None:
-    entry = PeriodicTask.objects.filter(task="counters.rank")
-    entry.update(enabled=True, last_run_at=timezone.now() + timedelta(hours=1))
-    one = new_beat()
-
-    one.mend_clock()
-
-    assert one.schedule[entry.get().name].last_run_at <= timezone.now()
-
-
-def test_a_signal_ends_it_between_two_ticks_and_a_second_one_at_once(new_beat: Beat) -> None:
-    one = new_beat()
-    one.tick()
+def test_a_signal_ends_it_between_two_ticks_and_a_second_one_at_once(
+    beat: Callable[[], Scheduler],
+) -> None:
+    scheduler = beat()
+    PeriodicTask.objects.update(enabled=False)
+    scheduler.tick()
     signal.raise_signal(signal.SIGTERM)  # nothing is written while something else may be
 
-    assert cache.get(beat.KEY) == one.name
     with pytest.raises(SystemExit):
-        one.tick()
+        scheduler.tick()
     with pytest.raises(SystemExit):
         signal.raise_signal(signal.SIGTERM)

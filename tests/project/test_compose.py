@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from project import stores
+from project import backends
 from standalone.configuration import Configuration
 from standalone.service import limits, programs
 
@@ -222,7 +222,7 @@ def test_everything_that_scales_knows_of_the_pooler() -> None:
     for name in {"web", *with_database} - {"flower"}:
         assert SCALED[name]["environment"]["DATABASE_POOLED"] == "true"
     # What a pooler does not pass on, the server is started with.
-    for limit in re.findall(r"-c (\S+)", stores.TIMEOUTS):
+    for limit in re.findall(r"-c (\S+)", backends.TIMEOUTS):
         assert limit in SCALED["db"]["command"]
 
 

@@ -73,7 +73,7 @@ def test_not_ready_without_a_worker(client: Client, beat: PeriodicTask) -> None:
 
 
 def test_not_ready_without_redis(client: Client, beat: PeriodicTask, settings: Settings) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     assert client.get("/readyz").json()["log"] == "Redis does not answer"
 

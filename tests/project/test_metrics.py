@@ -26,7 +26,7 @@ DECLARED = {*counting.GAUGES, *counting.COUNTERS, *files.GAUGES}
 @pytest.fixture(autouse=True)
 def _log_of_its_own(settings: Settings) -> None:
     """Other tests leave in the log what a transaction took back from the database."""
-    settings.EVENTLOG_PREFIX = f"test-{uuid4().hex}"
+    settings.COUNTERS_LOG_PREFIX = f"test-{uuid4().hex}"
 
 
 def read(client: Client) -> dict[tuple[str, str], float]:
@@ -99,7 +99,7 @@ def test_an_interrupted_audit_does_not_hide_what_the_one_before_found(client: Cl
 
 
 def test_without_redis_the_rest_is_told(client: Client, settings: Settings) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     found = read(client)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from standalone.configuration import ROOT
+from footfall.conf import SETTINGS
+from standalone import addresses
 from tests.support.environments import PRODUCTION
 from tests.support.processes import Done, manage, run
 
@@ -38,10 +39,11 @@ def test_what_is_missing_is_named(name: str) -> None:
         ("DJANGO_SECRET_KEY", "for-development-only-put-your-own-into-the-file-.env"),
         ("DJANGO_DEBUG", "perhaps"),
         ("EMAIL_URL", "pigeon://roof"),
-        ("EVENTLOG_PARTITIONS", "0"),
-        ("EVENTLOG_PARTITIONS", "many"),
-        ("EVENTLOG_TIMEOUT_SECONDS", "-1"),
+        ("COUNTERS_PARTITIONS", "0"),
+        ("COUNTERS_PARTITIONS", "many"),
+        ("COUNTERS_LOG_TIMEOUT_SECONDS", "-1"),
         ("COUNTERS_BATCH_EVENTS", "1e3"),
+        ("COUNTERS_HOURLY_DAYS", "30"),
     ],
 )
 def test_what_is_wrong_is_named(name: str, value: str) -> None:
@@ -103,19 +105,20 @@ def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
     for name in names:
         (tmp_path / name).write_text(f"the/{name}@ of 32 characters or more\n")
     files = {f"{name}_FILE": str(tmp_path / name) for name in names}
-    database = {"POSTGRES_HOST": "db", "POSTGRES_DB": "n", "POSTGRES_USER": "u"}
-    environment = PRODUCTION | files | database | dict.fromkeys(names, "")
+    server = {"POSTGRES_HOST": "db", "POSTGRES_DB": "n", "POSTGRES_USER": "u"}
+    environment = PRODUCTION | files | server | dict.fromkeys(names, "")
 
+    database = "s.DATABASES['default']"
     found = shown(
         environment,
-        "[s.SECRET_KEY, s.DATABASES['default']['PASSWORD'], s.CELERY_BROKER_URL, s.EVENTLOG_URL]",
+        f"[s.SECRET_KEY, {database}['PASSWORD'], s.CELERY_BROKER_URL, s.COUNTERS_LOG_URL]",
     )
 
     redis = "redis://:the%2FREDIS_PASSWORD%40%20of%2032%20characters%20or%20more@redis.example/0"
     key, password = (f"the/{name}@ of 32 characters or more" for name in names[:2])
     assert found == str([key, password, redis, redis])
     # What is in the variable itself comes first.
-    assert shown(environment | {"REDIS_PASSWORD": "own"}, "s.EVENTLOG_URL") == (
+    assert shown(environment | {"REDIS_PASSWORD": "own"}, "s.COUNTERS_LOG_URL") == (
         "redis://:own@redis.example/0"
     )
 
@@ -133,6 +136,36 @@ def test_a_file_that_cannot_be_read_is_named() -> None:
     assert done.returncode != 0
     assert '"DJANGO_SECRET_KEY_FILE" invalid' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_finds_the_stores_of_make_run_by_its_data_directory(tmp_path: Path) -> None:
+    environment = {"PATH": PRODUCTION["PATH"], "DATA_DIR": str(tmp_path)}
+    key = addresses.ensure_secret_key(tmp_path)
+    addresses.write(tmp_path, addresses.DATABASE_URL, "postgres://postgres@%2Ftmp:5432/footfall")
+    addresses.write(tmp_path, addresses.REDIS_URL, "unix:///tmp/redis.sock?db=0")
+
+    found = shown(environment, "[s.SECRET_KEY, s.DATABASES['default']['HOST'], s.COUNTERS_LOG_URL]")
+
+    assert found == str([key, "/tmp", "unix:///tmp/redis.sock?db=0"])  # noqa: S108
+    # A variable comes first.
+    assert shown(environment | {"REDIS_URL": "redis://r"}, "s.COUNTERS_LOG_URL") == "redis://r"
+
+
+def test_a_variable_may_have_its_old_name() -> None:
+    old = {"EVENTLOG_PARTITIONS": "3", "PREPARED_SECONDS": "60", "EVENTLOG_PREFIX": "old"}
+    environment = PRODUCTION | old | {"COUNTERS_LOG_PREFIX": "new"}
+    names = "[s.COUNTERS_PARTITIONS, s.COUNTERS_CACHE_SECONDS, s.COUNTERS_LOG_PREFIX]"
+
+    assert shown(environment, names) == "[3, 60.0, 'new']"
+    warned = start(environment).stderr
+    assert "The variable EVENTLOG_PARTITIONS is now called COUNTERS_PARTITIONS." in warned
+
+
+def test_each_setting_of_the_product_has_a_variable() -> None:
+    given = {one.name: one.kind(one.minimum or 7) for one in SETTINGS if one.default is not None}
+    environment = PRODUCTION | {name: str(value) for name, value in given.items()}
+
+    assert shown(environment, f"{{name: getattr(s, name) for name in {list(given)}}}") == str(given)
 
 
 CLUSTER = "redis+cluster://:secret@one.example:7000,two.example:7001/"
@@ -190,10 +223,12 @@ def test_compose_variables_make_a_database_whatever_the_password() -> None:
 
 
 def test_the_readme_lists_every_variable() -> None:
-    modules = [ROOT / f"project/{name}.py" for name in ("environment", "settings", "stores")]
+    project = settings.BASE_DIR / "project"
+    modules = [project / f"{name}.py" for name in ("environment", "settings", "backends")]
     source = "".join(module.read_text() for module in modules)
     names = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
-    readme = (ROOT / "README.md").read_text()
+    names |= {setting.name for setting in SETTINGS if setting.default is not None}
+    readme = (settings.BASE_DIR / "README.md").read_text()
 
     assert len(names) > 15
     assert sorted(name for name in names if f"`{name}`" not in readme) == []

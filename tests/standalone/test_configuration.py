@@ -46,8 +46,10 @@ def test_a_host_that_is_none_is_named() -> None:
 def test_a_data_directory_has_one_user_at_a_time(tmp_path: Path) -> None:
     held = "\n".join(  # another process: a lock of one's own would not be in the way
         [
-            "import sys; from pathlib import Path; from standalone.configuration import only_user",
-            f"with only_user(Path({str(tmp_path)!r})): print('held', flush=True); sys.stdin.read()",
+            "import sys; from pathlib import Path",
+            "from standalone.configuration import lock_data_dir",
+            f"with lock_data_dir(Path({str(tmp_path)!r})):",
+            "    print('held', flush=True); sys.stdin.read()",
         ]
     )
     with subprocess.Popen(
@@ -57,17 +59,17 @@ def test_a_data_directory_has_one_user_at_a_time(tmp_path: Path) -> None:
         assert other.stdout.readline() == b"held\n"
         with (
             pytest.raises(ConfigurationError, match=f"in use by process {other.pid}"),
-            configuration.only_user(tmp_path),
+            configuration.lock_data_dir(tmp_path),
         ):
             pass
         other.communicate()
 
-    with configuration.only_user(tmp_path):
+    with configuration.lock_data_dir(tmp_path):
         pass
 
 
 def test_a_data_directory_that_is_made_is_closed_to_others(tmp_path: Path) -> None:
-    with configuration.only_user(tmp_path / "new"):
+    with configuration.lock_data_dir(tmp_path / "new"):
         assert (tmp_path / "new").stat().st_mode & 0o077 == (0 if os.geteuid() else 0o011)
         assert (tmp_path / "new" / "lock").stat().st_mode & 0o777 == 0o600
 
@@ -76,7 +78,7 @@ def test_what_was_open_in_a_data_directory_is_closed(tmp_path: Path) -> None:
     (tmp_path / "media").mkdir(mode=0o755)
     (tmp_path / "lock").touch(mode=0o644)
 
-    with configuration.only_user(tmp_path):
+    with configuration.lock_data_dir(tmp_path):
         assert (tmp_path / "media").stat().st_mode & 0o777 == 0o700
         assert (tmp_path / "lock").stat().st_mode & 0o777 == 0o600
 
@@ -86,6 +88,6 @@ def test_a_data_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
     with (
         pytest.raises(ConfigurationError, match="DATA_DIR"),
-        configuration.only_user(tmp_path / "file"),
+        configuration.lock_data_dir(tmp_path / "file"),
     ):
         pass

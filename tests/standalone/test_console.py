@@ -6,8 +6,8 @@ from standalone.console import Console
 
 
 def test_names_are_aligned_and_plain_on_a_pipe(capfd: pytest.CaptureFixture[str]) -> None:
-    Console(1).say_all("web", ["one", "two"])
-    Console(1).say("postgres", "three")
+    Console(1).write_lines("web", ["one", "two"])
+    Console(1).write("postgres", "three")
 
     assert capfd.readouterr().out == "web      | one\nweb      | two\npostgres | three\n"
 
@@ -15,7 +15,7 @@ def test_names_are_aligned_and_plain_on_a_pipe(capfd: pytest.CaptureFixture[str]
 def test_names_are_coloured_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     ours, terminal = os.openpty()
-    Console(terminal).say("web", "hello")
+    Console(terminal).write("web", "hello")
 
     assert os.read(ours, 100) == b"\x1b[32mweb      |\x1b[0m hello\r\n"
 
@@ -30,8 +30,8 @@ def test_a_reader_that_went_away_hinders_nothing() -> None:
     os.close(reading)
     console = Console(writing)
 
-    console.say("web", "to nobody")
-    console.say("web", "nor this")
+    console.write("web", "to nobody")
+    console.write("web", "nor this")
 
     os.close(writing)
     os.close(console.descriptor)

@@ -12,9 +12,9 @@ import pytest
 from loadtest.common.waiting import wait_until
 from standalone import runner
 from standalone.console import Console
-from standalone.leftovers import Roster
 from standalone.program import Program
 from standalone.runner import Lines, Runner
+from standalone.stale_processes import PidRegistry
 
 SLEEPS = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"
@@ -26,7 +26,7 @@ class Heard(Console):
     def __init__(self) -> None:
         self.lines: list[tuple[str, str]] = []
 
-    def say(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
         self.lines.append((name, text))
 
     def count(self, text: str) -> int:
@@ -40,12 +40,12 @@ def console() -> Heard:
 
 @pytest.fixture
 def children(console: Heard, tmp_path: Path) -> Runner:
-    return Runner(console, Roster(tmp_path))
+    return Runner(console, PidRegistry(tmp_path))
 
 
-def python(code: str, patience: float = 5.0) -> Program:
+def python(code: str, stop_timeout: float = 5.0) -> Program:
     command = [sys.executable, "-c", code]
-    return Program("child", command, Path.cwd(), os.environ, patience=patience)
+    return Program("child", command, Path.cwd(), os.environ, stop_timeout=stop_timeout)
 
 
 async def until(condition: Callable[[], object]) -> None:
@@ -133,8 +133,8 @@ def test_the_pause_grows_up_to_a_limit_and_starts_over(
 def test_a_killed_program_is_said_to_have_been_killed(children: Runner, console: Heard) -> None:
     async def scenario() -> None:
         task = asyncio.create_task(children.keep_running(python(SLEEPS)))
-        await until(lambda: console.count("up") == 1 and children.roster.entries)
-        os.kill(children.roster.entries["child"]["pid"], signal.SIGKILL)
+        await until(lambda: console.count("up") == 1 and children.registry.entries)
+        os.kill(children.registry.entries["child"]["pid"], signal.SIGKILL)
         await until(lambda: console.count("up") == 2)
         await cancel(task)
 
@@ -146,20 +146,20 @@ def test_a_killed_program_is_said_to_have_been_killed(children: Runner, console:
 def test_a_cancelled_program_stops_by_its_signal(children: Runner, console: Heard) -> None:
     async def scenario() -> None:
         task = asyncio.create_task(children.run(python(SLEEPS)))
-        await until(lambda: console.count("up") and children.roster.entries)
-        pid = children.roster.entries["child"]["pid"]
+        await until(lambda: console.count("up") and children.registry.entries)
+        pid = children.registry.entries["child"]["pid"]
         await cancel(task)
         assert not psutil.pid_exists(pid)
 
     run(scenario())
 
     assert not children.killed
-    assert not children.roster.entries
+    assert not children.registry.entries
 
 
 def test_a_stubborn_program_is_killed_after_its_patience(children: Runner, console: Heard) -> None:
     async def scenario() -> None:
-        task = asyncio.create_task(children.run(python(STUBBORN, patience=0.1)))
+        task = asyncio.create_task(children.run(python(STUBBORN, stop_timeout=0.1)))
         await until(lambda: console.count("up"))
         await cancel(task)
 
@@ -171,11 +171,11 @@ def test_a_stubborn_program_is_killed_after_its_patience(children: Runner, conso
 
 def test_in_a_hurry_a_stubborn_program_is_killed_at_once(children: Runner, console: Heard) -> None:
     async def scenario() -> None:
-        task = asyncio.create_task(children.run(python(STUBBORN, patience=60)))
+        task = asyncio.create_task(children.run(python(STUBBORN, stop_timeout=60)))
         await until(lambda: console.count("up"))
         task.cancel()
         await asyncio.sleep(0)
-        children.in_a_hurry = True
+        children.kill_at_once = True
         await cancel(task)
 
     began = time.monotonic()

@@ -27,13 +27,13 @@ def test_what_is_given_is_kept(tmp_path: Path) -> None:
         "PYTHONUNBUFFERED": "1",
         "PYTHONWARNINGS": ",".join(warnings),
     }
-    assert addresses.secret_key(tmp_path) is None
+    assert addresses.read(tmp_path, addresses.SECRET_KEY) is None
 
 
 def test_what_is_not_given_is_for_ones_own_machine(tmp_path: Path) -> None:
     made = service.environment(Configuration(data_dir=tmp_path), {}, {})
 
-    assert made["DJANGO_SECRET_KEY"] == addresses.secret_key(tmp_path)
+    assert made["DJANGO_SECRET_KEY"] == addresses.read(tmp_path, addresses.SECRET_KEY)
     assert made["DJANGO_HTTPS"] == "false"
     assert made["SITE_URL"] == "http://127.0.0.1:8000"
     assert made["ALLOWED_HOSTS"] == "localhost,127.0.0.1,[::1]"
@@ -62,10 +62,10 @@ def test_the_web_server_accepts_no_more_than_it_has_descriptors_for(
 
 
 def test_the_greeting_names_the_copy_that_runs(tmp_path: Path) -> None:
-    lines = "\n".join(service.what_to_try(Configuration(port=8123, data_dir=tmp_path), ["who"]))
+    lines = "\n".join(service.greeting(Configuration(port=8123, data_dir=tmp_path), ["who"]))
 
     assert "http://127.0.0.1:8123/admin/" in lines
     assert "who" in lines
     assert f"DATA_DIR={tmp_path}" in lines
 
-    assert "DATA_DIR" not in "\n".join(service.what_to_try(Configuration(), []))
+    assert "DATA_DIR" not in "\n".join(service.greeting(Configuration(), []))

@@ -12,7 +12,7 @@ import redis
 from environs import Env
 
 from loadtest.common.waiting import wait_until
-from standalone import account, places
+from standalone import directories, system_user
 from standalone.stores import Postgres, Redis, Store, StoreError
 from standalone.stores.postgres import PORT
 from tests.support.stores import NOT_DURABLE
@@ -200,7 +200,7 @@ def test_as_root_postgres_runs_as_a_user_of_its_own(postgres: Postgres) -> None:
 
     assert postgres.process
     uid = Path(f"/proc/{postgres.process.pid}").stat().st_uid
-    assert pwd.getpwuid(uid).pw_name == account.NAME
+    assert pwd.getpwuid(uid).pw_name == system_user.NAME
     assert postgres.data.stat().st_uid == uid
 
 
@@ -237,7 +237,7 @@ def of_before(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a directory as it was made before: it is the user nobody's, and open to all."""
     nobody = pwd.getpwnam("nobody").pw_uid
     with monkeypatch.context() as patch:
-        patch.setattr(account, "uid", lambda: nobody)
+        patch.setattr(system_user, "uid", lambda: nobody)
         store = Postgres(data_dir / "postgres", settings=NOT_DURABLE)
         store.prepare()
         begin(store)
@@ -258,7 +258,7 @@ def test_a_database_of_before_is_kept_and_closed_at_the_next_start(
 
     assert query(postgres, "SELECT * FROM kept") == []
     assert query(postgres, "SELECT DISTINCT auth_method FROM pg_hba_file_rules") == [("peer",)]
-    assert {file.lstat().st_uid for file in postgres.data.rglob("*")} == {account.uid()}
+    assert {file.lstat().st_uid for file in postgres.data.rglob("*")} == {system_user.uid()}
     assert of_before.stat().st_mode & 0o777 == 0o700
 
 
@@ -273,7 +273,7 @@ def test_a_directory_of_a_user_of_another_machine_is_taken_over(
     begin(postgres)
 
     assert query(postgres, "SELECT 1") == [(1,)]
-    assert postgres.data.stat().st_uid == account.uid()
+    assert postgres.data.stat().st_uid == system_user.uid()
 
 
 @as_root
@@ -290,19 +290,19 @@ def test_what_is_not_the_present_owners_is_not_handed_over(data_dir: Path) -> No
     for path in (directory / "inner" / "plain", directory / "inner", directory):
         os.chown(path, nobody, -1)
 
-    account.hand_over(directory, account.uid())
+    system_user.change_owner(directory, system_user.uid())
 
     assert mine.stat().st_uid == 0
     for path in (directory / "inner" / "plain", directory / "inner", directory):
-        assert path.stat().st_uid == account.uid()
+        assert path.stat().st_uid == system_user.uid()
 
 
 @as_root
 def test_a_user_that_cannot_be_made_is_told(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(account, "NAME", "Not A Name")
-    monkeypatch.setattr(account, "PATIENCE", 0)
+    monkeypatch.setattr(system_user, "NAME", "Not A Name")
+    monkeypatch.setattr(system_user, "LOCK_TIMEOUT", 0)
 
     with pytest.raises(
         StoreError, match=r"could not be made: useradd: .*do not start this as root"
@@ -318,7 +318,7 @@ def test_the_data_of_a_user_stay_that_users(data_dir: Path) -> None:
     for path in (data_dir, data_dir / "postgres"):
         os.chown(path, daemon, -1)
 
-    assert places.unprivileged_uid(data_dir / "postgres") == daemon
+    assert directories.unprivileged_uid(data_dir / "postgres") == daemon
 
 
 @pytest.mark.parametrize("kind", [Postgres, Redis])
@@ -342,8 +342,8 @@ def test_a_closed_directory_stays_closed(
     """Then the database, and a copy of what serves it, live in a directory that is reachable."""
     closed = data_dir / "closed"
     closed.mkdir(mode=0o700)
-    monkeypatch.setattr(places, "STATE", data_dir)
-    monkeypatch.setattr(places, "reachable", lambda path, uid: path == data_dir)
+    monkeypatch.setattr(directories, "STATE", data_dir)
+    monkeypatch.setattr(directories, "reachable", lambda path, uid: path == data_dir)
 
     store = Postgres(closed / "postgres", settings=NOT_DURABLE)
     store.prepare()
@@ -365,9 +365,9 @@ def test_a_reachable_directory_is_open_all_the_way(tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
 
-    assert places.reachable(Path("/usr/bin"), stranger)
-    assert not places.reachable(closed, stranger)
-    assert places.reachable(Path("/"), closed.stat().st_uid)
+    assert directories.reachable(Path("/usr/bin"), stranger)
+    assert not directories.reachable(closed, stranger)
+    assert directories.reachable(Path("/"), closed.stat().st_uid)
 
 
 def test_an_unanswered_ping_is_no_readiness(valkey: Redis) -> None:

@@ -12,9 +12,9 @@ import pytest
 from standalone import service, supervisor
 from standalone.configuration import Configuration
 from standalone.console import Console
-from standalone.leftovers import Roster
 from standalone.program import Program
 from standalone.runner import Runner
+from standalone.stale_processes import PidRegistry
 from standalone.supervisor import StartError, Supervisor
 
 # os.write, since the signal may come while the program is in the middle of its print.
@@ -34,13 +34,13 @@ while True:
 
 
 class Script(Console):
-    """A console that remembers, and sends a signal to this process when it hears a cue."""
+    """A console that remembers, and sends a signal to this process when it gets a cue."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.cues: dict[str, Callable[[], object]] = {}
 
-    def say(self, name: str, text: str) -> None:
+    def write(self, name: str, text: str) -> None:
         line = f"{name}: {text}"
         self.lines.append(line)
         if cue := self.cues.pop(line, None):
@@ -58,19 +58,21 @@ def supervise(
 ) -> Callable[..., int]:
     """Run a supervisor over `programs` (name: code) after `setup`, without stores and web."""
 
-    def run(programs: dict[str, str], setup: str = "pass") -> int:
+    def run(programs: dict[str, str], setup: str = "pass", healthy: bool = True) -> int:
         def program(name: str, code: str) -> Program:
-            return Program(name, [sys.executable, "-c", code], tmp_path, os.environ, patience=30)
+            return Program(
+                name, [sys.executable, "-c", code], tmp_path, os.environ, stop_timeout=30
+            )
 
         monkeypatch.setenv("DATABASE_URL", "elsewhere")
         monkeypatch.setenv("REDIS_URL", "elsewhere")
         monkeypatch.setattr(
             service, "programs", lambda *_: [program(*each) for each in programs.items()]
         )
-        monkeypatch.setattr(service, "once", lambda _, name, *options: program(name, setup))
-        monkeypatch.setattr(supervisor, "_is_healthy", lambda address: True)
+        monkeypatch.setattr(service, "manage", lambda _, name, *options: program(name, setup))
+        monkeypatch.setattr(supervisor, "_is_healthy", lambda address: healthy)
         configuration = Configuration(data_dir=tmp_path)
-        return asyncio.run(Supervisor(configuration, Runner(script, Roster(tmp_path))).run())
+        return asyncio.run(Supervisor(configuration, Runner(script, PidRegistry(tmp_path))).run())
 
     return run
 
@@ -112,7 +114,7 @@ def test_the_echo_of_a_signal_is_no_second_one(
 def test_a_second_signal_kills_what_does_not_stop(
     script: Script, supervise: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "ECHO", 0.0)
+    monkeypatch.setattr(supervisor, "REPEATED_SIGNAL", 0.0)
     script.cues["web: up"] = lambda: send(signal.SIGINT)
     script.cues["web: no"] = lambda: send(signal.SIGINT)
 
@@ -143,11 +145,9 @@ def test_a_signal_during_the_setup_ends_it(script: Script, supervise: Callable[.
 
 
 def test_a_web_server_that_stays_ill_ends_the_start(
-    script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    supervise: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisor, "WEB_TIMEOUT", -1.0)
-    monkeypatch.setattr(supervisor, "_is_healthy", lambda address: False)
-    made = Supervisor(Configuration(), Runner(script, Roster(tmp_path)))
+    monkeypatch.setattr(supervisor, "START_TIMEOUT", -1.0)
 
     with pytest.raises(StartError, match="web server"):
-        asyncio.run(made._web_answers())
+        supervise({"web": POLITE}, healthy=False)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pymysql
 
-from standalone import places
+from standalone import directories
 from standalone.program import Program, user_options
 from standalone.stores import Store, StoreError
 
@@ -30,9 +30,9 @@ class MariaDB(Store):
     name = "mariadb"
 
     def prepare(self) -> None:
-        self.uid = places.unprivileged_uid(self.directory)
-        self.directory = places.own_directory(self.directory, self.uid)
-        self.sockets = places.socket_directory(self.directory, SOCKET, self.uid)
+        self.uid = directories.unprivileged_uid(self.directory)
+        self.directory = directories.own_directory(self.directory, self.uid)
+        self.sockets = directories.socket_directory(self.directory, SOCKET, self.uid)
         self.binary = _found("mariadbd", "mysqld")
         self.data = self.directory / "data"
         if not self.data.exists():
@@ -54,9 +54,9 @@ class MariaDB(Store):
             command=[*command, *(f"--{name}={value}" for name, value in options.items())],
             directory=self.directory,
             environment=os.environ,
-            patience=20.0,
+            stop_timeout=20.0,
             uid=self.uid,
-            noise=re.compile(r".*\[(Note|System)\]"),
+            ignored_lines=re.compile(r".*\[(Note|System)\]"),
         )
 
     @property

@@ -19,10 +19,11 @@ from django.core.cache import caches
 from django.db import connections
 from django.utils.functional import empty
 
+from footfall.conf import conf
 from manage import main
 
 LOADED = "tests.support.loaded"
-SETTINGS = ("tests.settings", "project.settings", "project.stores", "project.environment")
+SETTINGS = ("tests.settings", "project.settings", "project.backends", "project.environment")
 
 Job = Callable[..., object]
 
@@ -87,6 +88,7 @@ def _forget_settings() -> None:
     for name in SETTINGS:
         sys.modules.pop(name, None)
     settings._wrapped = empty
+    vars(conf).clear()
     handlers: tuple[Any, ...] = (connections, caches)
     for handler in handlers:
         handler._settings = None

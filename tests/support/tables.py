@@ -11,25 +11,19 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission
 from django.contrib.contenttypes.models import ContentType
-from django.core import serializers
 from django.core.management.color import no_style
 from django.db import connection
 from django.test import TransactionTestCase
-from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask, PeriodicTasks
 
-SCHEDULES = (IntervalSchedule, CrontabSchedule, PeriodicTask)
-MIGRATED = (ContentType, Permission, *SCHEDULES)
+MIGRATED = (ContentType, Permission)
 """Models of which migrations wrote rows."""
-KEPT = {model._meta.db_table for model in (*MIGRATED, PeriodicTasks)}
+KEPT = {model._meta.db_table for model in MIGRATED}
 
 
 @contextmanager
 def emptied_quickly() -> Iterator[None]:
     """Have each test empty what it filled, and restore what it changed of what migrations wrote."""
     migrated = rows()
-    schedules = serializers.serialize(
-        "python", (row for model in SCHEDULES for row in model.objects.all())
-    )
     flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]
 
     def teardown(case: TransactionTestCase) -> None:
@@ -38,8 +32,6 @@ def emptied_quickly() -> Iterator[None]:
             empty(filled())
             return
         flush(case)
-        for entry in serializers.deserialize("python", schedules):
-            entry.save()
         migrated = rows()  # with other keys
 
     with pytest.MonkeyPatch.context() as patch:

@@ -19,7 +19,7 @@ from uploads.queue.redis_queue import RedisQueue
 @pytest.fixture(autouse=True)
 def queue(settings: Settings, prefix: str, monkeypatch: pytest.MonkeyPatch) -> RedisQueue:
     """The service's queue, under a name of the test's own. No worker is woken."""
-    settings.EVENTLOG_PREFIX = prefix
+    settings.COUNTERS_LOG_PREFIX = prefix
     monkeypatch.setattr(outbox, "wake_worker", lambda: None)
     monkeypatch.setattr(sweep, "_last_sweep", float("-inf"))
     return get_queue()
@@ -65,7 +65,7 @@ def environment(prefix: str, media: Path, db: None) -> dict[str, str]:
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.settings",
-        "EVENTLOG_PREFIX": prefix,
+        "COUNTERS_LOG_PREFIX": prefix,
         "MEDIA_ROOT": str(media),
         "PYTHONPATH": ".",
         **databases.environment(),

@@ -119,7 +119,7 @@ def test_a_letter_is_tried_again_or_dismissed(
 def test_while_redis_is_away_the_pages_say_so(
     admin_client: Client, failed: File, settings: Settings
 ) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     assert "Redis does not answer" in admin_client.get(DEAD).content.decode()
     assert "Dead letters" in admin_client.get(LIST).content.decode()

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -17,6 +16,7 @@ from project.celery import app
 from tests.support.concurrency import run_at_once
 from tests.support.films import make_category
 from tests.support.people import client_of, make_user
+from tests.support.schedule import scheduled
 
 pytestmark = pytest.mark.django_db
 
@@ -152,7 +152,7 @@ def test_what_stands_still_is_started_again(
     GenerationJob.objects.update(created_at=timezone.now() - timedelta(days=8))
     tasks.sweep()
     assert not GenerationJob.objects.exists()
-    assert PeriodicTask.objects.get(task="films.sweep").task in app.tasks
+    assert str(scheduled("films.sweep").interval) == "every 15 seconds"
 
 
 def test_while_the_broker_is_away_the_task_waits(

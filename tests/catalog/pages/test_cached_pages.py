@@ -95,7 +95,7 @@ def test_every_read_is_counted(client: Client, page: Page) -> None:
 def test_counters_of_shared_contents_are_fresh_on_every_page(
     client: Client, settings: Settings
 ) -> None:
-    settings.EVENTLOG_PARTITIONS = 3
+    settings.COUNTERS_PARTITIONS = 3
     a, b, c = make_contents(3)
     pages = [make_page(a, b, a), make_page(c, a), make_page(b), make_page(a), make_page()]
     for _ in range(2):
@@ -167,7 +167,7 @@ def test_herd_before_a_cold_page_renders_it_once(
     # On a busy machine one of them would lose patience, as it should in production.
     monkeypatch.setattr(entries, "WAIT_SECONDS", 50)
     monkeypatch.setattr(entries, "LEASE_MS", 50_000)
-    settings.EVENTLOG_TIMEOUT_SECONDS = 20.0
+    settings.COUNTERS_LOG_TIMEOUT_SECONDS = 20.0
     page = make_page(*make_contents(3))
     loads: list[int] = []
 
@@ -189,7 +189,7 @@ def test_what_redis_loses_costs_only_time(
 ) -> None:
     read(client, page)
     flush()
-    for key in server.scan_iter(f"{settings.EVENTLOG_PREFIX}:*:{lost}"):
+    for key in server.scan_iter(f"{settings.COUNTERS_LOG_PREFIX}:*:{lost}"):
         server.delete(key)
 
     assert counters(client, page) == counters(client, page) == [1, 1, 1]
@@ -202,7 +202,7 @@ def test_error_from_redis_is_answered_from_the_database(
     client: Client, page: Page, server: redis.Redis, settings: Settings
 ) -> None:
     before = read(client, page)
-    for key in server.scan_iter(f"{settings.EVENTLOG_PREFIX}:*:cached:*"):
+    for key in server.scan_iter(f"{settings.COUNTERS_LOG_PREFIX}:*:cached:*"):
         server.set(key, "of the wrong type")
 
     assert read(client, page) == before
@@ -221,7 +221,7 @@ def test_view_whose_reply_is_lost_is_counted_once(
     assert read(client, page) == before
 
     assert Spilled.objects.get().event_id is not None
-    settings.EVENTLOG_URL = os.environ["REDIS_URL"]
+    settings.COUNTERS_LOG_URL = os.environ["REDIS_URL"]
     flush_all()
     assert counters(client, page) == [2, 2, 2]
 
@@ -243,7 +243,7 @@ def test_prepared_page_is_answered_without_the_database(
 
 
 def test_full_log_spills(client: Client, page: Page, settings: Settings) -> None:
-    settings.EVENTLOG_MAX_BYTES = 8 * 10_000
+    settings.COUNTERS_LOG_MAX_BYTES = 8 * 10_000
     for _ in range(150):
         read(client, page)
     assert 0 < Spilled.objects.count() < 150
@@ -256,7 +256,7 @@ def test_pages_for_which_there_is_no_room_are_answered(
     settings: Settings,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
-    settings.PREPARED_MAX_BYTES = 1
+    settings.COUNTERS_CACHE_MAX_BYTES = 1
     before = read(client, page)
     with django_assert_num_queries(2):
         assert read(client, page) == before

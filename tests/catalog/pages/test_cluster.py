@@ -25,13 +25,13 @@ PARTITIONS, READS = 8, 5
 @pytest.fixture(autouse=True)
 def clustered(cluster: RedisCluster, settings: Settings) -> Any:
     topology.cache_clear()
-    settings.EVENTLOG_URL = cluster.url
-    settings.EVENTLOG_PREFIX = f"test-{uuid4().hex}"
-    settings.EVENTLOG_PARTITIONS = PARTITIONS
+    settings.COUNTERS_LOG_URL = cluster.url
+    settings.COUNTERS_LOG_PREFIX = f"test-{uuid4().hex}"
+    settings.COUNTERS_PARTITIONS = PARTITIONS
     yield
     get_log().close()
     get_page_cache().close()
-    cluster.forget(settings.EVENTLOG_PREFIX)
+    cluster.forget(settings.COUNTERS_LOG_PREFIX)
 
 
 @pytest.mark.django_db(transaction=True)

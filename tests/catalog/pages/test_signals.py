@@ -157,14 +157,14 @@ def test_edit_that_is_rolled_back_leaves_nothing(pages: list[Page]) -> None:
 def test_edit_while_redis_is_away_shows_after_its_next_flush(
     client: Client, pages: list[Page], committing: Committing, settings: Settings
 ) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
     with committing():
         pages[0].title = "Renamed"
         pages[0].save()
     flush()
     assert seen(client, pages[0]) == ("Renamed", ["Film", "Words"])
     assert Invalidation.objects.count() == 1
-    settings.EVENTLOG_URL = os.environ["REDIS_URL"]
+    settings.COUNTERS_LOG_URL = os.environ["REDIS_URL"]
 
     flush()
 

@@ -98,7 +98,7 @@ def test_reading_them_is_no_view(client: Client, content: Text) -> None:
 def test_without_redis_pending_is_unknown(
     client: Client, content: Text, settings: Settings
 ) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     found = get(client, content)
 

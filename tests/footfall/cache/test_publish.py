@@ -69,14 +69,14 @@ def test_suspended_publisher_changes_nothing(contents: list[Content], copies: Co
 def test_counts_do_not_need_the_copies(
     page: Page, contents: list[Content], settings: Settings, copies: Copies
 ) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
     record(page, contents)
 
     flush()
 
     page.refresh_from_db()
     assert page.counter == 1
-    settings.EVENTLOG_URL = os.environ["REDIS_URL"]
+    settings.COUNTERS_LOG_URL = os.environ["REDIS_URL"]
     record(page, contents)
     flush()
     assert copies() == {"0": b"2", "1": b"2"}
@@ -163,7 +163,7 @@ def test_without_redis_nothing_is_cached(
 ) -> None:
     lease = cached_pages.lease(Page, page.pk)
     assert lease is not None
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     cached_pages.fill(lease, page, contents, b"answer", contents)
     cached_pages.release(lease)

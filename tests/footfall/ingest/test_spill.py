@@ -41,9 +41,9 @@ def test_spilled_views_are_counted_at_the_time_they_happened(
 def test_views_are_counted_while_redis_is_away_and_after(
     page: Page, contents: list[Content], counts: Counts, settings: Settings
 ) -> None:
-    url = settings.EVENTLOG_URL
+    url = settings.COUNTERS_LOG_URL
     record(page, contents)
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
     for _ in range(5):
         record(page, contents)
 
@@ -51,7 +51,7 @@ def test_views_are_counted_while_redis_is_away_and_after(
 
     assert counts() == [5, 5, 5]
     assert flushed.drained == set()
-    settings.EVENTLOG_URL = url
+    settings.COUNTERS_LOG_URL = url
     flush()
     assert counts() == [6, 6, 6]
     assert not list(differences())
@@ -80,7 +80,7 @@ def test_an_append_that_lands_after_its_spill_was_counted_is_dropped(
     record(page, contents)
     proxy.fault = Fault.HOLD
     record(page, contents)
-    settings.EVENTLOG_URL = os.environ["REDIS_URL"]
+    settings.COUNTERS_LOG_URL = os.environ["REDIS_URL"]
     flush_all()
     assert counts() == [2, 2, 2]
     before = sum(get_log().length(partition) for partition in (0, 1))

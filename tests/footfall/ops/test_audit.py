@@ -191,7 +191,7 @@ def test_a_target_that_is_gone_is_not_repaired() -> None:
 def test_a_log_that_was_trimmed_above_its_position_is_reported(
     log: Log, contents: list[Content], settings: Settings
 ) -> None:
-    settings.EVENTLOG_RETENTION_BYTES = 2
+    settings.COUNTERS_LOG_RETENTION_BYTES = 2
     store_views(log, *[(AT, [contents[0].pk])] * 500)
     flush()
     Partition.objects.filter(number=0).update(offset=1)
@@ -204,7 +204,7 @@ def test_a_position_that_moves_meanwhile_is_no_finding(
     log: Log, contents: list[Content], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flush may come between the look at the position and the look at the log."""
-    settings.EVENTLOG_RETENTION_BYTES = 2
+    settings.COUNTERS_LOG_RETENTION_BYTES = 2
     store_views(log, *[(AT, [contents[0].pk])] * 500)
     flush()
     Partition.objects.filter(number=0).update(offset=1)
@@ -223,7 +223,7 @@ def test_a_producer_state_that_went_down_is_reported() -> None:
 
 
 def test_an_audit_without_redis_says_so(settings: Settings) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     with pytest.raises(CommandError, match="The log is away"):
         audit()

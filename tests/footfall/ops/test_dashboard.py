@@ -19,6 +19,7 @@ from footfall.ops.workers import Workers
 from footfall.projections.ranking import Window, rank_due
 from footfall.record import record
 from footfall.registry import countable_models
+from tests.support.schedule import scheduled
 from tests.support.views import AT, Answering, store_views
 
 pytestmark = pytest.mark.django_db
@@ -32,9 +33,8 @@ AUDIT = reverse("admin:counters_dashboard_audit")
 @pytest.fixture(autouse=True)
 def well(answering: Answering) -> None:
     answering(Workers({"flusher@a": ["counters"], "worker@a": ["celery"]}))
-    PeriodicTask.objects.update_or_create(
-        task="counters.flush", defaults={"name": "flush", "last_run_at": timezone.now()}
-    )
+    flush = scheduled("counters.flush")
+    PeriodicTask.objects.filter(pk=flush.pk).update(last_run_at=timezone.now())
 
 
 def text(client: Client, address: str) -> str:
@@ -133,7 +133,7 @@ def test_what_the_last_audit_found_stays_however_many_are_requested(admin_client
 def test_without_redis_it_is_shown_all_the_same(
     admin_client: Client, settings: Settings, answering: Answering
 ) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
     answering(Workers(error="refused"))
 
     page = text(admin_client, PAGE)

@@ -77,7 +77,7 @@ def test_events_that_wait_while_others_are_flushed_are_a_delay() -> None:
     ]
 
 
-def test_a_spill_that_nobody_drains_is_a_stall() -> None:
+def test_a_spill_that_is_not_drained_is_a_stall() -> None:
     facts = with_status(flushed=60, spilled=7, spilled_oldest_seconds=50.0)
 
     assert said(facts) == ["red: Counting has stalled: 7 events wait, the oldest for 50 s."]

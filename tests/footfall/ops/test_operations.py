@@ -36,7 +36,7 @@ def test_partitions_are_changed_with_events_in_flight(
     pages = [page, *Page.objects.bulk_create(Page(title=str(n)) for n in range(9))]
     for each in pages:
         record(each, contents)
-    changed = {**environment, "EVENTLOG_PARTITIONS": after}
+    changed = {**environment, "COUNTERS_PARTITIONS": after}
     first = manage(environment, "counters", "flush")
     for each in pages:  # in flight, in the partitions of before
         record(each, contents)

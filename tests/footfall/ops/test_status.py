@@ -67,7 +67,7 @@ def test_the_commands_speak(page: Page, contents: list[Content]) -> None:
 
 def test_without_redis_the_rest_is_shown(settings: Settings) -> None:
     flush()
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     now = status()
 

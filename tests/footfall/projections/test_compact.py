@@ -1,4 +1,4 @@
-"""Hours fold into days: not a view is lost, and the history by days stays what it was."""
+"""Hours are compacted into days: no view is lost, and the daily history stays as it was."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -65,7 +65,7 @@ def test_hours_of_a_day_become_one_row_and_the_days_stay(viewed: list[Content]) 
     assert compact() == 0
 
 
-def test_by_the_hour_a_folded_day_stands_at_its_first_hour(viewed: list[Content]) -> None:
+def test_by_the_hour_a_compacted_day_stands_at_its_first_hour(viewed: list[Content]) -> None:
     compact()
 
     points = series(viewed[0], Interval.HOUR, START, UNTIL)
@@ -80,7 +80,7 @@ def test_hours_within_the_retention_stay(viewed: list[Content], settings: Settin
     assert len(hours_of(viewed[0])) == 9
 
 
-def test_views_that_come_late_are_folded_the_next_time(log: Log, viewed: list[Content]) -> None:
+def test_views_that_come_late_are_compacted_the_next_time(log: Log, viewed: list[Content]) -> None:
     compact()
     store_views(log, (AT + 5 * HOUR, [viewed[0].pk]), (AT, [viewed[0].pk]))
     flush()
@@ -112,7 +112,7 @@ def test_views_of_deleted_targets_stand_in_one_row_per_day(
     assert not list(broken_totals())
 
 
-def test_targets_are_folded_some_at_a_time(
+def test_targets_are_compacted_some_at_a_time(
     viewed: list[Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, number in {"CHUNK_SIZE": 1, "SPAN": 1, "DELETED_CHUNK_SIZE": 1}.items():
@@ -126,7 +126,7 @@ def test_targets_are_folded_some_at_a_time(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_folding_beside_flushes_of_late_views_loses_nothing(
+def test_compacting_beside_flushes_of_late_views_loses_nothing(
     log: Log, contents: list[Content]
 ) -> None:
     ids = [one.pk for one in contents]
@@ -137,12 +137,12 @@ def test_folding_beside_flushes_of_late_views_loses_nothing(
             with suppress(OperationalError):  # a deadlock, on MariaDB: the next one goes on
                 flush()
 
-    def fold_often() -> None:
+    def compact_often() -> None:
         for _ in range(30):
             with suppress(OperationalError):
                 compact()
 
-    run_at_once([count_late, fold_often, fold_often])
+    run_at_once([count_late, compact_often, compact_often])
     flush_all()
     events = sum(len(range(number % 5, 48, 5)) for number in range(30))
     assert not list(differences())

@@ -127,7 +127,7 @@ def test_reading_takes_one_query(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_nobody_waits_for_a_ranking_that_is_being_computed(
+def test_a_ranking_that_is_being_computed_is_not_waited_for(
     contents: list[Content],
 ) -> None:
     if connection.vendor == "sqlite":

@@ -52,7 +52,7 @@ def main() -> None:
                 "DJANGO_SECRET_KEY": "only-for-this-dump-0123456789-abcdefghijklmnopqrstuvwxyz",
                 "DJANGO_HTTPS": "false",
                 "DJANGO_SETTINGS_MODULE": "project.settings",
-                "EVENTLOG_PARTITIONS": "2",
+                "COUNTERS_PARTITIONS": "2",
             }
             import_module("django").setup()
             import_module("django.core.management").call_command("migrate", verbosity=0)

@@ -65,7 +65,7 @@ def test_an_unforeseen_error_is_json() -> None:
 def test_without_redis_pages_are_answered_and_spilled(client: Client, settings: Settings) -> None:
     page = Page.objects.create(title="A page")
     with Proxy(os.environ["REDIS_URL"]) as proxy:
-        settings.EVENTLOG_URL = proxy.url
+        settings.COUNTERS_LOG_URL = proxy.url
 
     answers = [client.get(f"/api/v1/pages/{page.pk}/") for _ in range(3)]
 

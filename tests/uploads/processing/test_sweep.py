@@ -184,7 +184,7 @@ def test_while_redis_is_away_nothing_is_taken_for_lost(
     make_file: MakeFile, settings: Settings
 ) -> None:
     make_waiting(make_file, 1)
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     with pytest.raises(LogError):
         publish_lost()

@@ -1,19 +1,17 @@
 """What wakes the processing: the schedule, the task, and the thread that misses them."""
 
-import importlib
 import threading
 from types import SimpleNamespace
 
 import pytest
-from django.apps import apps
 from django.utils import timezone
-from django_celery_beat.models import PeriodicTask
 from pytest_django import Settings
 
 from footfall.common import wakeup as common
 from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.support.files import MakeFile
+from tests.support.schedule import scheduled
 from tests.uploads.fake_sandbox import FakeSandbox
 from uploads import tasks
 from uploads.models import File, Status
@@ -21,8 +19,6 @@ from uploads.processing import wakeup
 from uploads.queue import outbox
 from uploads.queue.outbox import publish
 from uploads.queue.redis_queue import RedisQueue
-
-schedule = importlib.import_module("uploads.migrations.0002_schedule")
 
 
 def statuses() -> set[str]:
@@ -71,7 +67,7 @@ def test_a_worker_that_stops_takes_no_other_file(
 
 @pytest.mark.django_db
 def test_an_error_is_one_line(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    settings.EVENTLOG_URL = "redis://127.0.0.1:1"
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     tasks.process()
 
@@ -84,7 +80,7 @@ def test_an_error_is_one_line(settings: Settings, caplog: pytest.LogCaptureFixtu
 def test_without_ticks_the_processing_wakes_itself(
     make_file: MakeFile, sandbox: FakeSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(common, "PATIENCE", 0.1)
+    monkeypatch.setattr(common, "TICK_TIMEOUT", 0.1)
     monkeypatch.setattr(common, "INTERVAL", 0.02)
     publish(make_file())
     step = wakeup.UploadsWakeup(None)
@@ -122,17 +118,9 @@ def test_only_a_worker_of_the_uploads_wakes_itself(queues: list[str], included: 
 
 
 @pytest.mark.django_db
-def test_the_schedule_is_made_once_and_taken_back() -> None:
-    schedule.schedule(apps, None)
-    schedule.schedule(apps, None)
-
-    process = PeriodicTask.objects.get(task=outbox.TASK)
+def test_the_schedule() -> None:
+    process = scheduled(outbox.TASK)
     assert (process.queue, process.expire_seconds) == (outbox.QUEUE, 2)
     assert str(process.interval) == "every second"
-    assert process.task in app.tasks
-    compare = PeriodicTask.objects.get(task="uploads.compare")
+    compare = scheduled("uploads.compare")
     assert (str(compare.interval), compare.queue) == ("every hour", None)
-    assert compare.task in app.tasks
-
-    schedule.unschedule(apps, None)
-    assert not PeriodicTask.objects.filter(task__startswith="uploads.").exists()

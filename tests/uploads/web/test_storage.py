@@ -14,7 +14,7 @@ from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 
 from accounts.models import User
-from project import stores
+from project import backends
 from tests.support.files import png
 from tests.uploads.sending import send
 from uploads.models import File
@@ -51,7 +51,7 @@ def bucket(store: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> I
         "S3_SECRET_ACCESS_KEY": "a-secret",
     }.items():
         monkeypatch.setenv(name, value)
-    settings.STORAGES = {**settings.STORAGES, "default": stores.storage()}
+    settings.STORAGES = {**settings.STORAGES, "default": backends.storage()}
     keys = {"aws_access_key_id": "a-key", "aws_secret_access_key": "a-secret"}
     with closing(boto3.client("s3", endpoint_url=store, region_name="us-east-1", **keys)) as s3:
         s3.create_bucket(Bucket=BUCKET)

@@ -42,7 +42,7 @@ def serve(media: Path, **variables: str) -> Iterator[Web]:
     web = Web(free_port(), media)
     environment = os.environ | {
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
-        "EVENTLOG_PREFIX": "test-wire",
+        "COUNTERS_LOG_PREFIX": "test-wire",
         "MEDIA_ROOT": str(media),
         **databases.environment(),
         **variables,

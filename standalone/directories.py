@@ -1,28 +1,28 @@
-"""Directories in which a store can live: reachable for its user, with room for a socket's path."""
+"""Directories for a store: reachable for its user, with a path short enough for a socket."""
 
 import os
 import pwd
 import tempfile
 from pathlib import Path
 
-from standalone import account
+from standalone import system_user
 
-STATE = Path("/var/lib")  # reachable for every user, and not emptied by the clock like /var/tmp
+STATE = Path("/var/lib")  # reachable for every user, and never cleaned up like /var/tmp
 SOCKET_PATH_BYTES = 100  # `sun_path` holds 104 (macOS) to 108 bytes, the final zero included
 
 
 def unprivileged_uid(directory: Path) -> int | None:
-    """Return the user that a server which refuses root runs as; None is the present one.
+    """Return the user id for a server that refuses to run as root; None: the present user.
 
-    That is whose data it is, when a user's DATA_DIR is started by root; else a system user of its
-    own, also if `directory` belongs to the user nobody, as before, or to a user of another machine.
+    If root uses the DATA_DIR of another user, it is that user. Otherwise it is a system user of its
+    own, also where `directory` belongs to `nobody`, as in earlier versions, or to an unknown user.
     """
     if os.geteuid() != 0:
         return None
     owner = directory.stat().st_uid if directory.exists() else 0
     if owner and owner == directory.parent.stat().st_uid and _is_user(owner):
         return owner
-    return account.uid()
+    return system_user.uid()
 
 
 def _is_user(uid: int) -> bool:
@@ -33,25 +33,25 @@ def _is_user(uid: int) -> bool:
 
 
 def own_directory(path: Path, uid: int | None) -> Path:
-    """Return `path` as a directory of user `uid`, made elsewhere when that user cannot get there.
+    """Return `path`, or the target of its link, as a private directory that `uid` can reach.
 
-    A clone under /root stays closed: `path` is then a symbolic link to a new directory in /var/lib,
-    and remembers it. No other user may enter; one that belongs to another is handed over.
+    Where that user cannot reach it, as in a clone under /root, `path` becomes a symbolic link to a
+    new directory in /var/lib. A directory of another user changes its owner.
     """
     if not path.exists():
         if uid is None or reachable(path.parent, uid):
-            path.mkdir(mode=0o700)  # fails on a link whose target was removed: data would be lost
+            path.mkdir(mode=0o700)  # fails for a link whose target is gone: its data is lost
         else:
             path.symlink_to(tempfile.mkdtemp(prefix="footfall-", dir=STATE))
     directory = path.resolve()
     if uid is not None and directory.stat().st_uid != uid:
-        account.hand_over(directory, uid)
+        system_user.change_owner(directory, uid)
     directory.chmod(0o700)
     return directory
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write the file `path`, readable by its owner alone; a reader sees the old or the new text."""
+    """Write a file atomically, with mode 600."""
     fresh = path.with_suffix(".new")
     fresh.unlink(missing_ok=True)
     with open(fresh, "x", opener=_private) as file:
@@ -64,7 +64,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def reachable(path: Path, uid: int) -> bool:
-    """Tell whether user `uid` may enter `path` and every directory above it."""
+    """Return whether user `uid` may enter `path` and every directory above it."""
     gid = pwd.getpwuid(uid).pw_gid
     return all(_may_enter(directory, uid, gid) for directory in (path, *path.parents))
 
@@ -81,7 +81,7 @@ def _may_enter(directory: Path, uid: int, gid: int) -> bool:
 
 
 def socket_directory(directory: Path, socket: str, uid: int | None) -> Path:
-    """Return `directory`, or a short private one when the path of `socket` in it is too long."""
+    """Return `directory`, or a private one in /tmp if the path of `socket` would be too long."""
     if len(os.fsencode(directory / socket)) <= SOCKET_PATH_BYTES:
         return directory
     short = Path(tempfile.mkdtemp(prefix="footfall-", dir="/tmp"))

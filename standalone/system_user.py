@@ -1,7 +1,6 @@
-"""The system user that a server runs as which refuses root: Footfall's own, and no other program's.
+"""Footfall's own system user, for a server that refuses to run as root.
 
-It was `nobody` before, whose other programs could read the database's files. What they own is
-handed over.
+Earlier versions used `nobody`, as other programs do, which could then read the database's files.
 """
 
 import contextlib
@@ -15,30 +14,30 @@ from pathlib import Path
 
 NAME = "footfall-store"
 SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
-PATIENCE = 5.0  # seconds for which another process may be writing /etc/passwd
+LOCK_TIMEOUT = 5.0  # seconds for which another process may be writing /etc/passwd
 
 
-class AccountError(Exception):
-    """There is no system user to run a server as, and none could be made."""
+class SystemUserError(Exception):
+    """The system user does not exist and could not be created."""
 
 
 def uid() -> int:
-    """Return the id of the system user; the first call on a machine makes it. Only root may."""
-    deadline = time.monotonic() + PATIENCE
+    """Return the id of the system user; the first call on a machine creates it. Needs root."""
+    deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(NAME).pw_uid
-        said = _make()
+        said = _create()
         if said and time.monotonic() > deadline:
-            raise AccountError(
+            raise SystemUserError(
                 f"PostgreSQL refuses root, and its own system user {NAME} could not be made: "
                 f"{said} Make it (useradd --system {NAME}), or do not start this as root."
             )
         time.sleep(0.1 if said else 0)
 
 
-def _make() -> str:
-    """Make the system user; return what went wrong, or "" when nothing did."""
+def _create() -> str:
+    """Create the system user; return an error message, or ""."""
     if not (useradd := shutil.which("useradd", path=SYSTEM_PATH)):
         return "there is no useradd."
     done = subprocess.run(
@@ -49,16 +48,16 @@ def _make() -> str:
     return (done.stdout.strip() or f"useradd: {done.returncode}.") if done.returncode else ""
 
 
-def hand_over(directory: Path, uid: int) -> None:
-    """Give user `uid` what the owner of `directory` has in it, and at last `directory` itself.
+def change_owner(directory: Path, uid: int) -> None:
+    """Give the owner's files in `directory` to user `uid`, and at last `directory` itself.
 
-    So one that was interrupted is done again. The present owner may be at work in there: whatever
-    is handed over has been opened, and seen to be that user's own file or directory.
+    So an interrupted call is repeated by the next one. The present owner may be changing files
+    meanwhile: each is opened, and checked to be a file or directory of that owner.
     """
     owner = directory.stat().st_uid
     for _, _, files, opened in os.fwalk(directory, topdown=False):
         for name in files:
-            with contextlib.suppress(OSError):  # a socket, a link: nothing that is opened
+            with contextlib.suppress(OSError):  # sockets and links cannot be opened
                 file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=opened)
                 try:
                     _give(file, owner, uid)

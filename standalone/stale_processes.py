@@ -1,7 +1,7 @@
-"""Processes that an earlier run of the same data directory left behind are ended by the next one.
+"""Ends processes that an earlier run of the same data directory has left behind.
 
-Normally there are none: children stop when their supervisor dies. Each run writes down what it
-started, so that nothing is ended but that.
+Normally there are none, because children stop when their supervisor dies. Each run writes down what
+it has started, so that no other process is ended.
 """
 
 import json
@@ -13,13 +13,13 @@ from typing import TypedDict
 
 import psutil
 
-from standalone import places
+from standalone import directories
 
-PATIENCE = 10.0  # seconds that leftovers get to stop by themselves
+STOP_TIMEOUT = 10.0  # seconds that a stale process gets to stop by itself
 
 
 class Entry(TypedDict):
-    """One started process: `created` (Unix time) tells it from a later one with the same pid."""
+    """A started process. Its start time (`created`, Unix time) guards against a reused pid."""
 
     name: str
     pid: int
@@ -27,8 +27,8 @@ class Entry(TypedDict):
     stop_signal: int
 
 
-class Roster:
-    """The file in the data directory that says which processes this run has started."""
+class PidRegistry:
+    """The file in the data directory that lists the processes of this run."""
 
     def __init__(self, data_dir: Path) -> None:
         self.path = data_dir / "processes.json"
@@ -47,28 +47,28 @@ class Roster:
         if self.entries.pop(name, None):
             self._write()
 
-    def end_leftovers(self) -> list[str]:
-        """End what the roster of an earlier run names and still lives; return the names."""
+    def end_stale_processes(self) -> list[str]:
+        """End what an earlier run has registered and is still running; return the names."""
         found = [
             (entry, process) for entry in self._read() for process in self._processes_of(entry)
         ]
         for entry, process in found:
             _signal(process, entry["stop_signal"])
-        _, alive = psutil.wait_procs([process for _, process in found], PATIENCE)
+        _, alive = psutil.wait_procs([process for _, process in found], STOP_TIMEOUT)
         for process in alive:
             _signal(process, signal.SIGKILL)
-        psutil.wait_procs(alive, PATIENCE)
+        psutil.wait_procs(alive, STOP_TIMEOUT)
         self._write()
         return sorted({entry["name"] for entry, _ in found})
 
     def _processes_of(self, entry: Entry) -> Iterator[psutil.Process]:
-        """Yield the process of `entry` and what it started: all that is in its session."""
+        """Yield the process of `entry` and its descendants: every process in its session."""
         for process in psutil.process_iter():
             try:
                 if os.getsid(process.pid) == entry["pid"] and self._is_ours(process, entry):
                     yield process
             except (psutil.Error, ProcessLookupError):
-                continue  # it ended meanwhile, or is none of our user's
+                continue  # it has ended, or belongs to another user
 
     def _is_ours(self, process: psutil.Process, entry: Entry) -> bool:
         if process.pid == entry["pid"]:
@@ -83,7 +83,7 @@ class Roster:
         return entries
 
     def _write(self) -> None:
-        places.write_private(self.path, json.dumps(list(self.entries.values()), indent=1))
+        directories.write_private(self.path, json.dumps(list(self.entries.values()), indent=1))
 
 
 def _signal(process: psutil.Process, number: int) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from standalone import leftovers
-from standalone.leftovers import Roster
+from standalone import stale_processes
+from standalone.stale_processes import PidRegistry
 
 
 @pytest.fixture
@@ -38,23 +38,23 @@ def sleeper(stack: ExitStack, data_dir: Path, code: str = "") -> "subprocess.Pop
 
 def test_what_an_earlier_run_left_is_ended(tmp_path: Path, stack: ExitStack) -> None:
     process = sleeper(stack, tmp_path)
-    Roster(tmp_path).add("web", process.pid, signal.SIGINT)
+    PidRegistry(tmp_path).add("web", process.pid, signal.SIGINT)
     assert (tmp_path / "processes.json").stat().st_mode & 0o777 == 0o600
 
-    assert Roster(tmp_path).end_leftovers() == ["web"]
+    assert PidRegistry(tmp_path).end_stale_processes() == ["web"]
 
     assert not psutil.pid_exists(process.pid)
-    assert Roster(tmp_path).end_leftovers() == []
+    assert PidRegistry(tmp_path).end_stale_processes() == []
 
 
 def test_one_that_does_not_stop_is_killed(
     tmp_path: Path, stack: ExitStack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(leftovers, "PATIENCE", 0.1)
+    monkeypatch.setattr(stale_processes, "STOP_TIMEOUT", 0.1)
     process = sleeper(stack, tmp_path, "import signal; signal.signal(15, signal.SIG_IGN)")
-    Roster(tmp_path).add("web", process.pid, signal.SIGTERM)
+    PidRegistry(tmp_path).add("web", process.pid, signal.SIGTERM)
 
-    assert Roster(tmp_path).end_leftovers() == ["web"]
+    assert PidRegistry(tmp_path).end_stale_processes() == ["web"]
 
     assert not psutil.pid_exists(process.pid)
 
@@ -63,42 +63,42 @@ def test_the_workers_of_a_dead_leader_are_ended(tmp_path: Path, stack: ExitStack
     code = "import os\nif os.fork(): os._exit(0)"
     leader = sleeper(stack, tmp_path, code)
     leader.wait(5)
-    roster = Roster(tmp_path)
-    roster.entries["web"] = {"name": "web", "pid": leader.pid, "created": 0, "stop_signal": 15}
-    roster._write()
+    registry = PidRegistry(tmp_path)
+    registry.entries["web"] = {"name": "web", "pid": leader.pid, "created": 0, "stop_signal": 15}
+    registry._write()
 
-    assert Roster(tmp_path).end_leftovers() == ["web"]
+    assert PidRegistry(tmp_path).end_stale_processes() == ["web"]
 
 
 def test_a_later_process_with_the_same_pid_is_left_alone(tmp_path: Path, stack: ExitStack) -> None:
     process = sleeper(stack, tmp_path)
-    roster = Roster(tmp_path)
-    roster.add("web", process.pid, signal.SIGTERM)
-    entries = json.loads(roster.path.read_text())
+    registry = PidRegistry(tmp_path)
+    registry.add("web", process.pid, signal.SIGTERM)
+    entries = json.loads(registry.path.read_text())
     entries[0]["created"] -= 3600
-    roster.path.write_text(json.dumps(entries))
+    registry.path.write_text(json.dumps(entries))
 
-    assert Roster(tmp_path).end_leftovers() == []
+    assert PidRegistry(tmp_path).end_stale_processes() == []
 
     assert process.poll() is None
 
 
 def test_what_has_ended_is_no_leftover(tmp_path: Path, stack: ExitStack) -> None:
     process = sleeper(stack, tmp_path)
-    roster = Roster(tmp_path)
-    roster.add("web", process.pid, signal.SIGTERM)
-    roster.remove("web")
-    roster.remove("web")
+    registry = PidRegistry(tmp_path)
+    registry.add("web", process.pid, signal.SIGTERM)
+    registry.remove("web")
+    registry.remove("web")
 
-    assert Roster(tmp_path).end_leftovers() == []
+    assert PidRegistry(tmp_path).end_stale_processes() == []
 
     process.kill()
     process.wait()
-    roster.add("web", process.pid, signal.SIGTERM)
-    assert not roster.entries
+    registry.add("web", process.pid, signal.SIGTERM)
+    assert not registry.entries
 
 
 def test_a_torn_roster_is_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "processes.json").write_text("[{")
 
-    assert Roster(tmp_path).end_leftovers() == []
+    assert PidRegistry(tmp_path).end_stale_processes() == []

@@ -1,4 +1,4 @@
-"""The stores that the environment names: the database, the Redis servers, the storage of files."""
+"""What the environment names: the database, Redis servers, the storage of files, mail server."""
 
 import sys
 from typing import Any
@@ -25,7 +25,7 @@ def database() -> dict[str, Any]:
         }
     else:
         config = dict(env.dj_db_url("DATABASE_URL"))
-    # Django's runserver has a thread for each connection of a client: what they kept would add up.
+    # Django's runserver has a thread for each connection of a client; each would keep one open.
     config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
     if tune := TUNED.get(config["ENGINE"]):
         config |= tune(config.get("OPTIONS", {}))
@@ -35,17 +35,17 @@ def database() -> dict[str, Any]:
 def _postgresql(options: dict[str, Any]) -> dict[str, Any]:
     pooled = env.bool("DATABASE_POOLED", False)
     return {
-        # In transaction mode a cursor of the server would be looked for on another connection.
+        # A pooler in transaction mode may run the next statement on another connection.
         "DISABLE_SERVER_SIDE_CURSORS": pooled,
         "OPTIONS": {
             "connect_timeout": 3,
-            # A host that is gone says nothing: find out within some 15 seconds.
+            # A host that is gone sends nothing: notice it within some 15 seconds.
             "keepalives_idle": 5,
             "keepalives_interval": 5,
             "keepalives_count": 2,
             "tcp_user_timeout": 15_000,
-            # A worker that is stopped while it holds its claim must not hold it for ever.
-            # A pooler takes none of these: behind one, the server is started with them.
+            # A worker that hangs must not hold its locks for ever. A pooler accepts none of these:
+            # behind one, the server is started with them.
             **({} if pooled else {"options": TIMEOUTS}),
             **options,
         },
@@ -53,15 +53,15 @@ def _postgresql(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sqlite(options: dict[str, Any]) -> dict[str, Any]:
-    # One writes while others read. Who is to write says so at once, and waits for its turn.
+    # One connection writes while others read. A writer takes the lock when it begins.
     init = "PRAGMA journal_mode = WAL"
     return {"OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20, "init_command": init}}
 
 
 def _mysql(options: dict[str, Any]) -> dict[str, Any]:
-    # Only MariaDB has the one in a comment. MySQL keeps a claim until its client is gone.
+    # Only MariaDB has the limit in the comment. MySQL keeps locks until the client disconnects.
     limits = "innodb_lock_wait_timeout = 10 /*M! , idle_transaction_timeout = 30 */"
-    # Django writes and reads times in UTC; CURRENT_TIMESTAMP shows those of the session's zone.
+    # Django writes and reads UTC, but CURRENT_TIMESTAMP is in the zone of the session.
     init = f"SET SESSION time_zone = '+00:00', {limits}"
     return {
         "ENGINE": "project.databases.mysql",
@@ -80,9 +80,9 @@ REDIS_URL = env.str("REDIS_URL")
 
 
 def redis_server(variable: str) -> str:
-    """Return the single server that a variable names, by default the one of `REDIS_URL`.
+    """Return the server that a variable names, by default that of `REDIS_URL`.
 
-    A broker is no cluster, since it moves messages between keys of many slots; nor is the cache.
+    Raises `EnvError` for a cluster: neither Celery's broker nor Django's cache can use one.
     """
     url: str = env.str(variable, "") or REDIS_URL
     if not is_cluster(url):
@@ -96,16 +96,16 @@ def redis_server(variable: str) -> str:
 
 
 def broker_url() -> str:
-    """Return `CELERY_BROKER_URL`, as Celery wants it."""
+    """Return `CELERY_BROKER_URL` in Celery's notation, which differs for a unix socket."""
     url = redis_server("CELERY_BROKER_URL")
-    if url.startswith("unix://"):  # Celery's name for a Redis behind a unix socket
+    if url.startswith("unix://"):
         path, _, query = url.removeprefix("unix://").partition("?")
         return f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or 0}"
     return url
 
 
 def storage() -> dict[str, Any]:
-    """Return where files are kept: in `MEDIA_ROOT`, or in the bucket that `S3_BUCKET` names."""
+    """Return Django's storage of files: `MEDIA_ROOT`, or the bucket that `S3_BUCKET` names."""
     if not (bucket := env.str("S3_BUCKET", "")):
         return {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     from boto3.s3.transfer import TransferConfig
@@ -117,7 +117,7 @@ def storage() -> dict[str, Any]:
         "region_name": env.str("S3_REGION", "us-east-1"),
         "access_key": env.str("S3_ACCESS_KEY_ID", "") or None,
         "secret_key": env.str("S3_SECRET_ACCESS_KEY", "") or None,
-        "querystring_expire": 600,  # seconds that the address of a download is good for
+        "querystring_expire": 600,  # seconds for which the address of a download is valid
         "client_config": Config(
             connect_timeout=3,
             read_timeout=20,
@@ -131,10 +131,18 @@ def storage() -> dict[str, Any]:
 
 
 def bucket_origins() -> list[str]:
-    """Return the origins of the bucket, if any: a download is redirected there."""
+    """Return the origins of the bucket, to which downloads are redirected; [] without one."""
     if not env.str("S3_BUCKET", ""):
         return []
     endpoint = urlsplit(env.str("S3_ENDPOINT_URL", ""))
     if not endpoint.netloc:
         return ["https://*.amazonaws.com"]
     return [f"{endpoint.scheme}://{endpoint.netloc}", f"{endpoint.scheme}://*.{endpoint.netloc}"]
+
+
+def mail_server() -> dict[str, Any]:
+    """Return the EMAIL_* settings of `EMAIL_URL`: `smtp://user:password@host:587/?tls=1`."""
+    found: dict[str, Any] = env.dj_email_url("EMAIL_URL", "console:")
+    if "EMAIL_BACKEND" not in found:
+        raise EnvError('Environment variable "EMAIL_URL" invalid: no such scheme.')
+    return found

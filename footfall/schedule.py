@@ -1,0 +1,26 @@
+"""The product's entries for Celery beat: `CELERY_BEAT_SCHEDULE = {**BEAT_SCHEDULE}`."""
+
+from datetime import timedelta
+from typing import Any
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "Count the views (flush)": {
+        "task": "counters.flush",
+        "schedule": timedelta(seconds=1),
+        # A tick that has waited for 2 seconds is of no use: there are newer ones.
+        "options": {"queue": "counters", "expires": 2},
+    },
+    "Compute the most viewed (rank)": {
+        "task": "counters.rank",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "Remove old batches and producer states (prune)": {
+        "task": "counters.prune",
+        "schedule": timedelta(hours=1),
+    },
+    "Compact old hours into days (fold)": {
+        "task": "counters.fold",
+        "schedule": timedelta(days=1),
+    },
+}
