@@ -5,7 +5,7 @@ from accounts import views
 ME = {"get": "retrieve", "put": "update", "patch": "partial_update", "delete": "destroy"}
 
 urlpatterns = [
-    path("users/", views.RegistrationView.as_view({"post": "create"}), name="register"),
+    path("users/", views.RegistrationView.as_view(), name="register"),
     path("users/activation/", views.ActivationView.as_view(), name="activation"),
     path("users/me/", views.AccountView.as_view(ME), name="account"),
     path("users/set_password/", views.SetPasswordView.as_view(), name="set-password"),

@@ -3,52 +3,37 @@
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 
+TOO_LARGE = "The body is too large."
+
 
 class ProblemSerializer(serializers.Serializer[object]):
     detail = serializers.CharField()
 
 
+MESSAGES = {"type": "array", "items": {"type": "string"}}
 INVALID = OpenApiResponse(
-    {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+    {"type": "object", "additionalProperties": MESSAGES},
     "A parameter is wrong: what is wrong with it, by its name.",
 )
 BAD_REQUEST = OpenApiResponse(
-    {
-        "type": "object",
-        "additionalProperties": {
-            "oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
-        },
-    },
+    {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, MESSAGES]}},
     "What is wrong, by the name of the field or parameter; `detail` for the request as a whole.",
 )
-UNAUTHENTICATED = OpenApiResponse(ProblemSerializer, "The token is missing, or not valid.")
-FORBIDDEN = OpenApiResponse(ProblemSerializer, "This account has no permission for it.")
-NOT_FOUND = OpenApiResponse(ProblemSerializer, "Not found.")
-CONFLICT = OpenApiResponse(
-    ProblemSerializer, "Another object depends on it, or was changed at the same moment."
-)
-PRECONDITION_FAILED = OpenApiResponse(
-    ProblemSerializer, "The object was changed: `If-Match` fails."
-)
-TOO_LARGE = OpenApiResponse(ProblemSerializer, "The body is too large.")
-UNSUPPORTED_TYPE = OpenApiResponse(ProblemSerializer, "The type of the body is not supported.")
-THROTTLED = OpenApiResponse(ProblemSerializer, "Too many requests; `Retry-After` says how long.")
-UNAVAILABLE = OpenApiResponse(
-    ProblemSerializer, "Temporarily unavailable; `Retry-After` says when to try again."
-)
-
-BY_STATUS = {
-    400: BAD_REQUEST,
-    401: UNAUTHENTICATED,
-    403: FORBIDDEN,
-    404: NOT_FOUND,
-    409: CONFLICT,
-    412: PRECONDITION_FAILED,
-    413: TOO_LARGE,
-    415: UNSUPPORTED_TYPE,
-    429: THROTTLED,
-    503: UNAVAILABLE,
+PROBLEMS = {
+    status: OpenApiResponse(ProblemSerializer, description)
+    for status, description in {
+        401: "The token is missing, or not valid.",
+        403: "This account has no permission for it.",
+        404: "Not found.",
+        409: "Another object depends on it, or was changed at the same moment.",
+        412: "The object was changed: `If-Match` fails.",
+        413: TOO_LARGE,
+        415: "The type of the body is not supported.",
+        429: "Too many requests; `Retry-After` says how long.",
+        503: "Temporarily unavailable; `Retry-After` says when to try again.",
+    }.items()
 }
+BY_STATUS = {400: BAD_REQUEST, **PROBLEMS}
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:

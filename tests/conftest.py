@@ -42,17 +42,21 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneService |
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out, on another database, what is about PostgreSQL itself, and order the files."""
+    """Order the files. On another database leave out what is about PostgreSQL, or uses none."""
     if connection.vendor != "postgresql":
-        left_out = [item for item in items if item.get_closest_marker("postgres")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        chosen = [item for item in items if uses_database(item) and not is_about_postgresql(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
     with_database = {item.path for item in items if uses_database(item)}
     items.sort(key=lambda item: turn(item.path, with_database))
 
 
 def uses_database(item: Any) -> bool:
     return "db" in item.fixturenames or item.get_closest_marker("django_db") is not None
+
+
+def is_about_postgresql(item: pytest.Item) -> bool:
+    return item.get_closest_marker("postgres") is not None
 
 
 def turn(path: Path, with_database: set[Path]) -> int:

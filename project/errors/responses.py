@@ -55,7 +55,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not request.path.startswith("/api/"):
         return defaults.bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
-        return JsonResponse({"detail": TOO_LARGE.description}, status=413)
+        return JsonResponse({"detail": TOO_LARGE}, status=413)
     return JsonResponse({"detail": str(ParseError.default_detail)}, status=400)
 
 

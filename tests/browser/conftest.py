@@ -20,7 +20,7 @@ def own_log(own_log: None) -> None:
 
 def chromium() -> str | None:
     """Return the path of a Chromium: FOOTFALL_CHROMIUM, or the first one on the PATH."""
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     found = (path for name in names if (path := shutil.which(name)))
     return os.environ.get("FOOTFALL_CHROMIUM") or next(found, None)
 

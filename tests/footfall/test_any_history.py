@@ -45,7 +45,7 @@ LIMITS = (100, 3, 1)  # events in one flush
 
 
 class Crash(Exception):
-    """Stands for a kill of the flush: the rest is not run, open transactions are rolled back."""
+    """Stands for a kill of the flush: its transaction is rolled back, and the rest not run."""
 
 
 class History(RuleBasedStateMachine):

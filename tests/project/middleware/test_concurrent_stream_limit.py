@@ -76,11 +76,11 @@ def test_one_whose_length_is_not_known_is_taken_for_long() -> None:
 
 
 @pytest.mark.usefixtures("taken")
-def test_what_is_not_streamed_needs_no_place() -> None:
+def test_a_response_that_is_not_streamed_takes_no_slot() -> None:
     assert answer(HttpResponse(bytes(10 * MAX_BUFFERED))).status_code == 200
 
 
-def test_a_place_is_given_back_once_the_answer_is_closed() -> None:
+def test_a_slot_is_released_once_the_response_is_closed() -> None:
     slots = stream_slots._value
     responses = [answer(StreamingHttpResponse([b"x"])) for _ in range(slots)]
     assert answer(StreamingHttpResponse([b"x"])).status_code == 503
@@ -92,7 +92,7 @@ def test_a_place_is_given_back_once_the_answer_is_closed() -> None:
     assert stream_slots._value == slots
 
 
-def test_a_client_that_goes_away_gives_its_place_back(client: Client) -> None:
+def test_a_client_that_disconnects_releases_its_slot(client: Client) -> None:
     slots = stream_slots._value
     for _ in range(slots + 1):
         response = client.get(LONG)
