@@ -4,6 +4,7 @@ from typing import Any, TypeVar
 
 from django.db import models, transaction
 from django.db.models import QuerySet
+from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
@@ -22,6 +23,8 @@ class LockingViewSet(ModelViewSet[AnyModel]):
     request that is refused anyway takes none, and again under it, since the row may have changed.
     """
 
+    filter_backends = (DjangoFilterBackend,)
+    lookup_value_converter = "int"
     is_locking = False
 
     def get_queryset(self) -> QuerySet[AnyModel]:

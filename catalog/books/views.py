@@ -4,7 +4,6 @@ from typing import Any, cast
 
 from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
@@ -61,9 +60,7 @@ class BookViewSet(LockingViewSet[Book]):
     queryset = Book.objects.order_by("pk")
     serializer_class = BookSerializer
     permission_classes = (IsAuthenticatedOrReadOnly,)
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = BookFilter
-    lookup_value_converter = "int"
 
     def get_object(self) -> Book:
         book = super().get_object()

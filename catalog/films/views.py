@@ -6,7 +6,6 @@ from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.exceptions import APIException
 from rest_framework.generics import ListCreateAPIView
@@ -57,9 +56,7 @@ class CategoryViewSet(GenerateMixin, LockingViewSet[Category]):
     queryset = Category.objects.order_by("pk")
     serializer_class = CategorySerializer
     permission_classes = (OwnerOrStaffChanges,)
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = CategoryFilter
-    lookup_value_converter = "int"
     kind = Kind.CATEGORIES
 
     def lock(self) -> None:
@@ -86,9 +83,7 @@ class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
     queryset = Film.objects.order_by("pk")
     serializer_class = FilmSerializer
     permission_classes = (OwnerOrStaffChanges,)
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = FilmFilter
-    lookup_value_converter = "int"
     kind = Kind.FILMS
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -114,9 +109,7 @@ class CommentViewSet(LockingViewSet[Comment]):
 
     queryset = Comment.objects.order_by("pk")
     permission_classes = (AuthorChanges,)
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = CommentFilter
-    lookup_value_converter = "int"
 
     def get_serializer_class(self) -> type[CommentSerializer]:
         return NewCommentSerializer if self.action == "create" else CommentSerializer

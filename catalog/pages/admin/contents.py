@@ -56,6 +56,7 @@ class AnyContentAdmin(CountedAdmin):
         return ""
 
 
+@admin.register(Video, Text)
 class ContentTypeAdmin(AnyContentAdmin):
     """The admin of one type of content. An empty subclass is enough for a new type."""
 
@@ -86,21 +87,11 @@ class ContentTypeAdmin(AnyContentAdmin):
         return format_html_join(SafeString("<br>"), '<a href="{}">{}</a>', links)
 
 
-@admin.register(Video)
-class VideoAdmin(ContentTypeAdmin):
-    pass
-
-
 @admin.register(Audio)
 class AudioAdmin(ContentTypeAdmin):
     @admin.display(description=_("bit rate"), ordering="bitrate")
     def summary(self, content: Audio) -> str:  # type: ignore[override]
         return _("%s kbit/s") % f"{content.bitrate / 1000:g}"
-
-
-@admin.register(Text)
-class TextAdmin(ContentTypeAdmin):
-    pass
 
 
 def as_contents(contents: Iterable[Content]) -> QuerySet[Content]:
