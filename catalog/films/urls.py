@@ -1,8 +1,13 @@
 from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-from catalog.films.generation_views import GenerationJobDetail
-from catalog.films.views import CategoryViewSet, CommentViewSet, FilmComments, FilmViewSet
+from catalog.films.views import (
+    CategoryViewSet,
+    CommentViewSet,
+    FilmComments,
+    FilmViewSet,
+    GenerationJobDetail,
+)
 
 router = SimpleRouter(use_regex_path=False)
 router.register("categories", CategoryViewSet, basename="category")

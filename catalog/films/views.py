@@ -1,32 +1,39 @@
-"""The API of categories, films and comments."""
+"""The API of categories, films and comments, and of jobs that generate categories or films."""
 
 from typing import Any
 
 from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
-from rest_framework.generics import ListCreateAPIView
-from rest_framework.permissions import IsAuthenticatedOrReadOnly
+from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
+from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
 
 from api.locking import LockingViewSet
 from api.openapi_responses import DELETING, READING, WRITING, errors
-from api.permissions import AuthorChanges, OwnerOrStaffChanges, is_allowed
+from api.permissions import AuthorChanges, OwnerOrStaffChanges, StaffAdds, is_allowed
+from api.throttling import ClientThrottle
 from catalog.films import tree
 from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
-from catalog.films.generation_views import GenerateMixin
-from catalog.films.models import Category, Comment, Film, Kind
+from catalog.films.models import Category, Comment, Film, GenerationJob, Kind
 from catalog.films.serializers import (
     CategorySerializer,
     CommentSerializer,
+    CountSerializer,
     FilmSerializer,
+    GenerationJobSerializer,
     NewCommentSerializer,
+    StartedSerializer,
 )
+from catalog.films.tasks import start
 from footfall.record import record
 
 
@@ -47,6 +54,34 @@ def schema_for(serializer: Any, new: Any = None) -> Any:
         partial_update=extend_schema(responses={200: serializer, **changing}),
         destroy=extend_schema(responses={204: None, **DELETING}),
     )
+
+
+class GenerateMixin(GenericViewSet):  # type: ignore[type-arg]
+    """Adds `generate/` to a view set."""
+
+    kind: Kind
+    throttle_scope = "generate"
+
+    @extend_schema(
+        request=CountSerializer,
+        responses={202: StartedSerializer, **WRITING, **errors(429)},
+    )
+    @action(
+        detail=False,
+        methods=["post"],
+        permission_classes=[StaffAdds],
+        throttle_classes=[ClientThrottle],
+        filterset_class=None,
+    )
+    def generate(self, request: Request) -> Response:
+        """Generate that many in the background. Only for staff who may add them."""
+        query = CountSerializer(data=request.data)
+        query.is_valid(raise_exception=True)
+        job = start(self.kind, query.validated_data["count"], request.user.pk)
+        address = reverse("task-detail", args=[job.pk])
+        return Response(
+            StartedSerializer({"task": job.pk}).data, 202, headers={"Location": address}
+        )
 
 
 @schema_for(CategorySerializer)
@@ -143,3 +178,23 @@ class FilmComments(ListCreateAPIView[Comment]):
 
     def film(self) -> Film:
         return get_object_or_404(Film, pk=self.kwargs["pk"])
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="tasks_retrieve", responses={200: GenerationJobSerializer, **READING}
+    )
+)
+class GenerationJobDetail(RetrieveAPIView[GenerationJob]):
+    """The progress of a task, for its owner and for staff who may view all."""
+
+    queryset = GenerationJob.objects.all()
+    serializer_class = GenerationJobSerializer
+    permission_classes = (IsAuthenticated,)
+    lookup_url_kwarg = "task"
+
+    def get_queryset(self) -> QuerySet[GenerationJob]:
+        jobs = super().get_queryset()
+        if is_allowed(self.request, "view", GenerationJob):
+            return jobs
+        return jobs.filter(owner=self.request.user.pk)

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from catalog.admin.counted import CountedAdmin, count_related
 from catalog.admin.search import TitleSelect
 from catalog.pages.admin.filters import PageFilter, TypeFilter, get_types
-from catalog.pages.admin.placements import render_block
+from catalog.pages.admin.pages import render_block
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
 from footfall.common.admin_urls import admin_address
 
