@@ -12,12 +12,12 @@ from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from djoser import serializers as djoser
+from djoser.utils import decode_uid
 from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
 from accounts import addresses, confirmation, tasks
 from accounts.emails.limits import seconds_until_allowed
-from accounts.emails.links import decode_uid
 from accounts.models import ADDRESS_TAKEN, USERNAME_TAKEN, Confirmation, User
 from accounts.registration import register
 from accounts.usernames import validate_username
@@ -91,7 +91,9 @@ class AccountSerializer(serializers.ModelSerializer[User]):
     def _is_username_taken(self, name: str) -> bool:
         if self.instance and name == self.instance.username:
             return False
-        similar = self._others(User.objects.with_similar_username(name))
+        similar = User.objects.with_similar_username(name).exclude(
+            pk=getattr(self.instance, "pk", None)
+        )
         return similar.exists() or confirmation.is_reserved(name)
 
     def _is_address_taken(self, address: str) -> bool:

@@ -1,1 +1,1 @@
-"""E-mails to users: the messages, the links in them, and limits on their number."""
+"""E-mails to users: the messages, and limits on their number."""
