@@ -25,6 +25,7 @@ class LockingViewSet(ModelViewSet[AnyModel]):
 
     filter_backends = (DjangoFilterBackend,)
     lookup_value_converter = "int"
+    may_conflict = True
     is_locking = False
 
     def get_queryset(self) -> QuerySet[AnyModel]:

@@ -18,6 +18,7 @@ class APIRoot(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
+    may_be_unavailable = False
     names: Mapping[str, str] = {}
     """Name at the root -> name of the URL pattern."""
 

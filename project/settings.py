@@ -167,7 +167,7 @@ REST_FRAMEWORK = {
     # Proxies in front of the service that append to X-Forwarded-For; with 0 it is ignored.
     "NUM_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0)),
     "EXCEPTION_HANDLER": "project.errors.responses.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.openapi_responses.Schema",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Footfall",

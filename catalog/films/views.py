@@ -7,7 +7,7 @@ from django.db.models import ProtectedError, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
 from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
@@ -18,7 +18,6 @@ from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import GenericViewSet
 
 from api.locking import LockingViewSet
-from api.openapi_responses import DELETING, READING, WRITING, errors
 from api.permissions import AuthorChanges, OwnerOrStaffChanges, StaffAdds, is_allowed
 from api.throttling import ClientThrottle
 from catalog.films import tree
@@ -42,30 +41,13 @@ class InUse(APIException):
     default_code = "in_use"
 
 
-def schema_for(serializer: Any, new: Any = None) -> Any:
-    """Return a decorator that describes the six methods of a view set for the schema."""
-    changing = WRITING | errors(404)
-    listing = {200: serializer(many=True), **READING, **errors(400)}
-    return extend_schema_view(
-        list=extend_schema(responses=listing),
-        create=extend_schema(responses={201: new or serializer, **WRITING}),
-        retrieve=extend_schema(responses={200: serializer, **READING}),
-        update=extend_schema(responses={200: serializer, **changing}),
-        partial_update=extend_schema(responses={200: serializer, **changing}),
-        destroy=extend_schema(responses={204: None, **DELETING}),
-    )
-
-
 class GenerateMixin(GenericViewSet):  # type: ignore[type-arg]
     """Adds `generate/` to a view set."""
 
     kind: Kind
     throttle_scope = "generate"
 
-    @extend_schema(
-        request=CountSerializer,
-        responses={202: StartedSerializer, **WRITING, **errors(429)},
-    )
+    @extend_schema(request=CountSerializer, responses={202: StartedSerializer})
     @action(
         detail=False,
         methods=["post"],
@@ -84,7 +66,6 @@ class GenerateMixin(GenericViewSet):  # type: ignore[type-arg]
         )
 
 
-@schema_for(CategorySerializer)
 class CategoryViewSet(GenerateMixin, LockingViewSet[Category]):
     """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
@@ -111,7 +92,6 @@ class CategoryViewSet(GenerateMixin, LockingViewSet[Category]):
             raise InUse(_("The category is not empty.")) from error
 
 
-@schema_for(FilmSerializer)
 class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
     """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
@@ -138,7 +118,6 @@ class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
         instance.delete()
 
 
-@schema_for(CommentSerializer, new=NewCommentSerializer)
 class CommentViewSet(LockingViewSet[Comment]):
     """Anyone reads, authenticated users add, the author changes, the author or staff delete."""
 
@@ -153,22 +132,13 @@ class CommentViewSet(LockingViewSet[Comment]):
         serializer.save(author=self.request.user)
 
 
-@extend_schema_view(
-    get=extend_schema(
-        operation_id="films_comments_list",
-        responses={200: CommentSerializer(many=True), **READING},
-    ),
-    post=extend_schema(
-        operation_id="films_comments_create",
-        responses={201: CommentSerializer, **WRITING, **errors(404)},
-    ),
-)
 class FilmComments(ListCreateAPIView[Comment]):
     """The comments on one film; authenticated users add some."""
 
     queryset = Comment.objects.order_by("pk")
     serializer_class = CommentSerializer
     permission_classes = (IsAuthenticatedOrReadOnly,)
+    may_conflict = True
 
     def get_queryset(self) -> QuerySet[Comment]:
         return super().get_queryset().filter(film=self.film())
@@ -180,11 +150,6 @@ class FilmComments(ListCreateAPIView[Comment]):
         return get_object_or_404(Film, pk=self.kwargs["pk"])
 
 
-@extend_schema_view(
-    get=extend_schema(
-        operation_id="tasks_retrieve", responses={200: GenerationJobSerializer, **READING}
-    )
-)
 class GenerationJobDetail(RetrieveAPIView[GenerationJob]):
     """The progress of a task, for its owner and for staff who may view all."""
 

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.openapi_responses import INVALID, errors
+from api.openapi_responses import INVALID
 from catalog.pages.json_template import fill_template, make_template
 from catalog.pages.models import Content, Page
 from catalog.pages.pagination import PagePagination
@@ -55,11 +55,7 @@ class PageList(ListAPIView[Page]):
 
     @extend_schema(
         parameters=[PageSearchSerializer],
-        responses={
-            200: PageSerializer(many=True),
-            400: INVALID,
-            **errors(404, 503),
-        },
+        responses={200: PageSerializer(many=True), 400: INVALID},
     )
     def get(self, request: Request) -> Response:
         return self.list(request)
@@ -71,10 +67,7 @@ class PageDetail(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    @extend_schema(
-        operation_id="pages_retrieve",
-        responses={200: PageDetailSerializer, **errors(404, 503)},
-    )
+    @extend_schema(operation_id="pages_retrieve", responses=PageDetailSerializer)
     def get(self, request: Request, pk: int) -> HttpResponse:
         url = request.build_absolute_uri(request.path)
         found = cached_pages.read_or_fill(
@@ -132,11 +125,7 @@ class ContentViews(APIView):
     @extend_schema(
         operation_id="contents_views",
         parameters=[ViewsQuerySerializer],
-        responses={
-            200: ContentViewsSerializer,
-            400: INVALID,
-            **errors(404, 503),
-        },
+        responses={200: ContentViewsSerializer, 400: INVALID},
     )
     def get(self, request: Request, pk: int) -> Response:
         query = ViewsQuerySerializer(data=request.query_params)
@@ -164,7 +153,7 @@ class ContentTop(APIView):
     @extend_schema(
         operation_id="contents_top",
         parameters=[TopQuerySerializer],
-        responses={200: TopSerializer, 400: INVALID, **errors(503)},
+        responses={200: TopSerializer, 400: INVALID},
     )
     def get(self, request: Request) -> Response:
         query = TopQuerySerializer(data=request.query_params)
