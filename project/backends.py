@@ -145,4 +145,4 @@ def mail_server() -> dict[str, Any]:
     found: dict[str, Any] = env.dj_email_url("EMAIL_URL", "console:")
     if "EMAIL_BACKEND" not in found:
         raise EnvError('Environment variable "EMAIL_URL" invalid: no such scheme.')
-    return found
+    return found | {"EMAIL_TIMEOUT": found["EMAIL_TIMEOUT"] or 10}  # seconds

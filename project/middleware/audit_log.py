@@ -7,7 +7,6 @@ from collections.abc import Callable
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import Error
-from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
@@ -60,18 +59,9 @@ def describe(request: HttpRequest, match: ResolverMatch) -> str:
         if not actions or "_save" in request.POST:
             return ""
         line += f" {','.join(actions)}"
-    names = sorted({*request.POST} - {"csrfmiddlewaretoken", "action"})
-    return " ".join([line, *(describe_field(request, name) for name in names)])
-
-
-def describe_field(request: HttpRequest, name: str) -> str:
-    return f"{name}={','.join(request.POST.getlist(name)[:MAX_VALUES])[:2000]}"
-
-
-def model_of(match: ResolverMatch) -> type[Model] | None:
-    """Return the model of an API view, if it has one."""
-    queryset = getattr(getattr(match.func, "cls", None), "queryset", None)
-    return None if queryset is None else queryset.model
+    for name in sorted({*request.POST} - {"csrfmiddlewaretoken", "action"}):
+        line += f" {name}={','.join(request.POST.getlist(name)[:MAX_VALUES])[:2000]}"
+    return line
 
 
 def add_entry(request: HttpRequest, status: int, message: str, match: ResolverMatch) -> None:
@@ -79,7 +69,7 @@ def add_entry(request: HttpRequest, status: int, message: str, match: ResolverMa
     flag = ADDITION if status in (201, 202) else CHANGE
     if request.method == "DELETE":
         flag = DELETION
-    model = model_of(match)
+    model = getattr(getattr(getattr(match.func, "cls", None), "queryset", None), "model", None)
     try:
         LogEntry.objects.create(
             user_id=user,
