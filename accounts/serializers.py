@@ -8,7 +8,6 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from djoser import serializers as djoser
@@ -21,6 +20,7 @@ from accounts.emails.limits import seconds_until_allowed
 from accounts.models import ADDRESS_TAKEN, USERNAME_TAKEN, Confirmation, User
 from accounts.registration import register
 from accounts.usernames import validate_username
+from api.locking import save_or_validate_again
 from api.unavailable import Unavailable
 from footfall.common.celery import enqueue
 
@@ -85,15 +85,13 @@ class AccountSerializer(serializers.ModelSerializer[User]):
         for name, value in validated_data.items():
             setattr(instance, name, value)
         # Only these fields: others, such as the password, may have changed since the read.
-        self._write(lambda: instance.save(update_fields=list(validated_data)))
+        save_or_validate_again(self, lambda: instance.save(update_fields=list(validated_data)))
         return instance
 
     def _is_username_taken(self, name: str) -> bool:
         if self.instance and name == self.instance.username:
             return False
-        similar = User.objects.with_similar_username(name).exclude(
-            pk=getattr(self.instance, "pk", None)
-        )
+        similar = self._others(User.objects.with_similar_username(name))
         return similar.exists() or confirmation.is_reserved(name)
 
     def _is_address_taken(self, address: str) -> bool:
@@ -112,20 +110,11 @@ class AccountSerializer(serializers.ModelSerializer[User]):
         """
         if wait := seconds_until_allowed(self.context["request"], address):
             raise Throttled(wait)
-        added: Confirmation = self._write(add)
+        added = save_or_validate_again(self, add)
         if not enqueue(tasks.confirm, added.pk):
             added.delete()
             raise Unavailable
         return added
-
-    def _write(self, write: Callable[[], Any]) -> Any:
-        try:
-            with transaction.atomic():
-                return write()
-        except IntegrityError:
-            # A concurrent request was faster: validate again, to report what is taken.
-            self.run_validation(self.initial_data)
-            raise
 
 
 class RegistrationSerializer(AccountSerializer):
@@ -144,8 +133,7 @@ class RegistrationSerializer(AccountSerializer):
         if settings.ACCOUNTS_CONFIRM_EMAIL:
             return self._confirm(address, lambda: confirmation.add_account(**validated_data))
         welcome = not seconds_until_allowed(self.context["request"], address)
-        user: User = self._write(lambda: register(**validated_data, welcome=welcome))
-        return user
+        return save_or_validate_again(self, lambda: register(**validated_data, welcome=welcome))
 
     def to_representation(self, instance: User | Confirmation) -> dict[str, Any]:
         """Show an account that waits for confirmation with the same fields, and without an id."""

@@ -7,61 +7,45 @@ from django.db import transaction
 from djoser.views import TokenCreateView, TokenDestroyView, UserViewSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import CreateAPIView, GenericAPIView
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
+from accounts import serializers
 from accounts.addresses import mailbox
 from accounts.models import User
-from accounts.serializers import (
-    AccountSerializer,
-    ActivationSerializer,
-    AuthTokenSerializer,
-    CurrentPasswordSerializer,
-    InvalidCredentials,
-    LoginSerializer,
-    RegisteredSerializer,
-    RegistrationSerializer,
-    ResetConfirmSerializer,
-    ResetSerializer,
-    SetPasswordSerializer,
-    login_identifier,
-)
 from accounts.usernames import skeleton
 from api.openapi_responses import errors
+from api.permissions import Public
 from api.throttling import AccountThrottle, AddressThrottle, ClientThrottle, digest
 
 
 @extend_schema_view(
     post=extend_schema(
         operation_id="register",
-        request=RegistrationSerializer,
-        responses={201: RegisteredSerializer},
+        request=serializers.RegistrationSerializer,
+        responses={201: serializers.RegisteredSerializer},
         auth=[],
     )
 )
-class RegistrationView(CreateAPIView[User]):
+class RegistrationView(Public, CreateAPIView[User]):
     """Creates an account, and sends a welcome e-mail in the language of the request.
 
     If the service confirms addresses, it sends an e-mail with a link first, and creates the account
     when the link is followed. The response is then the same for an address that is taken.
     """
 
-    authentication_classes = ()  # not needed, and an invalid token would be answered with 401
-    permission_classes = (AllowAny,)
     throttle_classes = (ClientThrottle,)
     throttle_scope = "register"
     may_conflict = True
-    serializer_class = RegistrationSerializer
+    serializer_class = serializers.RegistrationSerializer
 
 
-class ActionView(GenericAPIView[Any]):
+class ActionView(Public, GenericAPIView[Any]):
     """Validates the body, calls the serializer's `save`, and answers 204."""
 
-    authentication_classes: Any = ()
-    permission_classes: Any = (AllowAny,)
     throttle_classes: Any = (ClientThrottle,)
     throttle_scope = "reset"
 
@@ -97,10 +81,10 @@ class GuessingThrottle:
 class ActivationView(ActionView):
     """Confirms the address of a new account, or the new address of an account."""
 
-    serializer_class = ActivationSerializer
+    serializer_class = serializers.ActivationSerializer
 
 
-CHANGED = {200: AccountSerializer, **errors(409)}
+CHANGED = {200: serializers.AccountSerializer, **errors(409)}
 
 
 @extend_schema_view(
@@ -117,7 +101,7 @@ CHANGED = {200: AccountSerializer, **errors(409)}
 class AccountView(UserViewSet):  # type: ignore[misc]
     """Your account."""
 
-    serializer_class = AccountSerializer
+    serializer_class = serializers.AccountSerializer
 
     def get_throttles(self) -> list[BaseThrottle]:
         if self.request.method == "DELETE":  # it asks for the password, which must not be guessed
@@ -133,7 +117,11 @@ class AccountView(UserViewSet):  # type: ignore[misc]
         return account_key(request.user.pk)
 
     def get_serializer_class(self) -> Any:
-        return CurrentPasswordSerializer if self.action == "destroy" else AccountSerializer
+        return (
+            serializers.CurrentPasswordSerializer
+            if self.action == "destroy"
+            else serializers.AccountSerializer
+        )
 
     def get_object(self) -> User:
         user: User = self.request.user
@@ -146,7 +134,7 @@ class SetPasswordView(GuessingThrottle, ActionView):
 
     authentication_classes = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     permission_classes = (IsAuthenticated,)
-    serializer_class = SetPasswordSerializer
+    serializer_class = serializers.SetPasswordSerializer
 
     def get_account_key(self, request: Request) -> str:
         return account_key(request.user.pk)
@@ -160,7 +148,7 @@ class ResetPasswordView(ActionView):
     """
 
     throttle_classes = (ClientThrottle, AccountThrottle)
-    serializer_class = ResetSerializer
+    serializer_class = serializers.ResetSerializer
 
     def get_account_key(self, request: Request) -> str | None:
         body = request.data if isinstance(request.data, Mapping) else {}
@@ -172,7 +160,7 @@ class ResetPasswordView(ActionView):
 class ResetPasswordConfirmView(ActionView):
     """Sets a new password with the `uid` and `token` of the link, and ends token and sessions."""
 
-    serializer_class = ResetConfirmSerializer
+    serializer_class = serializers.ResetConfirmSerializer
 
 
 def account_key(pk: int | None) -> str:
@@ -197,20 +185,20 @@ def find_account_key(identifier: str) -> str | None:
 @extend_schema_view(
     post=extend_schema(
         operation_id="sign_in",
-        request=LoginSerializer,
-        responses=AuthTokenSerializer,
+        request=serializers.LoginSerializer,
+        responses=serializers.AuthTokenSerializer,
     )
 )
 class LoginView(GuessingThrottle, TokenCreateView):  # type: ignore[misc]
     """Returns the account's token, for its username or e-mail address, and its password."""
 
     authentication_classes = ()
-    serializer_class = LoginSerializer
+    serializer_class = serializers.LoginSerializer
 
     def get_account_key(self, request: Request) -> str | None:
-        return find_account_key(login_identifier(request.data))
+        return find_account_key(serializers.login_identifier(request.data))
 
-    def _action(self, serializer: LoginSerializer) -> Response:
+    def _action(self, serializer: serializers.LoginSerializer) -> Response:
         """Create the token, unless the password was changed since it was checked.
 
         The lock delays a change until the token exists; the change then deletes the token.
@@ -219,7 +207,7 @@ class LoginView(GuessingThrottle, TokenCreateView):  # type: ignore[misc]
         with transaction.atomic():
             same = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
             if same.select_for_update().first() is None:
-                raise InvalidCredentials
+                raise serializers.InvalidCredentials
             response: Response = super()._action(serializer)
         return response
 

@@ -1,8 +1,9 @@
 """Changes of a row under a lock."""
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.db.models import QuerySet
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.request import Request
@@ -10,7 +11,19 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.viewsets import ModelViewSet
 
+T = TypeVar("T")
 AnyModel = TypeVar("AnyModel", bound=models.Model)
+
+
+def save_or_validate_again(serializer: BaseSerializer[Any], save: Callable[[], T]) -> T:
+    """Return what `save` returns; if a concurrent request was faster, raise what is invalid now."""
+    try:
+        with transaction.atomic():
+            return save()
+    except IntegrityError:
+        serializer.run_validation(serializer.initial_data)
+        raise
+
 
 CHANGES = ("update", "partial_update", "destroy")
 

@@ -53,9 +53,9 @@ class Schema(AutoSchema):
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)
+        describe: Any = self._get_response_for_code
         for status in self.get_error_statuses():
-            if str(status) not in bodies:
-                bodies[str(status)] = self._get_response_for_code(BY_STATUS[status], str(status))
+            bodies.setdefault(str(status), describe(BY_STATUS[status], str(status)))
         return bodies
 
     def get_error_statuses(self) -> list[int]:

@@ -3,20 +3,18 @@
 from collections.abc import Mapping
 
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 from rest_framework.views import APIView
 
+from api.permissions import Public
+
 URLS = {"type": "object", "additionalProperties": {"type": "string", "format": "uri"}}
 
 
-class APIRoot(APIView):
+class APIRoot(Public, APIView):
     """The URLs of the API, by name."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
 
     may_be_unavailable = False
     names: Mapping[str, str] = {}

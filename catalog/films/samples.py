@@ -121,4 +121,4 @@ def newest(rows: "models.QuerySet[Category]") -> list[int]:
 
 def pick(fake: Faker, patterns: tuple[str, ...]) -> str:
     """Return one of the patterns, filled with random words."""
-    return fake.parse(fake.random_element(patterns))
+    return str(fake.parse(fake.random_element(patterns)))

@@ -20,18 +20,9 @@ from rest_framework.viewsets import GenericViewSet
 from api.locking import LockingViewSet
 from api.permissions import AuthorChanges, OwnerOrStaffChanges, StaffAdds, is_allowed
 from api.throttling import ClientThrottle
-from catalog.films import tree
+from catalog.films import serializers, tree
 from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
 from catalog.films.models import Category, Comment, Film, GenerationJob, Kind
-from catalog.films.serializers import (
-    CategorySerializer,
-    CommentSerializer,
-    CountSerializer,
-    FilmSerializer,
-    GenerationJobSerializer,
-    NewCommentSerializer,
-    StartedSerializer,
-)
 from catalog.films.tasks import start
 from footfall.record import record
 
@@ -47,7 +38,9 @@ class GenerateMixin(GenericViewSet):  # type: ignore[type-arg]
     kind: Kind
     throttle_scope = "generate"
 
-    @extend_schema(request=CountSerializer, responses={202: StartedSerializer})
+    @extend_schema(
+        request=serializers.CountSerializer, responses={202: serializers.StartedSerializer}
+    )
     @action(
         detail=False,
         methods=["post"],
@@ -57,12 +50,12 @@ class GenerateMixin(GenericViewSet):  # type: ignore[type-arg]
     )
     def generate(self, request: Request) -> Response:
         """Generate that many in the background. Only for staff who may add them."""
-        query = CountSerializer(data=request.data)
+        query = serializers.CountSerializer(data=request.data)
         query.is_valid(raise_exception=True)
         job = start(self.kind, query.validated_data["count"], request.user.pk)
         address = reverse("task-detail", args=[job.pk])
         return Response(
-            StartedSerializer({"task": job.pk}).data, 202, headers={"Location": address}
+            serializers.StartedSerializer({"task": job.pk}).data, 202, headers={"Location": address}
         )
 
 
@@ -70,7 +63,7 @@ class CategoryViewSet(GenerateMixin, LockingViewSet[Category]):
     """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
     queryset = Category.objects.order_by("pk")
-    serializer_class = CategorySerializer
+    serializer_class = serializers.CategorySerializer
     permission_classes = (OwnerOrStaffChanges,)
     filterset_class = CategoryFilter
     kind = Kind.CATEGORIES
@@ -96,7 +89,7 @@ class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
     """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
     queryset = Film.objects.order_by("pk")
-    serializer_class = FilmSerializer
+    serializer_class = serializers.FilmSerializer
     permission_classes = (OwnerOrStaffChanges,)
     filterset_class = FilmFilter
     kind = Kind.FILMS
@@ -125,8 +118,12 @@ class CommentViewSet(LockingViewSet[Comment]):
     permission_classes = (AuthorChanges,)
     filterset_class = CommentFilter
 
-    def get_serializer_class(self) -> type[CommentSerializer]:
-        return NewCommentSerializer if self.action == "create" else CommentSerializer
+    def get_serializer_class(self) -> type[serializers.CommentSerializer]:
+        return (
+            serializers.NewCommentSerializer
+            if self.action == "create"
+            else serializers.CommentSerializer
+        )
 
     def perform_create(self, serializer: BaseSerializer[Comment]) -> None:
         serializer.save(author=self.request.user)
@@ -136,7 +133,7 @@ class FilmComments(ListCreateAPIView[Comment]):
     """The comments on one film; authenticated users add some."""
 
     queryset = Comment.objects.order_by("pk")
-    serializer_class = CommentSerializer
+    serializer_class = serializers.CommentSerializer
     permission_classes = (IsAuthenticatedOrReadOnly,)
     may_conflict = True
 
@@ -154,7 +151,7 @@ class GenerationJobDetail(RetrieveAPIView[GenerationJob]):
     """The progress of a task, for its owner and for staff who may view all."""
 
     queryset = GenerationJob.objects.all()
-    serializer_class = GenerationJobSerializer
+    serializer_class = serializers.GenerationJobSerializer
     permission_classes = (IsAuthenticated,)
     lookup_url_kwarg = "task"
 

@@ -39,12 +39,9 @@ class AnyContentAdmin(CountedAdmin):
         select = TitleSelect(PageContent._meta.get_field("page"), self.admin_site)
         return super().media + select.media + Media(js=["pages/filters.js"])
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        contents = super().get_queryset(request)
-        counted: QuerySet[Any] = contents.annotate(
-            pages=count_related(PageContent, by="content", field="page")
-        )
-        return counted
+    def get_queryset(self, request: HttpRequest) -> Any:
+        pages = count_related(PageContent, by="content", field="page")
+        return super().get_queryset(request).annotate(pages=pages)
 
     @admin.display(description=_("pages"))
     def pages(self, content: Any) -> int:
@@ -106,10 +103,8 @@ class ContentAdmin(AnyContentAdmin):
     list_display = ("title", "kind", "summary", "pages", "views", "updated")
     list_filter = (TypeFilter, PageFilter, "created_at", "updated_at")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        contents: Any = super().get_queryset(request)
-        subclasses: QuerySet[Any] = contents.select_subclasses()
-        return subclasses
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_subclasses()
 
     @admin.display(description=_("type"))
     def kind(self, content: Content) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Prefetch, QuerySet, prefetch_related_objects
+from django.db.models import Model, Prefetch, prefetch_related_objects
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
@@ -44,11 +44,10 @@ class PlacementInline(NestedStackedInline):  # type: ignore[misc]
         select = TitleSelect(CONTENT_FIELD, self.admin_site)
         return own + select.media + forms.Media(js=["pages/placements.js"])
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PageContent]:
+    def get_queryset(self, request: HttpRequest) -> Any:
         # With the annotations that a block shows.
         contents = self.admin_site.get_model_admin(Content).get_queryset(request)
-        placements: QuerySet[PageContent] = super().get_queryset(request)
-        return placements.prefetch_related(Prefetch("content", contents))
+        return super().get_queryset(request).prefetch_related(Prefetch("content", contents))
 
     def block(self, placement: PageContent) -> str:
         # The empty form, the template of new placements, has no content.
@@ -78,9 +77,9 @@ class PageAdmin(NestedModelAdmin, CountedAdmin):  # type: ignore[misc]
     list_display = ("title", "contents", "views", "updated")
     list_filter = ("created_at", "updated_at")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Page]:
-        pages: QuerySet[Page] = super().get_queryset(request)
-        return pages.annotate(contents=count_related(PageContent, by="page"))
+    def get_queryset(self, request: HttpRequest) -> Any:
+        contents = count_related(PageContent, by="page")
+        return super().get_queryset(request).annotate(contents=contents)
 
     @admin.display(description=_("contents"))
     def contents(self, page: Any) -> int:
