@@ -132,7 +132,7 @@ class AccountView(UserViewSet):  # type: ignore[misc]
 class SetPasswordView(GuessingThrottle, ActionView):
     """Sets a new password for your account, and ends its token and sessions."""
 
-    authentication_classes = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    authentication_classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     permission_classes = (IsAuthenticated,)
     serializer_class = serializers.SetPasswordSerializer
 

@@ -76,7 +76,7 @@ TUNED = {
 }
 
 
-REDIS_URL = env.str("REDIS_URL")
+REDIS_URL: str = env.str("REDIS_URL")
 
 
 def redis_server(variable: str) -> str:
@@ -84,7 +84,7 @@ def redis_server(variable: str) -> str:
 
     Raises `EnvError` for a cluster: neither Celery's broker nor Django's cache can use one.
     """
-    url: str = env.str(variable, "") or REDIS_URL
+    url = env.str(variable, "") or REDIS_URL
     if not is_cluster(url):
         return url
     if url == REDIS_URL:
