@@ -25,7 +25,6 @@ from api.throttling import AccountThrottle, AddressThrottle, ClientThrottle, dig
 @extend_schema_view(
     post=extend_schema(
         operation_id="register",
-        request=serializers.RegistrationSerializer,
         responses={201: serializers.RegisteredSerializer},
         auth=[],
     )
@@ -185,7 +184,6 @@ def find_account_key(identifier: str) -> str | None:
 @extend_schema_view(
     post=extend_schema(
         operation_id="sign_in",
-        request=serializers.LoginSerializer,
         responses=serializers.AuthTokenSerializer,
     )
 )

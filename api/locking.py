@@ -56,15 +56,13 @@ class LockingViewSet(ModelViewSet[AnyModel]):
             self.lock()
             serializer = self.get_valid(request, partial)
             self.perform_update(serializer)
-        return self.respond_updated(serializer)
+        data = serializer.data
+        return Response(data, headers=self.get_success_headers(data))
 
     def get_valid(self, request: Request, partial: bool) -> BaseSerializer[AnyModel]:
         serializer = self.get_serializer(self.get_object(), data=request.data, partial=partial)
         serializer.is_valid(raise_exception=True)
         return serializer
-
-    def respond_updated(self, serializer: BaseSerializer[AnyModel]) -> Response:
-        return Response(serializer.data)
 
     def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         self.get_object()

@@ -1,22 +1,19 @@
 """The API of books."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 
-from api.locking import CHANGES, LockingViewSet
+from api.locking import CHANGES
 from api.openapi_responses import errors
 from catalog.books.filters import BookFilter
 from catalog.books.models import Book
 from catalog.books.serializers import BookSerializer
-from footfall.record import record
+from catalog.views import RecordingViewSet
 
 
 class PreconditionFailed(APIException):
@@ -48,7 +45,7 @@ CHANGED = {200: BookSerializer, **errors(412)}
     partial_update=extend_schema(parameters=[ETAG, IF_MATCH], responses=CHANGED),
     destroy=extend_schema(parameters=[IF_MATCH], responses={204: None, **errors(412)}),
 )
-class BookViewSet(LockingViewSet[Book]):
+class BookViewSet(RecordingViewSet[Book]):
     """Anyone may read, authenticated users may write."""
 
     queryset = Book.objects.order_by("pk")
@@ -72,21 +69,5 @@ class BookViewSet(LockingViewSet[Book]):
         if expected is not None and not {"*", book.etag} & {*parse_etags(expected)}:
             raise PreconditionFailed
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        book = self.get_object()
-        response = self.respond(book)
-        response["Cache-Control"] = "no-store"
-        if request.method == "GET":
-            record(book)  # last: without a response there is no view
-        return response
-
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        return self.respond(serializer.save(), 201)
-
-    def respond_updated(self, serializer: BaseSerializer[Book]) -> Response:
-        return self.respond(cast(Book, serializer.instance))
-
-    def respond(self, book: Book, status: int = 200) -> Response:
-        return Response(self.get_serializer(book).data, status, headers={"ETag": book.etag})
+    def get_success_headers(self, data: Any) -> dict[str, str]:
+        return {"ETag": Book(**data).etag}

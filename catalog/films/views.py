@@ -1,7 +1,5 @@
 """The API of categories, films and comments, and of jobs that generate categories or films."""
 
-from typing import Any
-
 from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 from django.shortcuts import get_object_or_404
@@ -24,7 +22,7 @@ from catalog.films import serializers, tree
 from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
 from catalog.films.models import Category, Comment, Film, GenerationJob, Kind
 from catalog.films.tasks import start
-from footfall.record import record
+from catalog.views import RecordingViewSet
 
 
 class InUse(APIException):
@@ -85,7 +83,7 @@ class CategoryViewSet(GenerateMixin, LockingViewSet[Category]):
             raise InUse(_("The category is not empty.")) from error
 
 
-class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
+class FilmViewSet(GenerateMixin, RecordingViewSet[Film]):
     """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
     queryset = Film.objects.order_by("pk")
@@ -93,13 +91,6 @@ class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
     permission_classes = (OwnerOrStaffChanges,)
     filterset_class = FilmFilter
     kind = Kind.FILMS
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        film = self.get_object()
-        response = Response(self.get_serializer(film).data, headers={"Cache-Control": "no-store"})
-        if request.method == "GET":
-            record(film)  # last: without a response there is no view
-        return response
 
     def perform_create(self, serializer: BaseSerializer[Film]) -> None:
         serializer.save(owner=self.request.user)

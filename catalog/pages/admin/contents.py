@@ -47,11 +47,6 @@ class AnyContentAdmin(CountedAdmin):
     def pages(self, content: Any) -> int:
         return int(content.pages)
 
-    @admin.display(description=_("summary"))
-    def summary(self, content: Content) -> str:
-        """Return what identifies this content to an editor, beside its title."""
-        return ""
-
 
 @admin.register(Video, Text)
 class ContentTypeAdmin(AnyContentAdmin):
@@ -62,6 +57,7 @@ class ContentTypeAdmin(AnyContentAdmin):
 
     @admin.display(description=_("summary"))
     def summary(self, content: Content) -> str:
+        """Return what identifies this content to an editor, beside its title."""
         if (field := self.main_field()) is None:
             return ""
         value = getattr(content, field.attname)
