@@ -16,11 +16,11 @@ from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
 from accounts import addresses, confirmation, tasks
-from accounts.emails.limits import seconds_until_allowed
 from accounts.models import ADDRESS_TAKEN, USERNAME_TAKEN, Confirmation, User
 from accounts.registration import register
 from accounts.usernames import validate_username
 from api.locking import save_or_validate_again
+from api.throttling import Throttle, client_ip, digest
 from api.unavailable import Unavailable
 from footfall.common.celery import enqueue
 
@@ -108,13 +108,23 @@ class AccountSerializer(serializers.ModelSerializer[User]):
 
         Raises Throttled after too many e-mails, Unavailable if the broker is.
         """
-        if wait := seconds_until_allowed(self.context["request"], address):
+        if wait := self._seconds_until_allowed(address):
             raise Throttled(wait)
         added = save_or_validate_again(self, add)
         if not enqueue(tasks.confirm, added.pk):
             added.delete()
             raise Unavailable
         return added
+
+    def _seconds_until_allowed(self, address: str) -> float:
+        """Count an e-mail from the client to this address; return 0.0 if it may be sent now.
+
+        Counted by mailbox, not by account: an account can be deleted and created again.
+        """
+        throttle, mailbox = Throttle(), digest(addresses.mailbox(address))
+        client = client_ip(self.context["request"])
+        is_allowed = throttle.allow("mail", client) and throttle.allow("mail_address", mailbox)
+        return 0.0 if is_allowed else throttle.wait()
 
 
 class RegistrationSerializer(AccountSerializer):
@@ -132,7 +142,7 @@ class RegistrationSerializer(AccountSerializer):
         address = validated_data["email"]
         if settings.ACCOUNTS_CONFIRM_EMAIL:
             return self._confirm(address, lambda: confirmation.add_account(**validated_data))
-        welcome = not seconds_until_allowed(self.context["request"], address)
+        welcome = not self._seconds_until_allowed(address)
         return save_or_validate_again(self, lambda: register(**validated_data, welcome=welcome))
 
     def to_representation(self, instance: User | Confirmation) -> dict[str, Any]:

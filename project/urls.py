@@ -53,7 +53,7 @@ urlpatterns = [
         ),
         name="docs",
     ),
-    path("api/v1/", APIRoot.as_view(names=API_ROOT), name="api-root"),
+    path("api/v1/", APIRoot.as_view(api_root_dict=API_ROOT), name="api-root"),
     path("api/v1/auth/", include("accounts.urls")),
     path("password/", include("accounts.link_pages")),
     path("confirm/<uid>/<token>/", confirm, name="confirmation-link"),

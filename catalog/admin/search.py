@@ -62,8 +62,6 @@ class TitleSelect(AutocompleteSelect):
     def get_url(self) -> str:
         return admin_address(self.admin_site, self.field.remote_field.model, "search")
 
-    def build_attrs(
-        self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        attrs = super().build_attrs(base_attrs, extra_attrs)
+    def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        attrs = super().build_attrs(*args, **kwargs)
         return attrs | {"data-placeholder": gettext("Search by the start of the title…")}

@@ -142,9 +142,7 @@ class ContentAdmin(AnyContentAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(self.addable_types(request))
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         types = self.addable_types(request)
         if not types:
             raise PermissionDenied
@@ -155,25 +153,18 @@ class ContentAdmin(AnyContentAdmin):
             "opts": self.opts,
             "is_popup": "_popup" in request.GET,
             "types": [
-                (
-                    model._meta.verbose_name,
-                    f"{admin_address(self.admin_site, model, 'add')}?{query}",
-                )
-                for model in types
+                (one._meta.verbose_name, f"{admin_address(self.admin_site, one, 'add')}?{query}")
+                for one in types
             ],
         }
         return TemplateResponse(request, "admin/pages/content/choose_type.html", context)
 
     def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         content = self.get_object(request, unquote(object_id))
         if content is None or type(content) is Content:
-            return super().change_view(request, object_id, form_url, extra_context)
+            return super().change_view(request, object_id, *args, **kwargs)
         type_admin = self.admin_site.get_model_admin(type(content))
         if not type_admin.has_view_or_change_permission(request, content):
             raise PermissionDenied
