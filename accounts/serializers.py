@@ -146,16 +146,12 @@ class RegistrationSerializer(AccountSerializer):
         return save_or_validate_again(self, lambda: register(**validated_data, welcome=welcome))
 
     def to_representation(self, instance: User | Confirmation) -> dict[str, Any]:
-        """Show an account that waits for confirmation with the same fields, and without an id."""
-        if isinstance(instance, User):
-            return super().to_representation(instance)
-        joined = self.fields["date_joined"].to_representation(instance.asked_at)
-        return {
-            "id": None,
-            "username": instance.username,
-            "email": instance.email,
-            "date_joined": joined,
-        }
+        """Show an account that waits for confirmation like any other, without an id."""
+        if isinstance(instance, Confirmation):
+            instance = User(
+                username=instance.username, email=instance.email, date_joined=instance.asked_at
+            )
+        return super().to_representation(instance)
 
 
 class RegisteredSerializer(AccountSerializer):

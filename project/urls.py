@@ -57,11 +57,9 @@ urlpatterns = [
     path("api/v1/auth/", include("accounts.urls")),
     path("password/", include("accounts.link_pages")),
     path("confirm/<uid>/<token>/", confirm, name="confirmation-link"),
-    path("api/v1/", include("catalog.pages.urls")),
+    path("api/v1/", include("catalog.urls")),
     path("api/v1/", include("uploads.urls.api")),
     path("", include("uploads.urls.root")),
-    path("api/v1/", include("catalog.books.urls")),
-    path("api/v1/", include("catalog.films.urls")),
 ]
 
 handler400 = "project.errors.responses.bad_request"

@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from nested_admin.formsets import NestedInlineFormSet
 from nested_admin.nested import NestedModelAdmin, NestedStackedInline, NestedTabularInline
 
-from catalog.admin.counted import CountedAdmin, count_related
-from catalog.admin.search import SearchAdmin
+from catalog.admin import CountedAdmin, SearchAdmin, count_related
 from catalog.films.models import Category, Comment, Film, GenerationJob
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address

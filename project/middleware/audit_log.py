@@ -31,19 +31,14 @@ class AuditLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.method not in SAFE_METHODS and response.status_code < 400 and is_staff(request):
+        user = request.user  # by session, or by token: DRF sets it
+        is_write = request.method not in SAFE_METHODS and response.status_code < 400
+        # A user who has just deleted their own account has no primary key, and no entries any more.
+        if is_write and user.is_staff and user.pk is not None:
             match = request.resolver_match
             if match and (message := describe(request, match)):
                 add_entry(request, response.status_code, message, match)
         return response
-
-
-def is_staff(request: HttpRequest) -> bool:
-    """Return whether staff sent the request, by session or token (DRF sets `request.user`).
-
-    A user who has just deleted their own account has no primary key, and no entries any more.
-    """
-    return request.user.is_staff and request.user.pk is not None
 
 
 def describe(request: HttpRequest, match: ResolverMatch) -> str:

@@ -17,8 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from catalog.admin.counted import CountedAdmin, count_related
-from catalog.admin.search import TitleSelect
+from catalog.admin import CountedAdmin, TitleSelect, count_related
 from catalog.pages.admin.filters import PageFilter, TypeFilter, get_types
 from catalog.pages.admin.pages import render_block
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video

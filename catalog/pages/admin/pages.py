@@ -12,8 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from nested_admin.nested import NestedModelAdmin, NestedStackedInline
 
-from catalog.admin.counted import CountedAdmin, count_related
-from catalog.admin.search import TitleSelect
+from catalog.admin import CountedAdmin, TitleSelect, count_related
 from catalog.pages.models import Content, Page, PageContent
 from footfall.common.admin_urls import admin_address
 
