@@ -24,9 +24,7 @@ from api.throttling import AccountThrottle, AddressThrottle, ClientThrottle, dig
 
 @extend_schema_view(
     post=extend_schema(
-        operation_id="register",
-        responses={201: serializers.RegisteredSerializer},
-        auth=[],
+        operation_id="register", responses={201: serializers.RegisteredSerializer}, auth=[]
     )
 )
 class RegistrationView(Public, CreateAPIView[User]):
@@ -182,10 +180,7 @@ def find_account_key(identifier: str) -> str | None:
 
 
 @extend_schema_view(
-    post=extend_schema(
-        operation_id="sign_in",
-        responses=serializers.AuthTokenSerializer,
-    )
+    post=extend_schema(operation_id="sign_in", responses=serializers.AuthTokenSerializer)
 )
 class LoginView(GuessingThrottle, TokenCreateView):  # type: ignore[misc]
     """Returns the account's token, for its username or e-mail address, and its password."""

@@ -55,9 +55,7 @@ class FilmSerializer(serializers.ModelSerializer[Film]):
             "counter",
         )
         read_only_fields = ("owner",)
-        extra_kwargs = {
-            "counter": {"help_text": "Views of this film that are counted so far."},
-        }
+        extra_kwargs = {"counter": {"help_text": "Views of this film that are counted so far."}}
 
 
 class CommentSerializer(serializers.ModelSerializer[Comment]):
