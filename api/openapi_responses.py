@@ -23,7 +23,7 @@ BAD_REQUEST = OpenApiResponse(
     {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, MESSAGES]}},
     "What is wrong, by the name of the field or parameter; `detail` for the request as a whole.",
 )
-PROBLEMS = {
+BY_STATUS = {400: BAD_REQUEST} | {
     status: OpenApiResponse(ProblemSerializer, description)
     for status, description in {
         401: "The token is missing, or not valid.",
@@ -37,7 +37,6 @@ PROBLEMS = {
         503: "Temporarily unavailable; `Retry-After` says when to try again.",
     }.items()
 }
-BY_STATUS = {400: BAD_REQUEST, **PROBLEMS}
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
