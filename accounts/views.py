@@ -114,11 +114,9 @@ class AccountView(UserViewSet):  # type: ignore[misc]
         return account_key(request.user.pk)
 
     def get_serializer_class(self) -> Any:
-        return (
-            serializers.CurrentPasswordSerializer
-            if self.action == "destroy"
-            else serializers.AccountSerializer
-        )
+        if self.action == "destroy":
+            return serializers.CurrentPasswordSerializer
+        return serializers.AccountSerializer
 
     def get_object(self) -> User:
         user: User = self.request.user

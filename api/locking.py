@@ -14,6 +14,8 @@ from rest_framework.viewsets import ModelViewSet
 T = TypeVar("T")
 AnyModel = TypeVar("AnyModel", bound=models.Model)
 
+CHANGES = ("update", "partial_update", "destroy")
+
 
 def save_or_validate_again(serializer: BaseSerializer[Any], save: Callable[[], T]) -> T:
     """Return what `save` returns; if a concurrent request was faster, raise what is invalid now."""
@@ -23,9 +25,6 @@ def save_or_validate_again(serializer: BaseSerializer[Any], save: Callable[[], T
     except IntegrityError:
         serializer.run_validation(serializer.initial_data)
         raise
-
-
-CHANGES = ("update", "partial_update", "destroy")
 
 
 class LockingViewSet(ModelViewSet[AnyModel]):

@@ -18,15 +18,14 @@ from rest_framework.permissions import (
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+ACTIONS = {"PUT": "change", "PATCH": "change", "DELETE": "delete"}
+
 
 class Public:
     """The base of views that look at no token: an invalid one is not answered with 401."""
 
     authentication_classes: Any = ()
     permission_classes: Any = (AllowAny,)
-
-
-ACTIONS = {"PUT": "change", "PATCH": "change", "DELETE": "delete"}
 
 
 class OwnerOrStaffChanges(IsAuthenticatedOrReadOnly):

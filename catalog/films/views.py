@@ -108,11 +108,9 @@ class CommentViewSet(LockingViewSet[Comment]):
     filterset_class = CommentFilter
 
     def get_serializer_class(self) -> type[serializers.CommentSerializer]:
-        return (
-            serializers.NewCommentSerializer
-            if self.action == "create"
-            else serializers.CommentSerializer
-        )
+        if self.action == "create":
+            return serializers.NewCommentSerializer
+        return serializers.CommentSerializer
 
     def perform_create(self, serializer: BaseSerializer[Comment]) -> None:
         serializer.save(author=self.request.user)
