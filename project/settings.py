@@ -6,7 +6,16 @@ from pathlib import Path
 from environs import validate
 
 from footfall.schedule import BEAT_SCHEDULE
-from project import backends, published_secrets
+from project import published_secrets
+from project.backends import (
+    REDIS_URL,
+    broker_url,
+    bucket_origins,
+    database,
+    mail_server,
+    redis_server,
+    storage,
+)
 from project.environment import DATA_DIR, ROOT, counters_settings, env, positive
 
 BASE_DIR: Path = ROOT
@@ -171,7 +180,7 @@ SPECTACULAR_SETTINGS = {
 
 # --- Stores ---------------------------------------------------------------------------------------
 
-DATABASES = {"default": backends.database()}
+DATABASES = {"default": database()}
 # How long the web server waits for the database: see `project/databases/db_timeout.py`.
 DATABASE_TIMEOUT_SECONDS = env.float(
     "DATABASE_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.1)
@@ -184,7 +193,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": backends.redis_server("CACHE_URL"),
+        "LOCATION": redis_server("CACHE_URL"),
         "KEY_PREFIX": "footfall-cache",
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": None},
     },
@@ -193,7 +202,7 @@ CACHES = {
 # --- Counting -------------------------------------------------------------------------------------
 
 # Types, defaults and bounds are in `footfall/conf.py`.
-COUNTERS_LOG_URL = backends.REDIS_URL
+COUNTERS_LOG_URL = REDIS_URL
 globals().update(counters_settings())
 
 # --- Uploads --------------------------------------------------------------------------------------
@@ -228,12 +237,12 @@ SLOW_CLIENT_BYTES_PER_SECOND = env.int("SLOW_CLIENT_BYTES_PER_SECOND", 4096, val
 SLOW_CLIENT_SECONDS = env.float("SLOW_CLIENT_SECONDS", 20.0, validate=validate.Range(min=1.0))
 
 STORAGES = {
-    "default": backends.storage(),
+    "default": storage(),
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 
 # A page may load files of this origin, nothing inline, and previews from the bucket.
-BUCKET = backends.bucket_origins()
+BUCKET = bucket_origins()
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": ["'self'"],
@@ -248,14 +257,14 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Mail -----------------------------------------------------------------------------------------
 
-globals().update(backends.mail_server())
+globals().update(mail_server())
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Footfall <footfall@localhost>")
 # Links in mails begin with it: a worker has no request, and a client may send any Host.
 SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")
 
 # --- Celery ---------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = backends.broker_url()
+CELERY_BROKER_URL = broker_url()
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker without limit
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
