@@ -25,15 +25,16 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
     django.setup()
 
+    from django.conf import settings
+
     from catalog.pages.models import Page
-    from footfall.conf import conf
     from footfall.events import encode
     from footfall.record import append
 
     now = time.time_ns() // 1_000_000
     pages = Page.objects.filter(placements__isnull=False).distinct()
     for place, page in enumerate(pages):
-        partition = place % conf.COUNTERS_PARTITIONS
+        partition = place % settings.COUNTERS_PARTITIONS
         body = encode({"pages.page": [page.pk], "pages.content": contents_of(page)})
         for at in range(now - DAYS * DAY, now, HOUR):
             for _ in range(views_in(at, place)):

@@ -76,7 +76,7 @@ TUNED = {
 }
 
 
-REDIS_URL: str = env.str("REDIS_URL")
+REDIS_URL = env.str("REDIS_URL")
 
 
 def redis_server(variable: str) -> str:
@@ -84,7 +84,7 @@ def redis_server(variable: str) -> str:
 
     Raises `EnvError` for a cluster: neither Celery's broker nor Django's cache can use one.
     """
-    url = env.str(variable, "") or REDIS_URL
+    url: str = env.str(variable, "") or REDIS_URL
     if not is_cluster(url):
         return url
     if url == REDIS_URL:
@@ -145,4 +145,4 @@ def mail_server() -> dict[str, Any]:
     found: dict[str, Any] = env.dj_email_url("EMAIL_URL", "console:")
     if "EMAIL_BACKEND" not in found:
         raise EnvError('Environment variable "EMAIL_URL" invalid: no such scheme.')
-    return found | {"EMAIL_TIMEOUT": found["EMAIL_TIMEOUT"] or 10}  # seconds
+    return found

@@ -8,13 +8,12 @@ may leave their password to `REDIS_PASSWORD` and `DATABASE_PASSWORD`. Beside a `
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from environs import Env, validate
 from environs.exceptions import EnvError
 
-from footfall.conf import SETTINGS
+from footfall.conf import SETTINGS, Setting, T
 
 env = Env()
 positive = validate.Range(min=1)
@@ -42,15 +41,11 @@ WRITTEN_BY_MAKE_RUN = {
 }
 
 
-def counters_settings() -> dict[str, Any]:
-    """Return the settings of the counting that have a default. Raises `EnvError`."""
-    return {
-        setting.name: getattr(env, setting.kind.__name__)(
-            setting.name, setting.default, validate=validate.Range(min=setting.minimum)
-        )
-        for setting in SETTINGS
-        if setting.default is not None
-    }
+def counters_setting(setting: Setting[T]) -> T:
+    """Return the variable of that name, or the default. Raises `EnvError` if it is invalid."""
+    read = getattr(env, setting.kind.__name__)
+    value: T = read(setting.name, setting.default, validate=validate.Range(min=setting.minimum))
+    return value
 
 
 def from_file(name: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from environs import validate
 
+from footfall.conf import Conf
 from footfall.schedule import BEAT_SCHEDULE
 from project import published_secrets
 from project.backends import (
@@ -16,7 +17,7 @@ from project.backends import (
     redis_server,
     storage,
 )
-from project.environment import DATA_DIR, ROOT, counters_settings, env, positive
+from project.environment import DATA_DIR, ROOT, counters_setting, env, positive
 
 BASE_DIR: Path = ROOT
 
@@ -203,7 +204,17 @@ CACHES = {
 
 # Types, defaults and bounds are in `footfall/conf.py`.
 COUNTERS_LOG_URL = REDIS_URL
-globals().update(counters_settings())
+COUNTERS_LOG_PREFIX = counters_setting(Conf.COUNTERS_LOG_PREFIX)
+COUNTERS_PARTITIONS = counters_setting(Conf.COUNTERS_PARTITIONS)
+COUNTERS_LOG_MAX_BYTES = counters_setting(Conf.COUNTERS_LOG_MAX_BYTES)
+COUNTERS_LOG_RETENTION_SECONDS = counters_setting(Conf.COUNTERS_LOG_RETENTION_SECONDS)
+COUNTERS_LOG_RETENTION_BYTES = counters_setting(Conf.COUNTERS_LOG_RETENTION_BYTES)
+COUNTERS_LOG_TIMEOUT_SECONDS = counters_setting(Conf.COUNTERS_LOG_TIMEOUT_SECONDS)
+COUNTERS_CACHE_SECONDS = counters_setting(Conf.COUNTERS_CACHE_SECONDS)
+COUNTERS_CACHE_MAX_BYTES = counters_setting(Conf.COUNTERS_CACHE_MAX_BYTES)
+COUNTERS_BATCH_BYTES = counters_setting(Conf.COUNTERS_BATCH_BYTES)
+COUNTERS_BATCH_EVENTS = counters_setting(Conf.COUNTERS_BATCH_EVENTS)
+COUNTERS_HOURLY_DAYS = counters_setting(Conf.COUNTERS_HOURLY_DAYS)
 
 # --- Uploads --------------------------------------------------------------------------------------
 
@@ -257,7 +268,16 @@ CONTENT_SECURITY_POLICY = {
 
 # --- Mail -----------------------------------------------------------------------------------------
 
-globals().update(mail_server())
+mail = mail_server()
+EMAIL_BACKEND = mail["EMAIL_BACKEND"]
+EMAIL_HOST = mail["EMAIL_HOST"]
+EMAIL_PORT = mail["EMAIL_PORT"]
+EMAIL_HOST_USER = mail["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD = mail["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS = mail["EMAIL_USE_TLS"]
+EMAIL_USE_SSL = mail["EMAIL_USE_SSL"]
+EMAIL_FILE_PATH = mail["EMAIL_FILE_PATH"]
+EMAIL_TIMEOUT = mail["EMAIL_TIMEOUT"] or 10  # seconds
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", "Footfall <footfall@localhost>")
 # Links in mails begin with it: a worker has no request, and a client may send any Host.
 SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")

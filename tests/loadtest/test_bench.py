@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
+from django.conf import settings
+
 from catalog.pages.fast_path import HEADER_MIDDLEWARE
-from footfall.conf import conf
 from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP
 from footfall.events import encode
 from loadtest.load.payloads import check_digit
@@ -21,7 +22,7 @@ def test_the_constant_view_has_the_middleware_that_a_read_of_a_page_has() -> Non
 
 def test_a_backlog_is_made_of_the_events_that_a_read_makes() -> None:
     assert body(7, [3, 1, 3]) == encode({"pages.page": [7], "pages.content": [1, 3]})
-    assert conf.COUNTERS_PARTITIONS == PARTITIONS
+    assert settings.COUNTERS_PARTITIONS == PARTITIONS
 
 
 def test_counting_can_be_taken_out_of_the_scripts() -> None:
