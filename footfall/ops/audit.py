@@ -26,13 +26,7 @@ from footfall.events import BIGINT
 from footfall.log import get_log
 from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
 from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill
-from footfall.registry import (
-    content_type_of,
-    countable_models,
-    counter_column,
-    counter_name,
-    key_column,
-)
+from footfall.registry import content_type_of, countable_models, counter_field
 
 KEPT_LINES = 100
 CHUNK_SIZE = 5_000  # targets that one statement compares
@@ -141,7 +135,7 @@ def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
 
 def _comparison(model: type[models.Model]) -> str:
     quote = connection.ops.quote_name
-    key, counter = quote(key_column(model)), quote(counter_column(model))
+    key, counter = quote(model._meta.pk.column), quote(counter_field(model).column)
     table = quote(model._meta.db_table)
     rollup, adjustment = quote(Rollup._meta.db_table), quote(Adjustment._meta.db_table)
     return f"""
@@ -179,7 +173,9 @@ def repair(difference: Difference) -> int | None:
         expected: int = views + amount
         if expected < 0:
             raise RepairError("below 0")
-        model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
+        model._base_manager.filter(pk=difference.target).update(
+            **{counter_field(model).name: expected}
+        )
         invalidate(model, [difference.target], counter_lowered=True)
         return expected
 

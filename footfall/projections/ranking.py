@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from footfall.models import Ranking, Rollup
 from footfall.projections.series import HOUR, Interval, series_of_many
-from footfall.registry import content_type_of, countable_models, counter_name
+from footfall.registry import content_type_of, countable_models, counter_field
 
 KEPT = 100
 """How many targets a ranking has."""
@@ -150,7 +150,7 @@ def compute(
 
 
 def _by_counter(model: type[models.Model]) -> dict[int, int]:
-    counter = counter_name(model)
+    counter = counter_field(model).name
     viewed = model._base_manager.filter(**{f"{counter}__gt": 0}).order_by(f"-{counter}", "pk")
     return dict(viewed.values_list("pk", counter)[:KEPT])
 

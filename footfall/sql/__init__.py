@@ -8,12 +8,12 @@ from datetime import datetime
 from importlib import import_module
 from typing import Protocol, cast
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 from django.db.models import QuerySet
 
+from footfall.models import HourTotal, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import Added, Move, hour_start, rows_per_statement
+from footfall.sql.batch import Move, rows_per_statement
 
 __all__ = [
     "Conflict",
@@ -37,11 +37,13 @@ class Dialect(Protocol):
     def add_counts(self, model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
         """`counts` is in the order of the ids."""
 
-    def add_rollups(self, content_type: ContentType, added: Sequence[Added]) -> None:
-        """`added` is in the order of the targets and hours."""
-
-    def add_totals(self, content_type: ContentType, views: Mapping[datetime, int]) -> None:
-        """`views` is in the order of the hours."""
+    def add_hourly(
+        self,
+        table: type[Rollup] | type[HourTotal],
+        content_type: int,
+        rows: Sequence[tuple[int, ...]],
+    ) -> None:
+        """A row: hour since 1970, views, and the id of the target if the table has one."""
 
     def move_producer_states(self, moves: Sequence[Move], now: datetime) -> int:
         """Return how many states were at the old sequence and have moved."""
@@ -67,11 +69,8 @@ def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]
     Call it while the targets' rows are locked: then no other flush adds to the same rollups.
     """
     if hourly:
-        starts = {hour: hour_start(hour) for _, hour in hourly}
-        added = [
-            Added(target, starts[hour], views) for (target, hour), views in sorted(hourly.items())
-        ]
-        dialect().add_rollups(content_type_of(model), added)
+        rows = [(hour, views, target) for (target, hour), views in sorted(hourly.items())]
+        dialect().add_hourly(Rollup, content_type_of(model).pk, rows)
 
 
 def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
@@ -80,8 +79,7 @@ def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
     Rows are locked in the order of the hours, so that two flushes do not deadlock.
     """
     if hourly:
-        views = {hour_start(hour): views for hour, views in sorted(hourly.items())}
-        dialect().add_totals(content_type_of(model), views)
+        dialect().add_hourly(HourTotal, content_type_of(model).pk, sorted(hourly.items()))
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> None:
