@@ -57,7 +57,7 @@ def read_or_fill(
         viewed, contents = loaded = load()
         response = respond(loaded)
         if own_lease:
-            fill(own_lease, viewed, contents, template(response), contents)
+            fill(own_lease, viewed, contents, template(response))
     except Exception:
         if own_lease:
             release(own_lease)
@@ -101,19 +101,14 @@ def lease(model: type[models.Model], pk: int) -> Lease | None:
 
 
 def fill(
-    lease: Lease,
-    viewed: models.Model,
-    contents: Sequence[models.Model],
-    page: bytes,
-    shown: Sequence[models.Model],
+    lease: Lease, viewed: models.Model, contents: Sequence[models.Model], page: bytes
 ) -> None:
     """Cache a page, unless the target was changed since the lease. Errors are only logged.
 
-    viewed, contents: the targets of a view of the page.
-    shown: the targets whose counters the page shows, in its order.
+    contents: what is viewed with the page; it shows their counters, in this order.
     """
     body = encode(targets(viewed, contents))
-    counters = [(name_of(type(one), one.pk), counter_of(one)) for one in shown]
+    counters = [(name_of(type(one), one.pk), counter_of(one)) for one in contents]
     try:
         get_page_cache().store(lease, body, page, counters)
     except LogError as error:
