@@ -100,9 +100,7 @@ def lease(model: type[models.Model], pk: int) -> Lease | None:
         return None
 
 
-def fill(
-    lease: Lease, viewed: models.Model, contents: Sequence[models.Model], page: bytes
-) -> None:
+def fill(lease: Lease, viewed: models.Model, contents: Sequence[models.Model], page: bytes) -> None:
     """Cache a page, unless the target was changed since the lease. Errors are only logged.
 
     contents: what is viewed with the page; it shows their counters, in this order.
