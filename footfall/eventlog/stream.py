@@ -79,12 +79,10 @@ class RedisLog:
         oldest = max(0, milliseconds - self._retention_ms)
         key = self._key(partition)
         arguments = (key, position.id, *position.event_id, oldest, self._retention_bytes)
-        trimmed: int = self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments))
-        return trimmed
+        return int(self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments)))
 
     def length(self, partition: int) -> int:
-        length: int = self._call("XLEN", partition)
-        return length
+        return int(self._call("XLEN", partition))
 
     def pending(self, partition: int, position: Position | None) -> int:
         length = self.length(partition)

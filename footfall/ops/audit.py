@@ -27,16 +27,13 @@ from footfall.log import get_log
 from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
 from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill
 from footfall.registry import content_type_of, countable_models, counter_field
+from footfall.sql.batch import names_of
 
 KEPT_LINES = 100
 CHUNK_SIZE = 5_000  # targets that one statement compares
 
 Progress = Callable[[str, int, int], None]
 """Called with what is compared, the last id compared and the highest id."""
-
-
-def no_progress(label: str, done: int, of: int) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +54,7 @@ class RepairError(Exception):
 
 
 def run_audit(
-    audit: Audit, repair: bool = False, progress: Progress = no_progress
+    audit: Audit, repair: bool = False, progress: Progress | None = None
 ) -> Iterator[str]:
     """Check everything, yield a line for each thing that is wrong, and save the result in `audit`.
 
@@ -79,18 +76,13 @@ def run_audit(
         audit.save()
 
 
-def _findings(audit: Audit, repairs: bool, progress: Progress) -> Iterator[str]:
+def _findings(audit: Audit, repairs: bool, progress: Progress | None) -> Iterator[str]:
     audit.repaired = repairs
     for difference in differences(progress):
         audit.differences += 1
         yield f"{difference}{_repaired(difference, audit) if repairs else ''}"
-    for check in (
-        broken_totals,
-        broken_positions,
-        broken_batches,
-        broken_producer_states,
-        broken_spill,
-    ):
+    in_tables = (broken_batches, broken_producer_states, broken_spill)
+    for check in (broken_totals, broken_positions, *in_tables):
         for line in check():
             audit.broken += 1
             yield line
@@ -105,7 +97,7 @@ def _repaired(difference: Difference, audit: Audit) -> str:
     return "; deleted meanwhile" if expected is None else f"; set to {expected}"
 
 
-def differences(progress: Progress = no_progress) -> Iterator[Difference]:
+def differences(progress: Progress | None = None) -> Iterator[Difference]:
     """Yield every target that differs, model by model, in the order of the ids.
 
     A statement sees one moment: each flush commits before it or after it.
@@ -114,13 +106,14 @@ def differences(progress: Progress = no_progress) -> Iterator[Difference]:
         kind, statement = content_type_of(model).pk, _comparison(model)
         highest = model._base_manager.aggregate(n=Max("pk"))["n"] or 0
         for after, last in _ranges(model):
+            span = (after, last)
             with connection.cursor() as cursor:
-                span = (after, last)
                 cursor.execute(statement, [kind, *span, kind, *span, *span])
                 rows = cursor.fetchall()
             for row in rows:
                 yield Difference(label, *map(int, row))
-            progress(label, min(last, highest), highest)
+            if progress:
+                progress(label, min(last, highest), highest)
 
 
 def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
@@ -134,20 +127,17 @@ def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
 
 
 def _comparison(model: type[models.Model]) -> str:
-    quote = connection.ops.quote_name
-    key, counter = quote(model._meta.pk.column), quote(counter_field(model).column)
-    table = quote(model._meta.db_table)
-    rollup, adjustment = quote(Rollup._meta.db_table), quote(Adjustment._meta.db_table)
+    table, key, counter = names_of(model)
     return f"""
         SELECT target.{key}, target.{counter},
             COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
         FROM {table} target
         LEFT JOIN (
-            SELECT target_id, SUM(views) AS views FROM {rollup}
+            SELECT target_id, SUM(views) AS views FROM {Rollup._meta.db_table}
             WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
         ) rolled ON rolled.target_id = target.{key}
         LEFT JOIN (
-            SELECT target_id, SUM(amount) AS amount FROM {adjustment}
+            SELECT target_id, SUM(amount) AS amount FROM {Adjustment._meta.db_table}
             WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
         ) adjusted ON adjusted.target_id = target.{key}
         WHERE target.{key} > %s AND target.{key} <= %s

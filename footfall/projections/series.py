@@ -58,10 +58,9 @@ def series(
 
     Raises TypeError if its model is not countable.
     """
-    content_type = content_type_of(countable_models()[counted_as(type(target))])
-    rollups = Rollup.objects.filter(content_type=content_type, target_id=target.pk)
-    sums = _sums(rollups, interval, since, until)
-    return [Point(at, sums.get(at, 0)) for at in interval.starts(since, until)]
+    model = countable_models()[counted_as(type(target))]
+    views = series_of_many(model, [target.pk], interval, since, until)[target.pk]
+    return list(map(Point, interval.starts(since, until), views))
 
 
 def totals(
@@ -88,12 +87,6 @@ def series_of_many(
     for target, at, views in _by_interval(rollups, interval, since, until, "target_id"):
         found[target][index[at]] = views
     return found
-
-
-def _sums(
-    rows: models.QuerySet[Rollup], interval: Interval, since: datetime, until: datetime
-) -> dict[datetime, int]:
-    return {at: views for _, at, views in _by_interval(rows, interval, since, until, "target_id")}
 
 
 def _by_interval(
