@@ -44,7 +44,8 @@ class Topology:
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._parts = urlsplit(url)
-        self._seeds = [_address(one) for one in self._hosts().split(",")]
+        self._user, self._at, self._hosts = self._parts.netloc.rpartition("@")
+        self._seeds = [_address(one) for one in self._hosts.split(",")]
         self._servers = list(self._seeds)
         self._slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._breakers: dict[Address, CircuitBreaker] = {}
@@ -60,7 +61,7 @@ class Topology:
         address = self._slots[slot]
         if address is None:
             self.mark_stale()
-            raise Unreachable(f"no server of {self._hosts()} says who has slot {slot}")
+            raise Unreachable(f"no server of {self._hosts} says who has slot {slot}")
         return address
 
     def set_master(self, slot: int, address: Address) -> None:
@@ -80,12 +81,9 @@ class Topology:
         """Return the URL of one server."""
         host, port = address
         host = f"[{host}]" if ":" in host else host
-        user, at, _ = self._parts.netloc.rpartition("@")
+        netloc = f"{self._user}{self._at}{host}:{port}"
         scheme = SCHEMES[self._parts.scheme]
-        return SplitResult(scheme, f"{user}{at}{host}:{port}", "", self._parts.query, "").geturl()
-
-    def _hosts(self) -> str:
-        return self._parts.netloc.rpartition("@")[2]
+        return SplitResult(scheme, netloc, "", self._parts.query, "").geturl()
 
     def _refresh(self) -> None:
         """Ask one server after another for the slot table, at most every `REFRESH_SECONDS`."""

@@ -216,10 +216,8 @@ def broken_positions() -> Iterator[str]:
                     f" from {sequence} to {state.sequence}"
                 )
         first = log.read(partition.number, None, count=1, max_bytes=1).entries
-        if first and first[0].offset > position.offset > 0 and _is_still_at(partition):
+        if not first or not first[0].offset > position.offset > 0:
+            continue
+        # Unless a flush has moved the position since it was read.
+        if Partition.objects.filter(pk=partition.pk, position=partition.position).exists():
             yield f"partition {partition}: trimmed above its position {partition.position}"
-
-
-def _is_still_at(partition: Partition) -> bool:
-    """Tell whether no flush has moved the position since it was read."""
-    return Partition.objects.filter(pk=partition.pk, position=partition.position).exists()

@@ -17,10 +17,10 @@ from prometheus_client.registry import Collector
 from footfall.cache.entries import get_page_cache
 from footfall.conf import conf
 from footfall.eventlog import LogError
-from footfall.log import get_log
 from footfall.models import Batch, HourTotal, Invalidation
+from footfall.ops import readiness
 from footfall.ops.facts import read_audits
-from footfall.ops.status import Status, ask_log, status
+from footfall.ops.status import Status, status
 
 GAUGES = {
     "footfall_up": "1 while the store answers.",
@@ -69,7 +69,7 @@ class CountingCollector(Collector):
             now = status()
             from_database = list(of_database(now))
         except DatabaseError:
-            up = {"database": 0, "log": log_answers()}
+            up = {"database": 0, "log": not readiness.log()}
         else:
             up = {"database": 1, "log": not now.log_error}
             yield from from_database
@@ -120,14 +120,6 @@ def of_log(now: Status) -> Iterator[Metric]:
     with suppress(LogError):
         misses = sum(map(get_page_cache().misses, range(conf.COUNTERS_PARTITIONS)))
         yield from singles(cache_misses_total=misses)
-
-
-def log_answers() -> bool:
-    try:
-        ask_log(lambda: get_log().length(0))
-    except LogError:
-        return False
-    return True
 
 
 def views() -> dict[str, int]:

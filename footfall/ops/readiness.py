@@ -25,22 +25,20 @@ def database() -> str:
 
 
 def log() -> str:
+    def each_partition() -> str:  # in a cluster they are on several servers
+        for partition in range(conf.COUNTERS_PARTITIONS):
+            try:
+                get_log().length(partition)
+            except Away:
+                raise
+            except LogError:
+                return f"Redis does not answer for partition {partition}"
+        return ""
+
     try:
-        return ask_log(_each_partition)
+        return ask_log(each_partition)
     except LogError:
         return "Redis does not answer"
-
-
-def _each_partition() -> str:
-    """In a cluster they are on several servers."""
-    for partition in range(conf.COUNTERS_PARTITIONS):
-        try:
-            get_log().length(partition)
-        except Away:
-            raise
-        except LogError:
-            return f"Redis does not answer for partition {partition}"
-    return ""
 
 
 def worker() -> str:

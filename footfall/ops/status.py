@@ -95,7 +95,9 @@ class Status:
 def status() -> Status:
     """Read the state of every partition. Raises DatabaseError while the database is away."""
     at = timezone.now()
-    partitions = _partitions()
+    known = {partition.number: partition for partition in Partition.objects.all()}
+    numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})  # also if no flush has seen it yet
+    partitions = [known.get(number) or Partition(number=number) for number in numbers]
     rates = _rates()
     spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("at"))
     by_partition = DeadLetter.objects.order_by().values_list("partition")
@@ -104,22 +106,17 @@ def status() -> Status:
         waiting, error = ask_log(lambda: _waiting(partitions))
     except LogError as reason:
         waiting, error = [(None, None)] * len(partitions), str(reason)
-    return Status(
-        at,
-        [
-            PartitionStatus(
-                partition,
-                *waiting[i],
-                rate=rates.get(str(partition.number), 0.0),
-                dead_letters=dead_letters.get(partition.number, 0),
-            )
-            for i, partition in enumerate(partitions)
-        ],
-        spilled["count"],
-        _age(spilled["oldest"]),
-        sum(dead_letters.values()),
-        error,
-    )
+    found = [
+        PartitionStatus(
+            partition,
+            *waits,
+            rate=rates.get(str(partition.number), 0.0),
+            dead_letters=dead_letters.get(partition.number, 0),
+        )
+        for partition, waits in zip(partitions, waiting, strict=True)
+    ]
+    total = sum(dead_letters.values())
+    return Status(at, found, spilled["count"], _age(spilled["oldest"]), total, error)
 
 
 def ask_log(question: Callable[[], T]) -> T:
@@ -130,13 +127,6 @@ def ask_log(question: Callable[[], T]) -> T:
     except TimeoutError:
         asked.cancel()
         raise Away(f"no answer within {LOG_TIMEOUT:g} s") from None
-
-
-def _partitions() -> list[Partition]:
-    """Return every partition, including those that no flush has seen yet."""
-    known = {partition.number: partition for partition in Partition.objects.all()}
-    numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})
-    return [known.get(number) or Partition(number=number) for number in numbers]
 
 
 Waiting = tuple[int | None, float | None]

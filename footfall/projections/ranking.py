@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import islice
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models import Sum
 from django.utils import timezone
@@ -127,13 +126,16 @@ def compute(
     model: type[models.Model], window: Window, now: datetime
 ) -> list[dict[str, int | list[int] | None]]:
     """Return the value of `Ranking.ranked`: the fields of `Ranked` without `trend`."""
-    before: dict[int, int] = {}
     if window.hours is None:
-        views = _by_counter(model)
+        counter = counter_field(model).name
+        viewed = model._base_manager.filter(**{f"{counter}__gt": 0}).order_by(f"-{counter}", "pk")
+        views: dict[int, int] = dict(viewed.values_list("pk", counter)[:KEPT])
+        before: dict[int, int] = {}
     else:
         since, until = Interval.HOUR.latest(window.hours, now)
-        views = _by_rollups(model, since, until)
-        before = _sums(content_type_of(model), list(views), since - window.hours * HOUR, since)
+        views = _most_viewed(model, _sums(model, since, until))
+        earlier = _sums(model, since - window.hours * HOUR, since)
+        before = dict(earlier.filter(target_id__in=views))
     interval, points = window.points
     series = series_of_many(
         model, list(views)[:WITH_SERIES], interval, *interval.latest(points, now)
@@ -149,19 +151,24 @@ def compute(
     ]
 
 
-def _by_counter(model: type[models.Model]) -> dict[int, int]:
-    counter = counter_field(model).name
-    viewed = model._base_manager.filter(**{f"{counter}__gt": 0}).order_by(f"-{counter}", "pk")
-    return dict(viewed.values_list("pk", counter)[:KEPT])
+def _sums(
+    model: type[models.Model], since: datetime, until: datetime
+) -> models.QuerySet[Rollup, tuple[int, int]]:
+    """Return the views in [since, until) by target."""
+    rollups = Rollup.objects.filter(
+        content_type=content_type_of(model), hour__gte=since, hour__lt=until
+    )
+    return rollups.order_by().values_list("target_id").annotate(sum=Sum("views"))
 
 
-def _by_rollups(model: type[models.Model], since: datetime, until: datetime) -> dict[int, int]:
+def _most_viewed(
+    model: type[models.Model], sums: models.QuerySet[Rollup, tuple[int, int]]
+) -> dict[int, int]:
     """Return the views of the most viewed targets, leaving out deleted ones.
 
     Looking up a few hundred targets is faster than joining all rollups to their targets.
     """
-    sums = _between(content_type_of(model), since, until).values_list("target_id")
-    most_first = sums.annotate(sum=Sum("views")).order_by("-sum", "target_id")
+    most_first = sums.order_by("-sum", "target_id")
     limit = KEPT
     while True:
         found = dict(most_first[:limit])
@@ -170,16 +177,3 @@ def _by_rollups(model: type[models.Model], since: datetime, until: datetime) -> 
         if len(left) >= KEPT or len(found) < limit:
             return dict(islice(left.items(), KEPT))
         limit *= 4
-
-
-def _sums(
-    content_type: ContentType, targets: list[int], since: datetime, until: datetime
-) -> dict[int, int]:
-    rollups = _between(content_type, since, until).filter(target_id__in=targets)
-    return dict(rollups.order_by().values_list("target_id").annotate(sum=Sum("views")))
-
-
-def _between(
-    content_type: ContentType, since: datetime, until: datetime
-) -> models.QuerySet[Rollup]:
-    return Rollup.objects.filter(content_type=content_type, hour__gte=since, hour__lt=until)
