@@ -7,11 +7,11 @@ from django.utils import timezone
 
 from footfall import sql
 from footfall.eventlog import Entry, EventId
-from footfall.events import DeadLetterReason
+from footfall.events import DeadLetterReason, DropReason
 from footfall.ingest.aggregate import View
 from footfall.ingest.claims import Claim
-from footfall.ingest.drop_reasons import DropReason
 from footfall.models import ProducerState
+from footfall.sql.batch import Move
 
 NO_SEQUENCE = -1
 """The sequence of a producer state while nothing from the log was applied."""
@@ -84,7 +84,7 @@ class ProducerStates:
         """Write the states that have changed. Raises sql.Conflict if another process did so too."""
         now = timezone.now()
         added: list[ProducerState] = []
-        moves: list[sql.Move] = []
+        moves: list[Move] = []
         for partition in self._sequences.keys() | self._spilled.keys():
             sequences, spilled = self._sequences[partition], self._spilled[partition]
             for producer_id in sequences.keys() | spilled.keys():
@@ -96,7 +96,7 @@ class ProducerStates:
                     state.updated_at = now
                     added.append(state)
                 elif before != after:
-                    moves.append(sql.Move(producer_id, partition, before[0], *after))
+                    moves.append(Move(producer_id, partition, before[0], *after))
         ProducerState.objects.bulk_create(added)
         sql.move_producer_states(moves, now)
 

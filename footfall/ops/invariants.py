@@ -7,7 +7,7 @@ from django.db.models import BigIntegerField, F, OuterRef, Q, Subquery, Sum, Val
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
-from footfall.ingest.drop_reasons import DropReason
+from footfall.events import DropReason
 from footfall.ingest.producer_states import NO_SEQUENCE
 from footfall.models import Batch, Partition, ProducerState, Spilled
 

@@ -13,18 +13,7 @@ from django.db.models import QuerySet
 
 from footfall.models import HourTotal, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import Move, rows_per_statement
-
-__all__ = [
-    "Conflict",
-    "Move",
-    "add_counts",
-    "add_rollups",
-    "add_totals",
-    "lock",
-    "move_producer_states",
-    "rows_per_statement",
-]
+from footfall.sql.batch import Move
 
 
 class Conflict(Exception):

@@ -15,8 +15,8 @@ from catalog.pages.models import Content, Page
 from footfall import events
 from footfall.cache.publish import counted
 from footfall.eventlog import Full, RedisLog
+from footfall.events import DropReason
 from footfall.flush import flush, flush_all, flush_for
-from footfall.ingest.drop_reasons import DropReason
 from footfall.log import get_log
 from footfall.models import Batch, DeadLetter, Partition, ProducerState, Rollup, Spilled
 from footfall.ops.audit import broken_positions, differences

@@ -10,8 +10,8 @@ from pytest_django import Settings
 from catalog.pages.models import Content, Page
 from footfall import events
 from footfall.eventlog import RedisLog
+from footfall.events import DropReason
 from footfall.flush import flush, flush_all
-from footfall.ingest.drop_reasons import DropReason
 from footfall.ingest.spill import replay, spill
 from footfall.log import get_log
 from footfall.models import DeadLetter, ProducerState, Rollup, Spilled
