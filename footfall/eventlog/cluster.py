@@ -40,6 +40,7 @@ class Topology:
     url: `redis+cluster://` or `rediss+cluster://`, then `user:password@` if necessary, then some of
     the servers, `host:port` with commas between them, then `/` and options like `?ssl_cert_reqs=`.
     If one of them answers, the others are found through it.
+    is_stale: whether the table is refreshed at its next use.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -51,16 +52,16 @@ class Topology:
         self._breakers: dict[Address, CircuitBreaker] = {}
         self._clock = clock
         self._refreshing = threading.Lock()
-        self._stale = True
+        self.is_stale = True
         self._next_refresh = float("-inf")
 
     def master(self, slot: int) -> Address:
         """Return the address of the master that has the slot. Raises Unreachable if unknown."""
-        if self._stale:
+        if self.is_stale:
             self._refresh()
         address = self._slots[slot]
         if address is None:
-            self.mark_stale()
+            self.is_stale = True
             raise Unreachable(f"no server of {self._hosts} says who has slot {slot}")
         return address
 
@@ -69,10 +70,6 @@ class Topology:
         self._slots[slot] = address
         if address not in self._servers:
             self._servers.append(address)
-
-    def mark_stale(self) -> None:
-        """Have the slot table refreshed at its next use: a server did not answer or refused."""
-        self._stale = True
 
     def breaker(self, address: Address) -> CircuitBreaker:
         return self._breakers.setdefault(address, CircuitBreaker())
@@ -90,7 +87,7 @@ class Topology:
         if not self._refreshing.acquire(blocking=self._slots.count(None) == len(self._slots)):
             return  # another thread does it; until then the old table is used
         try:
-            if self._clock() < self._next_refresh or not self._stale:
+            if self._clock() < self._next_refresh or not self.is_stale:
                 return
             self._next_refresh = self._clock() + REFRESH_SECONDS
             # First those that answered the last time.
@@ -112,7 +109,7 @@ class Topology:
             pool.disconnect()
         if not found:
             return False
-        self._stale = False
+        self.is_stale = False
         slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         servers = []
         for start, end, *holders in found:
@@ -159,10 +156,10 @@ class Cluster:
                 host, port = error.address
                 self._topology.set_master(slot, (host or address[0], port))
             except (Refused, Ambiguous):
-                self._topology.mark_stale()
+                self._topology.is_stale = True
                 raise
             except Away as error:
-                self._topology.mark_stale()
+                self._topology.is_stale = True
                 raise LogError(str(error)) from error
 
     def close(self) -> None:
@@ -170,12 +167,11 @@ class Cluster:
             server.close()
 
     def _server(self, address: Address) -> Server:
-        server = self._servers.get(address)
-        if server is None:
+        if address not in self._servers:
             breaker = self._topology.breaker(address)
             server = Server(self._topology.url(address), self._timeout, breaker)
-            server = self._servers.setdefault(address, server)  # another thread may be faster
-        return server
+            self._servers.setdefault(address, server)  # another thread may be faster
+        return self._servers[address]
 
 
 Servers = Server | Cluster

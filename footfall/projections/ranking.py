@@ -68,20 +68,18 @@ class Top:
 
 def top(model: type[models.Model]) -> dict[Window, Top]:
     """Return the rankings as last computed, with one query. Some targets may be deleted by now."""
-    rows = Ranking.objects.filter(content_type=content_type_of(model))
-    found = {row.window: row for row in rows}
-    return {window: _top(window, found.get(window.value)) for window in Window}
-
-
-def _top(window: Window, row: Ranking | None) -> Top:
-    if row is None or row.computed_at is None:
-        return Top(None, [])
-    at = row.computed_at
-    ranked = [
-        Ranked(**one, trend=trend(one["views"], one["before"], window.hours, at))
-        for one in row.ranked
-    ]
-    return Top(at, ranked)
+    tops = dict.fromkeys(Window, Top(None, []))
+    for row in Ranking.objects.filter(content_type=content_type_of(model)):
+        if at := row.computed_at:
+            window = Window(row.window)
+            tops[window] = Top(
+                at,
+                [
+                    Ranked(**one, trend=trend(one["views"], one["before"], window.hours, at))
+                    for one in row.ranked
+                ],
+            )
+    return tops
 
 
 def trend(views: int, before: int | None, hours: int | None, at: datetime) -> float | None:
