@@ -20,7 +20,6 @@ rank = shared_task(name="counters.rank")(ranking.rank_due)
 
 @shared_task(name="counters.audit")
 def audit(pk: int) -> None:
-    """Run an audit that was requested."""
     for _line in run_audit(Audit.objects.get(pk=pk)):
         pass
 

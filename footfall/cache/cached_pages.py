@@ -1,8 +1,7 @@
 """Pages that are cached in Redis: one call returns the page and records the view of it.
 
-A cache entry has the event of the page's view, and the page without the counters of its contents:
-they lie beside it, as the last flush has published them. Cached pages are copies and may be lost at
-any time. `cache/publish.py` and `cache/invalidation.py` keep them up to date.
+What an entry has: see `cache/entries.py`. `cache/publish.py` and `cache/invalidation.py` keep them
+up to date.
 """
 
 import logging

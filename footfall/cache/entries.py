@@ -1,7 +1,7 @@
 """The cache entries in Redis: for each page its event, the page, and the keys of its counters.
 
-`RedisLog.append_cached` appends the event of an entry and returns the page with its counters, in
-one call. Counters change more often than pages: the pages of a partition share them.
+Counters change more often than pages, so they lie beside them, as the last flush has published
+them: the pages of a partition share them.
 
 Entries are copies: losing one costs time and nothing else. A caller stores an entry under a
 *lease*. An invalidation, which comes after the change, removes the entry *and* the lease: so a page

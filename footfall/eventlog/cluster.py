@@ -75,7 +75,6 @@ class Topology:
         return self._breakers.setdefault(address, CircuitBreaker())
 
     def url(self, address: Address) -> str:
-        """Return the URL of one server."""
         host, port = address
         host = f"[{host}]" if ":" in host else host
         netloc = f"{self._user}{self._at}{host}:{port}"

@@ -119,7 +119,6 @@ class ProducerPool:
         return appended
 
     def close(self) -> None:
-        """Close the idle producers."""
         while self._idle:
             self._idle.pop().close()
 

@@ -141,16 +141,12 @@ class RedisLog:
 
         One call does both, so the log cannot be replaced between the check and the read.
         """
-        if position is None:
-            return self._range(partition, b"-", b"+", count)
-        entries = self._range(partition, position.id, b"+", count + 1)
-        if not entries or Position.of(entries[0]) != position:
+        start, extra = (b"-", 0) if position is None else (position.id, 1)
+        raw = self._call("XRANGE", partition, start, b"+", "COUNT", count + extra)
+        entries = [_entry(*entry) for entry in raw]
+        if position and (not entries or Position.of(entries[0]) != position):
             return None
-        return entries[1:]
-
-    def _range(self, partition: int, start: bytes, end: bytes, count: int) -> list[Entry]:
-        raw = self._call("XRANGE", partition, start, end, "COUNT", count)
-        return [_entry(*entry) for entry in raw]
+        return entries[extra:]
 
     def _call(self, command: str, partition: int, *arguments: Any) -> Any:
         key = self._key(partition)

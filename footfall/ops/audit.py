@@ -128,20 +128,18 @@ def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
 
 def _comparison(model: type[models.Model]) -> str:
     table, key, counter = names_of(model)
+    expected = "COALESCE(rolled.n, 0) + COALESCE(adjusted.n, 0)"
+    sums = """
+        SELECT target_id, SUM({}) AS n FROM {}
+        WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
+    """
     return f"""
-        SELECT target.{key}, target.{counter},
-            COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
-        FROM {table} target
-        LEFT JOIN (
-            SELECT target_id, SUM(views) AS views FROM {Rollup._meta.db_table}
-            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
-        ) rolled ON rolled.target_id = target.{key}
-        LEFT JOIN (
-            SELECT target_id, SUM(amount) AS amount FROM {Adjustment._meta.db_table}
-            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
-        ) adjusted ON adjusted.target_id = target.{key}
-        WHERE target.{key} > %s AND target.{key} <= %s
-            AND target.{counter} <> COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
+        SELECT target.{key}, target.{counter}, {expected} FROM {table} target
+        LEFT JOIN ({sums.format("views", Rollup._meta.db_table)}) rolled
+            ON rolled.target_id = target.{key}
+        LEFT JOIN ({sums.format("amount", Adjustment._meta.db_table)}) adjusted
+            ON adjusted.target_id = target.{key}
+        WHERE target.{key} > %s AND target.{key} <= %s AND target.{counter} <> {expected}
         ORDER BY target.{key}
     """  # noqa: S608
 

@@ -46,7 +46,6 @@ def viewed(link: Link) -> list[dict[str, Any]]:
 
 
 def charts_of(target: models.Model) -> list[Chart]:
-    """Return the charts of one countable object."""
     now = timezone.now()
     hours = series(target, Interval.HOUR, *Interval.HOUR.latest(HOURS, now))
     days = series(target, Interval.DAY, *Interval.DAY.latest(DAYS, now))

@@ -57,7 +57,6 @@ def family(name: str, values: Mapping[str, float], label: str = "") -> Metric:
 
 
 def singles(**values: float) -> Iterator[Metric]:
-    """Yield a metric without labels for each value."""
     yield from (family(f"footfall_{name}", {"": value}) for name, value in values.items())
 
 
@@ -123,7 +122,6 @@ def of_log(now: Status) -> Iterator[Metric]:
 
 
 def views() -> dict[str, int]:
-    """Return the views by the label of what was viewed."""
     sums = HourTotal.objects.order_by().values_list("content_type").annotate(Sum("views"))
     kinds = ((ContentType.objects.get_for_id(pk), views) for pk, views in sums)
     return {f"{kind.app_label}.{kind.model}": views for kind, views in kinds}

@@ -1,7 +1,7 @@
 """How far the counting is: what waits in the log and in the spill, and what cannot be counted."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,14 +64,12 @@ class Status:
 
     @property
     def rate(self) -> float:
-        """Events per second over the last minute."""
         return sum(one.rate for one in self.partitions)
 
     @property
     def flushed_at(self) -> datetime | None:
         """When a flush last applied events."""
-        times = [one.partition.flushed_at for one in self.partitions]
-        return max((at for at in times if at), default=None)
+        return _latest(one.partition.flushed_at for one in self.partitions)
 
     @property
     def missing(self) -> int:
@@ -81,8 +79,7 @@ class Status:
     @property
     def missed_at(self) -> datetime | None:
         """When a loss was last found."""
-        times = [one.partition.missed_at for one in self.partitions]
-        return max((at for at in times if at), default=None)
+        return _latest(one.partition.missed_at for one in self.partitions)
 
     @property
     def as_of(self) -> datetime | None:
@@ -150,6 +147,10 @@ def _waiting(partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
             error = str(reason)
             found.append((None, None))
     return found, error
+
+
+def _latest(times: Iterable[datetime | None]) -> datetime | None:
+    return max((at for at in times if at), default=None)
 
 
 def _age(at: int | None) -> float | None:

@@ -27,7 +27,6 @@ class Interval(Enum):
         return HOUR if self is Interval.HOUR else DAY
 
     def start(self, at: datetime) -> datetime:
-        """Return the start of the hour or day of `at`."""
         at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         return at if self is Interval.HOUR else at.replace(hour=0)
 

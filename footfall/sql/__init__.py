@@ -39,7 +39,6 @@ class Dialect(Protocol):
 
 
 def dialect() -> Dialect:
-    """Return the module for the database's engine."""
     return cast(Dialect, import_module(f"{__name__}.{connection.vendor}"))
 
 

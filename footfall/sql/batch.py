@@ -36,5 +36,4 @@ def names_of(model: type[models.Model]) -> list[str]:
 
 
 def as_json(rows: Iterable[Sequence[Any]]) -> str:
-    """Return the rows as a JSON array of arrays."""
     return json.dumps(list(rows), separators=(",", ":"))
