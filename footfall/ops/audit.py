@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
-from django.db.models import F, Max, OuterRef, Subquery, Sum, Value
+from django.db.models import F, Max, OuterRef, Sum
 from django.db.models.functions import Coalesce, TruncDay
 from django.utils import timezone
 
@@ -25,7 +25,7 @@ from footfall.cache.invalidation import invalidate
 from footfall.events import BIGINT
 from footfall.log import get_log
 from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
-from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill
+from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill, sum_of
 from footfall.registry import content_type_of, countable_models, counter_field
 from footfall.sql.batch import names_of
 
@@ -182,13 +182,12 @@ def broken_totals() -> Iterator[str]:
 
 def _broken_total(kind: int, since: datetime | None, until: datetime | None) -> Iterator[str]:
     def views(source: type[Rollup] | type[HourTotal]) -> Coalesce:
-        by_model = source._default_manager.filter(content_type=OuterRef("pk")).order_by()
+        by_model = source._default_manager.filter(content_type=OuterRef("pk"))
         if since:
             by_model = by_model.filter(hour__gte=since)
         if until:
             by_model = by_model.filter(hour__lt=until)
-        sums = by_model.values("content_type").annotate(n=Sum("views")).values("n")
-        return Coalesce(Subquery(sums), Value(0), output_field=models.BigIntegerField())
+        return sum_of(by_model, "content_type", "views")
 
     # One statement, so one moment.
     compared = ContentType.objects.annotate(rolled=views(Rollup), total=views(HourTotal))

@@ -1,12 +1,13 @@
 """The statements that differ between databases, in one module for each engine.
 
-Such a module has the functions of `Dialect`, each one statement for a whole batch.
+Such a module has `add_counts`, `add_hourly` and `move_producer_states`, each one statement for a
+whole batch. A row of `add_hourly`: hour since 1970, views, and the target if the table has one.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any
 
 from django.db import connection, models
 from django.db.models import QuerySet
@@ -20,26 +21,9 @@ class Conflict(Exception):
     """Another process has changed rows that this transaction had claimed: roll it back."""
 
 
-class Dialect(Protocol):
-    """The functions of a module for one engine."""
-
-    def add_counts(self, model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
-        """`counts` is in the order of the ids."""
-
-    def add_hourly(
-        self,
-        table: type[Rollup] | type[HourTotal],
-        content_type: int,
-        rows: Sequence[tuple[int, ...]],
-    ) -> None:
-        """A row: hour since 1970, views, and the id of the target if the table has one."""
-
-    def move_producer_states(self, moves: Sequence[Move], now: datetime) -> int:
-        """Return how many states were at the old sequence and have moved."""
-
-
-def dialect() -> Dialect:
-    return cast(Dialect, import_module(f"{__name__}.{connection.vendor}"))
+def dialect() -> Any:
+    """Return the module for the database's engine. It gets everything in the order of its keys."""
+    return import_module(f"{__name__}.{connection.vendor}")
 
 
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
@@ -48,7 +32,10 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     Returns the new counter of every id that exists. Rows are locked in the order of their ids: two
     flushes that lock the same rows in different orders would deadlock.
     """
-    return dialect().add_counts(model, dict(sorted(counts.items()))) if counts else {}
+    found: dict[int, int] = {}
+    if counts:
+        found = dialect().add_counts(model, dict(sorted(counts.items())))
+    return found
 
 
 def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]) -> None:
