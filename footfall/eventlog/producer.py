@@ -122,17 +122,13 @@ class ProducerPool:
         while self._idle:
             self._idle.pop().close()
 
-    def drop(self) -> None:
-        """Drop the idle producers without closing them: they belong to the parent process."""
-        self._idle = deque()
-
 
 _pools: WeakSet[ProducerPool] = WeakSet()
 
 
 def _drop_producers_of_parent() -> None:
     for pool in _pools:
-        pool.drop()
+        pool._idle = deque()  # without closing them: their connections are the parent's, too
 
 
 # Two processes with one producer would give two events the same id: one of them would be dropped.

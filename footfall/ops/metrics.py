@@ -48,7 +48,7 @@ COUNTERS = {
 
 
 def family(name: str, values: Mapping[str, float], label: str = "") -> Metric:
-    """Return a metric with these values by label, or, without a label, with the value of ""."""
+    """Return a metric with these values by label; without a label, with the value of ""."""
     kind = GaugeMetricFamily if name in GAUGES else CounterMetricFamily
     made = kind(name, {**GAUGES, **COUNTERS}[name], labels=[label] if label else ())
     for name_of_label, value in values.items():

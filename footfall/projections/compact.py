@@ -60,10 +60,8 @@ def compact_some(model: type[models.Model], day: datetime) -> int:
         ids = list(targets[:CHUNK_SIZE])
         locked = sql.lock(model._base_manager.filter(pk__in=ids)).order_by("pk")
         deleted = set(ids) - set(locked.values_list("pk", flat=True))
-        of_deleted = rollups.filter(target_id__in=deleted, hour=day)
-        return _move(model, hours.filter(target_id__in=ids), deleted) + _move(
-            model, of_deleted, deleted
-        )
+        moved = _move(model, hours.filter(target_id__in=ids), deleted)
+        return moved + _move(model, rollups.filter(target_id__in=deleted, hour=day), deleted)
 
 
 def _move(
