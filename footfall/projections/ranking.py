@@ -152,11 +152,12 @@ def compute(
 def _sums(
     model: type[models.Model], since: datetime, until: datetime
 ) -> models.QuerySet[Rollup, tuple[int, int]]:
-    """Return the views in [since, until) by target."""
+    """Return the views in [since, until) by target, the most viewed first."""
     rollups = Rollup.objects.filter(
         content_type=content_type_of(model), hour__gte=since, hour__lt=until
     )
-    return rollups.order_by().values_list("target_id").annotate(sum=Sum("views"))
+    sums = rollups.values_list("target_id").annotate(sum=Sum("views"))
+    return sums.order_by("-sum", "target_id")
 
 
 def _most_viewed(
@@ -166,10 +167,9 @@ def _most_viewed(
 
     Looking up a few hundred targets is faster than joining all rollups to their targets.
     """
-    most_first = sums.order_by("-sum", "target_id")
     limit = KEPT
     while True:
-        found = dict(most_first[:limit])
+        found = dict(sums[:limit])
         existing = set(model._base_manager.filter(pk__in=found).values_list("pk", flat=True))
         left = {target: views for target, views in found.items() if target in existing}
         if len(left) >= KEPT or len(found) < limit:

@@ -32,7 +32,7 @@ def rows_per_statement(bodies: Iterable[bytes | memoryview]) -> int:
 def names_of(model: type[models.Model]) -> list[str]:
     """Return the names of a countable model's table, its key and its counter, quoted."""
     names = (model._meta.db_table, model._meta.pk.column, counter_field(model).column)
-    return [connection.ops.quote_name(name) for name in names]
+    return [connection.ops.quote_name(str(name)) for name in names]
 
 
 def as_json(rows: Iterable[Sequence[Any]]) -> str:
