@@ -1,6 +1,6 @@
 """Views over time, of one target or of a whole model. Hours and days are in UTC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
@@ -68,34 +68,34 @@ def totals(
     """Return the same for all targets of each countable model, with one query."""
     types = {content_type_of(model).pk: model for model in countable_models().values()}
     hours = HourTotal.objects.filter(content_type__in=types)
-    found: dict[type[models.Model], dict[datetime, int]] = {model: {} for model in types.values()}
-    for content_type, at, views in _by_interval(hours, interval, since, until, "content_type"):
-        found[types[content_type]][at] = views
-    starts = list(interval.starts(since, until))
-    return {model: [Point(at, sums.get(at, 0)) for at in starts] for model, sums in found.items()}
+    found = _by_interval(hours, "content_type", types, interval, since, until)
+    return {
+        types[pk]: list(map(Point, interval.starts(since, until), views))
+        for pk, views in found.items()
+    }
 
 
 def series_of_many(
     model: type[models.Model], ids: list[int], interval: Interval, since: datetime, until: datetime
 ) -> dict[int, list[int]]:
     """Return the views of some targets of one model, by id and without times, with one query."""
-    starts = list(interval.starts(since, until))
-    index = {at: i for i, at in enumerate(starts)}
-    found = {target: [0] * len(starts) for target in ids}
     rollups = Rollup.objects.filter(content_type=content_type_of(model), target_id__in=ids)
-    for target, at, views in _by_interval(rollups, interval, since, until, "target_id"):
-        found[target][index[at]] = views
-    return found
+    return _by_interval(rollups, "target_id", ids, interval, since, until)
 
 
 def _by_interval(
     rows: models.QuerySet[Rollup] | models.QuerySet[HourTotal],
+    key: str,
+    keys: Iterable[int],
     interval: Interval,
     since: datetime,
     until: datetime,
-    key: str,
-) -> Iterator[tuple[int, datetime, int]]:
-    """Yield (key, start, views), summed by the database."""
+) -> dict[int, list[int]]:
+    """Return the views in each hour or day, summed by the database, for each of `keys`."""
+    index = {at: i for i, at in enumerate(interval.starts(since, until))}
+    found = {one: [0] * len(index) for one in keys}
     rows = rows.filter(hour__gte=interval.start(since), hour__lt=until).order_by()
     at = models.F("hour") if interval is Interval.HOUR else TruncDay("hour", tzinfo=UTC)
-    yield from rows.annotate(at=at).values_list(key, "at").annotate(Sum("views"))
+    for one, start, views in rows.annotate(at=at).values_list(key, "at").annotate(Sum("views")):
+        found[one][index[start]] = views
+    return found
