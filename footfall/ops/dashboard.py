@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import models
@@ -72,16 +73,12 @@ def _rankings(model: type[models.Model], link: Link) -> list[dict[str, Any]]:
     ids = {one.id for found in tops.values() for one in found.ranked[: 2 * SHOWN]}
     targets = model._base_manager.in_bulk(ids)
     names = {Window.DAY: _("24 hours"), Window.WEEK: _("7 days"), Window.ALL: _("All time")}
-    return [
-        {
-            "name": names[window],
-            "as_of": found.as_of,
-            "rows": [_row(targets[one.id], one, link) for one in found.ranked if one.id in targets][
-                :SHOWN
-            ],
-        }
-        for window, found in tops.items()
-    ]
+    rankings = []
+    for window, found in tops.items():
+        rows = (_row(targets[one.id], one, link) for one in found.ranked if one.id in targets)
+        ranking = {"name": names[window], "as_of": found.as_of, "rows": list(islice(rows, SHOWN))}
+        rankings.append(ranking)
+    return rankings
 
 
 def _row(target: models.Model, ranked: Ranked, link: Link) -> dict[str, Any]:
