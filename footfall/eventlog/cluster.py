@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
@@ -113,7 +113,10 @@ class Topology:
         servers = []
         for start, end, *holders in found:
             # A server that does not know its own host name is the one that was asked.
-            named = [(_text(host) or address[0], int(port)) for host, port, *_ in holders]
+            named = [
+                (host.decode() if host and host != b"?" else address[0], int(port))
+                for host, port, *_ in holders
+            ]
             slots[start : end + 1] = [named[0]] * (end + 1 - start)
             servers += named
         self._slots, self._servers = slots, servers
@@ -186,8 +189,3 @@ def _address(text: str) -> Address:
     if not parts.hostname:
         raise ValueError(f"{text!r} names no server")
     return parts.hostname, parts.port or 6379
-
-
-def _text(host: Any) -> str:
-    text = host.decode() if host else ""
-    return "" if text == "?" else text

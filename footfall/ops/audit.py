@@ -25,6 +25,7 @@ from footfall.cache.invalidation import invalidate
 from footfall.events import BIGINT
 from footfall.log import get_log
 from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
+from footfall.ops.adjust import InvalidAdjustment
 from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill, sum_of
 from footfall.registry import content_type_of, countable_models, counter_field
 from footfall.sql.batch import names_of
@@ -47,10 +48,6 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
-
-
-class RepairError(Exception):
-    """A counter cannot be repaired; the message says why."""
 
 
 def run_audit(
@@ -91,7 +88,7 @@ def _findings(audit: Audit, repairs: bool, progress: Progress | None) -> Iterato
 def _repaired(difference: Difference, audit: Audit) -> str:
     try:
         expected = repair(difference)
-    except RepairError as reason:
+    except InvalidAdjustment as reason:
         audit.repaired = False
         return f"; not repaired: {reason}"
     return "; deleted meanwhile" if expected is None else f"; set to {expected}"
@@ -148,7 +145,7 @@ def repair(difference: Difference) -> int | None:
     """Set the counter to the sum of rollups and adjustments; return it, or None if it was deleted.
 
     The row is locked first, so no flush can come between the sum and the counter. Raises
-    RepairError if the sum is below 0: a counter was written directly, then reset by an adjustment.
+    InvalidAdjustment if the sum is below 0: a counter was written directly, then reset.
     """
     model = countable_models()[difference.label]
     of_target = {"content_type": content_type_of(model), "target_id": difference.target}
@@ -160,7 +157,7 @@ def repair(difference: Difference) -> int | None:
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
         if expected < 0:
-            raise RepairError("below 0")
+            raise InvalidAdjustment("below 0")
         model._base_manager.filter(pk=difference.target).update(
             **{counter_field(model).name: expected}
         )

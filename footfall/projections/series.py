@@ -10,7 +10,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncDay
 
 from footfall.models import HourTotal, Rollup
-from footfall.registry import content_type_of, countable_models, counted_as
+from footfall.registry import content_type_of, countable_models, counter_field
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -57,7 +57,7 @@ def series(
 
     Raises TypeError if its model is not countable.
     """
-    model = countable_models()[counted_as(type(target))]
+    model = counter_field(type(target)).model
     views = series_of_many(model, [target.pk], interval, since, until)[target.pk]
     return list(map(Point, interval.starts(since, until), views))
 
