@@ -15,7 +15,6 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from whitenoise.responders import SlicedFile
@@ -35,21 +34,15 @@ UNSATISFIABLE = OpenApiResponse(description="The range begins after the end.")
 PRECONDITIONS = {"If-Match", "If-Unmodified-Since"}
 
 
-class IgnoreAccept(BaseContentNegotiation):
-    """Sends a file with its own type, whatever the `Accept` header is."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 class Download(GenericAPIView[File]):
     queryset = File.objects.all()
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    content_negotiation_class = IgnoreAccept
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Ignore the `Accept` header: a file is sent with its own type."""
+        renderer = self.get_renderers()[0]
+        return renderer, renderer.media_type
 
     def respond(self, stored: FieldFile, etag: str, headers: dict[str, str]) -> HttpResponseBase:
         """Return the file, a range of it, a redirect, or 304. etag: without quotes."""
