@@ -16,6 +16,10 @@ from typing import Any
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 
 
+class StoreError(Exception):
+    """A store could not be prepared, or did not become ready. The text says why."""
+
+
 @dataclass(frozen=True)
 class Program:
     """A command that runs in the foreground until `stop_signal` ends it."""

@@ -5,7 +5,8 @@ supervisor, `Store.served()` for a `with` block; `start`, `wait_ready`, `stop` a
 tests, which break stores on purpose.
 """
 
-from standalone.stores.base import Store, StoreError
+from standalone.program import StoreError
+from standalone.stores.base import Store
 from standalone.stores.postgres import Postgres
 from standalone.stores.redis import Redis
 

@@ -10,11 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from standalone.program import Program
-
-
-class StoreError(Exception):
-    """A store could not be prepared, or did not become ready. The text says why."""
+from standalone.program import Program, StoreError
 
 
 class Store(abc.ABC):

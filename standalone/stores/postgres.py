@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 import psutil
 
-from standalone import directories, system_user
-from standalone.program import Program, user_options, without_secrets
-from standalone.stores.base import Store, StoreError, package_directory
+from standalone import directories
+from standalone.program import Program, StoreError, user_options, without_secrets
+from standalone.stores.base import Store, package_directory
 
 DATABASE = "footfall"
 SUPERUSER = "postgres"
@@ -56,10 +56,7 @@ class Postgres(Store):
         self.uid: int | None = None
 
     def prepare(self) -> None:
-        try:
-            self.uid = directories.unprivileged_uid(self.directory)
-        except system_user.SystemUserError as error:
-            raise StoreError(str(error)) from error
+        self.uid = directories.unprivileged_uid(self.directory)
         self.directory = directories.own_directory(self.directory, self.uid)
         self.data = self.directory / "data"
         self.sockets = directories.socket_directory(self.directory, f".s.PGSQL.{PORT}", self.uid)
