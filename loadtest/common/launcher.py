@@ -1,6 +1,6 @@
 """Starts the programs that are measured or tested, and ends all of their processes.
 
-Used by the bench, `make load`, `make faults` and the tests. `standalone.stores` has the stores:
+Used by the bench, `make load`, `make faults` and the tests. `stores` beside it has the stores:
 `with Redis(directory).served() as store`.
 """
 

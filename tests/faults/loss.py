@@ -19,8 +19,8 @@ import redis
 
 from footfall.eventlog import LogError, RedisLog
 from loadtest.common.ports import free_port
+from loadtest.common.stores import Redis
 from loadtest.common.waiting import wait_until
-from standalone.stores import Redis
 
 THREADS = 8
 MOST_BYTES = 2**40

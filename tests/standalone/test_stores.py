@@ -11,9 +11,10 @@ import pytest
 import redis
 from environs import Env
 
+from loadtest.common.stores import Postgres, Redis, Store
 from loadtest.common.waiting import wait_until
 from standalone import directories, system_user
-from standalone.stores import Postgres, Redis, Store, StoreError
+from standalone.program import StoreError
 from standalone.stores.postgres import PORT
 from tests.support.stores import NOT_DURABLE
 

@@ -11,8 +11,8 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from footfall.eventlog import LogError
 from footfall.eventlog.connections import call, connections
 from loadtest.common.ports import free_ports
+from loadtest.common.stores import Redis
 from loadtest.common.waiting import wait_until
-from standalone.stores import Redis
 
 MASTERS = 3
 NODE_TIMEOUT_MS = 1_000  # after which a silent master is replaced; Redis' own default is 15 s
