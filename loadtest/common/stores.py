@@ -5,10 +5,18 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from standalone import stores
-from standalone.program import StoreError
+from standalone.program import Program, StoreError
+
+
+def start(program: Program, log: Path, **options: Any) -> "subprocess.Popen[bytes]":
+    """Start it, with its output appended to `log`; `options` are further ones of `Popen`."""
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            program.command, stdout=output, stderr=output, **program.process_options(), **options
+        )
 
 
 class Store(stores.Store):
@@ -27,7 +35,7 @@ class Store(stores.Store):
 
     def start(self) -> None:
         """Start the server; it ends with the calling thread (see `Program.process_options`)."""
-        self.process = self.program().start(self.log)
+        self.process = start(self.program(), self.log)
 
     def wait_ready(self, timeout: float = 30.0) -> None:
         """Return when the server answers. Raises `StoreError` after `timeout` seconds.

@@ -3,6 +3,7 @@
 import abc
 import importlib.util
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from standalone.program import Program, StoreError
@@ -12,9 +13,12 @@ class Store(abc.ABC):
     """A server and its directory."""
 
     name: str
+    SETTINGS: Mapping[str, str] = {}
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
+        """Serve `directory`; `settings` are further ones of the server, by name."""
         self.directory = directory
+        self.settings = {**self.SETTINGS, **(settings or {})}
         self.sockets = directory  # or another one, if its path is too long for a socket
 
     @abc.abstractmethod

@@ -7,7 +7,6 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -36,7 +35,8 @@ class Postgres(Store):
     """
 
     name = "postgres"
-    SETTINGS: Mapping[str, str] = {
+    uid: int | None = None
+    SETTINGS = {
         "listen_addresses": "",
         "unix_socket_permissions": "0700",
         "port": str(PORT),
@@ -48,12 +48,6 @@ class Postgres(Store):
         "log_checkpoints": "off",
         "log_min_error_statement": "panic",  # the client may log its statements
     }
-
-    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
-        """Serve `directory`; `settings` are further parameters of postgresql.conf."""
-        super().__init__(directory)
-        self.settings = {**self.SETTINGS, **(settings or {})}
-        self.uid: int | None = None
 
     def prepare(self) -> None:
         self.uid = directories.unprivileged_uid(self.directory)

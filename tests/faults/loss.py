@@ -118,7 +118,7 @@ def compare(load: Load, killed: float, url: str) -> Loss:
 def running(config: Mapping[str, str]) -> Iterator[Redis]:
     with (
         TemporaryDirectory(prefix="footfall-loss-") as directory,
-        Redis(Path(directory) / "redis", config=config).served() as store,
+        Redis(Path(directory) / "redis", settings=config).served() as store,
     ):
         yield store
 

@@ -24,6 +24,8 @@ class Node:
     def __init__(self, directory: Path, port: int, bus: int, config: Mapping[str, str]) -> None:
         self.port, self.bus = port, bus
         own = {
+            "maxmemory": "256mb",
+            "port": str(self.port),
             "cluster-enabled": "yes",
             "cluster-port": str(self.bus),
             "cluster-node-timeout": str(NODE_TIMEOUT_MS),
@@ -31,8 +33,7 @@ class Node:
             "repl-diskless-sync-delay": "0",
             "repl-ping-replica-period": "1",
         }
-        config = {**own, **config}
-        self.store = Redis(directory, maxmemory="256mb", port=self.port, config=config)
+        self.store = Redis(directory, {**own, **config})
         self.store.prepare()
         self._pool = connections(self.store.url, 5.0)
 

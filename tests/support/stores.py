@@ -146,7 +146,7 @@ DATABASES: dict[str, Callable[[Path], Store]] = {"postgres": postgres, "mysql": 
 
 
 def redis(directory: Path) -> Redis:
-    return Redis(directory / "redis", config={"appendfsync": "no"})
+    return Redis(directory / "redis", settings={"appendfsync": "no"})
 
 
 def temporary_directory(stack: ExitStack) -> Path:
