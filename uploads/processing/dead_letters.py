@@ -49,9 +49,8 @@ def retry_files(files: QuerySet[File]) -> int:
     """
     pks = set(claims.retry_failed(files))
     if pks:
-        queue = get_queue()
-        found = [one.id for one in queue.dead_letters(MAX_SEARCHED) if file_pk(one) in pks]
-        queue.delete_dead_letters(found)
+        dead_letters = get_queue().dead_letters(MAX_SEARCHED)
+        get_queue().delete_dead_letters([one.id for one in dead_letters if file_pk(one) in pks])
     return len(pks)
 
 

@@ -57,7 +57,8 @@ def _result(image: Image.Image) -> Result:
         "orientation": orientation,
     }
     image.load()
-    return Result(metadata, make_thumbnail(_upright(image, orientation)))
+    upright = image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
+    return Result(metadata, make_thumbnail(upright))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -66,7 +67,3 @@ def _orientation(image: Image.Image) -> int:
         value = image.getexif().get(ORIENTATION)
         return int(value) if value in UPRIGHT else 1  # some write it as a fraction
     return 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
