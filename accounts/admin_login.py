@@ -39,17 +39,15 @@ def throttle(
     view: Callable[[HttpRequest], HttpResponse],
 ) -> HttpResponse:
     by_client, by_account = Throttle(), Throttle()
-    if not by_client.allow("login", client):
-        return too_many_requests(request, int(by_client.wait()) + 1)
-    if account is not None and not by_account.allow("login_account", account):
-        return too_many_requests(request, int(by_account.wait()) + 1)
-    response = view(request)
-    if response.status_code == 302:  # the password was right
-        by_account.reset()
-    return response
-
-
-def too_many_requests(request: HttpRequest, seconds: int) -> HttpResponse:
+    is_allowed = by_client.allow("login", client) and (
+        account is None or by_account.allow("login_account", account)
+    )
+    if is_allowed:
+        response = view(request)
+        if response.status_code == 302:  # the password was right
+            by_account.reset()
+        return response
+    seconds = int(by_client.wait() or by_account.wait()) + 1
     context = {**admin.site.each_context(request), "seconds": seconds}
     response = render(request, "accounts/throttled.html", context, status=429)
     response["Retry-After"] = str(seconds)

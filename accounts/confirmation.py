@@ -7,8 +7,9 @@ A request does the same work whether or not the address belongs to another accou
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
+from djoser.utils import decode_uid
 
-from accounts.emails.links import confirmation_tokens, decode_uid
+from accounts.emails.messages import confirmation_tokens
 from accounts.models import Confirmation, User
 from accounts.registration import add_welcome
 from accounts.usernames import skeleton
@@ -83,14 +84,13 @@ def confirm(uid: str, token: str) -> None:
                 row.user.email = row.email
                 row.user.save(update_fields=["email"])
             else:
-                _create_account(row)
+                user = User.objects.create(
+                    username=row.username,
+                    email=row.email,
+                    password=row.password,
+                    language=row.language,
+                )
+                add_welcome(user)
             row.delete()
     except IntegrityError as error:
         raise AlreadyTaken from error
-
-
-def _create_account(row: Confirmation) -> None:
-    user = User.objects.create(
-        username=row.username, email=row.email, password=row.password, language=row.language
-    )
-    add_welcome(user)

@@ -8,19 +8,19 @@ from django.contrib.auth import authenticate
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from djoser import serializers as djoser
+from djoser.utils import decode_uid
 from rest_framework import serializers
 from rest_framework.exceptions import Throttled
 
 from accounts import addresses, confirmation, tasks
-from accounts.emails.limits import seconds_until_allowed
-from accounts.emails.links import decode_uid
 from accounts.models import ADDRESS_TAKEN, USERNAME_TAKEN, Confirmation, User
 from accounts.registration import register
 from accounts.usernames import validate_username
+from api.locking import save_or_validate_again
+from api.throttling import Throttle, client_ip, digest
 from api.unavailable import Unavailable
 from footfall.common.celery import enqueue
 
@@ -85,7 +85,7 @@ class AccountSerializer(serializers.ModelSerializer[User]):
         for name, value in validated_data.items():
             setattr(instance, name, value)
         # Only these fields: others, such as the password, may have changed since the read.
-        self._write(lambda: instance.save(update_fields=list(validated_data)))
+        save_or_validate_again(self, lambda: instance.save(update_fields=list(validated_data)))
         return instance
 
     def _is_username_taken(self, name: str) -> bool:
@@ -108,22 +108,23 @@ class AccountSerializer(serializers.ModelSerializer[User]):
 
         Raises Throttled after too many e-mails, Unavailable if the broker is.
         """
-        if wait := seconds_until_allowed(self.context["request"], address):
+        if wait := self._seconds_until_allowed(address):
             raise Throttled(wait)
-        added: Confirmation = self._write(add)
+        added = save_or_validate_again(self, add)
         if not enqueue(tasks.confirm, added.pk):
             added.delete()
             raise Unavailable
         return added
 
-    def _write(self, write: Callable[[], Any]) -> Any:
-        try:
-            with transaction.atomic():
-                return write()
-        except IntegrityError:
-            # A concurrent request was faster: validate again, to report what is taken.
-            self.run_validation(self.initial_data)
-            raise
+    def _seconds_until_allowed(self, address: str) -> float:
+        """Count an e-mail from the client to this address; return 0.0 if it may be sent now.
+
+        Counted by mailbox, not by account: an account can be deleted and created again.
+        """
+        throttle, mailbox = Throttle(), digest(addresses.mailbox(address))
+        client = client_ip(self.context["request"])
+        is_allowed = throttle.allow("mail", client) and throttle.allow("mail_address", mailbox)
+        return 0.0 if is_allowed else throttle.wait()
 
 
 class RegistrationSerializer(AccountSerializer):
@@ -141,21 +142,16 @@ class RegistrationSerializer(AccountSerializer):
         address = validated_data["email"]
         if settings.ACCOUNTS_CONFIRM_EMAIL:
             return self._confirm(address, lambda: confirmation.add_account(**validated_data))
-        welcome = not seconds_until_allowed(self.context["request"], address)
-        user: User = self._write(lambda: register(**validated_data, welcome=welcome))
-        return user
+        welcome = not self._seconds_until_allowed(address)
+        return save_or_validate_again(self, lambda: register(**validated_data, welcome=welcome))
 
     def to_representation(self, instance: User | Confirmation) -> dict[str, Any]:
-        """Show an account that waits for confirmation with the same fields, and without an id."""
-        if isinstance(instance, User):
-            return super().to_representation(instance)
-        joined = self.fields["date_joined"].to_representation(instance.asked_at)
-        return {
-            "id": None,
-            "username": instance.username,
-            "email": instance.email,
-            "date_joined": joined,
-        }
+        """Show an account that waits for confirmation like any other, without an id."""
+        if isinstance(instance, Confirmation):
+            instance = User(
+                username=instance.username, email=instance.email, date_joined=instance.asked_at
+            )
+        return super().to_representation(instance)
 
 
 class RegisteredSerializer(AccountSerializer):

@@ -10,18 +10,8 @@ from accounts.emails import messages
 from accounts.emails import welcome as welcome_emails
 from accounts.models import Confirmation, User
 
-
-@shared_task(name="accounts.welcome")
-def welcome(pk: int) -> None:
-    """Send the welcome e-mail of one user; after an error `welcome_due` retries."""
-    welcome_emails.send(pk)
-
-
-@shared_task(name="accounts.welcome_due")
-def welcome_due() -> None:
-    """Send the welcome e-mails that are due: after an error, or if no worker was told of them."""
-    welcome_emails.send_due()
-
+welcome = shared_task(name="accounts.welcome")(welcome_emails.send)
+welcome_due = shared_task(name="accounts.welcome_due")(welcome_emails.send_due)
 
 RETRY: dict[str, Any] = {
     "autoretry_for": (OSError,),  # includes smtplib's errors

@@ -21,7 +21,8 @@ MIXED_SCRIPTS = (
     {"LATIN", "HAN", "HANGUL"},
     {"LATIN", "HAN", "BOPOMOFO"},
 )
-PROLONGED_SOUND_MARK = "\u30fc"  # Japanese; Unicode assigns it to no script
+# With every script; Unicode assigns the last one, a Japanese mark, to none.
+COMMON = {*string.digits, *".+-_", "\u30fc"}
 
 # A username that an e-mail to a stranger may contain: one or two words, too short for a message.
 PLAIN = re.compile(r"(?=.{1,24}\Z)[^\W\d_]+(?:-[^\W\d_]+)?\d{0,4}")
@@ -42,16 +43,9 @@ def validate_username(name: str) -> None:
     name = normalize(name)
     if not CHARACTERS.fullmatch(name) or FILLERS & set(name):
         raise ValidationError(_("Usernames may only contain letters, digits and ./+/-/_."))
-    scripts = {categories.alias(character) for character in name if not is_common(character)}
+    scripts = {categories.alias(character) for character in {*name} - COMMON}
     if len(scripts) > 1 and not any(scripts <= mixed for mixed in MIXED_SCRIPTS):
         raise ValidationError(_("All letters of a username must be of one alphabet."))
-
-
-def is_common(character: str) -> bool:
-    """Return whether a character may be used with every script."""
-    if character.isascii():
-        return not character.isalpha()
-    return character == PROLONGED_SOUND_MARK
 
 
 def skeleton(name: str) -> str:

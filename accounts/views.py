@@ -7,60 +7,42 @@ from django.db import transaction
 from djoser.views import TokenCreateView, TokenDestroyView, UserViewSet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.generics import CreateAPIView, GenericAPIView
-from rest_framework.permissions import AllowAny, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.settings import api_settings
 from rest_framework.throttling import BaseThrottle
 
+from accounts import serializers
 from accounts.addresses import mailbox
 from accounts.models import User
-from accounts.serializers import (
-    AccountSerializer,
-    ActivationSerializer,
-    AuthTokenSerializer,
-    CurrentPasswordSerializer,
-    InvalidCredentials,
-    LoginSerializer,
-    RegisteredSerializer,
-    RegistrationSerializer,
-    ResetConfirmSerializer,
-    ResetSerializer,
-    SetPasswordSerializer,
-    login_identifier,
-)
 from accounts.usernames import skeleton
 from api.openapi_responses import errors
+from api.permissions import Public
 from api.throttling import AccountThrottle, AddressThrottle, ClientThrottle, digest
 
 
 @extend_schema_view(
     post=extend_schema(
-        operation_id="register",
-        request=RegistrationSerializer,
-        responses={201: RegisteredSerializer, **errors(400, 409, 415, 429, 503)},
-        auth=[],
+        operation_id="register", responses={201: serializers.RegisteredSerializer}, auth=[]
     )
 )
-class RegistrationView(CreateAPIView[User]):
+class RegistrationView(Public, CreateAPIView[User]):
     """Creates an account, and sends a welcome e-mail in the language of the request.
 
     If the service confirms addresses, it sends an e-mail with a link first, and creates the account
     when the link is followed. The response is then the same for an address that is taken.
     """
 
-    authentication_classes = ()  # not needed, and an invalid token would be answered with 401
-    permission_classes = (AllowAny,)
     throttle_classes = (ClientThrottle,)
     throttle_scope = "register"
-    serializer_class = RegistrationSerializer
+    may_conflict = True
+    serializer_class = serializers.RegistrationSerializer
 
 
-class ActionView(GenericAPIView[Any]):
+class ActionView(Public, GenericAPIView[Any]):
     """Validates the body, calls the serializer's `save`, and answers 204."""
 
-    authentication_classes: Any = ()
-    permission_classes: Any = (AllowAny,)
     throttle_classes: Any = (ClientThrottle,)
     throttle_scope = "reset"
 
@@ -71,10 +53,10 @@ class ActionView(GenericAPIView[Any]):
         return Response(status=204)
 
 
-def schema_for(operation_id: str, *statuses: int) -> Any:
+def schema_for(operation_id: str) -> Any:
     """Return the decorator that describes an `ActionView` for the schema."""
-    responses = {204: None, **errors(400, 415, 429, 503, *statuses)}
-    return extend_schema_view(post=extend_schema(operation_id=operation_id, responses=responses))
+    schema = extend_schema(operation_id=operation_id, responses={204: None})
+    return extend_schema_view(post=schema)
 
 
 class GuessingThrottle:
@@ -96,32 +78,27 @@ class GuessingThrottle:
 class ActivationView(ActionView):
     """Confirms the address of a new account, or the new address of an account."""
 
-    serializer_class = ActivationSerializer
+    serializer_class = serializers.ActivationSerializer
+
+
+CHANGED = {200: serializers.AccountSerializer, **errors(409)}
 
 
 @extend_schema_view(
-    retrieve=extend_schema(
-        operation_id="me", responses={200: AccountSerializer, **errors(401, 503)}
-    ),
-    update=extend_schema(
-        operation_id="me_update",
-        responses={200: AccountSerializer, **errors(400, 401, 403, 409, 415, 429, 503)},
-    ),
-    partial_update=extend_schema(
-        operation_id="me_partial_update",
-        responses={200: AccountSerializer, **errors(400, 401, 403, 409, 415, 429, 503)},
-    ),
+    retrieve=extend_schema(operation_id="me"),
+    update=extend_schema(operation_id="me_update", responses=CHANGED),
+    partial_update=extend_schema(operation_id="me_partial_update", responses=CHANGED),
     destroy=extend_schema(
         operation_id="me_destroy",
         description="Deletes your account. The body must repeat the password, as"
         ' `{"current_password": ...}`: a stolen token is not enough.',
-        responses={204: None, **errors(400, 401, 403, 415, 429, 503)},
+        responses={204: None, **errors(400, 415)},
     ),
 )
 class AccountView(UserViewSet):  # type: ignore[misc]
     """Your account."""
 
-    serializer_class = AccountSerializer
+    serializer_class = serializers.AccountSerializer
 
     def get_throttles(self) -> list[BaseThrottle]:
         if self.request.method == "DELETE":  # it asks for the password, which must not be guessed
@@ -137,20 +114,22 @@ class AccountView(UserViewSet):  # type: ignore[misc]
         return account_key(request.user.pk)
 
     def get_serializer_class(self) -> Any:
-        return CurrentPasswordSerializer if self.action == "destroy" else AccountSerializer
+        if self.action == "destroy":
+            return serializers.CurrentPasswordSerializer
+        return serializers.AccountSerializer
 
     def get_object(self) -> User:
         user: User = self.request.user
         return user
 
 
-@schema_for("set_password", 401, 403)
+@schema_for("set_password")
 class SetPasswordView(GuessingThrottle, ActionView):
     """Sets a new password for your account, and ends its token and sessions."""
 
-    authentication_classes = api_settings.DEFAULT_AUTHENTICATION_CLASSES
+    authentication_classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
     permission_classes = (IsAuthenticated,)
-    serializer_class = SetPasswordSerializer
+    serializer_class = serializers.SetPasswordSerializer
 
     def get_account_key(self, request: Request) -> str:
         return account_key(request.user.pk)
@@ -164,7 +143,7 @@ class ResetPasswordView(ActionView):
     """
 
     throttle_classes = (ClientThrottle, AccountThrottle)
-    serializer_class = ResetSerializer
+    serializer_class = serializers.ResetSerializer
 
     def get_account_key(self, request: Request) -> str | None:
         body = request.data if isinstance(request.data, Mapping) else {}
@@ -176,7 +155,7 @@ class ResetPasswordView(ActionView):
 class ResetPasswordConfirmView(ActionView):
     """Sets a new password with the `uid` and `token` of the link, and ends token and sessions."""
 
-    serializer_class = ResetConfirmSerializer
+    serializer_class = serializers.ResetConfirmSerializer
 
 
 def account_key(pk: int | None) -> str:
@@ -199,22 +178,18 @@ def find_account_key(identifier: str) -> str | None:
 
 
 @extend_schema_view(
-    post=extend_schema(
-        operation_id="sign_in",
-        request=LoginSerializer,
-        responses={200: AuthTokenSerializer, **errors(400, 415, 429, 503)},
-    )
+    post=extend_schema(operation_id="sign_in", responses=serializers.AuthTokenSerializer)
 )
 class LoginView(GuessingThrottle, TokenCreateView):  # type: ignore[misc]
     """Returns the account's token, for its username or e-mail address, and its password."""
 
     authentication_classes = ()
-    serializer_class = LoginSerializer
+    serializer_class = serializers.LoginSerializer
 
     def get_account_key(self, request: Request) -> str | None:
-        return find_account_key(login_identifier(request.data))
+        return find_account_key(serializers.login_identifier(request.data))
 
-    def _action(self, serializer: LoginSerializer) -> Response:
+    def _action(self, serializer: serializers.LoginSerializer) -> Response:
         """Create the token, unless the password was changed since it was checked.
 
         The lock delays a change until the token exists; the change then deletes the token.
@@ -223,15 +198,13 @@ class LoginView(GuessingThrottle, TokenCreateView):  # type: ignore[misc]
         with transaction.atomic():
             same = User.objects.filter(pk=user.pk, password=user.password, is_active=True)
             if same.select_for_update().first() is None:
-                raise InvalidCredentials
+                raise serializers.InvalidCredentials
             response: Response = super()._action(serializer)
         return response
 
 
 @extend_schema_view(
-    post=extend_schema(
-        operation_id="sign_out", request=None, responses={204: None, **errors(401, 403, 429, 503)}
-    )
+    post=extend_schema(operation_id="sign_out", request=None, responses={204: None})
 )
 class LogoutView(TokenDestroyView):  # type: ignore[misc]
     """Deletes the account's token, which logs out all devices that use it."""

@@ -7,6 +7,7 @@ fixed list before it is looked up. Django has no setting for this.
 """
 
 import codecs
+from types import SimpleNamespace
 from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
@@ -36,12 +37,6 @@ def lookup(name: str) -> codecs.CodecInfo:
     return codecs.lookup(name)
 
 
-class Codecs:
-    """The part of `codecs` with which Django decodes a header's `name*=encoding''text`."""
-
-    lookup = staticmethod(lookup)
-
-
 def parse_part_header(line: str) -> tuple[str, dict[str, str]]:
     """Like `parse_header_parameters`, for a part of a form; a form may have a thousand parts.
 
@@ -54,7 +49,8 @@ def parse_part_header(line: str) -> tuple[str, dict[str, str]]:
 
 def install() -> None:
     """Make Django use this module for all headers, including those of the parts of a form."""
-    http.codecs = Codecs  # type: ignore[attr-defined]
+    # Django decodes a header's `name*=encoding''text` by it.
+    http.codecs = SimpleNamespace(lookup=lookup)  # type: ignore[attr-defined]
     multipartparser.parse_header_parameters = parse_part_header  # type: ignore[attr-defined]
 
 

@@ -1,7 +1,11 @@
 """Error responses, as the OpenAPI schema describes them."""
 
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
 
 TOO_LARGE = "The body is too large."
 
@@ -19,7 +23,7 @@ BAD_REQUEST = OpenApiResponse(
     {"type": "object", "additionalProperties": {"oneOf": [{"type": "string"}, MESSAGES]}},
     "What is wrong, by the name of the field or parameter; `detail` for the request as a whole.",
 )
-PROBLEMS = {
+BY_STATUS = {400: BAD_REQUEST} | {
     status: OpenApiResponse(ProblemSerializer, description)
     for status, description in {
         401: "The token is missing, or not valid.",
@@ -33,7 +37,6 @@ PROBLEMS = {
         503: "Temporarily unavailable; `Retry-After` says when to try again.",
     }.items()
 }
-BY_STATUS = {400: BAD_REQUEST, **PROBLEMS}
 
 
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
@@ -41,9 +44,33 @@ def errors(*statuses: int) -> dict[int, OpenApiResponse]:
     return {status: BY_STATUS[status] for status in statuses}
 
 
-READING = errors(401, 404, 503)
-"""Errors of a read that looks at the token."""
-DELETING = errors(401, 403, 404, 409, 429, 503)
-"""Errors of a deletion."""
-WRITING = errors(400, 401, 403, 409, 415, 429, 503)
-"""Errors of a write; a write to an existing object adds 404."""
+class Schema(AutoSchema):
+    """Adds the errors that follow from the view; `extend_schema` names the others.
+
+    A view may set `may_conflict` and `may_be_unavailable`.
+    """
+
+    def _get_response_bodies(self, direction: Any = "response") -> Any:
+        bodies = super()._get_response_bodies(direction)
+        describe: Any = self._get_response_for_code
+        for status in self.get_error_statuses():
+            bodies.setdefault(str(status), describe(BY_STATUS[status], str(status)))
+        return bodies
+
+    def get_error_statuses(self) -> list[int]:
+        view: Any = self.view
+        authenticates = bool(view.authentication_classes)
+        is_write = self.method not in SAFE_METHODS
+        is_list = self._is_list_view()
+        has_body = is_write and self.method != "DELETE" and bool(self.get_request_serializer())
+        by_status = {
+            400: has_body or (is_list and bool(getattr(view, "filterset_class", None))),
+            401: authenticates,
+            403: authenticates and is_write,
+            404: is_list or "{" in self.path,
+            409: is_write and getattr(view, "may_conflict", False),
+            415: has_body,
+            429: is_write,
+            503: getattr(view, "may_be_unavailable", True),
+        }
+        return [status for status, may_happen in by_status.items() if may_happen]

@@ -3,11 +3,9 @@
 The rates are `DEFAULT_THROTTLE_RATES` of the settings, by scope; a rate of None is no limit.
 """
 
-from __future__ import annotations
-
 import hashlib
 import ipaddress
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.http import HttpRequest
 from limits import RateLimitItemPerSecond
@@ -16,9 +14,6 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from api import rate_limits
-
-if TYPE_CHECKING:  # it imports the default throttle, which is here
-    from rest_framework.views import APIView
 
 IPV6_PREFIX = 64  # bits: the smallest network that an IPv6 client gets
 
@@ -32,17 +27,13 @@ class Throttle(SimpleRateThrottle):
     def __init__(self) -> None:
         """Do nothing: the rate depends on the view."""
 
-    def allow_request(self, request: Request, view: APIView) -> bool:
-        ident = self.get_throttle_ident(request, view)
-        return ident is None or self.allow(self.get_scope(view), ident)
+    def allow_request(self, request: Request, view: Any) -> bool:
+        scope, ident = self.get_scope_and_ident(request, view)
+        return ident is None or self.allow(scope, ident)
 
-    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
-        """Return for whom this request is counted; None if it is not counted."""
+    def get_scope_and_ident(self, request: Request, view: Any) -> tuple[str, str | None]:
+        """Return the scope, and for whom the request is counted; None if it is not counted."""
         raise NotImplementedError
-
-    def get_scope(self, view: APIView) -> str:
-        scope: str = view.throttle_scope  # type: ignore[attr-defined]
-        return scope
 
     def allow(self, scope: str, ident: str) -> bool:
         """Count one request and return whether it is within the rate; if not, see `wait`."""
@@ -50,8 +41,8 @@ class Throttle(SimpleRateThrottle):
         if not amount or not seconds:
             return True
         self.limit = RateLimitItemPerSecond(amount, seconds)
-        key = self.cache_format % {"scope": scope, "ident": ident}
-        self.key, self.seconds_to_wait = key, rate_limits.hit(self.limit, key)
+        self.key = self.cache_format % {"scope": scope, "ident": ident}
+        self.seconds_to_wait = rate_limits.hit(self.limit, self.key)
         return self.seconds_to_wait == 0.0
 
     def wait(self) -> float:
@@ -66,25 +57,22 @@ class Throttle(SimpleRateThrottle):
 class ClientThrottle(Throttle):
     """Counts the view's `throttle_scope` per user, or per IP address if not authenticated."""
 
-    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
-        return user_or_ip(request)
+    def get_scope_and_ident(self, request: Request, view: Any) -> tuple[str, str | None]:
+        return view.throttle_scope, user_or_ip(request)
 
 
 class AddressThrottle(Throttle):
     """Counts the view's `throttle_scope` per IP address, even if authenticated."""
 
-    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
-        return client_ip(request)
+    def get_scope_and_ident(self, request: Request, view: Any) -> tuple[str, str | None]:
+        return view.throttle_scope, client_ip(request)
 
 
 class WriteThrottle(Throttle):
     """Counts together all unsafe requests of a client to views without a throttle of their own."""
 
-    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
-        return None if request.method in SAFE_METHODS else user_or_ip(request)
-
-    def get_scope(self, view: APIView) -> str:
-        return "write"
+    def get_scope_and_ident(self, request: Request, view: Any) -> tuple[str, str | None]:
+        return "write", None if request.method in SAFE_METHODS else user_or_ip(request)
 
 
 class AccountThrottle(Throttle):
@@ -94,12 +82,8 @@ class AccountThrottle(Throttle):
     view's `throttle_scope` with `_account` appended.
     """
 
-    def get_throttle_ident(self, request: Request, view: APIView) -> str | None:
-        key: str | None = view.get_account_key(request)  # type: ignore[attr-defined]
-        return key
-
-    def get_scope(self, view: APIView) -> str:
-        return f"{super().get_scope(view)}_account"
+    def get_scope_and_ident(self, request: Request, view: Any) -> tuple[str, str | None]:
+        return f"{view.throttle_scope}_account", view.get_account_key(request)
 
 
 def user_or_ip(request: Request) -> str:

@@ -29,7 +29,7 @@ def main() -> None:
 
     from catalog.pages.models import Page
     from footfall.events import encode
-    from footfall.record import append
+    from footfall.log import get_log
 
     now = time.time_ns() // 1_000_000
     pages = Page.objects.filter(placements__isnull=False).distinct()
@@ -38,7 +38,7 @@ def main() -> None:
         body = encode({"pages.page": [page.pk], "pages.content": contents_of(page)})
         for at in range(now - DAYS * DAY, now, HOUR):
             for _ in range(views_in(at, place)):
-                append(partition, body, min(now, at + random.randrange(HOUR)))
+                get_log().append(partition, body, min(now, at + random.randrange(HOUR)))
 
 
 def contents_of(page: Any) -> list[int]:

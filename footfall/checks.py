@@ -11,11 +11,7 @@ from footfall.conf import SETTINGS
 
 
 @checks.register
-def check_settings(**kwargs: Any) -> list[checks.CheckMessage]:
-    return list(_messages())
-
-
-def _messages() -> Iterator[checks.CheckMessage]:
+def check_settings(**kwargs: Any) -> Iterator[checks.CheckMessage]:
     for setting in SETTINGS:
         if setting.old_name and hasattr(settings, setting.old_name):
             text = f"The setting {setting.old_name} is now called {setting.name}."

@@ -1,4 +1,5 @@
-"""The event `Viewed`, one view of one or more targets: how its body is written and read."""
+"""The event `Viewed`, one view of one or more targets: how its body is written and read, and
+why one is not counted."""
 
 import json
 from collections.abc import Collection, Container, Mapping
@@ -23,6 +24,18 @@ class DeadLetterReason(StrEnum):
     INVALID_TIME = "happened at {}, which is out of range"
     FOREIGN = "not an entry that this service has made"
     TOO_OLD = "from so long ago that it is not known any more whether it was counted"
+
+
+class DropReason(StrEnum):
+    """A key of `Batch.dropped`, and the label `reason` of the metric `footfall_dropped_events`."""
+
+    ALREADY_COUNTED = "already_counted"
+    COUNTED_FROM_LOG = "counted_from_log"
+    """The spilled copy of an event that was counted from the log."""
+    COUNTED_FROM_SPILL = "counted_from_spill"
+    """The entry of an event whose spilled copy was counted."""
+    DEAD_LETTER = "dead_letter"
+    TARGET_DELETED = "target_deleted"
 
 
 class Malformed(Exception):

@@ -32,17 +32,13 @@ class CounterField(BaseField):
         return 0
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
-        return [*super().check(**kwargs), *self._check_primary_key()]
-
-    def _check_primary_key(self) -> list[checks.CheckMessage]:
-        key = self.model._meta.pk
-        if isinstance(key, (models.IntegerField, models.OneToOneField)):
-            return []
-        return [
-            checks.Error(
-                "A countable model needs an integer primary key.",
-                hint="Events name what was viewed by model and integer id.",
-                obj=self,
-                id="counters.E001",
-            )
-        ]
+        found = super().check(**kwargs)
+        if isinstance(self.model._meta.pk, (models.IntegerField, models.OneToOneField)):
+            return found
+        error = checks.Error(
+            "A countable model needs an integer primary key.",
+            hint="Events name what was viewed by model and integer id.",
+            obj=self,
+            id="counters.E001",
+        )
+        return [*found, error]

@@ -17,8 +17,7 @@ from footfall.ingest.claims import claim, drain_spill, read, trim
 from footfall.ingest.producer_states import deduplicate, load_producer_states
 from footfall.log import get_log
 from footfall.models import Batch, Partition
-from footfall.projections.hourly import roll_up
-from footfall.projections.totals import apply
+from footfall.projections.totals import apply, roll_up
 from footfall.registry import countable_models
 
 

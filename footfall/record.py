@@ -32,9 +32,19 @@ def record(
     partition = partition_for(name_of(type(viewed), viewed.pk))
     at = time.time_ns() // 1_000_000
     if sent_as is None:
-        append(partition, body, at)
-    else:
-        spill_view(partition, body, at, sent_as)
+        try:
+            get_log().append(partition, body, at)
+            return
+        except Ambiguous as error:
+            sent_as = error.event_id
+        except Refused:
+            pass
+    failpoint("before_spill")
+    try:
+        spill(partition, body, at, sent_as)
+    except DatabaseError as error:
+        raise Unacknowledged("neither Redis nor the database took the view") from error
+    failpoint("after_spill")
 
 
 def targets(viewed: models.Model, contents: Iterable[models.Model]) -> Mapping[str, set[int]]:
@@ -53,25 +63,3 @@ def name_of(model: type[models.Model], pk: int) -> str:
 def partition_for(name: str) -> int:
     """Return the partition for views of the target with this name."""
     return partition_of(name, conf.COUNTERS_PARTITIONS)
-
-
-def append(partition: int, body: bytes, at: int) -> None:
-    """Append the view to the log, or spill it if the log refuses or does not answer."""
-    try:
-        get_log().append(partition, body, at)
-        return
-    except Refused:
-        event_id = None
-    except Ambiguous as error:
-        event_id = error.event_id
-    spill_view(partition, body, at, event_id)
-
-
-def spill_view(partition: int, body: bytes, at: int, event_id: EventId | None) -> None:
-    """Spill the view, or raise Unacknowledged."""
-    failpoint("before_spill")
-    try:
-        spill(partition, body, at, event_id)
-    except DatabaseError as error:
-        raise Unacknowledged("neither Redis nor the database took the view") from error
-    failpoint("after_spill")

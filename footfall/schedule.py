@@ -19,8 +19,5 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "counters.prune",
         "schedule": timedelta(hours=1),
     },
-    "Compact old hours into days (fold)": {
-        "task": "counters.fold",
-        "schedule": timedelta(days=1),
-    },
+    "Compact old hours into days (fold)": {"task": "counters.fold", "schedule": timedelta(days=1)},
 }

@@ -12,34 +12,14 @@ from footfall.ops.audit import run_audit
 from footfall.projections import compact as compacting
 from footfall.projections import ranking
 
-
-@shared_task(name="counters.flush")
-def flush() -> None:
-    """Flush what is waiting, unless this process is flushing already."""
-    worker.tick()
-
-
-@shared_task(name="counters.prune")
-def prune() -> None:
-    """Remove old rows that are no longer needed."""
-    retention.prune()
-
-
-@shared_task(name="counters.fold")
-def compact() -> None:
-    """Turn hourly views that are older than the retention into daily ones."""
-    compacting.compact()
-
-
-@shared_task(name="counters.rank")
-def rank() -> None:
-    """Compute the rankings that are due."""
-    ranking.rank_due()
+flush = shared_task(name="counters.flush")(worker.tick)
+prune = shared_task(name="counters.prune")(retention.prune)
+compact = shared_task(name="counters.fold")(compacting.compact)
+rank = shared_task(name="counters.rank")(ranking.rank_due)
 
 
 @shared_task(name="counters.audit")
 def audit(pk: int) -> None:
-    """Run an audit that was requested."""
     for _line in run_audit(Audit.objects.get(pk=pk)):
         pass
 

@@ -35,9 +35,9 @@ SECRETS = (
     "S3_SECRET_ACCESS_KEY",
 )
 WRITTEN_BY_MAKE_RUN = {
-    "DJANGO_SECRET_KEY": "secret-key",
-    "DATABASE_URL": "database-url",
-    "REDIS_URL": "redis-url",
+    "secret-key": "DJANGO_SECRET_KEY",
+    "database-url": "DATABASE_URL",
+    "redis-url": "REDIS_URL",
 }
 
 
@@ -82,7 +82,7 @@ for name in SECRETS:
     if not os.environ.get(name) and (value := from_file(name)):
         os.environ[name] = value
 
-for name, file in WRITTEN_BY_MAKE_RUN.items():
+for file, name in WRITTEN_BY_MAKE_RUN.items():
     if name not in os.environ and (path := DATA_DIR / file).is_file():
         os.environ[name] = path.read_text().strip()
 

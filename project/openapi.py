@@ -52,11 +52,10 @@ class CachedSchemaView(SpectacularAPIView):
 
     def _render(self, request: Request) -> HttpResponse:
         response = self._get_schema_response(request)  # type: ignore[no-untyped-call]
-        renderer = request.accepted_renderer
-        body = renderer.render(response.data, renderer.media_type, self.get_renderer_context())
-        charset = f"; charset={renderer.charset}" if renderer.charset else ""
-        response.headers["Content-Type"] = f"{renderer.media_type}{charset}"
-        return HttpResponse(body, headers=dict(response.headers))
+        response.accepted_renderer = request.accepted_renderer
+        response.accepted_media_type = request.accepted_media_type
+        response.renderer_context = self.get_renderer_context()
+        return HttpResponse(response.rendered_content, headers=dict(response.headers))
 
     def _get_version_parameter(self, request: Request) -> None:
         """There is only one version."""

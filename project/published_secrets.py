@@ -1,7 +1,6 @@
 """Refuses keys and passwords that were once in this public repository."""
 
 import os
-from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from environs.exceptions import EnvError
@@ -16,20 +15,15 @@ def refuse() -> None:
     """Raise `EnvError`, naming the variable, if a key or password is a published one."""
     if os.environ.get("DJANGO_SECRET_KEY", "").startswith(KEY):
         raise EnvError('Environment variable "DJANGO_SECRET_KEY" invalid: it is the published one.')
-    for name, password in _passwords():
+    names = ["REDIS_PASSWORD", "DATABASE_PASSWORD"]  # first: they are inserted into the URLs
+    if os.environ.get("POSTGRES_HOST"):
+        names.append("POSTGRES_PASSWORD")
+    passwords = {name: os.environ.get(name) for name in names}
+    passwords |= {name: urlsplit(os.environ.get(name, "")).password for name in URLS}
+    for name, password in passwords.items():
         if password == PASSWORD:
             raise EnvError(
                 f'Environment variable "{name}" invalid: its password is the published one. '
                 "Choose another. With Compose, leave it out of .env instead: then one is made, "
                 "and a database that has the old one is given the new one."
             )
-
-
-def _passwords() -> Iterator[tuple[str, str | None]]:
-    """Yield the passwords of the database and Redis, with the names of their variables."""
-    for name in ("REDIS_PASSWORD", "DATABASE_PASSWORD"):  # first: they are inserted into the URLs
-        yield name, os.environ.get(name)
-    if os.environ.get("POSTGRES_HOST"):
-        yield "POSTGRES_PASSWORD", os.environ.get("POSTGRES_PASSWORD")
-    for name in URLS:
-        yield name, urlsplit(os.environ.get(name, "")).password

@@ -167,7 +167,7 @@ REST_FRAMEWORK = {
     # Proxies in front of the service that append to X-Forwarded-For; with 0 it is ignored.
     "NUM_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0)),
     "EXCEPTION_HANDLER": "project.errors.responses.exception_handler",
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "api.openapi_responses.Schema",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Footfall",
@@ -314,16 +314,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "uploads.compare",
         "schedule": timedelta(hours=1),
     },
-    "Send the welcome mails that wait (welcome_due)": {
+    "Send the welcome mails that are due (welcome_due)": {
         "task": "accounts.welcome_due",
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
-    "Remove sessions that have ended (clear_sessions)": {
+    "Remove expired sessions (clear_sessions)": {
         "task": "accounts.clear_sessions",
         "schedule": timedelta(days=1),
     },
-    "Go on with generations that stand still (sweep)": {
+    "Restart generation jobs that stand still (sweep)": {
         "task": "films.sweep",
         "schedule": timedelta(seconds=15),
         "options": {"expires": 15},

@@ -53,15 +53,13 @@ urlpatterns = [
         ),
         name="docs",
     ),
-    path("api/v1/", APIRoot.as_view(names=API_ROOT), name="api-root"),
+    path("api/v1/", APIRoot.as_view(api_root_dict=API_ROOT), name="api-root"),
     path("api/v1/auth/", include("accounts.urls")),
     path("password/", include("accounts.link_pages")),
     path("confirm/<uid>/<token>/", confirm, name="confirmation-link"),
-    path("api/v1/", include("catalog.pages.urls")),
+    path("api/v1/", include("catalog.urls")),
     path("api/v1/", include("uploads.urls.api")),
     path("", include("uploads.urls.root")),
-    path("api/v1/", include("catalog.books.urls")),
-    path("api/v1/", include("catalog.films.urls")),
 ]
 
 handler400 = "project.errors.responses.bad_request"

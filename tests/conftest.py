@@ -32,9 +32,9 @@ class OneService(LoadFileScheduling):  # type: ignore[misc]  # xdist has no type
     """Gives all tests of the running service to one process: each would start a service itself."""
 
     def _split_scope(self, nodeid: str) -> str:
-        room = nodeid.rpartition("/")[0]
-        alone = nodeid.partition("::")[0] in ALONE
-        return room if room in SHARING and not alone else str(super()._split_scope(nodeid))
+        file = nodeid.partition("::")[0]  # what follows may have slashes, too
+        room = file.rpartition("/")[0]
+        return room if room in SHARING and file not in ALONE else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneService | None:

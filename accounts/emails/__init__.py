@@ -1,1 +1,1 @@
-"""E-mails to users: the messages, the links in them, and limits on their number."""
+"""The e-mails to users, and how welcome e-mails are sent."""

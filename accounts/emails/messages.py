@@ -4,83 +4,87 @@ The reader may never have heard of this service, and anyone can have an e-mail s
 a client sends, an e-mail contains only the username, and only if that looks like a plain name.
 """
 
+from typing import Any
+
 from django.conf import settings
-from django.contrib.auth.tokens import default_token_generator
+from django.contrib.auth.tokens import PasswordResetTokenGenerator, default_token_generator
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils import translation
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
+from djoser.utils import encode_uid
 
-from accounts.emails.links import confirmation_tokens, encode_uid
 from accounts.models import Confirmation, User
 from accounts.usernames import is_plain
 
 
+class ConfirmationTokens(PasswordResetTokenGenerator):
+    """Valid until the row is deleted, and for `PASSWORD_RESET_TIMEOUT` at most."""
+
+    key_salt = "accounts.confirmation"
+
+
+confirmation_tokens = ConfirmationTokens()
+
+
 def welcome(user: User) -> EmailMultiAlternatives:
     """Return the welcome e-mail of a new user."""
-    with language_of(user):
-        return _message(
-            user,
-            _("Welcome to Footfall"),
-            _("Your account is ready. Sign in with your username or this e-mail address."),
-            settings.SITE_URL,
-            _("If you did not register, you can ignore this e-mail."),
-        )
+    return _message(
+        user,
+        _("Welcome to Footfall"),
+        _("Your account is ready. Sign in with your username or this e-mail address."),
+        settings.SITE_URL,
+        _("If you did not register, you can ignore this e-mail."),
+    )
 
 
 def reset(user: User) -> EmailMultiAlternatives:
     """Return the e-mail with the link to set a new password, valid once and for 3 days."""
-    token = default_token_generator.make_token(user)
-    with language_of(user):
-        return _message(
-            user,
-            _("Reset your Footfall password"),
-            _("We received a request to reset your password. Set a new one here:"),
-            f"{settings.SITE_URL}/password/{encode_uid(user)}/{token}/",
-            _("If you did not request it, ignore this e-mail: your password stays the same."),
-        )
+    return _message(
+        user,
+        _("Reset your Footfall password"),
+        _("We received a request to reset your password. Set a new one here:"),
+        _link("password", user, default_token_generator),
+        _("If you did not request it, ignore this e-mail: your password stays the same."),
+    )
 
 
 def confirm(row: Confirmation) -> EmailMultiAlternatives:
     """Return the e-mail with the link to confirm an account or a new address, valid for 3 days."""
-    token = confirmation_tokens.make_token(row)  # type: ignore[arg-type]  # has what is needed
-    with language_of(row):
-        if row.user_id:
-            text = _("You changed the e-mail address of your account. Confirm it here:")
-        else:
-            text = _("A new account was registered with this e-mail address. Confirm it here:")
-        return _message(
-            row.user or row,
-            _("Confirm your e-mail address"),
-            text,
-            f"{settings.SITE_URL}/confirm/{encode_uid(row)}/{token}/",
-            _("If you did not request it, you can ignore this e-mail."),
-            to=row.email,
-        )
+    if row.user_id:
+        text = _("You changed the e-mail address of your account. Confirm it here:")
+    else:
+        text = _("A new account was registered with this e-mail address. Confirm it here:")
+    return _message(
+        row.user or row,
+        _("Confirm your e-mail address"),
+        text,
+        _link("confirm", row, confirmation_tokens),
+        _("If you did not request it, you can ignore this e-mail."),
+        to=row.email,
+    )
 
 
 def address_taken(user: User) -> EmailMultiAlternatives:
     """Return the e-mail that tells a user that their address was entered for another account."""
-    with language_of(user):
-        return _message(
-            user,
-            _("You already have a Footfall account"),
-            _(
-                "This e-mail address was entered for another account, but it belongs to yours."
-                " Sign in with it, or reset your password if you have forgotten it."
-            ),
-            settings.SITE_URL,
-            _("If you did not request it, you can ignore this e-mail."),
-        )
+    return _message(
+        user,
+        _("You already have a Footfall account"),
+        _(
+            "This e-mail address was entered for another account, but it belongs to yours."
+            " Sign in with it, or reset your password if you have forgotten it."
+        ),
+        settings.SITE_URL,
+        _("If you did not request it, you can ignore this e-mail."),
+    )
 
 
-def language_of(reader: User | Confirmation) -> "translation.override":
-    """Return a context in which texts are translated to the reader's language."""
-    return translation.override(reader.language or settings.LANGUAGE_CODE)
+def _link(path: str, row: Any, tokens: PasswordResetTokenGenerator) -> str:
+    return f"{settings.SITE_URL}/{path}/{encode_uid(row.pk)}/{tokens.make_token(row)}/"
 
 
 def _message(
-    reader: User | Confirmation, subject: str, text: str, link: str, closing: str, to: str = ""
+    reader: User | Confirmation, subject: Any, text: Any, link: str, closing: Any, to: str = ""
 ) -> EmailMultiAlternatives:
     name = reader.username
     context = {
@@ -90,12 +94,13 @@ def _message(
         "link": link,
         "closing": closing,
     }
-    message = EmailMultiAlternatives(
-        subject,
-        render_to_string("accounts/emails/message.txt", context),
-        to=[to or reader.email],
-        headers={"Auto-Submitted": "auto-generated"},  # asks for no automatic replies
-    )
-    html = render_to_string("accounts/emails/message.html", context)
+    with translation.override(reader.language or settings.LANGUAGE_CODE):
+        message = EmailMultiAlternatives(
+            str(subject),
+            render_to_string("accounts/emails/message.txt", context),
+            to=[to or reader.email],
+            headers={"Auto-Submitted": "auto-generated"},  # asks for no automatic replies
+        )
+        html = render_to_string("accounts/emails/message.html", context)
     message.attach_alternative(html, "text/html")
     return message

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from catalog.admin.counted import CountedAdmin
+from catalog.admin import CountedAdmin
 from catalog.books.models import Book
 from catalog.books.rules import normalize_isbn
 

@@ -7,11 +7,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from catalog.books.rules import check_year
-from footfall.models import Countable
+from catalog.models import Titled
 
 
-class Book(Countable):
-    title = models.CharField(_("title"), max_length=200)
+class Book(Titled):
     author = models.CharField(_("author"), max_length=200)
     year = models.PositiveSmallIntegerField(_("year"), validators=[check_year])
     isbn = models.CharField(
@@ -20,8 +19,6 @@ class Book(Countable):
         unique=True,
         help_text=_("ISBN-10 or ISBN-13; kept as ISBN-13 without hyphens."),
     )
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:
         verbose_name = _("book")
@@ -32,9 +29,6 @@ class Book(Countable):
             models.Index(fields=["year"], name="books_book_year"),
         ]
         constraints = [models.CheckConstraint(condition=Q(year__gte=1), name="books_book_year_min")]
-
-    def __str__(self) -> str:
-        return self.title
 
     @property
     def etag(self) -> str:

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.validators import UniqueValidator
 
+from api.locking import save_or_validate_again
 from catalog.books.models import Book
 from catalog.books.rules import normalize_isbn
-
-ISBN_TAKEN = _("A book with this ISBN already exists.")
 
 
 class ISBNField(serializers.CharField):
@@ -23,7 +21,9 @@ class ISBNField(serializers.CharField):
 class BookSerializer(serializers.ModelSerializer[Book]):
     isbn = ISBNField(
         max_length=32,
-        validators=[UniqueValidator(Book.objects.all(), message=ISBN_TAKEN)],
+        validators=[
+            UniqueValidator(Book.objects.all(), _("A book with this ISBN already exists."))
+        ],
         help_text="ISBN-10 or ISBN-13, with or without hyphens; shown as ISBN-13 without.",
     )
 
@@ -36,11 +36,4 @@ class BookSerializer(serializers.ModelSerializer[Book]):
         }
 
     def save(self, **kwargs: Any) -> Book:
-        try:
-            with transaction.atomic():
-                return super().save(**kwargs)
-        except IntegrityError as error:  # a concurrent request was faster
-            taken = Book.objects.filter(isbn=self.validated_data.get("isbn"))
-            if not taken.exists():
-                raise
-            raise serializers.ValidationError({"isbn": [ISBN_TAKEN]}, code="unique") from error
+        return save_or_validate_again(self, lambda: super(BookSerializer, self).save(**kwargs))

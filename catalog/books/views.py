@@ -1,23 +1,19 @@
 """The API of books."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.utils.http import parse_etags
 from django.utils.translation import gettext_lazy as _
-from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import IsAuthenticatedOrReadOnly
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.serializers import BaseSerializer
 
-from api.locking import CHANGES, LockingViewSet
-from api.openapi_responses import DELETING, READING, WRITING, errors
+from api.locking import CHANGES
+from api.openapi_responses import errors
 from catalog.books.filters import BookFilter
 from catalog.books.models import Book
 from catalog.books.serializers import BookSerializer
-from footfall.record import record
+from catalog.views import RecordingViewSet
 
 
 class PreconditionFailed(APIException):
@@ -39,31 +35,23 @@ IF_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="Change the book only if it still has this `ETag`, or one of these, or `*`.",
 )
-CHANGING = WRITING | errors(404, 412)
+CHANGED = {200: BookSerializer, **errors(412)}
 
 
 @extend_schema_view(
-    list=extend_schema(responses={200: BookSerializer(many=True), **READING, **errors(400)}),
-    create=extend_schema(parameters=[ETAG], responses={201: BookSerializer, **WRITING}),
-    retrieve=extend_schema(parameters=[ETAG], responses={200: BookSerializer, **READING}),
-    update=extend_schema(parameters=[ETAG, IF_MATCH], responses={200: BookSerializer, **CHANGING}),
-    partial_update=extend_schema(
-        parameters=[ETAG, IF_MATCH], responses={200: BookSerializer, **CHANGING}
-    ),
-    destroy=extend_schema(
-        parameters=[IF_MATCH],
-        responses={204: None, **DELETING, **errors(412)},
-    ),
+    create=extend_schema(parameters=[ETAG]),
+    retrieve=extend_schema(parameters=[ETAG]),
+    update=extend_schema(parameters=[ETAG, IF_MATCH], responses=CHANGED),
+    partial_update=extend_schema(parameters=[ETAG, IF_MATCH], responses=CHANGED),
+    destroy=extend_schema(parameters=[IF_MATCH], responses={204: None, **errors(412)}),
 )
-class BookViewSet(LockingViewSet[Book]):
+class BookViewSet(RecordingViewSet[Book]):
     """Anyone may read, authenticated users may write."""
 
     queryset = Book.objects.order_by("pk")
     serializer_class = BookSerializer
     permission_classes = (IsAuthenticatedOrReadOnly,)
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = BookFilter
-    lookup_value_converter = "int"
 
     def get_object(self) -> Book:
         book = super().get_object()
@@ -81,21 +69,5 @@ class BookViewSet(LockingViewSet[Book]):
         if expected is not None and not {"*", book.etag} & {*parse_etags(expected)}:
             raise PreconditionFailed
 
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        book = self.get_object()
-        response = self.respond(book)
-        response["Cache-Control"] = "no-store"
-        if request.method == "GET":
-            record(book)  # last: without a response there is no view
-        return response
-
-    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        serializer = self.get_serializer(data=request.data)
-        serializer.is_valid(raise_exception=True)
-        return self.respond(serializer.save(), 201)
-
-    def respond_updated(self, serializer: BaseSerializer[Book]) -> Response:
-        return self.respond(cast(Book, serializer.instance))
-
-    def respond(self, book: Book, status: int = 200) -> Response:
-        return Response(self.get_serializer(book).data, status, headers={"ETag": book.etag})
+    def get_success_headers(self, data: Any) -> dict[str, str]:
+        return {"ETag": Book(**data).etag}

@@ -4,16 +4,14 @@ from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.widgets import AdminTextareaWidget
-from django.db.models import QuerySet, TextField
+from django.db.models import TextField
 from django.http import HttpRequest
-from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from nested_admin.formsets import NestedInlineFormSet
 from nested_admin.nested import NestedModelAdmin, NestedStackedInline, NestedTabularInline
 
-from catalog.admin.counted import CountedAdmin, count_related
-from catalog.admin.search import SearchAdmin
+from catalog.admin import CountedAdmin, SearchAdmin, count_related
 from catalog.films.models import Category, Comment, Film, GenerationJob
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address
@@ -67,9 +65,8 @@ class CommentInline(NewestInline, NestedTabularInline):  # type: ignore[misc]
     fields = ("text", "author")
     readonly_fields = ("author",)
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Comment]:
-        comments: QuerySet[Comment] = super().get_queryset(request)
-        return comments.select_related("author")
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("author")
 
 
 class FilmInline(NewestInline, NestedStackedInline):  # type: ignore[misc]
@@ -79,10 +76,7 @@ class FilmInline(NewestInline, NestedStackedInline):  # type: ignore[misc]
     readonly_fields = ("views",)
     inlines = (CommentInline,)
     show_change_link = True
-
-    @admin.display(description=_("views"))
-    def views(self, film: Film) -> str:
-        return number_format(film.counter, force_grouping=True)
+    views = CountedAdmin.views
 
 
 @admin.register(Category)
@@ -97,9 +91,9 @@ class CategoryAdmin(OwnedAdmin, SearchAdmin):
     def get_fields(self, request: HttpRequest, obj: Category | None = None) -> Any:
         return ("title", "parent", ("owner", "films")) if obj else ("title", "parent")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Category]:
-        categories: QuerySet[Category] = super().get_queryset(request)
-        return categories.annotate(film_count=count_related(Film, by="category"))
+    def get_queryset(self, request: HttpRequest) -> Any:
+        films = count_related(Film, by="category")
+        return super().get_queryset(request).annotate(film_count=films)
 
     @admin.display(description=_("films"))
     def films(self, category: Any) -> str:

@@ -4,7 +4,7 @@ from django.db.models import Q, QuerySet
 from django_filters import CharFilter, FilterSet, ModelChoiceFilter
 
 from api.ordering import Ordering
-from catalog.films.models import Category, Comment, Film
+from catalog.films.models import Category, Film
 
 
 class CategoryFilter(FilterSet):  # type: ignore[misc]
@@ -15,10 +15,6 @@ class CategoryFilter(FilterSet):  # type: ignore[misc]
         queryset=Category.objects.all(), help_text="Direct children of this category."
     )
     ordering = Ordering(fields=("title",))
-
-    class Meta:
-        model = Category
-        fields: tuple[str, ...] = ()
 
 
 class FilmFilter(FilterSet):  # type: ignore[misc]
@@ -34,17 +30,9 @@ class FilmFilter(FilterSet):  # type: ignore[misc]
         fields={"category__title": "category", "title": "title", "time_filmed": "time_filmed"}
     )
 
-    class Meta:
-        model = Film
-        fields: tuple[str, ...] = ()
-
     def filter_text(self, films: QuerySet[Film], name: str, text: str) -> QuerySet[Film]:
         return films.filter(Q(title__icontains=text) | Q(description__icontains=text))
 
 
 class CommentFilter(FilterSet):  # type: ignore[misc]
     film = ModelChoiceFilter(queryset=Film.objects.all(), help_text="Comments on this film.")
-
-    class Meta:
-        model = Comment
-        fields: tuple[str, ...] = ()

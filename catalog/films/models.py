@@ -5,13 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from catalog.films import tree
-from footfall.models import Countable
+from catalog.models import Titled
 
 # Valid years in any time zone; the oldest photograph is from 1826.
 EARLIEST, LATEST = datetime(1800, 1, 1, tzinfo=UTC), datetime(2999, 12, 31, tzinfo=UTC)
@@ -52,14 +51,10 @@ class Category(models.Model):
         return self.title
 
     def clean(self) -> None:
-        try:
-            tree.validate_parent(self)
-        except tree.InvalidParent as error:
-            raise ValidationError({"parent": str(error)}) from error
+        tree.validate_parent(self)
 
 
-class Film(Countable):
-    title = models.CharField(_("title"), max_length=200)
+class Film(Titled):
     description = models.TextField(_("description"), max_length=10_000, blank=True)
     category = models.ForeignKey(
         Category, models.PROTECT, related_name="films", verbose_name=_("category")
@@ -72,8 +67,6 @@ class Film(Countable):
         help_text=_("When it was filmed."),
     )
     owner = owner_field(_("owner"))
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:
         verbose_name = _("film")
@@ -82,9 +75,6 @@ class Film(Countable):
             models.Index(fields=["title"], name="films_film_title"),
             models.Index(fields=["time_filmed"], name="films_film_time_filmed"),
         ]
-
-    def __str__(self) -> str:
-        return self.title
 
 
 class Comment(models.Model):

@@ -1,11 +1,10 @@
 """Realistic categories and films, in bulk."""
 
-from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from django.db import models
 from faker import Faker
+from faker.providers import BaseProvider
 
 from catalog.films import tree
 from catalog.films.models import Category, Film, GenerationJob
@@ -22,35 +21,57 @@ GENRES = (
     "Family films", "Ghost stories", "Musicals", "Road movies", "Short films", "Silent films",
     "Thrillers", "Westerns",
 )  # fmt: skip
-CATEGORY_TITLES = ("{genre} from {place}", "{genre} of the {decade}s", "{genre} about {place}")
+CATEGORY_TITLES = (
+    "{{genre}} from {{city}}",
+    "{{genre}} of the {{decade}}s",
+    "{{genre}} about {{city}}",
+)
 TITLES = (
-    "The {job} of {place}",
-    "{name} and the {job}",
-    "Last train to {place}",
-    "A winter in {place}",
-    "{name}, {name2} and the sea",
-    "What {name} saw",
-    "Letters from {street}",
-    "The house in {street}",
+    "The {{craft}} of {{city}}",
+    "{{first_name}} and the {{craft}}",
+    "Last train to {{city}}",
+    "A winter in {{city}}",
+    "{{first_name}}, {{first_name}} and the sea",
+    "What {{first_name}} saw",
+    "Letters from {{street_name}}",
+    "The house in {{street_name}}",
 )
 OPENINGS = (
-    "{name}, a {job} from {place}, comes home after {years} years and finds everything as it was.",
-    "When the {job} of {place} disappears, only {name} asks questions.",
-    "{years} days, one house in {street}, and nobody who would leave first.",
-    "{name} has never left {place}; then {name2} moves in next door.",
+    "{{first_name}}, a {{craft}} from {{city}}, comes home after {{years}} years"
+    " and finds everything as it was.",
+    "When the {{craft}} of {{city}} disappears, only {{first_name}} asks questions.",
+    "{{years}} days, one house in {{street_name}}, and nobody who would leave first.",
+    "{{first_name}} has never left {{city}}; then {{first_name}} moves in next door.",
 )
 ENDINGS = (
-    "Filmed with the people of {place}.",
-    "Nothing happens twice, says {name2}, and is wrong.",
-    "With {name2} as the {job2}.",
-    "After the memoirs of a {job2}.",
+    "Filmed with the people of {{city}}.",
+    "Nothing happens twice, says {{first_name}}, and is wrong.",
+    "With {{first_name}} as the {{craft}}.",
+    "After the memoirs of a {{craft}}.",
 )
 EARLIEST, LATEST = datetime(1925, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
+
+
+class Words(BaseProvider):
+    """The words that Faker does not have."""
+
+    def genre(self) -> str:
+        return self.random_element(GENRES)
+
+    def decade(self) -> int:
+        return self.random_int(1920, 2010, 10)
+
+    def craft(self) -> str:
+        return str(self.generator.job()).partition(",")[0].lower()
+
+    def years(self) -> int:
+        return self.random_int(3, 40)
 
 
 def make_faker(job: GenerationJob) -> Faker:
     """Return a source of words for the next batch; if the batch is repeated, of the same words."""
     fake = Faker("en_US")
+    fake.add_provider(Words)
     fake.seed_instance(f"{job.pk}:{job.done}")
     return fake
 
@@ -73,8 +94,8 @@ def make_films(count: int, job: GenerationJob) -> None:
         categories = newest(Category.objects.all())
     Film.objects.bulk_create(
         Film(
-            title=fill(fake, TITLES),
-            description=f"{fill(fake, OPENINGS)} {fill(fake, ENDINGS)}",
+            title=pick(fake, TITLES),
+            description=f"{pick(fake, OPENINGS)} {pick(fake, ENDINGS)}",
             category_id=fake.random_element(categories),
             time_filmed=fake.date_time_between(EARLIEST, LATEST, tzinfo=UTC),
             owner_id=job.owner_id,
@@ -86,7 +107,7 @@ def make_films(count: int, job: GenerationJob) -> None:
 def insert_categories(fake: Faker, count: int, job: GenerationJob, parents: list[int]) -> None:
     Category.objects.bulk_create(
         Category(
-            title=fill(fake, CATEGORY_TITLES),
+            title=pick(fake, CATEGORY_TITLES),
             parent_id=fake.random_element(parents) if parents else None,
             owner_id=job.owner_id,
         )
@@ -98,27 +119,6 @@ def newest(rows: "models.QuerySet[Category]") -> list[int]:
     return list(rows.order_by("-pk").values_list("pk", flat=True)[:MAX_PARENTS])
 
 
-def fill(fake: Faker, patterns: tuple[str, ...]) -> str:
+def pick(fake: Faker, patterns: tuple[str, ...]) -> str:
     """Return one of the patterns, filled with random words."""
-    return fake.random_element(patterns).format_map(Words(fake))
-
-
-class Words(dict[str, Any]):
-    """The words of one pattern, generated on access: "{name}", and another one for "{name2}"."""
-
-    SOURCES: Mapping[str, Callable[[Faker], Any]] = {
-        "genre": lambda fake: fake.random_element(GENRES),
-        "place": lambda fake: fake.city(),
-        "decade": lambda fake: fake.random_int(1920, 2010, 10),
-        "street": lambda fake: fake.street_name(),
-        "name": lambda fake: fake.first_name(),
-        "job": lambda fake: fake.job().partition(",")[0].lower(),
-        "years": lambda fake: fake.random_int(3, 40),
-    }
-
-    def __init__(self, fake: Faker) -> None:
-        super().__init__()
-        self._fake = fake
-
-    def __missing__(self, word: str) -> Any:
-        return self.SOURCES[word.rstrip("2")](self._fake)
+    return str(fake.parse(fake.random_element(patterns)))

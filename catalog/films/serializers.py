@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from rest_framework import serializers
 
 from catalog.films import tree
@@ -32,8 +33,8 @@ class CategorySerializer(serializers.ModelSerializer[Category]):
             pk = self.instance.pk if self.instance else None
             try:
                 tree.validate_parent(Category(pk=pk, parent=self.validated_data["parent"]))
-            except tree.InvalidParent as error:
-                raise serializers.ValidationError({"parent": [str(error)]}) from error
+            except ValidationError as error:
+                raise serializers.ValidationError(error.message_dict) from error
         return super().save(**kwargs)
 
 
@@ -54,9 +55,7 @@ class FilmSerializer(serializers.ModelSerializer[Film]):
             "counter",
         )
         read_only_fields = ("owner",)
-        extra_kwargs = {
-            "counter": {"help_text": "Views of this film that are counted so far."},
-        }
+        extra_kwargs = {"counter": {"help_text": "Views of this film that are counted so far."}}
 
 
 class CommentSerializer(serializers.ModelSerializer[Comment]):

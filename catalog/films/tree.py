@@ -3,15 +3,12 @@
 from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils.translation import gettext as _
 
 MAX_LEVELS = 10
 """A category without a parent is on the first level."""
-
-
-class InvalidParent(Exception):
-    """The category cannot have this parent; the message says why."""
 
 
 def lock(model: type[Model]) -> None:
@@ -25,7 +22,7 @@ def lock(model: type[Model]) -> None:
 
 
 def validate_parent(category: Any) -> None:
-    """Raise InvalidParent unless the category, with all below it, may be below its parent.
+    """Raise ValidationError unless the category, with all below it, may be below its parent.
 
     Locks the tree: call it in the transaction that saves the category.
     """
@@ -35,9 +32,10 @@ def validate_parent(category: Any) -> None:
         return
     above = ancestors(model, category.parent_id)
     if category.pk in above:
-        raise InvalidParent(_("A category cannot be below itself."))
+        raise ValidationError({"parent": _("A category cannot be below itself.")})
     if len(above) + height(model, category) > MAX_LEVELS:
-        raise InvalidParent(_("The tree may have at most %d levels.") % MAX_LEVELS)
+        text = _("The tree may have at most %d levels.") % MAX_LEVELS
+        raise ValidationError({"parent": text})
 
 
 def ancestors(model: type[Model], pk: int | None) -> list[int]:

@@ -1,34 +1,28 @@
-"""The API of categories, films and comments."""
-
-from typing import Any
+"""The API of categories, films and comments, and of jobs that generate categories or films."""
 
 from django.db import transaction
 from django.db.models import ProtectedError, QuerySet
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
 from rest_framework.exceptions import APIException
-from rest_framework.generics import ListCreateAPIView
-from rest_framework.permissions import IsAuthenticatedOrReadOnly
+from rest_framework.generics import ListCreateAPIView, RetrieveAPIView
+from rest_framework.permissions import IsAuthenticated, IsAuthenticatedOrReadOnly
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
+from rest_framework.viewsets import GenericViewSet
 
 from api.locking import LockingViewSet
-from api.openapi_responses import DELETING, READING, WRITING, errors
-from api.permissions import AuthorChanges, OwnerOrStaffChanges, is_allowed
-from catalog.films import tree
+from api.permissions import AuthorChanges, OwnerOrStaffChanges, StaffAdds, is_allowed
+from api.throttling import ClientThrottle
+from catalog.films import serializers, tree
 from catalog.films.filters import CategoryFilter, CommentFilter, FilmFilter
-from catalog.films.generation_views import GenerateMixin
-from catalog.films.models import Category, Comment, Film, Kind
-from catalog.films.serializers import (
-    CategorySerializer,
-    CommentSerializer,
-    FilmSerializer,
-    NewCommentSerializer,
-)
-from footfall.record import record
+from catalog.films.models import Category, Comment, Film, GenerationJob, Kind
+from catalog.films.tasks import start
+from catalog.views import RecordingViewSet
 
 
 class InUse(APIException):
@@ -36,30 +30,38 @@ class InUse(APIException):
     default_code = "in_use"
 
 
-def schema_for(serializer: Any, new: Any = None) -> Any:
-    """Return a decorator that describes the six methods of a view set for the schema."""
-    changing = WRITING | errors(404)
-    listing = {200: serializer(many=True), **READING, **errors(400)}
-    return extend_schema_view(
-        list=extend_schema(responses=listing),
-        create=extend_schema(responses={201: new or serializer, **WRITING}),
-        retrieve=extend_schema(responses={200: serializer, **READING}),
-        update=extend_schema(responses={200: serializer, **changing}),
-        partial_update=extend_schema(responses={200: serializer, **changing}),
-        destroy=extend_schema(responses={204: None, **DELETING}),
+class GenerateMixin(GenericViewSet):  # type: ignore[type-arg]
+    """Adds `generate/` to a view set."""
+
+    kind: Kind
+    throttle_scope = "generate"
+
+    @extend_schema(
+        request=serializers.CountSerializer, responses={202: serializers.StartedSerializer}
     )
+    @action(
+        detail=False,
+        methods=["post"],
+        permission_classes=[StaffAdds],
+        throttle_classes=[ClientThrottle],
+        filterset_class=None,
+    )
+    def generate(self, request: Request) -> Response:
+        """Generate that many in the background. Only for staff who may add them."""
+        query = serializers.CountSerializer(data=request.data)
+        query.is_valid(raise_exception=True)
+        job = start(self.kind, query.validated_data["count"], request.user.pk)
+        address = reverse("task-detail", args=[job.pk])
+        return Response({"task": job.pk}, 202, headers={"Location": address})
 
 
-@schema_for(CategorySerializer)
 class CategoryViewSet(GenerateMixin, LockingViewSet[Category]):
     """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
     queryset = Category.objects.order_by("pk")
-    serializer_class = CategorySerializer
+    serializer_class = serializers.CategorySerializer
     permission_classes = (OwnerOrStaffChanges,)
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = CategoryFilter
-    lookup_value_converter = "int"
     kind = Kind.CATEGORIES
 
     def lock(self) -> None:
@@ -79,24 +81,14 @@ class CategoryViewSet(GenerateMixin, LockingViewSet[Category]):
             raise InUse(_("The category is not empty.")) from error
 
 
-@schema_for(FilmSerializer)
-class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
+class FilmViewSet(GenerateMixin, RecordingViewSet[Film]):
     """Anyone reads, authenticated users add, the owner or staff change, staff delete."""
 
     queryset = Film.objects.order_by("pk")
-    serializer_class = FilmSerializer
+    serializer_class = serializers.FilmSerializer
     permission_classes = (OwnerOrStaffChanges,)
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = FilmFilter
-    lookup_value_converter = "int"
     kind = Kind.FILMS
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        film = self.get_object()
-        response = Response(self.get_serializer(film).data, headers={"Cache-Control": "no-store"})
-        if request.method == "GET":
-            record(film)  # last: without a response there is no view
-        return response
 
     def perform_create(self, serializer: BaseSerializer[Film]) -> None:
         serializer.save(owner=self.request.user)
@@ -108,39 +100,29 @@ class FilmViewSet(GenerateMixin, LockingViewSet[Film]):
         instance.delete()
 
 
-@schema_for(CommentSerializer, new=NewCommentSerializer)
 class CommentViewSet(LockingViewSet[Comment]):
     """Anyone reads, authenticated users add, the author changes, the author or staff delete."""
 
     queryset = Comment.objects.order_by("pk")
     permission_classes = (AuthorChanges,)
-    filter_backends = (DjangoFilterBackend,)
     filterset_class = CommentFilter
-    lookup_value_converter = "int"
 
-    def get_serializer_class(self) -> type[CommentSerializer]:
-        return NewCommentSerializer if self.action == "create" else CommentSerializer
+    def get_serializer_class(self) -> type[serializers.CommentSerializer]:
+        if self.action == "create":
+            return serializers.NewCommentSerializer
+        return serializers.CommentSerializer
 
     def perform_create(self, serializer: BaseSerializer[Comment]) -> None:
         serializer.save(author=self.request.user)
 
 
-@extend_schema_view(
-    get=extend_schema(
-        operation_id="films_comments_list",
-        responses={200: CommentSerializer(many=True), **READING},
-    ),
-    post=extend_schema(
-        operation_id="films_comments_create",
-        responses={201: CommentSerializer, **WRITING, **errors(404)},
-    ),
-)
 class FilmComments(ListCreateAPIView[Comment]):
     """The comments on one film; authenticated users add some."""
 
     queryset = Comment.objects.order_by("pk")
-    serializer_class = CommentSerializer
+    serializer_class = serializers.CommentSerializer
     permission_classes = (IsAuthenticatedOrReadOnly,)
+    may_conflict = True
 
     def get_queryset(self) -> QuerySet[Comment]:
         return super().get_queryset().filter(film=self.film())
@@ -150,3 +132,18 @@ class FilmComments(ListCreateAPIView[Comment]):
 
     def film(self) -> Film:
         return get_object_or_404(Film, pk=self.kwargs["pk"])
+
+
+class GenerationJobDetail(RetrieveAPIView[GenerationJob]):
+    """The progress of a task, for its owner and for staff who may view all."""
+
+    queryset = GenerationJob.objects.all()
+    serializer_class = serializers.GenerationJobSerializer
+    permission_classes = (IsAuthenticated,)
+    lookup_url_kwarg = "task"
+
+    def get_queryset(self) -> QuerySet[GenerationJob]:
+        jobs = super().get_queryset()
+        if is_allowed(self.request, "view", GenerationJob):
+            return jobs
+        return jobs.filter(owner=self.request.user.pk)

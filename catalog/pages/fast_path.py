@@ -102,8 +102,4 @@ def get_origin(values: tuple[str | None, ...]) -> Origin | None:
     return Origin(url, list(response.items())) if response.status_code == 200 else None
 
 
-def _clear_cache(**kwargs: object) -> None:
-    get_origin.cache_clear()
-
-
-setting_changed.connect(_clear_cache, dispatch_uid="pages.fast_path")
+setting_changed.connect(lambda **_: get_origin.cache_clear(), weak=False)

@@ -9,31 +9,20 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from model_utils.managers import InheritanceManager
 
-from footfall.models import Countable
+from catalog.models import Titled
 
 
-class Page(Countable):
+class Page(Titled):
     """A page with contents. Its own views are counted, too."""
-
-    title = models.CharField(_("title"), max_length=200)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     class Meta:
         verbose_name = _("page")
         verbose_name_plural = _("pages")
         indexes = [models.Index(fields=["title"], name="pages_page_title")]
 
-    def __str__(self) -> str:
-        return self.title
 
-
-class Content(Countable):
+class Content(Titled):
     """The base of all types of content. A content may be on any number of pages."""
-
-    title = models.CharField(_("title"), max_length=200)
-    created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
     objects = InheritanceManager()
 
@@ -41,9 +30,6 @@ class Content(Countable):
         verbose_name = _("content")
         verbose_name_plural = _("contents")
         indexes = [models.Index(fields=["title"], name="pages_content_title")]
-
-    def __str__(self) -> str:
-        return self.title
 
 
 class Video(Content):

@@ -120,16 +120,6 @@ class PageDetailSerializer(serializers.Serializer[LoadedPage]):
         ]
 
 
-class PageSearchSerializer(serializers.Serializer[object]):
-    """Query parameters of the list of pages."""
-
-    search = serializers.CharField(
-        default="",
-        allow_blank=True,
-        help_text="Only pages whose title starts with this, in upper or lower case.",
-    )
-
-
 def validate_time(at: datetime) -> None:
     earliest, latest = (datetime.fromtimestamp(ms / 1000, UTC) for ms in (EARLIEST, LATEST))
     if not earliest + timedelta(days=366) <= at <= latest:

@@ -3,30 +3,23 @@
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema
+from django_filters import CharFilter, FilterSet
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework.generics import ListAPIView
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from api.openapi_responses import INVALID, errors
+from api.openapi_responses import INVALID
+from api.permissions import Public
+from catalog.pages import serializers
 from catalog.pages.json_template import fill_template, make_template
 from catalog.pages.models import Content, Page
 from catalog.pages.pagination import PagePagination
 from catalog.pages.queries import LoadedPage, load_page
-from catalog.pages.serializers import (
-    ContentViewsSerializer,
-    PageDetailSerializer,
-    PageSearchSerializer,
-    PageSerializer,
-    TopQuerySerializer,
-    TopSerializer,
-    ViewsQuerySerializer,
-)
 from footfall.cache import cached_pages
 from footfall.ops.status import status
 from footfall.projections.ranking import Window, top
@@ -37,44 +30,34 @@ HEADERS = {"Cache-Control": "no-store"}
 SENT_AS = "footfall.sent_as"  # in the environ: the event id of an append without an answer
 
 
-class PageList(ListAPIView[Page]):
+SEARCH = {
+    "type": "string",
+    "default": "",
+    "description": "Only pages whose title starts with this, in upper or lower case.",
+}
+
+
+class PageFilter(FilterSet):  # type: ignore[misc]
+    search = extend_schema_field(SEARCH)(CharFilter("title", "istartswith"))
+
+
+@extend_schema_view(
+    get=extend_schema(responses={200: serializers.PageSerializer(many=True), 400: INVALID})
+)
+class PageList(Public, ListAPIView[Page]):
     """The pages, without their contents. Reading it counts nothing."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-    serializer_class = PageSerializer
+    queryset = Page.objects.order_by("pk")
+    serializer_class = serializers.PageSerializer
+    filter_backends = (DjangoFilterBackend,)
+    filterset_class = PageFilter
     pagination_class = PagePagination
 
-    def get_queryset(self) -> QuerySet[Page]:
-        query = PageSearchSerializer(data=self.request.query_params)
-        query.is_valid(raise_exception=True)
-        pages = Page.objects.order_by("pk")
-        if start := query.validated_data["search"]:
-            pages = pages.filter(title__istartswith=start)
-        return pages
 
-    @extend_schema(
-        parameters=[PageSearchSerializer],
-        responses={
-            200: PageSerializer(many=True),
-            400: INVALID,
-            **errors(404, 503),
-        },
-    )
-    def get(self, request: Request) -> Response:
-        return self.list(request)
-
-
-class PageDetail(APIView):
+class PageDetail(Public, APIView):
     """A page with its contents. Reading it counts one view of the page and of each content."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
-    @extend_schema(
-        operation_id="pages_retrieve",
-        responses={200: PageDetailSerializer, **errors(404, 503)},
-    )
+    @extend_schema(operation_id="pages_retrieve", responses=serializers.PageDetailSerializer)
     def get(self, request: Request, pk: int) -> HttpResponse:
         url = request.build_absolute_uri(request.path)
         found = cached_pages.read_or_fill(
@@ -95,7 +78,7 @@ class PageDetail(APIView):
         return self.respond(load_page(pk))
 
     def respond(self, loaded: LoadedPage) -> Response:
-        serializer = PageDetailSerializer(loaded, context={"request": self.request})
+        serializer = serializers.PageDetailSerializer(loaded, context={"request": self.request})
         return Response(serializer.data, headers=HEADERS)
 
 
@@ -123,23 +106,16 @@ def accepts_json(environ: Mapping[str, Any]) -> bool:
     return plain and "format=" not in environ.get("QUERY_STRING", "")
 
 
-class ContentViews(APIView):
+class ContentViews(Public, APIView):
     """The views of a content over time, and how fresh they are. Reading them counts nothing."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="contents_views",
-        parameters=[ViewsQuerySerializer],
-        responses={
-            200: ContentViewsSerializer,
-            400: INVALID,
-            **errors(404, 503),
-        },
+        parameters=[serializers.ViewsQuerySerializer],
+        responses={200: serializers.ContentViewsSerializer, 400: INVALID},
     )
     def get(self, request: Request, pk: int) -> Response:
-        query = ViewsQuerySerializer(data=request.query_params)
+        query = serializers.ViewsQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         now = status()  # before the counter, which then has all views up to `as_of`
         try:
@@ -152,22 +128,19 @@ class ContentViews(APIView):
             "pending": now.pending,
             "series": series(content, **query.validated_data),
         }
-        return Response(ContentViewsSerializer(data).data)
+        return Response(serializers.ContentViewsSerializer(data).data)
 
 
-class ContentTop(APIView):
+class ContentTop(Public, APIView):
     """The most viewed contents, computed every few seconds or minutes."""
-
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="contents_top",
-        parameters=[TopQuerySerializer],
-        responses={200: TopSerializer, 400: INVALID, **errors(503)},
+        parameters=[serializers.TopQuerySerializer],
+        responses={200: serializers.TopSerializer, 400: INVALID},
     )
     def get(self, request: Request) -> Response:
-        query = TopQuerySerializer(data=request.query_params)
+        query = serializers.TopQuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         window = Window(query.validated_data["window"])
         found = top(Content)[window]
@@ -177,4 +150,4 @@ class ContentTop(APIView):
             {"content": contents[one.id], "ranked": one} for one in chosen if one.id in contents
         ]
         data = {"window": window.value, "as_of": found.as_of, "results": results}
-        return Response(TopSerializer(data).data)
+        return Response(serializers.TopSerializer(data).data)

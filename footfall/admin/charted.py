@@ -1,23 +1,47 @@
-"""The base class for the admin of a countable model."""
+"""The base class for the admin of a countable model: shows its views, and sets its counter."""
 
 from typing import Any
+from urllib.parse import urlencode
 
-from django.contrib import admin
-from django.db.models import Model
-from django.http import HttpRequest
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from footfall.admin.adjusting import AdjustingAdmin
+from footfall.common.admin import ModelAdmin
+from footfall.common.admin_urls import admin_address, key_in
 from footfall.ops import dashboard
+from footfall.ops.adjust import MAX_COUNTER, adjust
+from footfall.registry import counter_of
+
+PERMISSION = "counters.add_adjustment"
+MAX_SELECTED = 200  # their ids are in a URL
 
 
-class ChartedAdmin(AdjustingAdmin):
-    """Base class for the admin of a countable model: shows its views, and sets its counter."""
+class AdjustForm(forms.Form):
+    to = forms.IntegerField(label=_("Set to"), initial=0, min_value=0, max_value=MAX_COUNTER)
+    why = forms.CharField(label=_("Reason"), max_length=1000, widget=forms.Textarea({"rows": 3}))
+
+
+class ChartedAdmin(ModelAdmin):
+    """Shows the views of an object on its page, and sets counters: by an action and a page."""
 
     class Media:
         css = {"all": ["counters/dashboard.css"]}
+
+    actions: Any = ("adjust_counters",)
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.adjust_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_adjust"
+        return [path("adjust/", view, name=name), *super().get_urls()]
 
     def extra_fields(self, request: HttpRequest) -> list[str]:
         return ["views_chart", *(["set_counter"] if self.may_adjust(request) else [])]
@@ -41,3 +65,59 @@ class ChartedAdmin(AdjustingAdmin):
     def set_counter(self, target: Model) -> str:
         address = self.adjust_address([target.pk])
         return format_html('<a href="{}">{}</a>', address, _("Set counter…"))
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        if not self.may_adjust(request):
+            actions.pop("adjust_counters", None)
+        return actions
+
+    def may_adjust(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request) and request.user.has_perm(PERMISSION)
+
+    def adjust_address(self, ids: list[int]) -> str:
+        where = admin_address(self.admin_site, self.model, "adjust")
+        return f"{where}?{urlencode({'id': ids}, doseq=True)}"
+
+    @admin.action(description=_("Set counters of selected %(verbose_name_plural)s"))
+    def adjust_counters(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        selected = list(queryset.values_list("pk", flat=True)[: MAX_SELECTED + 1])
+        if len(selected) > MAX_SELECTED:
+            text = _("Select at most %(maximum)d.") % {"maximum": MAX_SELECTED}
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return HttpResponseRedirect(self.adjust_address(selected))
+
+    def adjust_view(self, request: HttpRequest) -> HttpResponse:
+        """Show the form; on POST set each counter and log the change."""
+        if not self.may_adjust(request):
+            raise PermissionDenied
+        ids = {key_in(one) for one in request.GET.getlist("id")} - {None}
+        targets = list(self.get_queryset(request).filter(pk__in=ids).order_by("pk"))
+        form = AdjustForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            self.set_counters(request, targets, **form.cleaned_data)
+            return HttpResponseRedirect(admin_address(self.admin_site, self.model, "changelist"))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Set counters"),
+            "opts": self.opts,
+            "form": form,
+            "targets": [(target, counter_of(target)) for target in targets],
+        }
+        return TemplateResponse(request, "counters/adjust.html", context)
+
+    def set_counters(self, request: HttpRequest, targets: list[Any], to: int, why: str) -> None:
+        count = 0
+        for target in targets:
+            try:
+                adjusted = adjust(type(target), target.pk, to=to, why=why, who=request.user)
+            except type(target).DoesNotExist:  # deleted while the reason was typed
+                continue
+            if adjusted:
+                count += 1
+                self.log_change(request, target, f"counter {adjusted.amount:+d}: {why}")
+        text = ngettext(
+            "%(count)d counter was set to %(to)d.", "%(count)d counters were set to %(to)d.", count
+        )
+        self.message_user(request, text % {"count": count, "to": to}, messages.SUCCESS)

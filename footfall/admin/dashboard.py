@@ -1,5 +1,6 @@
 """The admin's dashboard: health, and what is viewed."""
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -72,11 +73,7 @@ class DashboardAdmin(ReadOnlyAdmin):
 
     def views_context(self, request: HttpRequest) -> dict[str, Any]:
         self.require_permission(request)
-
-        def link(target: Model) -> str:
-            return address(self.admin_site, request, target)
-
-        return {"viewed": dashboard.viewed(link)}
+        return {"viewed": dashboard.viewed(partial(address, self.admin_site, request))}
 
     def require_permission(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):

@@ -1,8 +1,7 @@
 """Pages that are cached in Redis: one call returns the page and records the view of it.
 
-A cache entry has the event of the page's view, and the page without the counters of its contents:
-they lie beside it, as the last flush has published them. Cached pages are copies and may be lost at
-any time. `cache/publish.py` and `cache/invalidation.py` keep them up to date.
+What an entry has: see `cache/entries.py`. `cache/publish.py` and `cache/invalidation.py` keep them
+up to date.
 """
 
 import logging
@@ -57,7 +56,7 @@ def read_or_fill(
         viewed, contents = loaded = load()
         response = respond(loaded)
         if own_lease:
-            fill(own_lease, viewed, contents, template(response), contents)
+            fill(own_lease, viewed, contents, template(response))
     except Exception:
         if own_lease:
             release(own_lease)
@@ -100,20 +99,13 @@ def lease(model: type[models.Model], pk: int) -> Lease | None:
         return None
 
 
-def fill(
-    lease: Lease,
-    viewed: models.Model,
-    contents: Sequence[models.Model],
-    page: bytes,
-    shown: Sequence[models.Model],
-) -> None:
+def fill(lease: Lease, viewed: models.Model, contents: Sequence[models.Model], page: bytes) -> None:
     """Cache a page, unless the target was changed since the lease. Errors are only logged.
 
-    viewed, contents: the targets of a view of the page.
-    shown: the targets whose counters the page shows, in its order.
+    contents: what is viewed with the page; it shows their counters, in this order.
     """
     body = encode(targets(viewed, contents))
-    counters = [(name_of(type(one), one.pk), counter_of(one)) for one in shown]
+    counters = [(name_of(type(one), one.pk), counter_of(one)) for one in contents]
     try:
         get_page_cache().store(lease, body, page, counters)
     except LogError as error:

@@ -1,7 +1,7 @@
 """The cache entries in Redis: for each page its event, the page, and the keys of its counters.
 
-`RedisLog.append_cached` appends the event of an entry and returns the page with its counters, in
-one call. Counters change more often than pages: the pages of a partition share them.
+Counters change more often than pages, so they lie beside them, as the last flush has published
+them: the pages of a partition share them.
 
 Entries are copies: losing one costs time and nothing else. A caller stores an entry under a
 *lease*. An invalidation, which comes after the change, removes the entry *and* the lease: so a page
@@ -89,7 +89,7 @@ class PageCache:
         body: of the event. counters: (name, value) of each, in the order of the page.
         """
         if len(counters) > MAX_COUNTERS:
-            self._block_lease(lease)
+            self._block(lease.partition, f"lease:{lease.name}", LEASE_MS)
             return False
         # Entries that were stored at the same time must not expire at the same time.
         life = int(self._milliseconds * random.uniform(0.8, 1.0))  # noqa: S311
@@ -101,23 +101,22 @@ class PageCache:
         arguments = (lease.token, limit, life, body, page, *(value for _, value in counters))
         state = self._evaluate(PUT, keys, *arguments)
         if state == -1:
-            self._block_lease(lease)
+            self._block(lease.partition, f"lease:{lease.name}", LEASE_MS)
         return bool(state == 1)
 
     def misses(self, partition: int) -> int:
         """Return how often a page was not cached when it was needed. Raises LogError."""
-        (key,) = self._keys(partition, "misses")
-        return int(self._servers.ask(key, lambda at: call(at.pool, "GET", key)) or 0)
+        return int(self._call("GET", self._keys(partition, "misses")) or 0)
 
     def release(self, lease: Lease) -> None:
         """Give a lease back without storing an entry."""
-        self._delete(self._keys(lease.partition, f"lease:{lease.name}"))
+        self._call("DEL", self._keys(lease.partition, f"lease:{lease.name}"))
 
     def invalidate(self, partition: int, names: Iterable[str]) -> None:
         """Remove the entries with these names, and the leases of callers that read older pages."""
         both = [key for name in names for key in (cached(name), f"lease:{name}")]
         for some in _chunks(both):
-            self._delete(self._keys(partition, *some))
+            self._call("DEL", self._keys(partition, *some))
 
     def raise_counters(self, partition: int, counters: Mapping[str, int]) -> list[str]:
         """Raise those counters that exist and are lower; return the names of all that exist."""
@@ -133,16 +132,14 @@ class PageCache:
 
         After `TOMBSTONE_MS` no process is left that has read the higher value.
         """
-        (key,) = self._keys(partition, f"counter:{name}")
-        self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", TOMBSTONE_MS))
+        self._block(partition, f"counter:{name}", TOMBSTONE_MS)
 
     def close(self) -> None:
         self._servers.close()
 
-    def _block_lease(self, lease: Lease) -> None:
-        """For `LEASE_MS`, let no caller take the lease, nor wait for it."""
-        (key,) = self._keys(lease.partition, f"lease:{lease.name}")
-        self._servers.ask(key, lambda at: call(at.pool, "SET", key, "-", "PX", LEASE_MS))
+    def _block(self, partition: int, name: str, milliseconds: int) -> None:
+        """Let no caller take this lease, nor wait for it; or store this counter."""
+        self._call("SET", self._keys(partition, name), "-", "PX", milliseconds)
 
     def _keys(self, partition: int, *names: str) -> list[str]:
         return [partition_key(self._prefix, partition, name) for name in names]
@@ -152,8 +149,8 @@ class PageCache:
             keys[0], lambda at: evaluate(at.pool, script, len(keys), *keys, *arguments)
         )
 
-    def _delete(self, keys: Sequence[str]) -> None:
-        self._servers.ask(keys[0], lambda at: call(at.pool, "DEL", *keys))
+    def _call(self, command: str, keys: Sequence[str], *arguments: Any) -> Any:
+        return self._servers.ask(keys[0], lambda at: call(at.pool, command, *keys, *arguments))
 
 
 def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:

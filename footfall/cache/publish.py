@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from functools import cache, lru_cache
+from functools import cache
 
 from django.dispatch import Signal
 
@@ -64,38 +64,27 @@ def raise_counters(counters: Mapping[str, int], committed: float) -> None:
     not raised, the flush of the next view that shows it raises it to the sum again.
     """
     masks = locations().of(counters)
-    by_partition: list[dict[str, int]] = [{} for _ in range(conf.COUNTERS_PARTITIONS)]
-    for name, mask in masks.items():
-        for partition in partitions_in(mask, len(by_partition)):
-            by_partition[partition][name] = counters[name]
     found = {name: 0 for name, mask in masks.items() if mask is None}
-    if _raise_counters(by_partition, committed, found):
+    all_answered = True
+    for partition in range(conf.COUNTERS_PARTITIONS):
+        if time.monotonic() - committed > MAX_AGE_SECONDS:
+            return
+        bit = 1 << partition
+        here = {name: counters[name] for name, mask in masks.items() if mask is None or mask & bit}
+        existing = _raise_in(partition, here)
+        all_answered = all_answered and existing is not None
+        for name in found.keys() & set(existing or ()):
+            found[name] |= bit
+    if all_answered:
         locations().note_found(found)
 
 
-def _raise_counters(
-    by_partition: Sequence[Mapping[str, int]], committed: float, found: dict[str, int]
-) -> bool:
-    """Note in `found` where copies are; return whether all partitions answered in time."""
-    all_answered = True
-    for partition, counters in enumerate(by_partition):
-        if time.monotonic() - committed > MAX_AGE_SECONDS:
-            return False
-        try:
-            existing = get_page_cache().raise_counters(partition, counters)
-        except Away:
-            raise
-        except LogError as error:  # in a cluster: the others may be on servers that answer
-            logger.warning("the counters of partition %d were not published: %s", partition, error)
-            all_answered = False
-            continue
-        for name in existing:
-            if name in found:
-                found[name] |= 1 << partition
-    return all_answered
-
-
-@lru_cache(maxsize=1024)
-def partitions_in(mask: int | None, count: int) -> list[int]:
-    """Return the partitions that have a bit in `mask`; all `count` partitions if it is None."""
-    return [p for p in range(count) if mask is None or mask >> p & 1]
+def _raise_in(partition: int, counters: Mapping[str, int]) -> list[str] | None:
+    """Return the names of the counters that have a copy in the partition; None if unknown."""
+    try:
+        return get_page_cache().raise_counters(partition, counters)
+    except Away:
+        raise
+    except LogError as error:  # in a cluster: the others may be on servers that answer
+        logger.warning("the counters of partition %d were not published: %s", partition, error)
+        return None

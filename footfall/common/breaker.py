@@ -17,16 +17,12 @@ class CircuitBreaker:
         self._reset_after = reset_after
         self._clock = clock
         self._lock = Lock()
-        self._open = False
+        self.is_open = False
         self._next_try = 0.0
-
-    @property
-    def is_open(self) -> bool:
-        return self._open
 
     def allows(self) -> bool:
         """Return whether the caller may try; the caller must then call `succeeded` or `failed`."""
-        if not self._open:
+        if not self.is_open:
             return True
         with self._lock:
             if self._clock() < self._next_try:
@@ -35,9 +31,9 @@ class CircuitBreaker:
             return True
 
     def succeeded(self) -> None:
-        self._open = False
+        self.is_open = False
 
     def failed(self) -> None:
         with self._lock:
-            self._open = True
+            self.is_open = True
             self._next_try = self._clock() + self._reset_after

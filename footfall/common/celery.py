@@ -41,15 +41,12 @@ def enqueue_in_background(task: Any, *arguments: Any, **options: Any) -> None:
         if key in _sending or len(_sending) >= MAX_THREADS or not _breaker.allows():
             return
         _sending.add(key)
-    send = threading.Thread(target=_send, args=(key, task, arguments, options), daemon=True)
-    send.start()
 
+    def send() -> None:
+        try:
+            was_sent = enqueue(task, *arguments, **options)
+            (_breaker.succeeded if was_sent else _breaker.failed)()
+        finally:
+            _sending.discard(key)
 
-def _send(key: tuple[Any, ...], task: Any, arguments: Any, options: dict[str, Any]) -> None:
-    try:
-        if enqueue(task, *arguments, **options):
-            _breaker.succeeded()
-        else:
-            _breaker.failed()
-    finally:
-        _sending.discard(key)
+    threading.Thread(target=send, daemon=True).start()

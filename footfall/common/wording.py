@@ -4,14 +4,18 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
 
-def number(value: float) -> str:
-    """Return 1234567 as 1,234,567."""
+def number(value: float | None) -> str:
+    """Return 1234567 as 1,234,567, and None as a question mark."""
+    if value is None:
+        return "?"
     decimals = 0 if value >= 10 or value == int(value) else 1
     return str(number_format(round(value, decimals), decimal_pos=decimals, force_grouping=True))
 
 
-def duration(seconds: float) -> str:
-    """Return a duration in its largest unit: 90 is "1 min"."""
+def duration(seconds: float | None) -> str:
+    """Return a duration in its largest unit: 90 is "1 min". None is a dash."""
+    if seconds is None:
+        return "-"
     if seconds < 60:
         return _("%d s") % seconds
     if seconds < 3600:

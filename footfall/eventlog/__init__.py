@@ -24,7 +24,6 @@ start over.
 from footfall.eventlog.cluster import is_cluster
 from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
-from footfall.eventlog.log import Log
 from footfall.eventlog.partitions import partition_of
 from footfall.eventlog.stream import RedisLog
 
@@ -35,7 +34,6 @@ __all__ = [
     "Entry",
     "EventId",
     "Full",
-    "Log",
     "LogError",
     "Position",
     "RedisLog",

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import Any, TypeVar
+from typing import TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
@@ -40,27 +40,29 @@ class Topology:
     url: `redis+cluster://` or `rediss+cluster://`, then `user:password@` if necessary, then some of
     the servers, `host:port` with commas between them, then `/` and options like `?ssl_cert_reqs=`.
     If one of them answers, the others are found through it.
+    is_stale: whether the table is refreshed at its next use.
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._parts = urlsplit(url)
-        self._seeds = [_address(one) for one in self._hosts().split(",")]
+        self._user, self._at, self._hosts = self._parts.netloc.rpartition("@")
+        self._seeds = [_address(one) for one in self._hosts.split(",")]
         self._servers = list(self._seeds)
         self._slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._breakers: dict[Address, CircuitBreaker] = {}
         self._clock = clock
         self._refreshing = threading.Lock()
-        self._stale = True
+        self.is_stale = True
         self._next_refresh = float("-inf")
 
     def master(self, slot: int) -> Address:
         """Return the address of the master that has the slot. Raises Unreachable if unknown."""
-        if self._stale:
+        if self.is_stale:
             self._refresh()
         address = self._slots[slot]
         if address is None:
-            self.mark_stale()
-            raise Unreachable(f"no server of {self._hosts()} says who has slot {slot}")
+            self.is_stale = True
+            raise Unreachable(f"no server of {self._hosts} says who has slot {slot}")
         return address
 
     def set_master(self, slot: int, address: Address) -> None:
@@ -69,30 +71,22 @@ class Topology:
         if address not in self._servers:
             self._servers.append(address)
 
-    def mark_stale(self) -> None:
-        """Have the slot table refreshed at its next use: a server did not answer or refused."""
-        self._stale = True
-
     def breaker(self, address: Address) -> CircuitBreaker:
         return self._breakers.setdefault(address, CircuitBreaker())
 
     def url(self, address: Address) -> str:
-        """Return the URL of one server."""
         host, port = address
         host = f"[{host}]" if ":" in host else host
-        user, at, _ = self._parts.netloc.rpartition("@")
+        netloc = f"{self._user}{self._at}{host}:{port}"
         scheme = SCHEMES[self._parts.scheme]
-        return SplitResult(scheme, f"{user}{at}{host}:{port}", "", self._parts.query, "").geturl()
-
-    def _hosts(self) -> str:
-        return self._parts.netloc.rpartition("@")[2]
+        return SplitResult(scheme, netloc, "", self._parts.query, "").geturl()
 
     def _refresh(self) -> None:
         """Ask one server after another for the slot table, at most every `REFRESH_SECONDS`."""
         if not self._refreshing.acquire(blocking=self._slots.count(None) == len(self._slots)):
             return  # another thread does it; until then the old table is used
         try:
-            if self._clock() < self._next_refresh or not self._stale:
+            if self._clock() < self._next_refresh or not self.is_stale:
                 return
             self._next_refresh = self._clock() + REFRESH_SECONDS
             # First those that answered the last time.
@@ -114,12 +108,15 @@ class Topology:
             pool.disconnect()
         if not found:
             return False
-        self._stale = False
+        self.is_stale = False
         slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         servers = []
         for start, end, *holders in found:
             # A server that does not know its own host name is the one that was asked.
-            named = [(_text(host) or address[0], int(port)) for host, port, *_ in holders]
+            named = [
+                (host.decode() if host and host != b"?" else address[0], int(port))
+                for host, port, *_ in holders
+            ]
             slots[start : end + 1] = [named[0]] * (end + 1 - start)
             servers += named
         self._slots, self._servers = slots, servers
@@ -161,10 +158,10 @@ class Cluster:
                 host, port = error.address
                 self._topology.set_master(slot, (host or address[0], port))
             except (Refused, Ambiguous):
-                self._topology.mark_stale()
+                self._topology.is_stale = True
                 raise
             except Away as error:
-                self._topology.mark_stale()
+                self._topology.is_stale = True
                 raise LogError(str(error)) from error
 
     def close(self) -> None:
@@ -172,12 +169,11 @@ class Cluster:
             server.close()
 
     def _server(self, address: Address) -> Server:
-        server = self._servers.get(address)
-        if server is None:
+        if address not in self._servers:
             breaker = self._topology.breaker(address)
             server = Server(self._topology.url(address), self._timeout, breaker)
-            server = self._servers.setdefault(address, server)  # another thread may be faster
-        return server
+            self._servers.setdefault(address, server)  # another thread may be faster
+        return self._servers[address]
 
 
 Servers = Server | Cluster
@@ -193,8 +189,3 @@ def _address(text: str) -> Address:
     if not parts.hostname:
         raise ValueError(f"{text!r} names no server")
     return parts.hostname, parts.port or 6379
-
-
-def _text(host: Any) -> str:
-    text = host.decode() if host else ""
-    return "" if text == "?" else text

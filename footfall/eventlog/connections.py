@@ -1,5 +1,6 @@
 """Connections to Redis without retries, and calls over them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import redis
@@ -29,16 +30,34 @@ def connections(url: str, timeout: float) -> ConnectionPool:
     )
 
 
-def call(pool: ConnectionPool, *command: Any) -> Any:
-    """Send one command and return its raw answer, without redis-py's response callbacks.
+def send(connection: Any, *command: Any) -> Any:
+    """Send one command and return its raw answer, without redis-py's response callbacks."""
+    connection.send_command(*command)
+    return connection.read_response(disable_decoding=True)
 
-    Raises LogError if Redis answers with an error, and Away if it does not answer.
-    """
+
+def run_script(connection: Any, script: Script, *arguments: Any) -> Any:
+    try:
+        return send(connection, "EVALSHA", script.sha, *arguments)
+    except redis.exceptions.NoScriptError:  # Redis has restarted; nothing was run
+        return send(connection, "EVAL", script.source, *arguments)
+
+
+def call(pool: ConnectionPool, *command: Any) -> Any:
+    """Send one command. Raises LogError if the answer is an error, and Away if there is none."""
+    return _borrow(pool, lambda connection: send(connection, *command))
+
+
+def evaluate(pool: ConnectionPool, script: Script, keys: int, *arguments: Any) -> Any:
+    """Run a script whose first `keys` arguments are keys. Raises as `call` does."""
+    return _borrow(pool, lambda connection: run_script(connection, script, keys, *arguments))
+
+
+def _borrow(pool: ConnectionPool, use: Callable[[Any], Any]) -> Any:
     try:
         connection: Any = pool.get_connection()
         try:
-            connection.send_command(*command)
-            return connection.read_response(disable_decoding=True)
+            return use(connection)
         except BaseException as error:
             if not isinstance(error, redis.ResponseError):
                 connection.disconnect()  # or the next command would get this one's answer
@@ -57,13 +76,3 @@ def elsewhere(error: AskError | TryAgainError) -> Elsewhere:
     """Return the error for a redirection; redis-py's MovedError is a subclass of AskError."""
     text = f"{type(error).__name__}: {error}"
     return Elsewhere(text, error.node_addr if isinstance(error, MovedError) else None)
-
-
-def evaluate(pool: ConnectionPool, script: Script, keys: int, *arguments: Any) -> Any:
-    """Run a script whose first `keys` arguments are keys. Raises as `call` does."""
-    try:
-        return call(pool, "EVALSHA", script.sha, keys, *arguments)
-    except LogError as error:
-        if not isinstance(error.__cause__, redis.exceptions.NoScriptError):
-            raise
-        return call(pool, "EVAL", script.source, keys, *arguments)

@@ -11,7 +11,7 @@ import redis
 from redis.connection import ConnectionPool
 
 from footfall.common.failpoints import failpoint
-from footfall.eventlog.connections import elsewhere
+from footfall.eventlog.connections import elsewhere, run_script
 from footfall.eventlog.entries import Appended, EventId
 from footfall.eventlog.errors import Ambiguous, Elsewhere, Full, LogError, Refused
 from footfall.eventlog.scripts import Script
@@ -50,11 +50,14 @@ class Producer:
         script had nothing to append. After any error but Refused the producer must not be used
         again.
         """
-        self._connect()
+        try:
+            self._connection.connect()
+        except redis.RedisError as error:  # nothing was sent
+            raise Refused(str(error)) from error
         event_id = EventId(self.producer_id, self._sequence)
         cap, *others = arguments
         try:
-            answer = self._evaluate(script, len(keys), *keys, cap, *event_id, *others)
+            answer = run_script(self._connection, script, len(keys), *keys, cap, *event_id, *others)
         except redis.RedisError as error:
             raise _append_error(error, event_id) from error
         if answer is None:
@@ -69,23 +72,6 @@ class Producer:
 
     def close(self) -> None:
         self._connection.disconnect()
-
-    def _connect(self) -> None:
-        """Connect if necessary. If that fails, nothing was sent: Refused."""
-        try:
-            self._connection.connect()
-        except redis.RedisError as error:
-            raise Refused(str(error)) from error
-
-    def _evaluate(self, script: Script, *arguments: Any) -> Any:
-        try:
-            return self._call("EVALSHA", script.sha, *arguments)
-        except redis.exceptions.NoScriptError:  # Redis has restarted; nothing was run
-            return self._call("EVAL", script.source, *arguments)
-
-    def _call(self, *command: Any) -> Any:
-        self._connection.send_command(*command)
-        return self._connection.read_response(disable_decoding=True)
 
 
 def _append_error(error: redis.RedisError, event_id: EventId) -> LogError:
@@ -133,13 +119,8 @@ class ProducerPool:
         return appended
 
     def close(self) -> None:
-        """Close the idle producers."""
         while self._idle:
             self._idle.pop().close()
-
-    def drop(self) -> None:
-        """Drop the idle producers without closing them: they belong to the parent process."""
-        self._idle = deque()
 
 
 _pools: WeakSet[ProducerPool] = WeakSet()
@@ -147,7 +128,7 @@ _pools: WeakSet[ProducerPool] = WeakSet()
 
 def _drop_producers_of_parent() -> None:
     for pool in _pools:
-        pool.drop()
+        pool._idle = deque()  # without closing them: their connections are the parent's, too
 
 
 # Two processes with one producer would give two events the same id: one of them would be dropped.

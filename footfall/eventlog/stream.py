@@ -18,7 +18,9 @@ ENTRIES_PER_CALL = 2_000  # bounds the memory that one answer takes
 
 
 class RedisLog:
-    """The log on Redis 6.2 or later, or Valkey. Safe for threads, and across a fork.
+    """An ordered log on Redis 6.2 or later, or Valkey. Safe for threads, and across a fork.
+
+    Every method concerns one partition, numbered from 0. Those that only read raise LogError.
 
     url: `redis://...`, `rediss://...` or `unix://...`; of a cluster: see `cluster.Topology`.
     max_bytes: how much of Redis' memory one partition may take before it is Full.
@@ -47,15 +49,30 @@ class RedisLog:
         self._reading = servers(url, max(timeout, 5.0))
 
     def append(self, partition: int, body: bytes, at: int) -> Appended:
+        """Append one event. `at` is in milliseconds since 1970.
+
+        Raises Refused (or its subclass Full) or Ambiguous; the package says what they mean.
+        """
         appended: Appended = self._append(APPEND, partition, KEYS, at, body)
         return appended
 
     def append_cached(self, partition: int, name: str, at: int) -> Appended | None:
+        """Append the event of the page that is cached under `name`; return the page with it.
+
+        All in one call. If no such page is cached, appends nothing and returns None. Raises as
+        `append` does.
+        """
         names = (*KEYS, cached(name))
         appended: Appended | None = self._append(APPEND_CACHED, partition, names, at)
         return appended
 
     def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
+        """Return at most `count` entries after `position`, in order.
+
+        Stops early once the bodies add up to `max_bytes`. If the entry at the position is not the
+        expected one (the log was truncated, emptied or replaced), reads from the beginning: then
+        entries that were applied come again, and the reader knows them by their ids.
+        """
         entries: list[Entry] = []
         size = 0
         while len(entries) < count and size < max_bytes:
@@ -73,20 +90,25 @@ class RedisLog:
         return Slice(entries, reaches_end=False)
 
     def trim(self, partition: int, position: Position) -> int:
+        """Remove entries before the position that are older than the retention; return how many.
+
+        Never removes the entry at the position, nor any after it. Does nothing if that entry is
+        not the expected one. Raises LogError.
+        """
         if position.event_id is None:  # trimmed once the position is at an entry that has one
             return 0
         milliseconds = int(position.id.partition(b"-")[0])
         oldest = max(0, milliseconds - self._retention_ms)
         key = self._key(partition)
         arguments = (key, position.id, *position.event_id, oldest, self._retention_bytes)
-        trimmed: int = self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments))
-        return trimmed
+        return int(self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments)))
 
     def length(self, partition: int) -> int:
-        length: int = self._call("XLEN", partition)
-        return length
+        """Return the number of entries, including applied ones that the retention keeps."""
+        return int(self._call("XLEN", partition))
 
     def pending(self, partition: int, position: Position | None) -> int:
+        """Return the number of entries after `position`; of all if the log does not have it."""
         length = self.length(partition)
         last = self._call("XREVRANGE", partition, "+", "-", "COUNT", 1)
         if not last or position is None or self._after(partition, position, 0) is None:
@@ -97,6 +119,7 @@ class RedisLog:
         return behind if position.offset and 0 < behind <= length else length
 
     def oldest(self, partition: int, position: Position | None) -> int | None:
+        """Return when the first entry after `position` happened (ms since 1970), or None."""
         entries = self.read(partition, position, count=1, max_bytes=1).entries
         return entries[0].at if entries else None
 
@@ -118,16 +141,12 @@ class RedisLog:
 
         One call does both, so the log cannot be replaced between the check and the read.
         """
-        if position is None:
-            return self._range(partition, b"-", b"+", count)
-        entries = self._range(partition, position.id, b"+", count + 1)
-        if not entries or Position.of(entries[0]) != position:
+        start, extra = (b"-", 0) if position is None else (position.id, 1)
+        raw = self._call("XRANGE", partition, start, b"+", "COUNT", count + extra)
+        entries = [_entry(*entry) for entry in raw]
+        if position and (not entries or Position.of(entries[0]) != position):
             return None
-        return entries[1:]
-
-    def _range(self, partition: int, start: bytes, end: bytes, count: int) -> list[Entry]:
-        raw = self._call("XRANGE", partition, start, end, "COUNT", count)
-        return [_entry(*entry) for entry in raw]
+        return entries[extra:]
 
     def _call(self, command: str, partition: int, *arguments: Any) -> Any:
         key = self._key(partition)

@@ -43,12 +43,11 @@ class Sums:
         self.events += count
         bit = 1 << partition
         for label, ids in targets.items():
-            for name in [f"{label}:{target}" for target in ids]:
-                self.partitions[name] = self.partitions.get(name, 0) | bit
-        for label, ids in targets.items():
             hourly = self.hourly.setdefault(label, {})
             for target in ids:
                 hourly[target, hour] = hourly.get((target, hour), 0) + count
+                name = f"{label}:{target}"
+                self.partitions[name] = self.partitions.get(name, 0) | bit
 
     @cached_property
     def totals(self) -> dict[str, dict[int, int]]:

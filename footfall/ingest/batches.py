@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from django.utils import timezone
 
-from footfall import sql
+from footfall.events import DropReason
 from footfall.ingest.aggregate import Sums
 from footfall.ingest.claims import Claim
-from footfall.ingest.drop_reasons import DropReason
 from footfall.ingest.producer_states import ProducerStates
 from footfall.models import Batch, DeadLetter, Partition
+from footfall.sql.batch import rows_per_statement
 
 MAX_BODY_BYTES = 1024**2
 """Of a dead letter: the rest of its body is cut off, so that the database takes it."""
@@ -29,7 +29,7 @@ def store_dead_letters(sums: Sums) -> None:
         )
         for view, reason in sums.malformed
     ]
-    batch_size = sql.rows_per_statement(row.body for row in rows)
+    batch_size = rows_per_statement(row.body for row in rows)
     DeadLetter.objects.bulk_create(rows, ignore_conflicts=True, batch_size=batch_size)
 
 

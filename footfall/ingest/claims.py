@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from footfall.conf import conf
-from footfall.eventlog import Away, Entry, Log, LogError, Position
+from footfall.eventlog import Away, Entry, LogError, Position, RedisLog
 from footfall.models import Partition, Spilled
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def claim() -> list[Claim]:
     return [Claim(partition) for partition in free]
 
 
-def read(log: Log, claims: Sequence[Claim], limit: int) -> None:
+def read(log: RedisLog, claims: Sequence[Claim], limit: int) -> None:
     """Read up to `limit` entries, the same share from each partition.
 
     What some partitions leave of their share goes to those that have more.
@@ -61,7 +61,7 @@ def read(log: Log, claims: Sequence[Claim], limit: int) -> None:
             read_some(log, claim, left // len(behind), max_bytes)
 
 
-def read_some(log: Log, claim: Claim, count: int, max_bytes: int) -> bool:
+def read_some(log: RedisLog, claim: Claim, count: int, max_bytes: int) -> bool:
     """Read on in one partition; return False if Redis is away."""
     position = Position.of(claim.entries[-1]) if claim.entries else claim.partition.log_position
     try:
@@ -88,7 +88,7 @@ def drain_spill(claims: Sequence[Claim], limit: int) -> None:
             claim.drained = False
 
 
-def trim(log: Log, claims: Sequence[Claim]) -> None:
+def trim(log: RedisLog, claims: Sequence[Claim]) -> None:
     """Remove applied entries that are older than the retention. Only ever after the commit."""
     for claim in claims:
         position = claim.partition.log_position

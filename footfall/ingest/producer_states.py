@@ -1,43 +1,38 @@
 """The producer states of a batch: what was counted before, and what is counted now."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from django.utils import timezone
 
 from footfall import sql
 from footfall.eventlog import Entry, EventId
-from footfall.events import DeadLetterReason
+from footfall.events import DeadLetterReason, DropReason
 from footfall.ingest.aggregate import View
 from footfall.ingest.claims import Claim
-from footfall.ingest.drop_reasons import DropReason
 from footfall.models import ProducerState
+from footfall.sql.batch import Move
 
-Key = tuple[int, int]
-"""(producer id, partition)"""
 NO_SEQUENCE = -1
 """The sequence of a producer state while nothing from the log was applied."""
 
 
 class ProducerStates:
-    """Some producer states: loaded once, advanced in memory, written at the end.
+    """The states of a batch's producers: loaded once, advanced in memory, written at the end.
 
     The partitions must be claimed. Every event is accepted or dropped as it advances them.
     """
 
-    def __init__(self, keys: Iterable[Key]) -> None:
-        keys = set(keys)
-        producer_ids = {producer_id for producer_id, _ in keys}
-        partitions = {partition for _, partition in keys}
-        stored = ProducerState.objects.filter(
-            producer_id__in=producer_ids, partition__in=partitions
-        )
-        self._stored = {
-            (state.producer_id, state.partition): (state.sequence, state.spilled)
-            for state in (stored if keys else ())
-        }
-        self._sequences = {key: sequence for key, (sequence, _) in self._stored.items()}
-        self._spilled = {key: spilled for key, (_, spilled) in self._stored.items()}
+    def __init__(self, stored: Iterable[ProducerState]) -> None:
+        self._stored: dict[tuple[int, int], tuple[int, int | None]] = {}
+        # By partition, then by producer id.
+        self._sequences: dict[int, dict[int, int]] = defaultdict(dict)
+        self._spilled: dict[int, dict[int, int | None]] = defaultdict(dict)
+        for state in stored:
+            key = state.producer_id, state.partition
+            self._stored[key] = state.sequence, state.spilled
+            self._sequences[state.partition][state.producer_id] = state.sequence
+            self._spilled[state.partition][state.producer_id] = state.spilled
         self.dropped: Counter[DropReason] = Counter()
 
     def accept(
@@ -49,14 +44,7 @@ class ProducerStates:
         `states_since` (ms since 1970) whose producer has no state: the log came back from a time
         of which states are no longer kept, so it is unknown whether the entry was counted.
         """
-        sequences = {
-            producer_id: sequence
-            for (producer_id, of), sequence in self._sequences.items()
-            if of == partition
-        }
-        spilled = {
-            key[0]: sequence for key, sequence in self._spilled.items() if key[1] == partition
-        }
+        sequences, spilled = self._sequences[partition], self._spilled[partition]
         accepted: list[Entry] = []
         too_old: list[Entry] = []
         for entry in entries:
@@ -79,55 +67,49 @@ class ProducerStates:
                     self.dropped[DropReason.COUNTED_FROM_SPILL] += 1
                     continue
             accepted.append(entry)
-        self._sequences.update(
-            {(producer_id, partition): sequence for producer_id, sequence in sequences.items()}
-        )
         return accepted, too_old
 
     def accept_spilled(self, event_id: EventId, partition: int) -> bool:
         """Note a spilled event that has an id; return False if it was counted before."""
-        key = (event_id.producer_id, partition)
-        if (
-            event_id.sequence <= self._sequences.get(key, NO_SEQUENCE)
-            or self._spilled.get(key) == event_id.sequence
-        ):
+        producer_id, sequence = event_id
+        known = self._sequences[partition].get(producer_id, NO_SEQUENCE)
+        spilled = self._spilled[partition]
+        if sequence <= known or sequence == spilled.get(producer_id):
             self.dropped[DropReason.COUNTED_FROM_LOG] += 1
             return False
-        self._spilled[key] = event_id.sequence
+        spilled[producer_id] = sequence
         return True
 
     def save(self) -> None:
         """Write the states that have changed. Raises sql.Conflict if another process did so too."""
         now = timezone.now()
         added: list[ProducerState] = []
-        moves: list[sql.Move] = []
-        for key in self._sequences.keys() | self._spilled.keys():
-            after = (self._sequences.get(key, NO_SEQUENCE), self._spilled.get(key))
-            before = self._stored.get(key)
-            if before is None:
-                added.append(
-                    ProducerState(
-                        producer_id=key[0],
-                        partition=key[1],
-                        sequence=after[0],
-                        spilled=after[1],
-                        updated_at=now,
-                    )
-                )
-            elif before != after:
-                moves.append(sql.Move(*key, before[0], *after))
+        moves: list[Move] = []
+        for partition in self._sequences.keys() | self._spilled.keys():
+            sequences, spilled = self._sequences[partition], self._spilled[partition]
+            for producer_id in sequences.keys() | spilled.keys():
+                before = self._stored.get((producer_id, partition))
+                after = sequences.get(producer_id, NO_SEQUENCE), spilled.get(producer_id)
+                if before is None:
+                    state = ProducerState(producer_id=producer_id, partition=partition)
+                    state.sequence, state.spilled = after
+                    state.updated_at = now
+                    added.append(state)
+                elif before != after:
+                    moves.append(Move(producer_id, partition, before[0], *after))
         ProducerState.objects.bulk_create(added)
         sql.move_producer_states(moves, now)
 
 
 def load_producer_states(claims: Sequence[Claim]) -> ProducerStates:
     """Load the states of every producer that the batch names."""
-    keys: set[Key] = set()
+    producer_ids: set[int] = set()
     for claim in claims:
-        producer_ids = {entry.event_id.producer_id for entry in claim.entries if entry.event_id}
+        producer_ids |= {entry.event_id.producer_id for entry in claim.entries if entry.event_id}
         producer_ids |= {row.producer_id for row in claim.spilled if row.producer_id is not None}
-        keys |= {(producer_id, claim.number) for producer_id in producer_ids}
-    return ProducerStates(keys)
+    partitions = [claim.number for claim in claims if claim.entries or claim.spilled]
+    stored = ProducerState.objects.filter(producer_id__in=producer_ids, partition__in=partitions)
+    return ProducerStates(stored)
 
 
 def deduplicate(claims: Sequence[Claim], states: ProducerStates) -> list[View]:

@@ -3,9 +3,9 @@
 from django.db import transaction
 from django.db.models import QuerySet
 
-from footfall import sql
 from footfall.eventlog import EventId
 from footfall.models import DeadLetter, Spilled
+from footfall.sql.batch import rows_per_statement
 
 
 def spill(partition: int, body: bytes, at: int, event_id: EventId | None = None) -> None:
@@ -25,7 +25,7 @@ def replay(letters: QuerySet[DeadLetter]) -> int:
         chosen = list(letters.select_for_update().order_by("pk"))
         Spilled.objects.bulk_create(
             [Spilled(partition=one.partition, at=one.at, body=one.body) for one in chosen],
-            batch_size=sql.rows_per_statement(one.body for one in chosen),
+            batch_size=rows_per_statement(one.body for one in chosen),
         )
         DeadLetter.objects.filter(pk__in=[one.pk for one in chosen]).delete()
     return len(chosen)

@@ -1,9 +1,8 @@
 """The base class of countable models, and the tables of the counting."""
 
-from footfall.models.cache import Invalidation
 from footfall.models.log import Batch, DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
-from footfall.models.projections import HourTotal, Ranking, Rollup
+from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup
 from footfall.models.targets import Countable
 
 __all__ = [

@@ -7,7 +7,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from footfall.eventlog import Entry, EventId, Position
-from footfall.eventlog.gaps import missing
+from footfall.eventlog.entries import missing
 
 
 def event_id_of(producer_id: int | None, sequence: int | None) -> EventId | None:
@@ -32,7 +32,7 @@ class Partition(models.Model):
     flushed_at = models.DateTimeField(_("last flush"), null=True)
     flushed_events = models.PositiveIntegerField(_("events in the last flush"), default=0)
     missing = models.BigIntegerField(_("lost in a store, at least"), default=0)
-    """Events that disappeared from the log before they were applied: see `eventlog.gaps`."""
+    """Events that disappeared from the log before they were applied: see `eventlog.entries`."""
     missed_at = models.DateTimeField(_("last loss"), null=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The tables that are computed from the events."""
+"""The tables that are computed from the events, and which copies in Redis are out of date."""
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import models
@@ -63,3 +63,17 @@ class Ranking(models.Model):
 
     def __str__(self) -> str:
         return f"{self.content_type_id} {self.window}"
+
+
+class Invalidation(Target):
+    """A target that was changed, until Redis has removed the pages that are cached for it."""
+
+    counter_lowered = models.BooleanField(default=False)
+    """Whether its counter went down, as only an adjustment or a repair does it."""
+
+    class Meta:
+        verbose_name = _("invalidation")
+        verbose_name_plural = _("invalidations")
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id}/{self.target_id}"

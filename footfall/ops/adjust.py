@@ -7,7 +7,7 @@ from django.db import models, transaction
 from footfall import sql
 from footfall.cache.invalidation import invalidate
 from footfall.models import Adjustment
-from footfall.registry import content_type_of, countable_models, counted_as, counter_name
+from footfall.registry import content_type_of, counter_field
 
 MAX_COUNTER = 10**15
 """The highest value to set. A counter that has no room for another view would make every flush
@@ -34,10 +34,10 @@ def adjust(
     or None if the counter has that value already. Raises the model's DoesNotExist, TypeError if the
     model is not countable, or InvalidAdjustment.
     """
-    model = countable_models()[counted_as(model)]
+    field = counter_field(model)
     if (to is None) == (by is None) or not why.strip():
         raise InvalidAdjustment("Give either `to` or `by`, and `why`.")
-    counter = counter_name(model)
+    model, counter = field.model, field.name
     with transaction.atomic():
         row = sql.lock(model._base_manager.filter(pk=pk))
         before = row.values_list(counter, flat=True).get()

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models, transaction
-from django.db.models import F, Max, OuterRef, Subquery, Sum, Value
+from django.db.models import F, Max, OuterRef, Sum
 from django.db.models.functions import Coalesce, TruncDay
 from django.utils import timezone
 
@@ -25,24 +25,16 @@ from footfall.cache.invalidation import invalidate
 from footfall.events import BIGINT
 from footfall.log import get_log
 from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
-from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill
-from footfall.registry import (
-    content_type_of,
-    countable_models,
-    counter_column,
-    counter_name,
-    key_column,
-)
+from footfall.ops.adjust import InvalidAdjustment
+from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill, sum_of
+from footfall.registry import content_type_of, countable_models, counter_field
+from footfall.sql.batch import names_of
 
 KEPT_LINES = 100
 CHUNK_SIZE = 5_000  # targets that one statement compares
 
 Progress = Callable[[str, int, int], None]
 """Called with what is compared, the last id compared and the highest id."""
-
-
-def no_progress(label: str, done: int, of: int) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +50,8 @@ class Difference:
         return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
 
 
-class RepairError(Exception):
-    """A counter cannot be repaired; the message says why."""
-
-
 def run_audit(
-    audit: Audit, repair: bool = False, progress: Progress = no_progress
+    audit: Audit, repair: bool = False, progress: Progress | None = None
 ) -> Iterator[str]:
     """Check everything, yield a line for each thing that is wrong, and save the result in `audit`.
 
@@ -85,18 +73,13 @@ def run_audit(
         audit.save()
 
 
-def _findings(audit: Audit, repairs: bool, progress: Progress) -> Iterator[str]:
+def _findings(audit: Audit, repairs: bool, progress: Progress | None) -> Iterator[str]:
     audit.repaired = repairs
     for difference in differences(progress):
         audit.differences += 1
         yield f"{difference}{_repaired(difference, audit) if repairs else ''}"
-    for check in (
-        broken_totals,
-        broken_positions,
-        broken_batches,
-        broken_producer_states,
-        broken_spill,
-    ):
+    in_tables = (broken_batches, broken_producer_states, broken_spill)
+    for check in (broken_totals, broken_positions, *in_tables):
         for line in check():
             audit.broken += 1
             yield line
@@ -105,13 +88,13 @@ def _findings(audit: Audit, repairs: bool, progress: Progress) -> Iterator[str]:
 def _repaired(difference: Difference, audit: Audit) -> str:
     try:
         expected = repair(difference)
-    except RepairError as reason:
+    except InvalidAdjustment as reason:
         audit.repaired = False
         return f"; not repaired: {reason}"
     return "; deleted meanwhile" if expected is None else f"; set to {expected}"
 
 
-def differences(progress: Progress = no_progress) -> Iterator[Difference]:
+def differences(progress: Progress | None = None) -> Iterator[Difference]:
     """Yield every target that differs, model by model, in the order of the ids.
 
     A statement sees one moment: each flush commits before it or after it.
@@ -120,13 +103,14 @@ def differences(progress: Progress = no_progress) -> Iterator[Difference]:
         kind, statement = content_type_of(model).pk, _comparison(model)
         highest = model._base_manager.aggregate(n=Max("pk"))["n"] or 0
         for after, last in _ranges(model):
+            span = (after, last)
             with connection.cursor() as cursor:
-                span = (after, last)
                 cursor.execute(statement, [kind, *span, kind, *span, *span])
                 rows = cursor.fetchall()
             for row in rows:
                 yield Difference(label, *map(int, row))
-            progress(label, min(last, highest), highest)
+            if progress:
+                progress(label, min(last, highest), highest)
 
 
 def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
@@ -140,24 +124,19 @@ def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
 
 
 def _comparison(model: type[models.Model]) -> str:
-    quote = connection.ops.quote_name
-    key, counter = quote(key_column(model)), quote(counter_column(model))
-    table = quote(model._meta.db_table)
-    rollup, adjustment = quote(Rollup._meta.db_table), quote(Adjustment._meta.db_table)
+    table, key, counter = names_of(model)
+    expected = "COALESCE(rolled.n, 0) + COALESCE(adjusted.n, 0)"
+    sums = """
+        SELECT target_id, SUM({}) AS n FROM {}
+        WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
+    """
     return f"""
-        SELECT target.{key}, target.{counter},
-            COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
-        FROM {table} target
-        LEFT JOIN (
-            SELECT target_id, SUM(views) AS views FROM {rollup}
-            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
-        ) rolled ON rolled.target_id = target.{key}
-        LEFT JOIN (
-            SELECT target_id, SUM(amount) AS amount FROM {adjustment}
-            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
-        ) adjusted ON adjusted.target_id = target.{key}
-        WHERE target.{key} > %s AND target.{key} <= %s
-            AND target.{counter} <> COALESCE(rolled.views, 0) + COALESCE(adjusted.amount, 0)
+        SELECT target.{key}, target.{counter}, {expected} FROM {table} target
+        LEFT JOIN ({sums.format("views", Rollup._meta.db_table)}) rolled
+            ON rolled.target_id = target.{key}
+        LEFT JOIN ({sums.format("amount", Adjustment._meta.db_table)}) adjusted
+            ON adjusted.target_id = target.{key}
+        WHERE target.{key} > %s AND target.{key} <= %s AND target.{counter} <> {expected}
         ORDER BY target.{key}
     """  # noqa: S608
 
@@ -166,7 +145,7 @@ def repair(difference: Difference) -> int | None:
     """Set the counter to the sum of rollups and adjustments; return it, or None if it was deleted.
 
     The row is locked first, so no flush can come between the sum and the counter. Raises
-    RepairError if the sum is below 0: a counter was written directly, then reset by an adjustment.
+    InvalidAdjustment if the sum is below 0: a counter was written directly, then reset.
     """
     model = countable_models()[difference.label]
     of_target = {"content_type": content_type_of(model), "target_id": difference.target}
@@ -178,8 +157,10 @@ def repair(difference: Difference) -> int | None:
         amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
         expected: int = views + amount
         if expected < 0:
-            raise RepairError("below 0")
-        model._base_manager.filter(pk=difference.target).update(**{counter_name(model): expected})
+            raise InvalidAdjustment("below 0")
+        model._base_manager.filter(pk=difference.target).update(
+            **{counter_field(model).name: expected}
+        )
         invalidate(model, [difference.target], counter_lowered=True)
         return expected
 
@@ -198,13 +179,12 @@ def broken_totals() -> Iterator[str]:
 
 def _broken_total(kind: int, since: datetime | None, until: datetime | None) -> Iterator[str]:
     def views(source: type[Rollup] | type[HourTotal]) -> Coalesce:
-        by_model = source._default_manager.filter(content_type=OuterRef("pk")).order_by()
+        by_model = source._default_manager.filter(content_type=OuterRef("pk"))
         if since:
             by_model = by_model.filter(hour__gte=since)
         if until:
             by_model = by_model.filter(hour__lt=until)
-        sums = by_model.values("content_type").annotate(n=Sum("views")).values("n")
-        return Coalesce(Subquery(sums), Value(0), output_field=models.BigIntegerField())
+        return sum_of(by_model, "content_type", "views")
 
     # One statement, so one moment.
     compared = ContentType.objects.annotate(rolled=views(Rollup), total=views(HourTotal))
@@ -230,10 +210,8 @@ def broken_positions() -> Iterator[str]:
                     f" from {sequence} to {state.sequence}"
                 )
         first = log.read(partition.number, None, count=1, max_bytes=1).entries
-        if first and first[0].offset > position.offset > 0 and _is_still_at(partition):
+        if not first or not first[0].offset > position.offset > 0:
+            continue
+        # Unless a flush has moved the position since it was read.
+        if Partition.objects.filter(pk=partition.pk, position=partition.position).exists():
             yield f"partition {partition}: trimmed above its position {partition.position}"
-
-
-def _is_still_at(partition: Partition) -> bool:
-    """Tell whether no flush has moved the position since it was read."""
-    return Partition.objects.filter(pk=partition.pk, position=partition.position).exists()

@@ -52,23 +52,23 @@ def chart(title: str, points: Sequence[Point], interval: Interval) -> Chart:
     """Return the chart of these points; the last one is the current hour or day."""
     most = max((point.views for point in points), default=0)
     total = sum(point.views for point in points)
-    bars = [_bar(i, point, most, interval) for i, point in enumerate(points)]
-    if bars:
-        bars[-1] = Bar(**{**vars(bars[-1]), "unfinished": True})
     return Chart(
         title=title,
-        bars=bars,
+        bars=[
+            _bar(i, point, most, interval, unfinished=i == len(points) - 1)
+            for i, point in enumerate(points)
+        ],
         width=max(1, len(points)) * SLOT,
         most=number(most),
         total=number(total),
         summary=_("%(title)s: %(total)s views, at most %(most)s at a time.")
         % {"title": title, "total": number(total), "most": number(most)},
-        labels=[_label(points[i].at, interval) for i in range(0, len(points), _stride(points))],
+        labels=[_label(at, interval) for at, _views in points[:: max(1, len(points) // LABELS)]],
         is_empty=not total,
     )
 
 
-def _bar(i: int, point: Point, most: int, interval: Interval) -> Bar:
+def _bar(i: int, point: Point, most: int, interval: Interval, *, unfinished: bool) -> Bar:
     height = HEIGHT * point.views / most if most else 0.0
     height = round(max(height, 1.5) if point.views else 0.0, 1)
     return Bar(
@@ -77,12 +77,8 @@ def _bar(i: int, point: Point, most: int, interval: Interval) -> Bar:
         width=SLOT - 2,
         height=height,
         text=f"{_label(point.at, interval, full=True)}: {number(point.views)}",
-        unfinished=False,
+        unfinished=unfinished,
     )
-
-
-def _stride(points: Sequence[Point]) -> int:
-    return max(1, len(points) // LABELS)
 
 
 def _label(at: datetime, interval: Interval, full: bool = False) -> str:

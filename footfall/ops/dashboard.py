@@ -1,8 +1,9 @@
 """What is viewed, as the dashboard shows it: sums, charts and rankings."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
+from typing import Any
 
 from django.db import models
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from footfall.ops.charts import Chart, chart, sparkline
-from footfall.projections.ranking import Ranked, Top, Window, top, trend
+from footfall.projections.ranking import Ranked, Window, top, trend
 from footfall.projections.series import Interval, Point, series, totals
 from footfall.registry import countable_models
 
@@ -19,84 +20,37 @@ SHOWN = 10
 """How many of the most viewed of each model in each window."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """Views in a window, compared with the window before."""
-
-    name: str
-    views: int
-    trend: float | None
-
-
-@dataclass(frozen=True)
-class Row:
-    """One of the most viewed, as it is shown."""
-
-    title: str
-    address: str
-    ranked: Ranked
-
-    @property
-    def line(self) -> str:
-        return " ".join(sparkline(self.ranked.series)[:-1])
-
-    @property
-    def unfinished(self) -> str:
-        """The part of the line up to the current hour or day, which is drawn lighter."""
-        return " ".join(sparkline(self.ranked.series)[-2:])
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """The most viewed of one window."""
-
-    name: str
-    as_of: datetime | None
-    rows: list[Row]
-
-
-@dataclass(frozen=True)
-class Viewed:
-    """What is viewed of one countable model."""
-
-    name: str
-    figures: list[Figure]
-    charts: list[Chart]
-    rankings: list[Ranking]
-
-
 Link = Callable[[models.Model], str]
 """Returns the address of an object's page in the admin; "" if the user may not see it."""
 
 
-def viewed(link: Link) -> list[Viewed]:
-    """Return it for every countable model, with two queries, and two more for each model."""
+def viewed(link: Link) -> list[dict[str, Any]]:
+    """Return what is viewed of each countable model, as `counters/views.html` shows it.
+
+    Takes two queries, and two more for each model.
+    """
     now = timezone.now()
     hours = totals(Interval.HOUR, *Interval.HOUR.latest(2 * 168, now))
     days = totals(Interval.DAY, *Interval.DAY.latest(DAYS, now))
     return [
-        Viewed(
-            name=capfirst(str(model._meta.verbose_name_plural)),
-            figures=[
+        {
+            "name": capfirst(str(model._meta.verbose_name_plural)),
+            "figures": [
                 _figure(_("24 hours"), 24, hours[model], now),
                 _figure(_("7 days"), 168, hours[model], now),
             ],
-            charts=_charts(hours[model][-HOURS:], days[model]),
-            rankings=_rankings(model, link),
-        )
+            "charts": _charts(hours[model][-HOURS:], days[model]),
+            "rankings": _rankings(model, link),
+        }
         for model in countable_models().values()
     ]
 
 
 def charts_of(target: models.Model) -> list[Chart]:
-    """Return the charts of one countable object."""
     now = timezone.now()
-    return _charts(
-        *(
-            series(target, interval, *interval.latest(count, now))
-            for interval, count in ((Interval.HOUR, HOURS), (Interval.DAY, DAYS))
-        )
-    )
+    hours = series(target, Interval.HOUR, *Interval.HOUR.latest(HOURS, now))
+    days = series(target, Interval.DAY, *Interval.DAY.latest(DAYS, now))
+    return _charts(hours, days)
 
 
 def _charts(hours: Sequence[Point], days: Sequence[Point]) -> list[Chart]:
@@ -106,32 +60,34 @@ def _charts(hours: Sequence[Point], days: Sequence[Point]) -> list[Chart]:
     ]
 
 
-def _figure(name: str, hours: int, points: Sequence[Point], now: datetime) -> Figure:
+def _figure(name: str, hours: int, points: Sequence[Point], now: datetime) -> dict[str, Any]:
+    """Return the views of the last hours, compared with those of as many hours before."""
     views = sum(point.views for point in points[-hours:])
     before = sum(point.views for point in points[-2 * hours : -hours])
-    return Figure(name, views, trend(views, before, hours, now))
+    return {"name": name, "views": views, "trend": trend(views, before, hours, now)}
 
 
-def _rankings(model: type[models.Model], link: Link) -> list[Ranking]:
+def _rankings(model: type[models.Model], link: Link) -> list[dict[str, Any]]:
     tops = top(model)
     # More than are shown: some may have been deleted since.
     ids = {one.id for found in tops.values() for one in found.ranked[: 2 * SHOWN]}
     targets = model._base_manager.in_bulk(ids)
-    names = {
-        Window.DAY: _("24 hours"),
-        Window.WEEK: _("7 days"),
-        Window.ALL: _("All time"),
+    names = {Window.DAY: _("24 hours"), Window.WEEK: _("7 days"), Window.ALL: _("All time")}
+    rankings = []
+    for window, found in tops.items():
+        rows = (_row(targets[one.id], one, link) for one in found.ranked if one.id in targets)
+        ranking = {"name": names[window], "as_of": found.as_of, "rows": list(islice(rows, SHOWN))}
+        rankings.append(ranking)
+    return rankings
+
+
+def _row(target: models.Model, ranked: Ranked, link: Link) -> dict[str, Any]:
+    corners = sparkline(ranked.series)
+    return {
+        "title": str(target),
+        "address": link(target),
+        "ranked": ranked,
+        "line": " ".join(corners[:-1]),
+        # The part up to the current hour or day, which is drawn lighter.
+        "unfinished": " ".join(corners[-2:]),
     }
-    return [
-        Ranking(names[window], found.as_of, _rows(found, targets, link))
-        for window, found in tops.items()
-    ]
-
-
-def _rows(found: Top, targets: dict[int, models.Model], link: Link) -> list[Row]:
-    rows = [
-        Row(str(targets[one.id]), link(targets[one.id]), one)
-        for one in found.ranked
-        if one.id in targets
-    ]
-    return rows[:SHOWN]

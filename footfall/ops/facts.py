@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from celery import current_app
 from django.apps import apps
-from django.db.models import Max, Q, Subquery
+from django.db.models import Q, Subquery
 from django.utils import timezone
 
-from footfall.models import Audit, Partition
+from footfall.models import Audit
 from footfall.ops.status import Status, status
 from footfall.ops.workers import Workers, inspector
 
@@ -82,12 +82,6 @@ def read_beat() -> Beat:
     ticks = current_app.conf.beat_sync_every
     noted_within = (ticks + 1) * interval if ticks else BEAT_SYNC + interval
     return Beat(True, entry.last_run_at, max(BEAT_TIMEOUT, noted_within))
-
-
-def read_flushed_at() -> datetime | None:
-    """Return when a flush last applied events."""
-    at: datetime | None = Partition.objects.aggregate(at=Max("flushed_at"))["at"]
-    return at
 
 
 def read_audits() -> Audits:

@@ -1,6 +1,6 @@
 """Pure: from facts to findings, which tell a person what is wrong and what to do about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -10,7 +10,6 @@ from django.utils.translation import ngettext
 
 from footfall.common.wording import duration, number
 from footfall.ops.facts import Facts
-from footfall.ops.status import PartitionStatus
 from footfall.worker import QUEUE
 
 OVERDUE = 10.0  # seconds after which an event should have been counted
@@ -40,7 +39,7 @@ class Finding:
 
 def find_problems(facts: Facts) -> list[Finding]:
     """Return what is wrong, the worst first."""
-    found = [finding for check in CHECKS if (finding := check(facts))]
+    found = [finding for check in CHECKS for finding in check(facts)]
     return sorted(found, key=lambda finding: finding.level is not Level.RED)
 
 
@@ -49,186 +48,175 @@ def is_idle(flushed_at: datetime | None, now: datetime) -> bool:
     return flushed_at is None or abs(now - flushed_at) > IDLE_AFTER
 
 
-def redis_is_away(facts: Facts) -> Finding | None:
-    if not facts.status.log_error:
-        return None
-    return Finding(
-        Level.RED,
-        _("Redis does not answer: %s") % facts.status.log_error,
-        _(
-            "Views are stored in the database meanwhile, and none is lost. Start Redis or correct"
-            " its address; everything else recovers by itself."
-        ),
-    )
-
-
-def is_stalled(facts: Facts) -> Finding | None:
-    stalled = [one for one in facts.status.partitions if _is_stalled(one, facts.now)]
-    spilled_for = facts.status.spilled_oldest_seconds or 0
-    spill_stalled = spilled_for > OVERDUE and is_idle(facts.status.flushed_at, facts.now)
-    if not stalled and not spill_stalled:
-        return None
-    waiting = sum(one.undelivered or 0 for one in stalled)
-    waiting += facts.status.spilled if spill_stalled else 0
-    oldest = max([one.oldest_seconds or 0 for one in stalled] + [spilled_for * spill_stalled])
-    return Finding(
-        Level.RED,
-        _("Counting has stalled: %(count)s events wait, the oldest for %(age)s.")
-        % {"count": number(waiting), "age": duration(oldest)},
-        _("Check the output of the worker that serves the queue “%s”. A restart loses nothing.")
-        % QUEUE,
-    )
-
-
-def _is_stalled(one: PartitionStatus, now: datetime) -> bool:
-    return (one.oldest_seconds or 0) > OVERDUE and is_idle(one.partition.flushed_at, now)
-
-
-def is_behind(facts: Facts) -> Finding | None:
-    oldest = facts.status.oldest_seconds or 0
-    if oldest <= OVERDUE or is_stalled(facts):
-        return None
-    waiting = sum(one.undelivered or 0 for one in facts.status.partitions) + facts.status.spilled
-    return Finding(
-        Level.AMBER,
-        _("Counting is behind: %(count)s events wait, the oldest for %(age)s.")
-        % {"count": number(waiting), "age": duration(oldest)},
-        _("It catches up by itself. If it does not, views come in faster than they are counted."),
-    )
-
-
-def flush_worker_is_missing(facts: Facts) -> Finding | None:
-    """A worker that flushed a moment ago is there, even if it was too busy to answer."""
-    is_there = facts.workers.serve(QUEUE) or not is_idle(facts.status.flushed_at, facts.now)
-    if is_there or facts.workers.error:
-        return None
-    return Finding(
-        Level.RED,
-        _("No worker serves the queue “%s”, so nothing is counted.") % QUEUE,
-        _("Views wait in the log, and none is lost. Start a worker: celery worker --queues %s")
-        % QUEUE,
-    )
-
-
-def other_worker_is_missing(facts: Facts) -> Finding | None:
-    if facts.workers.serve(facts.default_queue) or facts.workers.error:
-        return None
-    return Finding(
-        Level.AMBER,
-        _("No worker serves the queue “%s”.") % facts.default_queue,
-        _(
-            "Views are still counted, but rankings are not updated and audits wait."
-            " Start a worker: celery worker --queues %s"
+def check_redis(facts: Facts) -> Iterator[Finding]:
+    if facts.status.log_error:
+        yield Finding(
+            Level.RED,
+            _("Redis does not answer: %s") % facts.status.log_error,
+            _(
+                "Views are stored in the database meanwhile, and none is lost. Start Redis or"
+                " correct its address; everything else recovers by itself."
+            ),
         )
-        % facts.default_queue,
-    )
 
 
-def workers_are_unknown(facts: Facts) -> Finding | None:
-    if not facts.workers.error or facts.status.log_error:
-        return None
-    return Finding(
-        Level.AMBER,
-        _("The workers could not be queried: %s") % facts.workers.error,
-        _("If this persists, check whether Celery's broker is reachable."),
-    )
+def check_failed_audit(facts: Facts) -> Iterator[Finding]:
+    audit = facts.audits.finished
+    if audit and audit.error:
+        yield Finding(
+            Level.AMBER,
+            _("The last audit failed: %s") % audit.error,
+            _("Run another one once that is fixed."),
+        )
 
 
-def beat_is_missing(facts: Facts) -> Finding | None:
+def check_waiting(facts: Facts) -> Iterator[Finding]:
+    """Counting has stalled if events wait for long while nothing is flushed, else it is behind."""
+    status = facts.status
+    partitions = [(one.undelivered or 0, one.oldest_seconds or 0) for one in status.partitions]
+    idle = [is_idle(one.partition.flushed_at, facts.now) for one in status.partitions]
+    # The spill is drained by each flush, whatever its partition.
+    waiting = [*partitions, (status.spilled, status.spilled_oldest_seconds or 0)]
+    idle.append(is_idle(status.flushed_at, facts.now))
+    stalled = [
+        (count, age)
+        for (count, age), is_idle in zip(waiting, idle, strict=True)
+        if is_idle and age > OVERDUE
+    ]
+    if stalled:
+        yield Finding(
+            Level.RED,
+            _("Counting has stalled: %(count)s events wait, the oldest for %(age)s.")
+            % _how_many(stalled),
+            _("Check the output of the worker that serves the queue “%s”. A restart loses nothing.")
+            % QUEUE,
+        )
+    elif (status.oldest_seconds or 0) > OVERDUE:
+        yield Finding(
+            Level.AMBER,
+            _("Counting is behind: %(count)s events wait, the oldest for %(age)s.")
+            % _how_many(waiting),
+            _(
+                "It catches up by itself. If it does not, views come in faster than they are"
+                " counted."
+            ),
+        )
+
+
+def _how_many(waiting: Sequence[tuple[int, float]]) -> dict[str, str]:
+    count = sum(count for count, _age in waiting)
+    return {"count": number(count), "age": duration(max(age for _count, age in waiting))}
+
+
+def check_workers(facts: Facts) -> Iterator[Finding]:
+    workers = facts.workers
+    if workers.error:
+        if not facts.status.log_error:
+            yield Finding(
+                Level.AMBER,
+                _("The workers could not be queried: %s") % workers.error,
+                _("If this persists, check whether Celery's broker is reachable."),
+            )
+        return
+    # A worker that flushed a moment ago is there, even if it was too busy to answer.
+    if not workers.serve(QUEUE) and is_idle(facts.status.flushed_at, facts.now):
+        yield Finding(
+            Level.RED,
+            _("No worker serves the queue “%s”, so nothing is counted.") % QUEUE,
+            _("Views wait in the log, and none is lost. Start a worker: celery worker --queues %s")
+            % QUEUE,
+        )
+    if not workers.serve(facts.default_queue):
+        yield Finding(
+            Level.AMBER,
+            _("No worker serves the queue “%s”.") % facts.default_queue,
+            _(
+                "Views are still counted, but rankings are not updated and audits wait."
+                " Start a worker: celery worker --queues %s"
+            )
+            % facts.default_queue,
+        )
+
+
+def check_beat(facts: Facts) -> Iterator[Finding]:
     if not facts.beat.is_scheduled:
-        return Finding(
+        yield Finding(
             Level.RED,
             _("The flush is not scheduled, or its periodic task is disabled."),
             _("The worker flushes on its own meanwhile. Enable the periodic task."),
             "admin:django_celery_beat_periodictask_changelist",
         )
-    if not facts.beat.is_late(facts.now):
-        return None
-    last = facts.beat.last_tick
-    return Finding(
-        Level.RED,
-        _("Beat sends no ticks; the last one came %s ago.")
-        % duration(abs(facts.now - last).total_seconds())
-        if last
-        else _("Beat has never sent a tick."),
-        _(
-            "The worker flushes on its own meanwhile, so views are counted; but rankings are not"
-            " updated, and old rows are not removed. Start Celery's beat."
-        ),
-    )
+    elif facts.beat.is_late(facts.now):
+        last = facts.beat.last_tick
+        yield Finding(
+            Level.RED,
+            _("Beat sends no ticks; the last one came %s ago.")
+            % duration(abs(facts.now - last).total_seconds())
+            if last
+            else _("Beat has never sent a tick."),
+            _(
+                "The worker flushes on its own meanwhile, so views are counted; but rankings are"
+                " not updated, and old rows are not removed. Start Celery's beat."
+            ),
+        )
 
 
-def there_are_dead_letters(facts: Facts) -> Finding | None:
-    count = facts.status.dead_letters
-    if not count:
-        return None
-    return Finding(
-        Level.AMBER,
-        ngettext(
+def check_audit(facts: Facts) -> Iterator[Finding]:
+    audit = facts.audits.result
+    if audit and (audit.broken or (audit.differences and not audit.repaired)):
+        counts = {"counters": number(audit.differences), "positions": number(audit.broken)}
+        yield Finding(
+            Level.RED,
+            _(
+                "The last audit found %(counters)s counters and %(positions)s positions that are"
+                " wrong."
+            )
+            % counts,
+            _("To repair the counters from their rollups: manage.py counters audit --repair"),
+            "admin:counters_audit_changelist",
+        )
+
+
+def check_dead_letters(facts: Facts) -> Iterator[Finding]:
+    if count := facts.status.dead_letters:
+        what = ngettext(
             "%s event could not be counted and is a dead letter.",
             "%s events could not be counted and are dead letters.",
             count,
         )
-        % number(count),
-        _("Check the reason, then replay or delete."),
-        "admin:counters_deadletter_changelist",
-    )
+        yield Finding(
+            Level.AMBER,
+            what % number(count),
+            _("Check the reason, then replay or delete."),
+            "admin:counters_deadletter_changelist",
+        )
 
 
-def a_store_has_lost_events(facts: Facts) -> Finding | None:
-    missed_at = facts.status.missed_at
-    if missed_at is None or facts.now - missed_at > LOSS_SHOWN_FOR:
-        return None
-    count = facts.status.missing
-    return Finding(
-        Level.AMBER,
-        ngettext(
+def check_losses(facts: Facts) -> Iterator[Finding]:
+    missed_at, count = facts.status.missed_at, facts.status.missing
+    if missed_at and facts.now - missed_at <= LOSS_SHOWN_FOR:
+        what = ngettext(
             "At least %s event was lost inside a store.",
             "At least %s events were lost inside a store.",
             count,
         )
-        % number(count),
-        _(
-            "PostgreSQL was restored from before what the log keeps, or Redis lost its data."
-            " Nothing can be done here; docs/guarantee.md says how to prevent it."
-        ),
-    )
+        yield Finding(
+            Level.AMBER,
+            what % number(count),
+            _(
+                "PostgreSQL was restored from before what the log keeps, or Redis lost its data."
+                " Nothing can be done here; docs/guarantee.md says how to prevent it."
+            ),
+        )
 
 
-def audit_found_something(facts: Facts) -> Finding | None:
-    audit = facts.audits.result
-    if audit is None or not (audit.broken or (audit.differences and not audit.repaired)):
-        return None
-    return Finding(
-        Level.RED,
-        _("The last audit found %(counters)s counters and %(positions)s positions that are wrong.")
-        % {"counters": number(audit.differences), "positions": number(audit.broken)},
-        _("To repair the counters from their rollups: manage.py counters audit --repair"),
-        "admin:counters_audit_changelist",
-    )
-
-
-def audit_failed(facts: Facts) -> Finding | None:
-    audit = facts.audits.finished
-    if audit is None or not audit.error:
-        return None
-    return Finding(
-        Level.AMBER,
-        _("The last audit failed: %s") % audit.error,
-        _("Run another one once that is fixed."),
-    )
-
-
-CHECKS: tuple[Callable[[Facts], Finding | None], ...] = (
-    redis_is_away,
-    is_stalled,
-    flush_worker_is_missing,
-    beat_is_missing,
-    audit_found_something,
-    audit_failed,
-    is_behind,
-    workers_are_unknown,
-    other_worker_is_missing,
-    there_are_dead_letters,
-    a_store_has_lost_events,
+CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
+    check_redis,
+    check_failed_audit,
+    check_waiting,
+    check_workers,
+    check_beat,
+    check_audit,
+    check_dead_letters,
+    check_losses,
 )

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import BigIntegerField, F, OuterRef, Q, Subquery, Sum, Value
+from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
-from footfall.ingest.drop_reasons import DropReason
+from footfall.events import DropReason
 from footfall.ingest.producer_states import NO_SEQUENCE
 from footfall.models import Batch, Partition, ProducerState, Spilled
 
@@ -22,17 +22,18 @@ def broken_batches() -> Iterator[str]:
     """
     dead_letters = Cast(KT(f"dropped__{DropReason.DEAD_LETTER}"), BigIntegerField())
     # One statement, so one moment: a flush writes both in its transaction.
-    of_batches = _sum(Batch, F("events") + Coalesce(dead_letters, 0))
-    of_partitions = _sum(Partition, F("events") - F("pruned"))
+    batches, partitions = (model.objects.annotate(all=Value(1)) for model in (Batch, Partition))
+    of_batches = sum_of(batches, "all", F("events") + Coalesce(dead_letters, 0))
+    of_partitions = sum_of(partitions, "all", F("events") - F("pruned"))
     sums = Partition.objects.annotate(batched=of_batches, applied=of_partitions)
     for row in sums.order_by("number")[:1]:
         if row.batched != row.applied:
             yield f"batches: {row.batched} events, partitions: {row.applied}"
 
 
-def _sum(model: type[Any], expression: Any) -> Coalesce:
-    rows = model.objects.order_by().annotate(all=Value(1)).values("all")
-    sums = rows.annotate(n=Sum(expression)).values("n")
+def sum_of(rows: QuerySet[Any], key: str, expression: Any) -> Coalesce:
+    """Return a subquery of the sum over `rows`, which all have the same `key`; 0 if none."""
+    sums = rows.order_by().values(key).annotate(n=Sum(expression)).values("n")
     return Coalesce(Subquery(sums), Value(0), output_field=BigIntegerField())
 
 

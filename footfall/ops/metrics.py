@@ -4,7 +4,8 @@ They are read from the log and the database at each scrape, so any process answe
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError
@@ -16,10 +17,10 @@ from prometheus_client.registry import Collector
 from footfall.cache.entries import get_page_cache
 from footfall.conf import conf
 from footfall.eventlog import LogError
-from footfall.log import get_log
 from footfall.models import Batch, HourTotal, Invalidation
+from footfall.ops import readiness
 from footfall.ops.facts import read_audits
-from footfall.ops.status import Status, ask_log, status
+from footfall.ops.status import Status, status
 
 GAUGES = {
     "footfall_up": "1 while the store answers.",
@@ -46,113 +47,89 @@ COUNTERS = {
 }
 
 
-def gauge(name: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, GAUGES[name], labels=labels)
+def family(name: str, values: Mapping[str, float], label: str = "") -> Metric:
+    """Return a metric with these values by label; without a label, with the value of ""."""
+    kind = GaugeMetricFamily if name in GAUGES else CounterMetricFamily
+    made = kind(name, {**GAUGES, **COUNTERS}[name], labels=[label] if label else ())
+    for name_of_label, value in values.items():
+        made.add_metric([name_of_label] if label else [], value)
+    return made
 
 
-def counter(name: str, *labels: str) -> CounterMetricFamily:
-    return CounterMetricFamily(name, COUNTERS[name], labels=labels)
-
-
-def single(name: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, GAUGES[name], value=value)
+def singles(**values: float) -> Iterator[Metric]:
+    yield from (family(f"footfall_{name}", {"": value}) for name, value in values.items())
 
 
 class CountingCollector(Collector):
     """Reads them. `footfall_up` says which store is away; its metrics are missing then."""
 
     def collect(self) -> Iterator[Metric]:
-        up = gauge("footfall_up", "store")
         try:
             now = status()
-            from_database = list(self.of_database(now))
+            from_database = list(of_database(now))
         except DatabaseError:
-            up.add_metric(["database"], 0)
-            up.add_metric(["log"], log_answers())
+            up = {"database": 0, "log": not readiness.log()}
         else:
-            up.add_metric(["database"], 1)
-            up.add_metric(["log"], not now.log_error)
+            up = {"database": 1, "log": not now.log_error}
             yield from from_database
-            yield from self.of_log(now)
-        yield up
+            if not now.log_error:
+                yield from of_log(now)
+        yield family("footfall_up", up, "store")
 
     def describe(self) -> Iterator[Metric]:
         """Yield the names without reading the stores: the registry checks them for duplicates."""
-        yield from (gauge(name) for name in GAUGES)
-        yield from (counter(name) for name in COUNTERS)
-
-    def of_database(self, now: Status) -> Iterator[Metric]:
-        yield from partitioned(now)
-        yield views()
-        yield single("footfall_spilled_events", now.spilled)
-        yield single("footfall_spilled_oldest_seconds", now.spilled_oldest_seconds or 0)
-        yield single("footfall_dead_letter_events", now.dead_letters)
-        yield single("footfall_pending_invalidations", Invalidation.objects.count())
-        if last := Batch.objects.order_by("-pk").first():
-            yield single("footfall_last_batch_events", last.events)
-            yield single("footfall_last_batch_targets", last.targets)
-            yield single("footfall_last_batch_seconds", last.seconds)
-            yield single("footfall_last_batch_timestamp_seconds", last.at.timestamp())
-        yield dropped()
-        audit = read_audits().result
-        if audit and audit.finished_at:
-            yield single("footfall_audit_differences", audit.differences)
-            yield single("footfall_audit_broken", audit.broken)
-            yield single("footfall_audit_timestamp_seconds", audit.finished_at.timestamp())
-
-    def of_log(self, now: Status) -> Iterator[Metric]:
-        if now.log_error:
-            return
-        waiting = gauge("footfall_waiting_events", "partition")
-        oldest = gauge("footfall_oldest_event_seconds", "partition")
-        for one in now.partitions:
-            number = [str(one.partition.number)]
-            waiting.add_metric(number, one.undelivered or 0)
-            oldest.add_metric(number, one.oldest_seconds or 0)
-        yield waiting
-        yield oldest
-        misses = counter("footfall_cache_misses_total")
-        try:
-            numbers = range(conf.COUNTERS_PARTITIONS)
-            misses.add_metric([], sum(get_page_cache().misses(number) for number in numbers))
-        except LogError:
-            return
-        yield misses
+        yield from (family(name, {}) for name in (*GAUGES, *COUNTERS))
 
 
-def log_answers() -> bool:
-    try:
-        ask_log(lambda: get_log().length(0))
-    except LogError:
-        return False
-    return True
+def of_database(now: Status) -> Iterator[Metric]:
+    partitions = [one.partition for one in now.partitions]
+    events = {str(one.number): one.events for one in partitions}
+    lost = {str(one.number): one.missing for one in partitions}
+    yield family("footfall_events_total", events, "partition")
+    yield family("footfall_lost_events_total", lost, "partition")
+    yield family("footfall_views_total", views(), "model")
+    yield family("footfall_dropped_events", dropped(), "reason")
+    yield from singles(
+        spilled_events=now.spilled,
+        spilled_oldest_seconds=now.spilled_oldest_seconds or 0,
+        dead_letter_events=now.dead_letters,
+        pending_invalidations=Invalidation.objects.count(),
+    )
+    if last := Batch.objects.order_by("-pk").first():
+        yield from singles(
+            last_batch_events=last.events,
+            last_batch_targets=last.targets,
+            last_batch_seconds=last.seconds,
+            last_batch_timestamp_seconds=last.at.timestamp(),
+        )
+    audit = read_audits().result
+    if audit and audit.finished_at:
+        yield from singles(
+            audit_differences=audit.differences,
+            audit_broken=audit.broken,
+            audit_timestamp_seconds=audit.finished_at.timestamp(),
+        )
 
 
-def views() -> Metric:
-    family = counter("footfall_views_total", "model")
-    sums = HourTotal.objects.order_by().values("content_type").annotate(views=Sum("views"))
-    for row in sums:
-        kind = ContentType.objects.get_for_id(row["content_type"])
-        family.add_metric([f"{kind.app_label}.{kind.model}"], row["views"])
-    return family
+def of_log(now: Status) -> Iterator[Metric]:
+    waiting = {str(one.partition.number): one.undelivered or 0 for one in now.partitions}
+    oldest = {str(one.partition.number): one.oldest_seconds or 0 for one in now.partitions}
+    yield family("footfall_waiting_events", waiting, "partition")
+    yield family("footfall_oldest_event_seconds", oldest, "partition")
+    with suppress(LogError):
+        misses = sum(map(get_page_cache().misses, range(conf.COUNTERS_PARTITIONS)))
+        yield from singles(cache_misses_total=misses)
 
 
-def partitioned(now: Status) -> Iterator[Metric]:
-    events = counter("footfall_events_total", "partition")
-    lost = counter("footfall_lost_events_total", "partition")
-    for one in now.partitions:
-        number = [str(one.partition.number)]
-        events.add_metric(number, one.partition.events)
-        lost.add_metric(number, one.partition.missing)
-    yield events
-    yield lost
+def views() -> dict[str, int]:
+    sums = HourTotal.objects.order_by().values_list("content_type").annotate(Sum("views"))
+    kinds = ((ContentType.objects.get_for_id(pk), views) for pk, views in sums)
+    return {f"{kind.app_label}.{kind.model}": views for kind, views in kinds}
 
 
-def dropped() -> Metric:
-    family = gauge("footfall_dropped_events", "reason")
+def dropped() -> Counter[str]:
+    """Return the dropped events of the kept batches, by reason."""
     sums: Counter[str] = Counter()
     for reasons in Batch.objects.exclude(dropped={}).values_list("dropped", flat=True):
         sums.update(reasons)
-    for reason, count in sorted(sums.items()):
-        family.add_metric([reason], count)
-    return family
+    return sums

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable
 
 from django.db import Error, connection
+from django.db.models import Max
 from django.utils import timezone
 
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
 from footfall.log import get_log
-from footfall.ops.facts import read_beat, read_flushed_at
+from footfall.models import Partition
+from footfall.ops.facts import read_beat
 from footfall.ops.health import is_idle
 from footfall.ops.status import ask_log
 from footfall.ops.workers import inspector
@@ -25,22 +27,20 @@ def database() -> str:
 
 
 def log() -> str:
+    def each_partition() -> str:  # in a cluster they are on several servers
+        for partition in range(conf.COUNTERS_PARTITIONS):
+            try:
+                get_log().length(partition)
+            except Away:
+                raise
+            except LogError:
+                return f"Redis does not answer for partition {partition}"
+        return ""
+
     try:
-        return ask_log(_each_partition)
+        return ask_log(each_partition)
     except LogError:
         return "Redis does not answer"
-
-
-def _each_partition() -> str:
-    """In a cluster they are on several servers."""
-    for partition in range(conf.COUNTERS_PARTITIONS):
-        try:
-            get_log().length(partition)
-        except Away:
-            raise
-        except LogError:
-            return f"Redis does not answer for partition {partition}"
-    return ""
 
 
 def worker() -> str:
@@ -48,7 +48,8 @@ def worker() -> str:
     if workers.error:
         return "the broker does not answer"
     try:
-        is_there = workers.serve(QUEUE) or not is_idle(read_flushed_at(), timezone.now())
+        flushed_at = Partition.objects.aggregate(at=Max("flushed_at"))["at"]
+        is_there = workers.serve(QUEUE) or not is_idle(flushed_at, timezone.now())
     except Error:
         is_there = False
     return "" if is_there else f"no worker serves the queue {QUEUE}"

@@ -29,7 +29,9 @@ def prune() -> None:
     while prune_batches(now - KEEP_BATCHES):
         pass
     Audit.objects.filter(requested_at__lt=now - KEEP_AUDITS).delete()
-    remove_dead_letters(now - KEEP_DEAD_LETTERS)
+    removed, _ = DeadLetter.objects.filter(created_at__lt=now - KEEP_DEAD_LETTERS).delete()
+    if removed:
+        logger.warning("removed %d old dead letters that were not replayed", removed)
     try:
         oldest = min(now - KEEP_PRODUCER_STATES, oldest_entry() - CLOCK_MARGIN)
     except LogError as error:
@@ -65,12 +67,6 @@ def remove_producer_states(before: datetime) -> None:
         earlier = Q(states_since=None) | Q(states_since__lt=before)
         Partition.objects.filter(earlier).update(states_since=before)
     ProducerState.objects.filter(updated_at__lt=before).delete()
-
-
-def remove_dead_letters(before: datetime) -> None:
-    removed, _ = DeadLetter.objects.filter(created_at__lt=before).delete()
-    if removed:
-        logger.warning("removed %d old dead letters that were not replayed", removed)
 
 
 def oldest_entry() -> datetime:

@@ -1,7 +1,7 @@
 """How far the counting is: what waits in the log and in the spill, and what cannot be counted."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -64,14 +64,12 @@ class Status:
 
     @property
     def rate(self) -> float:
-        """Events per second over the last minute."""
         return sum(one.rate for one in self.partitions)
 
     @property
     def flushed_at(self) -> datetime | None:
         """When a flush last applied events."""
-        times = [one.partition.flushed_at for one in self.partitions]
-        return max((at for at in times if at), default=None)
+        return _latest(one.partition.flushed_at for one in self.partitions)
 
     @property
     def missing(self) -> int:
@@ -81,8 +79,7 @@ class Status:
     @property
     def missed_at(self) -> datetime | None:
         """When a loss was last found."""
-        times = [one.partition.missed_at for one in self.partitions]
-        return max((at for at in times if at), default=None)
+        return _latest(one.partition.missed_at for one in self.partitions)
 
     @property
     def as_of(self) -> datetime | None:
@@ -95,7 +92,9 @@ class Status:
 def status() -> Status:
     """Read the state of every partition. Raises DatabaseError while the database is away."""
     at = timezone.now()
-    partitions = _partitions()
+    known = {partition.number: partition for partition in Partition.objects.all()}
+    numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})  # also if no flush has seen it yet
+    partitions = [known.get(number) or Partition(number=number) for number in numbers]
     rates = _rates()
     spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("at"))
     by_partition = DeadLetter.objects.order_by().values_list("partition")
@@ -104,22 +103,17 @@ def status() -> Status:
         waiting, error = ask_log(lambda: _waiting(partitions))
     except LogError as reason:
         waiting, error = [(None, None)] * len(partitions), str(reason)
-    return Status(
-        at,
-        [
-            PartitionStatus(
-                partition,
-                *waiting[i],
-                rate=rates.get(str(partition.number), 0.0),
-                dead_letters=dead_letters.get(partition.number, 0),
-            )
-            for i, partition in enumerate(partitions)
-        ],
-        spilled["count"],
-        _age(spilled["oldest"]),
-        sum(dead_letters.values()),
-        error,
-    )
+    found = [
+        PartitionStatus(
+            partition,
+            *waits,
+            rate=rates.get(str(partition.number), 0.0),
+            dead_letters=dead_letters.get(partition.number, 0),
+        )
+        for partition, waits in zip(partitions, waiting, strict=True)
+    ]
+    total = sum(dead_letters.values())
+    return Status(at, found, spilled["count"], _age(spilled["oldest"]), total, error)
 
 
 def ask_log(question: Callable[[], T]) -> T:
@@ -130,13 +124,6 @@ def ask_log(question: Callable[[], T]) -> T:
     except TimeoutError:
         asked.cancel()
         raise Away(f"no answer within {LOG_TIMEOUT:g} s") from None
-
-
-def _partitions() -> list[Partition]:
-    """Return every partition, including those that no flush has seen yet."""
-    known = {partition.number: partition for partition in Partition.objects.all()}
-    numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})
-    return [known.get(number) or Partition(number=number) for number in numbers]
 
 
 Waiting = tuple[int | None, float | None]
@@ -160,6 +147,10 @@ def _waiting(partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
             error = str(reason)
             found.append((None, None))
     return found, error
+
+
+def _latest(times: Iterable[datetime | None]) -> datetime | None:
+    return max((at for at in times if at), default=None)
 
 
 def _age(at: int | None) -> float | None:

@@ -58,16 +58,10 @@ def compact_some(model: type[models.Model], day: datetime) -> int:
     with transaction.atomic():
         targets = hours.order_by("target_id").values_list("target_id", flat=True).distinct()
         ids = list(targets[:CHUNK_SIZE])
-        deleted = set(ids) - _locked(model, ids)
-        of_deleted = rollups.filter(target_id__in=deleted, hour=day)
-        return _move(model, hours.filter(target_id__in=ids), deleted) + _move(
-            model, of_deleted, deleted
-        )
-
-
-def _locked(model: type[models.Model], ids: Sequence[int]) -> set[int]:
-    rows = sql.lock(model._base_manager.filter(pk__in=ids))
-    return set(rows.order_by("pk").values_list("pk", flat=True))
+        locked = sql.lock(model._base_manager.filter(pk__in=ids)).order_by("pk")
+        deleted = set(ids) - set(locked.values_list("pk", flat=True))
+        moved = _move(model, hours.filter(target_id__in=ids), deleted)
+        return moved + _move(model, rollups.filter(target_id__in=deleted, hour=day), deleted)
 
 
 def _move(

@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 from enum import Enum
 from itertools import islice
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models import Sum
 from django.utils import timezone
 
 from footfall.models import Ranking, Rollup
 from footfall.projections.series import HOUR, Interval, series_of_many
-from footfall.registry import content_type_of, countable_models, counter_name
+from footfall.registry import content_type_of, countable_models, counter_field
 
 KEPT = 100
 """How many targets a ranking has."""
@@ -69,20 +68,18 @@ class Top:
 
 def top(model: type[models.Model]) -> dict[Window, Top]:
     """Return the rankings as last computed, with one query. Some targets may be deleted by now."""
-    rows = Ranking.objects.filter(content_type=content_type_of(model))
-    found = {row.window: row for row in rows}
-    return {window: _top(window, found.get(window.value)) for window in Window}
-
-
-def _top(window: Window, row: Ranking | None) -> Top:
-    if row is None or row.computed_at is None:
-        return Top(None, [])
-    at = row.computed_at
-    ranked = [
-        Ranked(**one, trend=trend(one["views"], one["before"], window.hours, at))
-        for one in row.ranked
-    ]
-    return Top(at, ranked)
+    tops = dict.fromkeys(Window, Top(None, []))
+    for row in Ranking.objects.filter(content_type=content_type_of(model)):
+        if at := row.computed_at:
+            window = Window(row.window)
+            tops[window] = Top(
+                at,
+                [
+                    Ranked(**one, trend=trend(one["views"], one["before"], window.hours, at))
+                    for one in row.ranked
+                ],
+            )
+    return tops
 
 
 def trend(views: int, before: int | None, hours: int | None, at: datetime) -> float | None:
@@ -127,13 +124,16 @@ def compute(
     model: type[models.Model], window: Window, now: datetime
 ) -> list[dict[str, int | list[int] | None]]:
     """Return the value of `Ranking.ranked`: the fields of `Ranked` without `trend`."""
-    before: dict[int, int] = {}
     if window.hours is None:
-        views = _by_counter(model)
+        counter = counter_field(model).name
+        viewed = model._base_manager.filter(**{f"{counter}__gt": 0}).order_by(f"-{counter}", "pk")
+        views: dict[int, int] = dict(viewed.values_list("pk", counter)[:KEPT])
+        before: dict[int, int] = {}
     else:
         since, until = Interval.HOUR.latest(window.hours, now)
-        views = _by_rollups(model, since, until)
-        before = _sums(content_type_of(model), list(views), since - window.hours * HOUR, since)
+        views = _most_viewed(model, _sums(model, since, until))
+        earlier = _sums(model, since - window.hours * HOUR, since)
+        before = dict(earlier.filter(target_id__in=views))
     interval, points = window.points
     series = series_of_many(
         model, list(views)[:WITH_SERIES], interval, *interval.latest(points, now)
@@ -149,37 +149,29 @@ def compute(
     ]
 
 
-def _by_counter(model: type[models.Model]) -> dict[int, int]:
-    counter = counter_name(model)
-    viewed = model._base_manager.filter(**{f"{counter}__gt": 0}).order_by(f"-{counter}", "pk")
-    return dict(viewed.values_list("pk", counter)[:KEPT])
+def _sums(
+    model: type[models.Model], since: datetime, until: datetime
+) -> models.QuerySet[Rollup, tuple[int, int]]:
+    """Return the views in [since, until) by target, the most viewed first."""
+    rollups = Rollup.objects.filter(
+        content_type=content_type_of(model), hour__gte=since, hour__lt=until
+    )
+    sums = rollups.values_list("target_id").annotate(sum=Sum("views"))
+    return sums.order_by("-sum", "target_id")
 
 
-def _by_rollups(model: type[models.Model], since: datetime, until: datetime) -> dict[int, int]:
+def _most_viewed(
+    model: type[models.Model], sums: models.QuerySet[Rollup, tuple[int, int]]
+) -> dict[int, int]:
     """Return the views of the most viewed targets, leaving out deleted ones.
 
     Looking up a few hundred targets is faster than joining all rollups to their targets.
     """
-    sums = _between(content_type_of(model), since, until).values_list("target_id")
-    most_first = sums.annotate(sum=Sum("views")).order_by("-sum", "target_id")
     limit = KEPT
     while True:
-        found = dict(most_first[:limit])
+        found = dict(sums[:limit])
         existing = set(model._base_manager.filter(pk__in=found).values_list("pk", flat=True))
         left = {target: views for target, views in found.items() if target in existing}
         if len(left) >= KEPT or len(found) < limit:
             return dict(islice(left.items(), KEPT))
         limit *= 4
-
-
-def _sums(
-    content_type: ContentType, targets: list[int], since: datetime, until: datetime
-) -> dict[int, int]:
-    rollups = _between(content_type, since, until).filter(target_id__in=targets)
-    return dict(rollups.order_by().values_list("target_id").annotate(sum=Sum("views")))
-
-
-def _between(
-    content_type: ContentType, since: datetime, until: datetime
-) -> models.QuerySet[Rollup]:
-    return Rollup.objects.filter(content_type=content_type, hour__gte=since, hour__lt=until)

@@ -1,6 +1,6 @@
 """Views over time, of one target or of a whole model. Hours and days are in UTC."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncDay
 
 from footfall.models import HourTotal, Rollup
-from footfall.registry import content_type_of, countable_models, counted_as
+from footfall.registry import content_type_of, countable_models, counter_field
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -27,7 +27,6 @@ class Interval(Enum):
         return HOUR if self is Interval.HOUR else DAY
 
     def start(self, at: datetime) -> datetime:
-        """Return the start of the hour or day of `at`."""
         at = at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         return at if self is Interval.HOUR else at.replace(hour=0)
 
@@ -58,10 +57,9 @@ def series(
 
     Raises TypeError if its model is not countable.
     """
-    content_type = content_type_of(countable_models()[counted_as(type(target))])
-    rollups = Rollup.objects.filter(content_type=content_type, target_id=target.pk)
-    sums = _sums(rollups, interval, since, until)
-    return [Point(at, sums.get(at, 0)) for at in interval.starts(since, until)]
+    model = counter_field(type(target)).model
+    views = series_of_many(model, [target.pk], interval, since, until)[target.pk]
+    return list(map(Point, interval.starts(since, until), views))
 
 
 def totals(
@@ -70,40 +68,34 @@ def totals(
     """Return the same for all targets of each countable model, with one query."""
     types = {content_type_of(model).pk: model for model in countable_models().values()}
     hours = HourTotal.objects.filter(content_type__in=types)
-    found: dict[type[models.Model], dict[datetime, int]] = {model: {} for model in types.values()}
-    for content_type, at, views in _by_interval(hours, interval, since, until, "content_type"):
-        found[types[content_type]][at] = views
-    starts = list(interval.starts(since, until))
-    return {model: [Point(at, sums.get(at, 0)) for at in starts] for model, sums in found.items()}
+    found = _by_interval(hours, "content_type", types, interval, since, until)
+    return {
+        types[pk]: list(map(Point, interval.starts(since, until), views))
+        for pk, views in found.items()
+    }
 
 
 def series_of_many(
     model: type[models.Model], ids: list[int], interval: Interval, since: datetime, until: datetime
 ) -> dict[int, list[int]]:
     """Return the views of some targets of one model, by id and without times, with one query."""
-    starts = list(interval.starts(since, until))
-    index = {at: i for i, at in enumerate(starts)}
-    found = {target: [0] * len(starts) for target in ids}
     rollups = Rollup.objects.filter(content_type=content_type_of(model), target_id__in=ids)
-    for target, at, views in _by_interval(rollups, interval, since, until, "target_id"):
-        found[target][index[at]] = views
-    return found
-
-
-def _sums(
-    rows: models.QuerySet[Rollup], interval: Interval, since: datetime, until: datetime
-) -> dict[datetime, int]:
-    return {at: views for _, at, views in _by_interval(rows, interval, since, until, "target_id")}
+    return _by_interval(rollups, "target_id", ids, interval, since, until)
 
 
 def _by_interval(
     rows: models.QuerySet[Rollup] | models.QuerySet[HourTotal],
+    key: str,
+    keys: Iterable[int],
     interval: Interval,
     since: datetime,
     until: datetime,
-    key: str,
-) -> Iterator[tuple[int, datetime, int]]:
-    """Yield (key, start, views), summed by the database."""
+) -> dict[int, list[int]]:
+    """Return the views in each hour or day, summed by the database, for each of `keys`."""
+    index = {at: i for i, at in enumerate(interval.starts(since, until))}
+    found = {one: [0] * len(index) for one in keys}
     rows = rows.filter(hour__gte=interval.start(since), hour__lt=until).order_by()
     at = models.F("hour") if interval is Interval.HOUR else TruncDay("hour", tzinfo=UTC)
-    yield from rows.annotate(at=at).values_list(key, "at").annotate(Sum("views"))
+    for one, start, views in rows.annotate(at=at).values_list(key, "at").annotate(Sum("views")):
+        found[one][index[start]] = views
+    return found

@@ -1,55 +1,29 @@
 """The statements that differ between databases, in one module for each engine.
 
-Such a module has the functions of `Dialect`, each one statement for a whole batch.
+Such a module has `add_counts`, `add_hourly` and `move_producer_states`, each one statement for a
+whole batch. A row of `add_hourly`: hour since 1970, views, and the target if the table has one.
 """
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Any
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 from django.db.models import QuerySet
 
+from footfall.models import HourTotal, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import Added, Move, hour_start, rows_per_statement
-
-__all__ = [
-    "Conflict",
-    "Move",
-    "add_counts",
-    "add_rollups",
-    "add_totals",
-    "lock",
-    "move_producer_states",
-    "rows_per_statement",
-]
+from footfall.sql.batch import Move
 
 
 class Conflict(Exception):
     """Another process has changed rows that this transaction had claimed: roll it back."""
 
 
-class Dialect(Protocol):
-    """The functions of a module for one engine."""
-
-    def add_counts(self, model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
-        """`counts` is in the order of the ids."""
-
-    def add_rollups(self, content_type: ContentType, added: Sequence[Added]) -> None:
-        """`added` is in the order of the targets and hours."""
-
-    def add_totals(self, content_type: ContentType, views: Mapping[datetime, int]) -> None:
-        """`views` is in the order of the hours."""
-
-    def move_producer_states(self, moves: Sequence[Move], now: datetime) -> int:
-        """Return how many states were at the old sequence and have moved."""
-
-
-def dialect() -> Dialect:
-    """Return the module for the database's engine."""
-    return cast(Dialect, import_module(f"{__name__}.{connection.vendor}"))
+def dialect() -> Any:
+    """Return the module for the database's engine. It gets everything in the order of its keys."""
+    return import_module(f"{__name__}.{connection.vendor}")
 
 
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
@@ -58,7 +32,10 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     Returns the new counter of every id that exists. Rows are locked in the order of their ids: two
     flushes that lock the same rows in different orders would deadlock.
     """
-    return dialect().add_counts(model, dict(sorted(counts.items()))) if counts else {}
+    found: dict[int, int] = {}
+    if counts:
+        found = dialect().add_counts(model, dict(sorted(counts.items())))
+    return found
 
 
 def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]) -> None:
@@ -67,11 +44,8 @@ def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]
     Call it while the targets' rows are locked: then no other flush adds to the same rollups.
     """
     if hourly:
-        starts = {hour: hour_start(hour) for _, hour in hourly}
-        added = [
-            Added(target, starts[hour], views) for (target, hour), views in sorted(hourly.items())
-        ]
-        dialect().add_rollups(content_type_of(model), added)
+        rows = [(hour, views, target) for (target, hour), views in sorted(hourly.items())]
+        dialect().add_hourly(Rollup, content_type_of(model).pk, rows)
 
 
 def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
@@ -80,8 +54,7 @@ def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
     Rows are locked in the order of the hours, so that two flushes do not deadlock.
     """
     if hourly:
-        views = {hour_start(hour): views for hour, views in sorted(hourly.items())}
-        dialect().add_totals(content_type_of(model), views)
+        dialect().add_hourly(HourTotal, content_type_of(model).pk, sorted(hourly.items()))
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> None:

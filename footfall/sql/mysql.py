@@ -5,11 +5,10 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
 from footfall.models import HourTotal, ProducerState, Rollup
-from footfall.sql.batch import Added, Move, as_json, names_of, quoted
+from footfall.sql.batch import Move, as_json, names_of
 
 MAX_ROWS = 100_000
 """In one statement: 4 MB. A server rejects one above its max_allowed_packet, 16 MB by default."""
@@ -49,39 +48,28 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     return found
 
 
-def add_rollups(content_type: ContentType, added: Sequence[Added]) -> None:
-    (table,) = quoted(Rollup._meta.db_table)
-    source = rows("added", target="BIGINT", hour="DATETIME(6)", more="BIGINT")
+def add_hourly(
+    table: type[Rollup] | type[HourTotal], content_type: int, given: Sequence[tuple[int, ...]]
+) -> None:
+    target, its_id = (", target_id", ", added.target") if table is Rollup else ("", "")
+    source = rows("added", hour="BIGINT", more="BIGINT", target="BIGINT")
     statement = f"""
-        INSERT INTO {table} (content_type_id, target_id, hour, views)
-        SELECT %s, added.target, added.hour, added.more FROM {source}
-        ON DUPLICATE KEY UPDATE views = views + added.more
+        INSERT INTO {table._meta.db_table} (content_type_id, hour, views{target})
+        SELECT %s, TIMESTAMP('1970-01-01') + INTERVAL added.hour HOUR, added.more{its_id}
+        FROM {source} ON DUPLICATE KEY UPDATE views = views + added.more
     """  # noqa: S608
     with connection.cursor() as cursor:
-        for part in parts(added):
-            cursor.execute(statement, [content_type.pk, part])
-
-
-def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None:
-    (table,) = quoted(HourTotal._meta.db_table)
-    source = rows("added", hour="DATETIME(6)", more="BIGINT")
-    statement = f"""
-        INSERT INTO {table} (content_type_id, hour, views)
-        SELECT %s, added.hour, added.more FROM {source}
-        ON DUPLICATE KEY UPDATE views = views + added.more
-    """  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type.pk, as_json(views.items())])
+        for part in parts(given):
+            cursor.execute(statement, [content_type, part])
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     """The row count is right: Django has the server count matched rows, not changed ones."""
-    table, partition = quoted(ProducerState._meta.db_table, "partition")
     names = ("producer_id", "number", "old", "sequence", "spilled")
     source = rows("move", **dict.fromkeys(names, "BIGINT"))
     statement = f"""
-        UPDATE {source} STRAIGHT_JOIN {table} AS state
-            ON state.producer_id = move.producer_id AND state.{partition} = move.number
+        UPDATE {source} STRAIGHT_JOIN {ProducerState._meta.db_table} AS state
+            ON state.producer_id = move.producer_id AND state.`partition` = move.number
             AND state.sequence = move.old
         SET state.sequence = move.sequence, state.spilled = move.spilled, state.updated_at = %s
     """  # noqa: S608

@@ -3,11 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
 from footfall.models import HourTotal, ProducerState, Rollup
-from footfall.sql.batch import Added, Move, names_of, quoted
+from footfall.sql.batch import Move, names_of
 
 # Set until the end of the transaction; the statements after the first one join nothing.
 NESTED_LOOP = """
@@ -36,39 +35,24 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
         return dict(cursor.fetchall())
 
 
-def add_rollups(content_type: ContentType, added: Sequence[Added]) -> None:
-    (table,) = quoted(Rollup._meta.db_table)
+def add_hourly(
+    table: type[Rollup] | type[HourTotal], content_type: int, rows: Sequence[tuple[int, ...]]
+) -> None:
+    target, its_id = (", target_id", ", %s::bigint[]") if table is Rollup else ("", "")
     statement = f"""
-        INSERT INTO {table} AS rollup (content_type_id, hour, target_id, views)
-        SELECT %s, %s, * FROM unnest(%s::bigint[], %s::bigint[])
-        ON CONFLICT (content_type_id, target_id, hour)
-        DO UPDATE SET views = rollup.views + EXCLUDED.views
-    """  # noqa: S608
-    by_hour: dict[datetime, dict[int, int]] = {}
-    for target, hour, views in added:
-        by_hour.setdefault(hour, {})[target] = views
-    with connection.cursor() as cursor:
-        for hour, counts in by_hour.items():
-            arrays = (_array(counts), _array(counts.values()))
-            cursor.execute(statement, [content_type.pk, hour, *arrays])
-
-
-def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None:
-    (table,) = quoted(HourTotal._meta.db_table)
-    statement = f"""
-        INSERT INTO {table} AS total (content_type_id, hour, views)
-        SELECT %s, * FROM unnest(%s::timestamptz[], %s::bigint[])
-        ON CONFLICT (content_type_id, hour)
-        DO UPDATE SET views = total.views + EXCLUDED.views
+        INSERT INTO {table._meta.db_table} AS stored (content_type_id, hour, views{target})
+        SELECT %s, to_timestamp(hour * 3600), views{target}
+        FROM unnest(%s::bigint[], %s::bigint[]{its_id}) AS added (hour, views{target})
+        ON CONFLICT (content_type_id, hour{target})
+        DO UPDATE SET views = stored.views + EXCLUDED.views
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type.pk, list(views), list(views.values())])
+        cursor.execute(statement, [content_type, *map(_array, zip(*rows, strict=True))])
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
-    (table,) = quoted(ProducerState._meta.db_table)
     statement = f"""
-        UPDATE {table} AS state
+        UPDATE {ProducerState._meta.db_table} AS state
         SET sequence = move.sequence, spilled = move.spilled, updated_at = %s
         FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
             AS move (producer_id, partition, old, sequence, spilled)

@@ -3,11 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 
 from footfall.models import HourTotal, ProducerState, Rollup
-from footfall.sql.batch import Added, Move, as_json, names_of, quoted
+from footfall.sql.batch import Move, as_json, names_of
 
 
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
@@ -23,37 +22,27 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
         return dict(cursor.fetchall())
 
 
-def add_rollups(content_type: ContentType, added: Sequence[Added]) -> None:
-    (table,) = quoted(Rollup._meta.db_table)
+def add_hourly(
+    table: type[Rollup] | type[HourTotal], content_type: int, rows: Sequence[tuple[int, ...]]
+) -> None:
+    target = ", target_id" if table is Rollup else ""
+    its_id = ", json_extract(value, '$[2]')" if target else ""
     # Without the WHERE, SQLite would parse the ON as that of a join.
     statement = f"""
-        INSERT INTO {table} (content_type_id, target_id, hour, views)
-        SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
-            json_extract(value, '$[2]')
+        INSERT INTO {table._meta.db_table} (content_type_id, hour, views{target})
+        SELECT %s, datetime(json_extract(value, '$[0]') * 3600, 'unixepoch'),
+            json_extract(value, '$[1]'){its_id}
         FROM json_each(%s) WHERE true
-        ON CONFLICT (content_type_id, target_id, hour)
+        ON CONFLICT (content_type_id, hour{target})
         DO UPDATE SET views = views + EXCLUDED.views
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type.pk, as_json(added)])
-
-
-def add_totals(content_type: ContentType, views: Mapping[datetime, int]) -> None:
-    (table,) = quoted(HourTotal._meta.db_table)
-    statement = f"""
-        INSERT INTO {table} (content_type_id, hour, views)
-        SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]')
-        FROM json_each(%s) WHERE true
-        ON CONFLICT (content_type_id, hour) DO UPDATE SET views = views + EXCLUDED.views
-    """  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type.pk, as_json(views.items())])
+        cursor.execute(statement, [content_type, as_json(rows)])
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
-    (table,) = quoted(ProducerState._meta.db_table)
     statement = f"""
-        UPDATE {table} SET sequence = json_extract(move.value, '$[3]'),
+        UPDATE {ProducerState._meta.db_table} SET sequence = json_extract(move.value, '$[3]'),
             spilled = json_extract(move.value, '$[4]'), updated_at = %s
         FROM json_each(%s) AS move
         WHERE producer_id = json_extract(move.value, '$[0]')

@@ -46,9 +46,7 @@ class Store(stores.Store):
         deadline = time.monotonic() + timeout
         while not self.ready():
             if time.monotonic() > deadline:
-                raise StoreError(
-                    f"{self.name} is not ready after {timeout:g} s: {self._end_of_log()}"
-                )
+                raise StoreError(f"{self.name} is not ready after {timeout:g} s: {self._tail()}")
             if not self.running:
                 self.start()
             time.sleep(0.02)
@@ -81,7 +79,7 @@ class Store(stores.Store):
             self.process.kill()
             self.process.wait()
 
-    def _end_of_log(self) -> str:
+    def _tail(self) -> str:
         return self.log.read_text(errors="replace")[-1000:] if self.log.exists() else "no output"
 
 

@@ -37,21 +37,15 @@ class SafeFormatter(logging.Formatter):
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        return "\n    ".join(escape_line(line) for line in super().format(record).split("\n"))
+        lines = super().format(record).split("\n")
+        return "\n    ".join("".join(map(escape, line)) for line in lines)
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # of the base class
         return super().formatMessage(record).replace("\n", "\\n")
 
 
-def escape_line(line: str) -> str:
-    """Return `line` with its control characters and Unicode line breaks escaped."""
-    if line.isprintable():
-        return line
-    return "".join(map(escape, line))
-
-
 def escape(character: str) -> str:
-    # Control, format (which changes the direction of text), surrogate, line and paragraph breaks.
+    """Escape control, format (changes of direction), surrogate, line and paragraph breaks."""
     if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
         return character.encode("unicode_escape").decode()
     return character

@@ -9,7 +9,6 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
-from rest_framework import status
 from rest_framework.exceptions import ParseError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as drf_exception_handler
@@ -25,24 +24,20 @@ RETRY_AFTER = "1"  # seconds
 UNAVAILABLE = (Unacknowledged, OperationalError, InterfaceError)
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
     """DRF's handler, with 503 for an unavailable database or log, and 409 for a race."""
     line = str(error).strip().partition("\n")[0]
     if isinstance(error, IntegrityError):
         # Valid when it was checked, but not any more: its category was deleted meanwhile.
         logger.warning("answered 409: %s", line)
         text = _("Something else was changed at the same moment. Try again.")
-        return Response({"detail": text}, status=status.HTTP_409_CONFLICT)
+        return Response({"detail": text}, status=409)
     if isinstance(error, UnsupportedEncoding):
-        return Response({"detail": str(error)}, status.HTTP_415_UNSUPPORTED_MEDIA_TYPE)
+        return Response({"detail": str(error)}, status=415)
     if not isinstance(error, UNAVAILABLE):
         return drf_exception_handler(error, context)
     logger.warning("answered 503: %s", line)
-    return Response(
-        {"detail": TRY_AGAIN},
-        status=status.HTTP_503_SERVICE_UNAVAILABLE,
-        headers={"Retry-After": RETRY_AFTER},
-    )
+    return service_unavailable(str(TRY_AGAIN), RETRY_AFTER)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

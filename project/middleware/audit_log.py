@@ -7,7 +7,6 @@ from collections.abc import Callable
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import Error
-from django.db.models import Model
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch
@@ -32,19 +31,14 @@ class AuditLog:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        if request.method not in SAFE_METHODS and response.status_code < 400 and is_staff(request):
+        user = request.user  # by session, or by token: DRF sets it
+        is_write = request.method not in SAFE_METHODS and response.status_code < 400
+        # A user who has just deleted their own account has no primary key, and no entries any more.
+        if is_write and user.is_staff and user.pk is not None:
             match = request.resolver_match
             if match and (message := describe(request, match)):
                 add_entry(request, response.status_code, message, match)
         return response
-
-
-def is_staff(request: HttpRequest) -> bool:
-    """Return whether staff sent the request, by session or token (DRF sets `request.user`).
-
-    A user who has just deleted their own account has no primary key, and no entries any more.
-    """
-    return request.user.is_staff and request.user.pk is not None
 
 
 def describe(request: HttpRequest, match: ResolverMatch) -> str:
@@ -60,18 +54,9 @@ def describe(request: HttpRequest, match: ResolverMatch) -> str:
         if not actions or "_save" in request.POST:
             return ""
         line += f" {','.join(actions)}"
-    names = sorted({*request.POST} - {"csrfmiddlewaretoken", "action"})
-    return " ".join([line, *(describe_field(request, name) for name in names)])
-
-
-def describe_field(request: HttpRequest, name: str) -> str:
-    return f"{name}={','.join(request.POST.getlist(name)[:MAX_VALUES])[:2000]}"
-
-
-def model_of(match: ResolverMatch) -> type[Model] | None:
-    """Return the model of an API view, if it has one."""
-    queryset = getattr(getattr(match.func, "cls", None), "queryset", None)
-    return None if queryset is None else queryset.model
+    for name in sorted({*request.POST} - {"csrfmiddlewaretoken", "action"}):
+        line += f" {name}={','.join(request.POST.getlist(name)[:MAX_VALUES])[:2000]}"
+    return line
 
 
 def add_entry(request: HttpRequest, status: int, message: str, match: ResolverMatch) -> None:
@@ -79,7 +64,7 @@ def add_entry(request: HttpRequest, status: int, message: str, match: ResolverMa
     flag = ADDITION if status in (201, 202) else CHANGE
     if request.method == "DELETE":
         flag = DELETION
-    model = model_of(match)
+    model = getattr(getattr(getattr(match.func, "cls", None), "queryset", None), "model", None)
     try:
         LogEntry.objects.create(
             user_id=user,

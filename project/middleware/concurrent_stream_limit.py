@@ -4,7 +4,7 @@ from collections.abc import Callable
 from threading import BoundedSemaphore
 
 from django.conf import settings
-from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
@@ -35,21 +35,14 @@ class ConcurrentStreamLimit:
         if 0 <= int(response.headers.get("Content-Length", -1)) <= MAX_BUFFERED:
             response.streaming_content = [b"".join(response)]
             return response
-        if not stream_slots.acquire(blocking=False):
-            return refuse(response)
-        resource_closers(response).append(stream_slots.release)
-        return response
+        if stream_slots.acquire(blocking=False):
+            call_when_closed(response, stream_slots.release)
+            return response
+        detail = _("Too many files are being downloaded. Try again in a moment.")
+        refusal = service_unavailable(detail, RETRY_AFTER)
+        call_when_closed(refusal, response.close)
+        return refusal
 
 
-def resource_closers(response: HttpResponseBase) -> list[Callable[[], object]]:
-    """Return the functions that are called once, when the response is closed."""
-    found: list[Callable[[], object]] = response._resource_closers  # type: ignore[attr-defined]
-    return found
-
-
-def refuse(response: StreamingHttpResponse) -> JsonResponse:
-    """Return a 503 that replaces `response` and closes it."""
-    detail = _("Too many files are being downloaded. Try again in a moment.")
-    refusal = service_unavailable(detail, RETRY_AFTER)
-    resource_closers(refusal).append(response.close)
-    return refusal
+def call_when_closed(response: HttpResponseBase, function: Callable[[], object]) -> None:
+    response._resource_closers.append(function)  # type: ignore[attr-defined]

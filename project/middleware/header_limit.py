@@ -7,6 +7,8 @@ from typing import Any
 MAX_BYTES = 8 * 1024
 """Of one header, as in nginx. The web server joins several headers of the same name."""
 STATUS = "431 Request Header Fields Too Large"
+# Not translated: there is no request yet that has a language.
+BODY = json.dumps({"detail": f"A header is longer than {MAX_BYTES} bytes."}).encode()
 
 
 class HeaderLimit:
@@ -23,13 +25,7 @@ class HeaderLimit:
     ) -> Iterable[bytes]:
         for name, value in environ.items():
             if name.startswith(("HTTP_", "CONTENT_")) and len(value) > MAX_BYTES:
-                return refuse(start_response)
+                headers = [("Content-Type", "application/json"), ("Content-Length", str(len(BODY)))]
+                start_response(STATUS, headers)
+                return [BODY]
         return self.application(environ, start_response)
-
-
-def refuse(start_response: Callable[..., Any]) -> list[bytes]:
-    # Not translated: there is no request yet that has a language.
-    body = json.dumps({"detail": f"A header is longer than {MAX_BYTES} bytes."}).encode()
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    start_response(STATUS, headers)
-    return [body]

@@ -6,7 +6,7 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
 from footfall.cache import publish
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
 from footfall.log import get_log
 from footfall.ops import workers
 from footfall.ops.workers import Workers
@@ -15,7 +15,7 @@ from tests.support.views import Answering
 
 
 @pytest.fixture(autouse=True)
-def log(settings: Settings, prefix: str) -> Log:
+def log(settings: Settings, prefix: str) -> RedisLog:
     """The service's log, under a name of the test's own, with two partitions."""
     settings.COUNTERS_LOG_PREFIX = prefix
     settings.COUNTERS_PARTITIONS = 2

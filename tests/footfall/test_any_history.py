@@ -28,10 +28,11 @@ from footfall.eventlog import EventId
 from footfall.eventlog.producer import Producer
 from footfall.eventlog.scripts import APPEND
 from footfall.flush import flush, flush_all
+from footfall.ingest.spill import spill
 from footfall.log import get_log
 from footfall.models import Partition, Spilled
 from footfall.ops.audit import differences
-from footfall.record import name_of, partition_for, record, spill_view, targets
+from footfall.record import name_of, partition_for, record, targets
 from tests.support.failpoints import FLUSH
 
 pytestmark = pytest.mark.django_db
@@ -202,7 +203,7 @@ class History(RuleBasedStateMachine):
     # --- How --------------------------------------------------------------------------------------
 
     def spill(self, content: Content, event_id: EventId | None) -> None:
-        spill_view(partition_for(name_of(Content, content.pk)), body(content), now(), event_id)
+        spill(partition_for(name_of(Content, content.pk)), body(content), now(), event_id)
         self.exact[content.pk] = content
 
     def land(self, content: Content, event_id: EventId) -> None:

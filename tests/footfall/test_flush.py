@@ -14,9 +14,9 @@ from pytest_django import Settings
 from catalog.pages.models import Content, Page
 from footfall import events
 from footfall.cache.publish import counted
-from footfall.eventlog import Full, Log
+from footfall.eventlog import Full, RedisLog
+from footfall.events import DropReason
 from footfall.flush import flush, flush_all, flush_for
-from footfall.ingest.drop_reasons import DropReason
 from footfall.log import get_log
 from footfall.models import Batch, DeadLetter, Partition, ProducerState, Rollup, Spilled
 from footfall.ops.audit import broken_positions, differences
@@ -76,7 +76,7 @@ def test_the_batch_says_what_became_of_every_event(page: Page, contents: list[Co
 
 
 def test_rollups_are_by_the_hour_in_which_the_view_happened(
-    log: Log, contents: list[Content]
+    log: RedisLog, contents: list[Content]
 ) -> None:
     one, two = contents[0].pk, contents[1].pk
     store_views(log, (AT, [one]), (AT + HOUR - 1, [one, two]), (AT + HOUR, [one]))
@@ -124,7 +124,7 @@ def test_views_of_a_deleted_target_are_dropped_with_the_reason(
 
 
 def test_a_backlog_drains_in_bounded_batches(
-    log: Log, contents: list[Content], counts: Counts, settings: Settings
+    log: RedisLog, contents: list[Content], counts: Counts, settings: Settings
 ) -> None:
     settings.COUNTERS_BATCH_EVENTS = 20
     store_views(log, *[(AT, [contents[0].pk])] * 45)
@@ -142,7 +142,7 @@ def test_a_backlog_drains_in_bounded_batches(
 
 
 def test_a_tick_gives_way_after_its_time(
-    log: Log, contents: list[Content], settings: Settings
+    log: RedisLog, contents: list[Content], settings: Settings
 ) -> None:
     settings.COUNTERS_BATCH_EVENTS = 2
     store_views(log, *[(AT, [contents[0].pk])] * 5)
@@ -151,7 +151,7 @@ def test_a_tick_gives_way_after_its_time(
 
 
 def test_large_events_bound_the_batch_by_their_size(
-    log: Log, contents: list[Content], settings: Settings
+    log: RedisLog, contents: list[Content], settings: Settings
 ) -> None:
     settings.COUNTERS_BATCH_BYTES = 2 * 10_000
     store_views(log, *[(AT, list(range(1, 1000)))] * 3000)
@@ -164,7 +164,7 @@ def test_large_events_bound_the_batch_by_their_size(
 
 
 def test_malformed_events_do_not_block_the_batch(
-    log: Log, contents: list[Content], counts: Counts, server: Any, prefix: str
+    log: RedisLog, contents: list[Content], counts: Counts, server: Any, prefix: str
 ) -> None:
     one = contents[0].pk
     store_views(log, (AT, [one]), (AT, [2**63]), (0, [one]))
@@ -185,7 +185,7 @@ def test_malformed_events_do_not_block_the_batch(
 
 
 def test_every_entry_that_is_read_again_is_dropped(
-    log: Log, contents: list[Content], counts: Counts, server: Any, prefix: str
+    log: RedisLog, contents: list[Content], counts: Counts, server: Any, prefix: str
 ) -> None:
     """The position only saves reading: the producer states say what was counted."""
     store_views(log, *[(AT, [contents[0].pk])] * 10)
@@ -205,7 +205,7 @@ def test_every_entry_that_is_read_again_is_dropped(
 
 
 def test_a_truncated_stream_whose_clock_went_back_is_counted_exactly(
-    log: Log, contents: list[Content], counts: Counts, server: Any, prefix: str
+    log: RedisLog, contents: list[Content], counts: Counts, server: Any, prefix: str
 ) -> None:
     """The append-only file lost its tail, and new entries have ids below the position's."""
     key = f"{prefix}:{{0}}:log"
@@ -225,7 +225,7 @@ def test_a_truncated_stream_whose_clock_went_back_is_counted_exactly(
 
 
 def test_an_emptied_redis_loses_no_new_view(
-    log: Log, contents: list[Content], counts: Counts, server: Any, prefix: str
+    log: RedisLog, contents: list[Content], counts: Counts, server: Any, prefix: str
 ) -> None:
     store_views(log, *[(AT, [contents[0].pk])] * 5)
     flush()
@@ -240,7 +240,7 @@ def test_an_emptied_redis_loses_no_new_view(
 
 
 def test_a_database_from_yesterday_catches_up_from_the_retention(
-    log: Log, contents: list[Content], counts: Counts
+    log: RedisLog, contents: list[Content], counts: Counts
 ) -> None:
     store_views(log, *[(AT, [contents[0].pk])] * 5)
     flush()
@@ -259,7 +259,7 @@ def test_a_database_from_yesterday_catches_up_from_the_retention(
 
 
 def test_the_applied_is_trimmed_after_its_retention(
-    log: Log, contents: list[Content], settings: Settings
+    log: RedisLog, contents: list[Content], settings: Settings
 ) -> None:
     settings.COUNTERS_LOG_RETENTION_BYTES = 2 * 10_000
     store_views(log, *[(AT, [contents[0].pk])] * 1000)
@@ -271,7 +271,7 @@ def test_the_applied_is_trimmed_after_its_retention(
 
 
 def test_a_full_partition_has_room_again_after_a_flush(
-    log: Log, contents: list[Content], settings: Settings
+    log: RedisLog, contents: list[Content], settings: Settings
 ) -> None:
     settings.COUNTERS_LOG_MAX_BYTES = 2 * 20_000
     log = get_log()
@@ -289,7 +289,7 @@ def test_a_full_partition_has_room_again_after_a_flush(
 
 
 def test_an_idle_partition_is_trimmed_too(
-    log: Log, contents: list[Content], settings: Settings
+    log: RedisLog, contents: list[Content], settings: Settings
 ) -> None:
     """Its share of the memory has become smaller, and no new event comes to a full partition."""
     store_views(log, *[(AT, [contents[0].pk])] * 1000)
@@ -301,7 +301,7 @@ def test_an_idle_partition_is_trimmed_too(
 
 
 def test_a_partition_that_is_broken_does_not_hold_up_the_others(
-    log: Log, contents: list[Content], counts: Counts, server: Any, prefix: str
+    log: RedisLog, contents: list[Content], counts: Counts, server: Any, prefix: str
 ) -> None:
     server.set(f"{prefix}:{{0}}:log", "in the way")
     store_views(log, (AT, [contents[0].pk]), partition=1)
@@ -359,7 +359,7 @@ def test_the_commit_is_published(page: Page, contents: list[Content]) -> None:
     assert told == {Page: {page.pk: 1}, Content: {content.pk: 1 for content in contents}}
 
 
-def test_random_views_add_up(log: Log, contents: list[Content], counts: Counts) -> None:
+def test_random_views_add_up(log: RedisLog, contents: list[Content], counts: Counts) -> None:
     rng = random.Random(7)
     expected = dict.fromkeys([content.pk for content in contents], 0)
     for _ in range(30):

@@ -8,7 +8,7 @@ from django.contrib.auth import get_user_model
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
-from footfall.eventlog import Entry, Log, partition_of
+from footfall.eventlog import Entry, RedisLog, partition_of
 from footfall.log import get_log
 from footfall.models import Spilled
 from footfall.record import Unacknowledged, record
@@ -18,11 +18,13 @@ from tests.support.proxy import Fault, Proxy
 pytestmark = pytest.mark.django_db
 
 
-def entries(log: Log) -> list[Entry]:
+def entries(log: RedisLog) -> list[Entry]:
     return [entry for p in (0, 1) for entry in log.read(p, None, 1_000_000, 2**40).entries]
 
 
-def test_a_view_is_one_event_with_every_id(log: Log, page: Page, contents: list[Content]) -> None:
+def test_a_view_is_one_event_with_every_id(
+    log: RedisLog, page: Page, contents: list[Content]
+) -> None:
     before = time.time_ns() // 1_000_000
 
     record(page, [*contents, contents[0]])
@@ -38,14 +40,14 @@ def test_a_view_is_one_event_with_every_id(log: Log, page: Page, contents: list[
     assert not Spilled.objects.exists()
 
 
-def test_ten_thousand_contents_are_one_event(log: Log, page: Page) -> None:
+def test_ten_thousand_contents_are_one_event(log: RedisLog, page: Page) -> None:
     record(page, [Content(pk=pk) for pk in range(1, 10_001)])
 
     (entry,) = entries(log)
     assert len(json.loads(entry.body)["ids"]["pages.content"]) == 10_000
 
 
-def test_all_views_of_a_page_go_to_one_partition(log: Log, page: Page) -> None:
+def test_all_views_of_a_page_go_to_one_partition(log: RedisLog, page: Page) -> None:
     for _ in range(5):
         record(page)
 
@@ -93,7 +95,7 @@ def test_a_full_log_spills(settings: Settings, page: Page, contents: list[Conten
     assert len(entries(log)) + Spilled.objects.count() == 300
 
 
-def test_a_failing_redis_spills(server: object, prefix: str, log: Log, page: Page) -> None:
+def test_a_failing_redis_spills(server: object, prefix: str, log: RedisLog, page: Page) -> None:
     """WRONGTYPE stands for every error reply: OOM, MISCONF, READONLY."""
     partition = partition_of(f"pages.page:{page.pk}", 2)
     server.set(f"{prefix}:{{{partition}}}:log", "in the way")  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from catalog.pages.models import Content, Page
 from footfall import tasks, worker
 from footfall.common import wakeup
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import Audit, Batch, Partition, ProducerState
 from footfall.ops import retention
@@ -112,7 +112,7 @@ def test_old_batches_and_producer_states_go() -> None:
 
 @pytest.mark.django_db
 def test_a_producer_state_stays_as_long_as_its_events_are_in_the_log(
-    log: Log, contents: list[Content], counts: Counts, settings: Settings
+    log: RedisLog, contents: list[Content], counts: Counts, settings: Settings
 ) -> None:
     """A quiet partition keeps entries for months: nothing pushes them out."""
     store_views(log, *[(AT, [contents[0].pk])] * 3)

@@ -1,9 +1,11 @@
 import os
 import pwd
+import shutil
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg2
@@ -16,9 +18,37 @@ from loadtest.common.waiting import wait_until
 from standalone import directories, system_user
 from standalone.program import StoreError
 from standalone.stores.postgres import PORT
-from tests.support.stores import NOT_DURABLE
+from tests.support.stores import NOT_DURABLE, temporary_directory
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has another user to run as")
+
+
+@pytest.fixture(scope="module")
+def initialised() -> Iterator[Path]:
+    """The data of a database that was never used."""
+    with ExitStack() as stack:
+        store = Postgres(temporary_directory(stack) / "postgres", settings=NOT_DURABLE)
+        store.prepare()
+        yield store.data
+
+
+@pytest.fixture(autouse=True)
+def copied(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copy a database where one would be made, except for tests that use `initdb`."""
+    if "initdb" not in request.fixturenames:
+        data = request.getfixturevalue("initialised")
+
+        def copy(store: Postgres) -> None:
+            shutil.copytree(data, store.data)
+            for path in (store.data, *store.data.rglob("*")):
+                os.chown(path, os.geteuid() if store.uid is None else store.uid, -1)
+
+        monkeypatch.setattr(Postgres, "_initialise", copy)
+
+
+@pytest.fixture
+def initdb() -> None:
+    """A test that uses it makes its database itself."""
 
 
 @pytest.fixture
@@ -54,7 +84,7 @@ def query(store: Postgres, statement: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def test_postgres_serves_an_empty_utf8_database(postgres: Postgres) -> None:
+def test_postgres_serves_an_empty_utf8_database(initdb: None, postgres: Postgres) -> None:
     begin(postgres)
 
     assert postgres.running
@@ -97,7 +127,7 @@ def test_the_url_is_what_django_understands(postgres: Postgres) -> None:
     assert settings["NAME"] == "footfall"
 
 
-def test_a_failed_initdb_says_why(data_dir: Path) -> None:
+def test_a_failed_initdb_says_why(initdb: None, data_dir: Path) -> None:
     store = Postgres(data_dir / "postgres")
     store.prepare()
     store.data.rename(data_dir / "data")

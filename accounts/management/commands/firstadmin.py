@@ -23,10 +23,14 @@ class Command(BaseCommand):
             return
         username = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
         email = os.environ.get("DJANGO_SUPERUSER_EMAIL") or f"{username}@localhost"
-        password = os.environ.get("DJANGO_SUPERUSER_PASSWORD")
+        password, shown = os.environ.get("DJANGO_SUPERUSER_PASSWORD"), "password as configured"
+        if not password:
+            password = secrets.token_urlsafe(12)
+            shown = f"password {password} (shown once)"
         try:
             User._meta.get_field("email").run_validators(email)
-            self.create(username, email, password or secrets.token_urlsafe(12), not password)
+            with transaction.atomic():
+                User.objects.create_superuser(username, email, password)
         except ValidationError as error:
             raise CommandError(
                 f"DJANGO_SUPERUSER_USERNAME {username!r} or DJANGO_SUPERUSER_EMAIL {email!r} is "
@@ -39,6 +43,8 @@ class Command(BaseCommand):
                     f"The name {username!r} or the address {email!r} belongs to an ordinary user: "
                     "set DJANGO_SUPERUSER_USERNAME and DJANGO_SUPERUSER_EMAIL to others."
                 ) from error
+        else:
+            self.stdout.write(f"Administrator {username}, {shown}")
 
     def print_existing(self) -> bool:
         """Print who the administrator is; return False if there is none."""
@@ -47,9 +53,3 @@ class Command(BaseCommand):
             return False
         self.stdout.write(f"Administrator {first.username}, made before")
         return True
-
-    def create(self, username: str, email: str, password: str, is_random: bool) -> None:
-        with transaction.atomic():
-            User.objects.create_superuser(username, email, password)
-        secret = f"password {password} (shown once)" if is_random else "password as configured"
-        self.stdout.write(f"Administrator {username}, {secret}")

@@ -17,10 +17,9 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 
-from catalog.admin.counted import CountedAdmin, count_related
-from catalog.admin.search import TitleSelect
+from catalog.admin import CountedAdmin, TitleSelect, count_related
 from catalog.pages.admin.filters import PageFilter, TypeFilter, get_types
-from catalog.pages.admin.placements import render_block
+from catalog.pages.admin.pages import render_block
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
 from footfall.common.admin_urls import admin_address
 
@@ -39,23 +38,16 @@ class AnyContentAdmin(CountedAdmin):
         select = TitleSelect(PageContent._meta.get_field("page"), self.admin_site)
         return super().media + select.media + Media(js=["pages/filters.js"])
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        contents = super().get_queryset(request)
-        counted: QuerySet[Any] = contents.annotate(
-            pages=count_related(PageContent, by="content", field="page")
-        )
-        return counted
+    def get_queryset(self, request: HttpRequest) -> Any:
+        pages = count_related(PageContent, by="content", field="page")
+        return super().get_queryset(request).annotate(pages=pages)
 
     @admin.display(description=_("pages"))
     def pages(self, content: Any) -> int:
         return int(content.pages)
 
-    @admin.display(description=_("summary"))
-    def summary(self, content: Content) -> str:
-        """Return what identifies this content to an editor, beside its title."""
-        return ""
 
-
+@admin.register(Video, Text)
 class ContentTypeAdmin(AnyContentAdmin):
     """The admin of one type of content. An empty subclass is enough for a new type."""
 
@@ -64,6 +56,7 @@ class ContentTypeAdmin(AnyContentAdmin):
 
     @admin.display(description=_("summary"))
     def summary(self, content: Content) -> str:
+        """Return what identifies this content to an editor, beside its title."""
         if (field := self.main_field()) is None:
             return ""
         value = getattr(content, field.attname)
@@ -86,21 +79,11 @@ class ContentTypeAdmin(AnyContentAdmin):
         return format_html_join(SafeString("<br>"), '<a href="{}">{}</a>', links)
 
 
-@admin.register(Video)
-class VideoAdmin(ContentTypeAdmin):
-    pass
-
-
 @admin.register(Audio)
 class AudioAdmin(ContentTypeAdmin):
     @admin.display(description=_("bit rate"), ordering="bitrate")
     def summary(self, content: Audio) -> str:  # type: ignore[override]
         return _("%s kbit/s") % f"{content.bitrate / 1000:g}"
-
-
-@admin.register(Text)
-class TextAdmin(ContentTypeAdmin):
-    pass
 
 
 def as_contents(contents: Iterable[Content]) -> QuerySet[Content]:
@@ -115,10 +98,8 @@ class ContentAdmin(AnyContentAdmin):
     list_display = ("title", "kind", "summary", "pages", "views", "updated")
     list_filter = (TypeFilter, PageFilter, "created_at", "updated_at")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        contents: Any = super().get_queryset(request)
-        subclasses: QuerySet[Any] = contents.select_subclasses()
-        return subclasses
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_subclasses()
 
     @admin.display(description=_("type"))
     def kind(self, content: Content) -> str:
@@ -160,9 +141,7 @@ class ContentAdmin(AnyContentAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(self.addable_types(request))
 
-    def add_view(
-        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         types = self.addable_types(request)
         if not types:
             raise PermissionDenied
@@ -173,25 +152,18 @@ class ContentAdmin(AnyContentAdmin):
             "opts": self.opts,
             "is_popup": "_popup" in request.GET,
             "types": [
-                (
-                    model._meta.verbose_name,
-                    f"{admin_address(self.admin_site, model, 'add')}?{query}",
-                )
-                for model in types
+                (one._meta.verbose_name, f"{admin_address(self.admin_site, one, 'add')}?{query}")
+                for one in types
             ],
         }
         return TemplateResponse(request, "admin/pages/content/choose_type.html", context)
 
     def change_view(
-        self,
-        request: HttpRequest,
-        object_id: str,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
+        self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         content = self.get_object(request, unquote(object_id))
         if content is None or type(content) is Content:
-            return super().change_view(request, object_id, form_url, extra_context)
+            return super().change_view(request, object_id, *args, **kwargs)
         type_admin = self.admin_site.get_model_admin(type(content))
         if not type_admin.has_view_or_change_permission(request, content):
             raise PermissionDenied

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from catalog.admin.search import TitleSelect
+from catalog.admin import TitleSelect
 from catalog.pages.models import Content, Page, PageContent
 from footfall.common.admin_urls import key_in
 

@@ -11,7 +11,7 @@ from footfall.eventlog import LogError
 from footfall.flush import flush_all
 from footfall.models import Audit
 from footfall.ops.adjust import InvalidAdjustment, adjust
-from footfall.ops.audit import Progress, no_progress, run_audit
+from footfall.ops.audit import Progress, run_audit
 from footfall.ops.readiness import PARTS, check
 from footfall.ops.status import status
 from footfall.registry import countable_models
@@ -96,10 +96,10 @@ class Command(BaseCommand):
         if not audit.differences:
             self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
 
-    def progress(self) -> Progress:
+    def progress(self) -> Progress | None:
         """Return a function that draws a bar on a terminal, at most ten times a second."""
         if not self.stderr.isatty():
-            return no_progress
+            return None
         drawn = 0.0
 
         def draw(label: str, done: int, of: int) -> None:

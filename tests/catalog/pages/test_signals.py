@@ -183,7 +183,7 @@ def test_page_that_was_read_before_an_edit_is_not_prepared_after_it(
         page.title = "New"
         page.save()
 
-    cached_pages.fill(lease, found.page, found.contents, b"the old one", found.contents)
+    cached_pages.fill(lease, found.page, found.contents, b"the old one")
 
     assert seen(client, page) == seen(client, page) == ("New", ["Words"])
 

@@ -129,7 +129,7 @@ def test_an_edit_shows_though_an_earlier_one_cannot_be_told_to_its_server(
     for one in (page, other):
         lease = cached_pages.lease(Page, one.pk)
         assert lease is not None
-        cached_pages.fill(lease, one, contents, b"before the edit", contents)
+        cached_pages.fill(lease, one, contents, b"before the edit")
     dead.add(partition(page))
 
     for one in (page, other):
@@ -165,7 +165,7 @@ def test_without_redis_nothing_is_cached(
     assert lease is not None
     settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
-    cached_pages.fill(lease, page, contents, b"answer", contents)
+    cached_pages.fill(lease, page, contents, b"answer")
     cached_pages.release(lease)
 
     assert cached_pages.lease(Page, page.pk) is None

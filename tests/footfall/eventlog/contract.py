@@ -5,9 +5,11 @@ from itertools import pairwise
 
 import pytest
 
-from footfall.eventlog import Entry, Full, Log, Position
+from footfall.eventlog import Entry, Full, Position, RedisLog
+from tests.footfall.eventlog.memory import MemoryLog
 
 AT = 1_763_683_200_123
+Log = RedisLog | MemoryLog
 FOREVER = 2**40  # more bytes than any test appends
 
 

@@ -6,7 +6,7 @@ from django.core.management import call_command
 
 from catalog.pages.models import Content, Page
 from footfall.eventlog import Entry
-from footfall.eventlog.gaps import missing
+from footfall.eventlog.entries import missing
 from footfall.flush import flush, flush_all
 from footfall.models import Batch, Partition, ProducerState
 from footfall.ops.status import status

@@ -9,9 +9,9 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
 from footfall import events
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
+from footfall.events import DropReason
 from footfall.flush import flush, flush_all
-from footfall.ingest.drop_reasons import DropReason
 from footfall.ingest.spill import replay, spill
 from footfall.log import get_log
 from footfall.models import DeadLetter, ProducerState, Rollup, Spilled
@@ -96,7 +96,7 @@ def test_an_append_that_lands_after_its_spill_was_counted_is_dropped(
 
 
 def test_an_append_that_was_counted_from_the_log_is_dropped_from_the_spill(
-    log: Log, contents: list[Content], counts: Counts
+    log: RedisLog, contents: list[Content], counts: Counts
 ) -> None:
     body = events.encode({"pages.content": [contents[0].pk]})
     answer = log.append(0, body, AT)
@@ -112,7 +112,7 @@ def test_an_append_that_was_counted_from_the_log_is_dropped_from_the_spill(
 
 
 def test_log_and_spill_in_one_batch_count_once(
-    log: Log, contents: list[Content], counts: Counts
+    log: RedisLog, contents: list[Content], counts: Counts
 ) -> None:
     body = events.encode({"pages.content": [contents[0].pk]})
     answer = log.append(0, body, AT)
@@ -145,7 +145,12 @@ def test_a_spilled_event_that_is_malformed_is_a_dead_letter() -> None:
 
 
 def test_dead_letters_do_not_hold_up_the_flush_however_large_they_are(
-    log: Log, server: redis.Redis, prefix: str, page: Page, contents: list[Content], counts: Counts
+    log: RedisLog,
+    server: redis.Redis,
+    prefix: str,
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
 ) -> None:
     """Views of pages with 3,000 contents, whose model was removed; and a foreign entry."""
     ids = range(10**9, 10**9 + 3_000)
@@ -162,7 +167,7 @@ def test_dead_letters_do_not_hold_up_the_flush_however_large_they_are(
 
 
 def test_a_dead_letter_is_replayed_through_the_spill(
-    log: Log, contents: list[Content], counts: Counts
+    log: RedisLog, contents: list[Content], counts: Counts
 ) -> None:
     body = events.encode({"pages.content": [contents[0].pk]})
     DeadLetter.objects.create(partition=1, at=AT, body=body, reason="no countable model")
@@ -184,7 +189,7 @@ def test_a_replayed_event_that_is_still_malformed_is_a_dead_letter_again() -> No
     assert DeadLetter.objects.count() == 1
 
 
-def test_producer_states_never_go_down(log: Log, contents: list[Content]) -> None:
+def test_producer_states_never_go_down(log: RedisLog, contents: list[Content]) -> None:
     body = events.encode({"pages.content": [contents[0].pk]})
     event_ids = [log.append(0, body, AT).event_id for _ in range(3)]
     flush()

@@ -14,7 +14,7 @@ from django.urls import reverse
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from catalog.pages.models import Content, Page
-from footfall.admin import adjusting
+from footfall.admin import charted
 from footfall.flush import flush
 from footfall.models import Adjustment
 from footfall.ops.adjust import MAX_COUNTER, InvalidAdjustment, adjust
@@ -223,7 +223,7 @@ def test_the_admin_sets_the_counters_of_a_list(
 def test_the_admin_sets_no_more_counters_than_an_address_can_name(
     admin_client: Client, contents: list[Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adjusting, "MAX_SELECTED", 2)
+    monkeypatch.setattr(charted, "MAX_SELECTED", 2)
     chosen = {"_selected_action": [contents[0].pk], "select_across": "1"}
 
     answer = admin_client.post(LIST, {"action": "adjust_counters", **chosen}, follow=True)

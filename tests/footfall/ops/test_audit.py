@@ -14,7 +14,7 @@ from redis import Redis
 
 from catalog.pages.models import Content, Page
 from footfall import tasks
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import (
     Adjustment,
@@ -96,7 +96,7 @@ def test_totals_that_are_not_the_sum_of_the_rollups_are_reported() -> None:
     ]
 
 
-def test_totals_are_compared_day_by_day(log: Log, contents: list[Content]) -> None:
+def test_totals_are_compared_day_by_day(log: RedisLog, contents: list[Content]) -> None:
     day = 24 * HOUR
     store_views(log, *[(AT + n * day, [contents[0].pk]) for n in range(3)])
     flush()
@@ -135,7 +135,7 @@ def test_batches_that_took_something_else_are_reported() -> None:
     ]
 
 
-def test_books_of_the_batches_stay_right_when_old_ones_go(log: Log) -> None:
+def test_books_of_the_batches_stay_right_when_old_ones_go(log: RedisLog) -> None:
     log.append(0, b"not a view", AT)
     flush()
     Batch.objects.update(at=timezone.now() - retention.KEEP_BATCHES)
@@ -189,7 +189,7 @@ def test_a_target_that_is_gone_is_not_repaired() -> None:
 
 
 def test_a_log_that_was_trimmed_above_its_position_is_reported(
-    log: Log, contents: list[Content], settings: Settings
+    log: RedisLog, contents: list[Content], settings: Settings
 ) -> None:
     settings.COUNTERS_LOG_RETENTION_BYTES = 2
     store_views(log, *[(AT, [contents[0].pk])] * 500)
@@ -201,7 +201,7 @@ def test_a_log_that_was_trimmed_above_its_position_is_reported(
 
 
 def test_a_position_that_moves_meanwhile_is_no_finding(
-    log: Log, contents: list[Content], settings: Settings, monkeypatch: pytest.MonkeyPatch
+    log: RedisLog, contents: list[Content], settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flush may come between the look at the position and the look at the log."""
     settings.COUNTERS_LOG_RETENTION_BYTES = 2

@@ -12,7 +12,7 @@ from django_celery_beat.models import PeriodicTask
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.pages.models import Content, Page, Text
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import Audit, DeadLetter, Partition
 from footfall.ops.workers import Workers
@@ -76,7 +76,9 @@ def test_it_shows_what_is_viewed(admin_client: Client, page: Page, contents: lis
     assert ": 6</title>" in shown
 
 
-def test_it_shows_each_partition(admin_client: Client, log: Log, contents: list[Content]) -> None:
+def test_it_shows_each_partition(
+    admin_client: Client, log: RedisLog, contents: list[Content]
+) -> None:
     store_views(log, *[(AT, [contents[0].pk])] * 5)
     flush()
     now = int(timezone.now().timestamp() * 1000)
@@ -94,7 +96,7 @@ def test_it_shows_each_partition(admin_client: Client, log: Log, contents: list[
 
 
 def test_a_stall_turns_it_red_and_its_end_green(
-    admin_client: Client, log: Log, contents: list[Content], answering: Answering
+    admin_client: Client, log: RedisLog, contents: list[Content], answering: Answering
 ) -> None:
     old = timezone.now() - timedelta(seconds=12)
     store_views(log, (int(old.timestamp() * 1000), [contents[0].pk]))

@@ -6,7 +6,7 @@ from django.db.models.deletion import ProtectedError
 
 from catalog.pages.models import Content, Page
 from footfall import events
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import Batch, DeadLetter, HourTotal, Rollup
 from footfall.ops.audit import broken_positions, broken_totals, differences
@@ -52,7 +52,7 @@ def test_partitions_are_changed_with_events_in_flight(
 
 
 def test_events_of_a_model_that_was_removed_are_dead_letters_with_that_reason(
-    log: Log, contents: list[Content], counts: Counts
+    log: RedisLog, contents: list[Content], counts: Counts
 ) -> None:
     removed = ContentType.objects.create(app_label="shop", model="item")
     Rollup.objects.create(content_type=removed, target_id=1, hour="2025-11-21T00:00Z", views=5)

@@ -9,7 +9,7 @@ from pytest_django import Settings
 from redis import Redis
 
 from catalog.pages.models import Content, Page
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.ingest.spill import spill
 from footfall.models import DeadLetter
@@ -27,7 +27,7 @@ def run(command: str) -> str:
     return out.getvalue()
 
 
-def test_pending_is_what_is_not_counted_yet(log: Log, contents: list[Content]) -> None:
+def test_pending_is_what_is_not_counted_yet(log: RedisLog, contents: list[Content]) -> None:
     store_views(log, *[(AT, [contents[0].pk])] * 5)
     flush()
     store_views(log, *[(AT, [contents[0].pk])] * 3)
@@ -79,13 +79,15 @@ def test_without_redis_the_rest_is_shown(settings: Settings) -> None:
         run("flush")
 
 
-def test_before_the_first_flush_events_wait_all_the_same(log: Log, contents: list[Content]) -> None:
+def test_before_the_first_flush_events_wait_all_the_same(
+    log: RedisLog, contents: list[Content]
+) -> None:
     store_views(log, *[(AT, [contents[0].pk])] * 3)
 
     assert status().pending == 3
 
 
-def test_views_are_in_up_to_the_oldest_that_waits(log: Log, contents: list[Content]) -> None:
+def test_views_are_in_up_to_the_oldest_that_waits(log: RedisLog, contents: list[Content]) -> None:
     before = timezone.now()
     assert status().as_of == pytest.approx(before, abs=timedelta(seconds=5))
 

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content
 from footfall import tasks
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
 from footfall.flush import flush, flush_all
 from footfall.models import DeadLetter, HourTotal, Rollup
 from footfall.ops import retention
@@ -33,7 +33,7 @@ def old_after_31_days(settings: Settings) -> None:
 
 
 @pytest.fixture
-def viewed(log: Log, contents: list[Content]) -> list[Content]:
+def viewed(log: RedisLog, contents: list[Content]) -> list[Content]:
     """Three days with views in three hours each, the first hour of a day among them on two."""
     hours = [0, 5, 23, 24 + 1, 24 + 2, 24 + 23, 48, 48 + 7, 48 + 8]
     store_views(log, *[(AT + hour * HOUR, [one.pk for one in contents]) for hour in hours])
@@ -80,7 +80,9 @@ def test_hours_within_the_retention_stay(viewed: list[Content], settings: Settin
     assert len(hours_of(viewed[0])) == 9
 
 
-def test_views_that_come_late_are_compacted_the_next_time(log: Log, viewed: list[Content]) -> None:
+def test_views_that_come_late_are_compacted_the_next_time(
+    log: RedisLog, viewed: list[Content]
+) -> None:
     compact()
     store_views(log, (AT + 5 * HOUR, [viewed[0].pk]), (AT, [viewed[0].pk]))
     flush()
@@ -127,7 +129,7 @@ def test_targets_are_compacted_some_at_a_time(
 
 @pytest.mark.django_db(transaction=True)
 def test_compacting_beside_flushes_of_late_views_loses_nothing(
-    log: Log, contents: list[Content]
+    log: RedisLog, contents: list[Content]
 ) -> None:
     ids = [one.pk for one in contents]
 
@@ -157,7 +159,7 @@ def test_compacting_beside_flushes_of_late_views_loses_nothing(
     assert not list(broken_totals())
 
 
-def test_events_set_aside_are_dismissed_in_the_end(log: Log) -> None:
+def test_events_set_aside_are_dismissed_in_the_end(log: RedisLog) -> None:
     for number in range(2):
         DeadLetter.objects.create(partition=0, at=AT, body=b"", reason=str(number))
     old = datetime.now(UTC) - retention.KEEP_DEAD_LETTERS

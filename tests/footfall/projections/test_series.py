@@ -9,7 +9,7 @@ from django.db.models import Sum
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.pages.models import Content, Page
-from footfall.eventlog import Log
+from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import HourTotal, Rollup
 from footfall.projections.series import Interval, Point, series, totals
@@ -25,7 +25,7 @@ def hours(first: int, last: int) -> tuple[datetime, datetime]:
     return MIDNIGHT + timedelta(hours=first), MIDNIGHT + timedelta(hours=last)
 
 
-def test_hours_come_in_order_and_without_gaps(log: Log, contents: list[Content]) -> None:
+def test_hours_come_in_order_and_without_gaps(log: RedisLog, contents: list[Content]) -> None:
     first, second, _ = (content.pk for content in contents)
     store_views(log, (AT, [first, second]), (AT + 2 * HOUR, [first]), (AT + 2 * HOUR, [first]))
     flush()
@@ -36,7 +36,7 @@ def test_hours_come_in_order_and_without_gaps(log: Log, contents: list[Content])
     assert found[2] == Point(MIDNIGHT + timedelta(hours=2), 2)
 
 
-def test_a_part_of_an_hour_stands_for_the_whole(log: Log, contents: list[Content]) -> None:
+def test_a_part_of_an_hour_stands_for_the_whole(log: RedisLog, contents: list[Content]) -> None:
     store_views(log, (AT, [contents[0].pk]))
     flush()
     since, until = MIDNIGHT + timedelta(minutes=20), MIDNIGHT + timedelta(minutes=40)
@@ -44,7 +44,7 @@ def test_a_part_of_an_hour_stands_for_the_whole(log: Log, contents: list[Content
     assert series(contents[0], Interval.HOUR, since, until) == [Point(MIDNIGHT, 1)]
 
 
-def test_days_are_those_of_utc(log: Log, contents: list[Content], settings: Settings) -> None:
+def test_days_are_those_of_utc(log: RedisLog, contents: list[Content], settings: Settings) -> None:
     settings.TIME_ZONE = "Asia/Yekaterinburg"
     store_views(log, (AT - 1, [contents[0].pk]), *[(AT, [contents[0].pk])] * 2)
     flush()
@@ -55,7 +55,7 @@ def test_days_are_those_of_utc(log: Log, contents: list[Content], settings: Sett
     assert found[0].at.tzinfo is UTC
 
 
-def test_a_type_of_content_is_counted_as_content(log: Log, contents: list[Content]) -> None:
+def test_a_type_of_content_is_counted_as_content(log: RedisLog, contents: list[Content]) -> None:
     store_views(log, (AT, [contents[0].pk]))
     flush()
     text = Content.objects.get_subclass(pk=contents[0].pk)
@@ -69,7 +69,7 @@ def test_what_has_no_counter_has_no_history() -> None:
 
 
 def test_totals_are_kept_by_the_flush(
-    log: Log, contents: list[Content], django_assert_num_queries: DjangoAssertNumQueries
+    log: RedisLog, contents: list[Content], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     first, second, third = (content.pk for content in contents)
     store_views(log, (AT, [first, second]), (AT + HOUR, [first]))
@@ -86,7 +86,7 @@ def test_totals_are_kept_by_the_flush(
 
 
 def test_views_of_what_was_deleted_later_stay_in_the_totals(
-    log: Log, contents: list[Content]
+    log: RedisLog, contents: list[Content]
 ) -> None:
     store_views(log, (AT, [contents[0].pk]))
     flush()
@@ -96,7 +96,7 @@ def test_views_of_what_was_deleted_later_stay_in_the_totals(
 
 
 def test_hours_from_before_there_were_totals_are_added_up(
-    log: Log, contents: list[Content]
+    log: RedisLog, contents: list[Content]
 ) -> None:
     first, second, _ = (content.pk for content in contents)
     store_views(log, (AT, [first, second]), (AT + HOUR, [first]))

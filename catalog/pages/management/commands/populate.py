@@ -59,19 +59,12 @@ def video() -> dict[str, Any]:
     return {"video_url": f"{address}.mp4", "subtitles_url": f"{address}.vtt"}
 
 
-def audio() -> dict[str, Any]:
-    return {"bitrate": random.choice((96_000, 128_000, 192_000, 256_000, 320_000))}
-
-
-def text() -> dict[str, Any]:
-    return {"text": " ".join(random.sample(SENTENCES, 3))}
-
-
-TYPES: tuple[tuple[type[Content], Callable[[], dict[str, Any]]], ...] = (
-    (Video, video),
-    (Audio, audio),
-    (Text, text),
-)
+TYPES: dict[type[Content], Callable[[], dict[str, Any]]] = {
+    Video: video,
+    Audio: lambda: {"bitrate": random.choice((96_000, 128_000, 192_000, 256_000, 320_000))},
+    Text: lambda: {"text": " ".join(random.sample(SENTENCES, 3))},
+}
+"""Returns the fields of a new content of each type."""
 
 
 class Command(BaseCommand):
@@ -119,7 +112,7 @@ def make_pages(count: int, contents_each: int) -> None:
 def make_contents(count: int) -> list[Content]:
     contents = [Content(title=title()) for _ in range(count)]
     insert(contents)
-    for turn, (model, fields) in enumerate(TYPES):
+    for turn, (model, fields) in enumerate(TYPES.items()):
         table = table_of(model)
         table._base_manager.bulk_create(
             table(pk=content.pk, **fields()) for content in contents[turn :: len(TYPES)]

@@ -1,16 +1,21 @@
-"""Search by the start of a title, in the admin's lists and forms."""
+"""Shared by the admins of the catalogue: search by title, and what countable models show."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.autocomplete import AutocompleteJsonView
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.db.models import Count, ForeignKey, Model, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 from django.urls import URLPattern, path
+from django.utils.formats import date_format, number_format
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, gettext_lazy
+from django.utils.timezone import localtime
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
+from footfall.admin import ChartedAdmin
 from footfall.common.admin_urls import admin_address
 
 
@@ -18,7 +23,7 @@ class SearchAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """The base of the admins of models with a title; it also serves the search of `TitleSelect`."""
 
     search_fields = ("title",)
-    search_help_text = gettext_lazy("Search by the start of the title")
+    search_help_text = _("Search by the start of the title")
     show_full_result_count = False
     ordering = ("-pk",)
 
@@ -62,8 +67,43 @@ class TitleSelect(AutocompleteSelect):
     def get_url(self) -> str:
         return admin_address(self.admin_site, self.field.remote_field.model, "search")
 
-    def build_attrs(
-        self, base_attrs: dict[str, Any], extra_attrs: dict[str, Any] | None = None
-    ) -> dict[str, Any]:
-        attrs = super().build_attrs(base_attrs, extra_attrs)
+    def build_attrs(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        attrs = super().build_attrs(*args, **kwargs)
         return attrs | {"data-placeholder": gettext("Search by the start of the title…")}
+
+
+def count_related(model: type[Model], *, by: str, field: str = "pk") -> Coalesce:
+    """Return an expression for the number of distinct `field` values in related rows of `model`.
+
+    by: the foreign key to the row that is annotated.
+    """
+    rows: Any = model._default_manager.filter(**{by: OuterRef("pk")}).order_by().values(by)
+    number = rows.annotate(number=Count(field, distinct=field != "pk")).values("number")
+    return Coalesce(Subquery(number), 0)
+
+
+class CountedAdmin(ChartedAdmin, SearchAdmin):
+    """Shows views and timestamps, read-only."""
+
+    readonly_fields: ClassVar[Any] = ("views", "created_at", "updated_at")
+    list_per_page = 50
+    show_facets = admin.ShowFacets.NEVER
+
+    class Media:
+        css = {"all": ("pages/admin.css",)}
+
+    @admin.display(description=_("views"), ordering="counter")
+    def views(self, counted: Any) -> str:
+        return number_format(counted.counter, force_grouping=True)
+
+    @admin.display(description=_("updated"), ordering="updated_at")
+    def updated(self, counted: Any) -> str:
+        return date_format(localtime(counted.updated_at), "SHORT_DATE_FORMAT")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return super().get_readonly_fields(request, obj) if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        readonly = CountedAdmin.readonly_fields
+        editable = [field for field in super().get_fields(request, obj) if field not in readonly]
+        return [*editable, readonly] if obj else editable  # the read-only ones share a line
