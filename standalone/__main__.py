@@ -24,12 +24,9 @@ def main() -> int:
                 console.write("footfall", f"ended the {name} that an earlier run left behind")
             configuration.check_port(wanted)
             return asyncio.run(Supervisor(wanted, Runner(console, registry)).run())
-    except configuration.ConfigurationError as error:
+    except (configuration.ConfigurationError, StartError, StoreError, OSError) as error:
         print(f"footfall: {error}", file=sys.stderr)
-        return 2
-    except (StartError, StoreError, OSError) as error:
-        print(f"footfall: {error}", file=sys.stderr)
-        return 1
+        return 2 if isinstance(error, configuration.ConfigurationError) else 1
     except KeyboardInterrupt:
         return 130
 

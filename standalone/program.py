@@ -6,7 +6,6 @@ import os
 import pwd
 import re
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +13,10 @@ from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
+
+
+class StoreError(Exception):
+    """A store could not be prepared, or did not become ready. The text says why."""
 
 
 @dataclass(frozen=True)
@@ -28,13 +31,6 @@ class Program:
     stop_timeout: float = 10.0  # seconds from the signal to SIGKILL
     uid: int | None = None  # the user to run it as; None: the present one
     ignored_lines: re.Pattern[str] | None = None  # of its log
-
-    def start(self, log: Path, **options: Any) -> "subprocess.Popen[bytes]":
-        """Start it, with its output appended to `log`; `options` are further ones of `Popen`."""
-        with log.open("ab") as output:
-            return subprocess.Popen(
-                self.command, stdout=output, stderr=output, **self.process_options(), **options
-            )
 
     def process_options(self) -> dict[str, Any]:
         """Return the options for `subprocess.Popen`, without the command and its output.

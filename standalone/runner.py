@@ -61,7 +61,9 @@ class Runner:
             raise
         finally:
             process = await _uncancelled(starting)
-            _end_group(process.pid)
+            # Its workers would still hold the port.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
             await _uncancelled(process.wait())
             await _uncancelled(asyncio.wait({lines.ended}, timeout=1.0))
             lines.close()
@@ -143,11 +145,3 @@ def ending(status: int) -> str:
     if status < 0:
         return f"was killed by {signal.Signals(-status).name}"
     return f"ended with exit code {status}"
-
-
-def _end_group(pid: int) -> None:
-    """Kill the rest of a dead program's group: its workers would still hold the port."""
-    try:
-        os.killpg(pid, signal.SIGKILL)
-    except (ProcessLookupError, PermissionError):
-        return

@@ -42,7 +42,6 @@ def environment(
 
 
 def manage(environment: Mapping[str, str], *command: str) -> Program:
-    """Return the program `manage.py <command>`."""
     return _python(environment, command[0], "manage.py", *command)
 
 

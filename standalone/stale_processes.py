@@ -8,6 +8,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TypedDict
 
@@ -53,10 +54,12 @@ class PidRegistry:
             (entry, process) for entry in self._read() for process in self._processes_of(entry)
         ]
         for entry, process in found:
-            _signal(process, entry["stop_signal"])
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(entry["stop_signal"])
         _, alive = psutil.wait_procs([process for _, process in found], STOP_TIMEOUT)
         for process in alive:
-            _signal(process, signal.SIGKILL)
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         psutil.wait_procs(alive, STOP_TIMEOUT)
         self._write()
         return sorted({entry["name"] for entry, _ in found})
@@ -84,10 +87,3 @@ class PidRegistry:
 
     def _write(self) -> None:
         directories.write_private(self.path, json.dumps(list(self.entries.values()), indent=1))
-
-
-def _signal(process: psutil.Process, number: int) -> None:
-    try:
-        process.send_signal(number)
-    except psutil.NoSuchProcess:
-        return

@@ -12,24 +12,25 @@ import subprocess
 import time
 from pathlib import Path
 
+from standalone.program import StoreError
+
 NAME = "footfall-store"
 SYSTEM_PATH = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
 LOCK_TIMEOUT = 5.0  # seconds for which another process may be writing /etc/passwd
 
 
-class SystemUserError(Exception):
-    """The system user does not exist and could not be created."""
-
-
 def uid() -> int:
-    """Return the id of the system user; the first call on a machine creates it. Needs root."""
+    """Return the id of the system user; the first call on a machine creates it. Needs root.
+
+    Raises `StoreError` if that is not possible.
+    """
     deadline = time.monotonic() + LOCK_TIMEOUT
     while True:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(NAME).pw_uid
         said = _create()
         if said and time.monotonic() > deadline:
-            raise SystemUserError(
+            raise StoreError(
                 f"PostgreSQL refuses root, and its own system user {NAME} could not be made: "
                 f"{said} Make it (useradd --system {NAME}), or do not start this as root."
             )

@@ -128,7 +128,7 @@ class FileAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         ids = request.POST.getlist("letter")
         if "dismiss" in request.POST:
-            count = dead_letters.dismiss(ids)
+            count = get_queue().delete_dead_letters(ids)
             text = ngettext(
                 "%d dead letter was dismissed.", "%d dead letters were dismissed.", count
             )

@@ -7,5 +7,4 @@ class UploadsConfig(AppConfig):
     verbose_name = _("Uploads")
 
     def ready(self) -> None:
-        """Connect the signals."""
-        import uploads.signals  # noqa: F401
+        import uploads.signals  # noqa: F401  # connects them

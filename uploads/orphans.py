@@ -1,6 +1,7 @@
 """Compares the storage with the table: stored files without a row, rows without a stored file."""
 
 import logging
+from contextlib import suppress
 from datetime import timedelta
 
 from django.core.files.storage import Storage
@@ -52,17 +53,13 @@ def list_folder(storage: Storage, folder: str) -> set[str]:
 
 def delete_old(storage: Storage, names: set[str]) -> int:
     """Delete the stored files that are older than `MIN_AGE`; return how many."""
-    old = [name for name in names if is_old(storage, name)]
-    for name in old:
-        storage.delete(name)
-    return len(old)
-
-
-def is_old(storage: Storage, name: str) -> bool:
-    try:
-        return timezone.now() - storage.get_modified_time(name) > MIN_AGE
-    except FileNotFoundError:  # deleted meanwhile together with its row
-        return False
+    deleted = 0
+    for name in names:
+        with suppress(FileNotFoundError):  # deleted meanwhile together with its row
+            if timezone.now() - storage.get_modified_time(name) > MIN_AGE:
+                storage.delete(name)
+                deleted += 1
+    return deleted
 
 
 def fail_rows(storage: Storage, names: set[str]) -> int:

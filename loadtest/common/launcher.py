@@ -1,6 +1,6 @@
 """Starts the programs that are measured or tested, and ends all of their processes.
 
-Used by the bench, `make load`, `make faults` and the tests. `standalone.stores` has the stores:
+Used by the bench, `make load`, `make faults` and the tests. `stores` beside it has the stores:
 `with Redis(directory).served() as store`.
 """
 
@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import psutil
 
+from loadtest.common.stores import start
 from loadtest.common.waiting import wait_until
 from standalone.configuration import ROOT
 from standalone.program import Program
@@ -47,7 +48,7 @@ class Programs:
         self.stop()
 
     def start(self, *programs: Program) -> None:
-        self.processes += [(program, program.start(self.log)) for program in programs]
+        self.processes += [(program, start(program, self.log)) for program in programs]
 
     @property
     def roots(self) -> dict[str, int]:
@@ -100,7 +101,8 @@ class Copy:
         self.environment = {**PLAIN, "DATA_DIR": str(data_dir), "PORT": str(port), **variables}
         self.log = data_dir / "output"
         command = [sys.executable, "-m", "standalone"]
-        self.process = Program("footfall", command, ROOT, self.environment).start(self.log)
+        program = Program("footfall", command, ROOT, self.environment)
+        self.process = start(program, self.log)
 
     @property
     def output(self) -> str:

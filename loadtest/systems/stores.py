@@ -11,9 +11,9 @@ from urllib.parse import unquote, urlsplit
 import psycopg2
 import redis
 
+from loadtest.common.stores import Postgres, Redis
 from loadtest.systems.wal import ELSEWHERE, Written, read_log
 from standalone.program import user_options
-from standalone.stores import Postgres, Redis
 
 TABLES = """
     SELECT database.oid || '/' || pg_relation_filenode(relation.oid),

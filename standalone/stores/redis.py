@@ -4,7 +4,6 @@ import os
 import platform
 import re
 import socket
-from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -19,29 +18,17 @@ class Redis(Store):
     """Valkey, which syncs every write to the disk before it answers."""
 
     name = "redis"
-
-    def __init__(
-        self,
-        directory: Path,
-        *,
-        maxmemory: str = "1gb",
-        port: int = 0,
-        config: Mapping[str, str] | None = None,
-    ) -> None:
-        """Serve `directory`, on 127.0.0.1:`port` too unless that is 0; `config`: more options."""
-        super().__init__(directory)
-        self.config = {
-            "port": str(port),
-            "bind": "127.0.0.1",
-            "unixsocketperm": "700",
-            "appendonly": "yes",
-            "appendfsync": "always",
-            "save": "",
-            "maxmemory": maxmemory,
-            "maxmemory-policy": "noeviction",
-            "loglevel": "warning",
-            **(config or {}),
-        }
+    SETTINGS = {
+        "port": "0",
+        "bind": "127.0.0.1",
+        "unixsocketperm": "700",
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": "",
+        "maxmemory": "1gb",
+        "maxmemory-policy": "noeviction",
+        "loglevel": "warning",
+    }
 
     def prepare(self) -> None:
         self.directory = directories.own_directory(self.directory, None)
@@ -49,8 +36,8 @@ class Redis(Store):
         self.socket = self.sockets / SOCKET
 
     def program(self) -> Program:
-        config = {**self.config, "dir": str(self.directory), "unixsocket": str(self.socket)}
-        options = [word for name, value in config.items() for word in (f"--{name}", value)]
+        settings = {**self.settings, "dir": str(self.directory), "unixsocket": str(self.socket)}
+        options = [word for name, value in settings.items() for word in (f"--{name}", value)]
         return Program(
             name=self.name,
             command=[str(_redis_binary()), *options],

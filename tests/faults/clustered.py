@@ -22,9 +22,9 @@ from redis.crc import key_slot
 
 from footfall.eventlog import EventId, RedisLog
 from loadtest.common.client import Run
+from loadtest.common.stores import Redis
 from loadtest.common.verdict import Verdict
 from loadtest.common.waiting import wait_until
-from standalone.stores import Redis
 from tests.faults.campaign import Campaign, Outcome, Say
 from tests.faults.injection import INJECTORS, Injector
 from tests.faults.intervals import Interval

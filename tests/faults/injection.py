@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 from celery import Celery
 
+from loadtest.common.stores import start
 from tests.faults.schedule import Planned
 from tests.faults.service import Service
 from tests.support.proxy import Fault, Proxy
@@ -186,7 +187,7 @@ def _flush(service: Service) -> None:
 
 
 def _beside(service: Service, name: str) -> Iterator[None]:
-    process = service.programs()[name].start(Path(os.devnull))
+    process = start(service.programs()[name], Path(os.devnull))
     try:
         yield
     finally:

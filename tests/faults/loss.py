@@ -19,8 +19,8 @@ import redis
 
 from footfall.eventlog import LogError, RedisLog
 from loadtest.common.ports import free_port
+from loadtest.common.stores import Redis
 from loadtest.common.waiting import wait_until
-from standalone.stores import Redis
 
 THREADS = 8
 MOST_BYTES = 2**40
@@ -118,7 +118,7 @@ def compare(load: Load, killed: float, url: str) -> Loss:
 def running(config: Mapping[str, str]) -> Iterator[Redis]:
     with (
         TemporaryDirectory(prefix="footfall-loss-") as directory,
-        Redis(Path(directory) / "redis", config=config).served() as store,
+        Redis(Path(directory) / "redis", settings=config).served() as store,
     ):
         yield store
 

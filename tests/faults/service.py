@@ -15,11 +15,11 @@ import redis
 
 from loadtest.common.launcher import PLAIN, Copy
 from loadtest.common.ports import free_port
+from loadtest.common.stores import Redis, start
 from loadtest.common.waiting import wait_until
 from standalone import addresses, service
 from standalone.configuration import Configuration
 from standalone.program import Program
-from standalone.stores import Redis
 from tests.support.proxy import Proxy
 
 RESTART = 0.2  # seconds until a dead Redis is started again, as under `make run`
@@ -70,7 +70,7 @@ class RestartedRedis:
 
     def _start(self) -> None:
         # SIGXFSZ stays ignored: a full file is an error of write().
-        self.store.process = self.store.program().start(self.store.log, restore_signals=False)
+        self.store.process = start(self.store.program(), self.store.log, restore_signals=False)
 
 
 class Service:

@@ -13,9 +13,10 @@ import pytest
 import redis
 from environs import Env
 
+from loadtest.common.stores import Postgres, Redis, Store
 from loadtest.common.waiting import wait_until
 from standalone import directories, system_user
-from standalone.stores import Postgres, Redis, Store, StoreError
+from standalone.program import StoreError
 from standalone.stores.postgres import PORT
 from tests.support.stores import NOT_DURABLE, temporary_directory
 
@@ -61,7 +62,7 @@ def postgres(data_dir: Path) -> Iterator[Postgres]:
 
 @pytest.fixture
 def valkey(data_dir: Path) -> Iterator[Redis]:
-    store = Redis(data_dir / "redis", maxmemory="64mb")
+    store = Redis(data_dir / "redis", settings={"maxmemory": "64mb"})
     store.prepare()
     yield store
     store.stop()
@@ -169,7 +170,7 @@ def test_redis_refuses_writes_beyond_its_memory(valkey: Redis) -> None:
 
 
 def test_redis_listens_on_a_port_on_demand(data_dir: Path, free_port: int) -> None:
-    store = Redis(data_dir / "redis", port=free_port, config={"databases": "3"})
+    store = Redis(data_dir / "redis", settings={"port": str(free_port), "databases": "3"})
     store.prepare()
     begin(store)
     try:

@@ -10,9 +10,9 @@ from urllib.parse import quote
 
 import pymysql
 
+from loadtest.common.stores import Store
 from standalone import directories
-from standalone.program import Program, user_options
-from standalone.stores import Store, StoreError
+from standalone.program import Program, StoreError, user_options
 
 SOCKET = "mysql.sock"
 DATABASE = "footfall"

@@ -11,8 +11,8 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from footfall.eventlog import LogError
 from footfall.eventlog.connections import call, connections
 from loadtest.common.ports import free_ports
+from loadtest.common.stores import Redis
 from loadtest.common.waiting import wait_until
-from standalone.stores import Redis
 
 MASTERS = 3
 NODE_TIMEOUT_MS = 1_000  # after which a silent master is replaced; Redis' own default is 15 s
@@ -24,6 +24,8 @@ class Node:
     def __init__(self, directory: Path, port: int, bus: int, config: Mapping[str, str]) -> None:
         self.port, self.bus = port, bus
         own = {
+            "maxmemory": "256mb",
+            "port": str(self.port),
             "cluster-enabled": "yes",
             "cluster-port": str(self.bus),
             "cluster-node-timeout": str(NODE_TIMEOUT_MS),
@@ -31,8 +33,7 @@ class Node:
             "repl-diskless-sync-delay": "0",
             "repl-ping-replica-period": "1",
         }
-        config = {**own, **config}
-        self.store = Redis(directory, maxmemory="256mb", port=self.port, config=config)
+        self.store = Redis(directory, {**own, **config})
         self.store.prepare()
         self._pool = connections(self.store.url, 5.0)
 

@@ -17,8 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from loadtest.common.stores import Postgres, Redis, Store
 from loadtest.common.waiting import wait_until
-from standalone.stores import Postgres, Redis, Store, StoreError
+from standalone.program import StoreError
 from tests.support import mariadb
 
 XDIST_WORKER = "PYTEST_XDIST_WORKER"
@@ -145,7 +146,7 @@ DATABASES: dict[str, Callable[[Path], Store]] = {"postgres": postgres, "mysql": 
 
 
 def redis(directory: Path) -> Redis:
-    return Redis(directory / "redis", config={"appendfsync": "no"})
+    return Redis(directory / "redis", settings={"appendfsync": "no"})
 
 
 def temporary_directory(stack: ExitStack) -> Path:

@@ -1,6 +1,6 @@
 """Dead letters: events whose file was given up, or that name no file. Staff decide about them."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
@@ -49,7 +49,8 @@ def retry_files(files: QuerySet[File]) -> int:
     """
     pks = set(claims.retry_failed(files))
     if pks:
-        dismiss(one.id for one in get_queue().dead_letters(MAX_SEARCHED) if file_pk(one) in pks)
+        dead_letters = get_queue().dead_letters(MAX_SEARCHED)
+        get_queue().delete_dead_letters([one.id for one in dead_letters if file_pk(one) in pks])
     return len(pks)
 
 
@@ -57,8 +58,3 @@ def retry(ids: Collection[str]) -> int:
     """Retry the files of these dead letters; a dead letter whose file is gone stays."""
     pks = [file_pk(one) for one in get_queue().dead_letters(MAX_SEARCHED) if one.id in ids]
     return retry_files(File.objects.filter(pk__in=[pk for pk in pks if pk]))
-
-
-def dismiss(ids: Iterable[str]) -> int:
-    """Delete dead letters; return how many there were. Raises LogError."""
-    return get_queue().delete_dead_letters(list(ids))

@@ -30,10 +30,6 @@ logger = logging.getLogger(__name__)
 CONSUMER = socket.gethostname()
 
 
-class MissingFile(Exception):
-    """The storage does not have the file."""
-
-
 @dataclass(frozen=True)
 class Success:
     """The result of processing a file."""
@@ -131,8 +127,6 @@ def process_file(file: File) -> Success | Failure:
         return Success(result.metadata, store_thumbnail(file, result))
     except Unprocessable as error:
         return Failure(str(error), is_final=True)
-    except MissingFile:
-        return Failure(_("The stored file is missing."), is_final=True)
     except Exception as error:
         return Failure(f"{type(error).__name__}: {error}")
 
@@ -141,7 +135,7 @@ def process_file(file: File) -> Success | Failure:
 def local_path(file: File) -> Iterator[Path]:
     """Yield a local path of the file: of a temporary copy if the storage is remote.
 
-    Raises MissingFile.
+    Raises Unprocessable if the file is missing.
     """
     try:
         path = Path(file.file.path)
@@ -151,13 +145,13 @@ def local_path(file: File) -> Iterator[Path]:
                 with file.file.storage.open(str(file.file), "rb") as stored:
                     copyfileobj(stored, copy, 1024**2)
             except FileNotFoundError as error:
-                raise MissingFile from error
+                raise Unprocessable(_("The stored file is missing.")) from error
             copy.flush()
             yield Path(copy.name)
         return
     # If its folder is missing, too, the whole storage is probably not mounted.
     if not path.exists() and path.parent.exists():
-        raise MissingFile
+        raise Unprocessable(_("The stored file is missing."))
     yield path
 
 

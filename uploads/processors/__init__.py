@@ -1,4 +1,4 @@
-"""Processors: one module for each kind of file, named for the kind.
+"""Processors: one module for each kind of file, named for the kind; audio and video share one.
 
 To add one, add a module with `process(path, content_type) -> Result`; see `base`. A processor runs
 in a child process and imports no Django, which would take longer than processing most files.
@@ -8,10 +8,12 @@ from importlib import import_module
 
 from uploads.processors.base import Processor
 
+SHARED = {"audio": "media", "video": "media"}
+
 
 def find_processor(kind: str) -> Processor:
     """Return the processor of `kind`. Raises ImportError if there is none."""
     if not kind.isidentifier():
         raise ImportError(kind)
-    processor: Processor = import_module(f"{__name__}.{kind}").process
+    processor: Processor = import_module(f"{__name__}.{SHARED.get(kind, kind)}").process
     return processor

@@ -12,18 +12,8 @@ from uploads.processors.thumbnails import make_thumbnail
 
 MAX_PIXELS = 20_000_000
 MAX_FRAMES = 1_000
-FORMATS = {
-    "image/png": "PNG",
-    "image/apng": "PNG",
-    "image/jpeg": "JPEG",
-    "image/gif": "GIF",
-    "image/webp": "WEBP",
-    "image/bmp": "BMP",
-    "image/tiff": "TIFF",
-    "image/avif": "AVIF",
-    "image/x-icon": "ICO",
-    "image/jpx": "JPEG2000",
-}
+FORMATS = {"APNG": "PNG", "X-ICON": "ICO", "JPX": "JPEG2000"}
+"""Pillow's names, where they differ from the content type's."""
 ORIENTATION = 0x0112
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -38,12 +28,13 @@ UPRIGHT = {
 
 
 def process(path: Path, content_type: str) -> Result:
+    name = content_type.removeprefix("image/").upper()
     with errors_as(_("The image is broken.")), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         Image.MAX_IMAGE_PIXELS = MAX_PIXELS
         try:
-            with Image.open(path, formats=[FORMATS[content_type]]) as image:
+            with Image.open(path, formats=[FORMATS.get(name, name)]) as image:
                 return _result(image)
         except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
             raise Unprocessable(
@@ -66,7 +57,8 @@ def _result(image: Image.Image) -> Result:
         "orientation": orientation,
     }
     image.load()
-    return Result(metadata, make_thumbnail(_upright(image, orientation)))
+    upright = image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image
+    return Result(metadata, make_thumbnail(upright))
 
 
 def _orientation(image: Image.Image) -> int:
@@ -75,7 +67,3 @@ def _orientation(image: Image.Image) -> int:
         value = image.getexif().get(ORIENTATION)
         return int(value) if value in UPRIGHT else 1  # some write it as a fraction
     return 1
-
-
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
-    return image.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else image

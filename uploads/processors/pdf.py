@@ -17,12 +17,13 @@ def process(path: Path, content_type: str) -> Result:
         reader = PdfReader(file)
         if reader.is_encrypted and not _is_readable(reader):
             return Result({"encrypted": True, "pages": None, "title": None})
+        title = reader.metadata.title if reader.metadata else None
         text_pages, text_length = _text(reader)
         return Result(
             {
                 "encrypted": reader.is_encrypted,
                 "pages": len(reader.pages),
-                "title": _title(reader),
+                "title": str(title) if title else None,
                 "text_pages": text_pages,
                 "text_length": text_length,
             }
@@ -35,11 +36,6 @@ def _is_readable(reader: PdfReader) -> bool:
         return bool(reader.decrypt(""))
     except Exception:  # also for ciphers that are not installed
         return False
-
-
-def _title(reader: PdfReader) -> str | None:
-    title = reader.metadata.title if reader.metadata else None
-    return str(title) if title else None
 
 
 def _text(reader: PdfReader) -> tuple[int, int]:

@@ -86,8 +86,10 @@ def _is_number(word: str) -> bool:
 def _json(path: Path) -> Result:
     # Numbers are not parsed: Python takes quadratic time for long ones.
     decoder = json.JSONDecoder(parse_int=len, parse_float=len, parse_constant=_reject_constant)
+    with path.open("rb") as head:
+        encoding = json.detect_encoding(head.read(4))
     try:
-        with path.open(encoding=_json_encoding(path)) as file:
+        with path.open(encoding=encoding) as file:
             value = decoder.decode(file.read())
     except json.JSONDecodeError as error:
         raise Unprocessable(
@@ -98,11 +100,6 @@ def _json(path: Path) -> Result:
     except UnicodeDecodeError as error:
         raise Unprocessable(_("Invalid JSON: it is not in Unicode.")) from error
     return Result({"format": "json", **_shape(value)})
-
-
-def _json_encoding(path: Path) -> str:
-    with path.open("rb") as file:
-        return json.detect_encoding(file.read(4))
 
 
 def _reject_constant(name: str) -> NoReturn:

@@ -7,8 +7,7 @@ from django.db import transaction
 from footfall.common.failpoints import failpoint
 from uploads.models import File
 from uploads.queue.outbox import publish_on_commit
-from uploads.web.errors import StorageUnavailable
-from uploads.web.received_file import ReceivedFile
+from uploads.web.received_file import ReceivedFile, StorageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -19,13 +18,12 @@ def create_file(received: ReceivedFile, owner_id: int | None) -> File:
     After an error there is neither. Only if the commit itself fails, one may be left; the hourly
     check (`orphans`) finds it.
     """
-    detected = received.detect_type()
     file = File(
         name=received.name,
         size=received.size,
         sha256=received.hash.hexdigest(),
-        content_type=detected.content_type,
-        kind=detected.kind,
+        content_type=received.detected.content_type,
+        kind=received.detected.kind,
         owner_id=owner_id,
     )
     failpoint("upload_received")

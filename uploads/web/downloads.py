@@ -1,11 +1,12 @@
 """Downloads: from the disk, or by a redirect to a signed address of the object store."""
 
+import os
 import re
+from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from django.conf import settings
-from django.core.files.base import File as StoredFile
 from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -15,7 +16,6 @@ from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.generics import GenericAPIView
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from whitenoise.responders import SlicedFile
@@ -35,26 +35,22 @@ UNSATISFIABLE = OpenApiResponse(description="The range begins after the end.")
 PRECONDITIONS = {"If-Match", "If-Unmodified-Since"}
 
 
-class IgnoreAccept(BaseContentNegotiation):
-    """Sends a file with its own type, whatever the `Accept` header is."""
-
-    def select_parser(self, request: Request, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 class Download(GenericAPIView[File]):
     queryset = File.objects.all()
     authentication_classes = ()
     permission_classes = (AllowAny,)
-    content_negotiation_class = IgnoreAccept
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Ignore the `Accept` header: a file is sent with its own type."""
+        renderer = self.get_renderers()[0]
+        return renderer, renderer.media_type
 
     def respond(self, stored: FieldFile, etag: str, headers: dict[str, str]) -> HttpResponseBase:
         """Return the file, a range of it, a redirect, or 304. etag: without quotes."""
         request = self.request._request
-        if not is_local(stored):
+        try:
+            path = Path(stored.path)
+        except NotImplementedError:
             return redirect(stored, headers, str(request.method))
         headers = {
             "ETag": f'"{etag}"',
@@ -69,17 +65,16 @@ class Download(GenericAPIView[File]):
                 response[name] = value
             return response
         try:
-            file = stored.open("rb")
+            file = path.open("rb")
         except FileNotFoundError:
             raise Http404(_("The file is no longer in the storage.")) from None
         if settings.DOWNLOADS_ACCEL_PREFIX and not PRECONDITIONS & request.headers.keys():
             file.close()
             return accel_redirect(stored, headers)
-        size: int = file.size
         range_header = request.headers.get("Range", "")
         if request.headers.get("If-Range", headers["ETag"]) != headers["ETag"]:
             range_header = ""  # the client has a part of another file
-        return send(file, size, range_header, headers, body=request.method != "HEAD")
+        return send(file, range_header, headers, body=request.method != "HEAD")
 
 
 class Content(Download):
@@ -100,8 +95,10 @@ class Content(Download):
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         file = self.get_object()
         attachment = file.content_type not in SAFE_TO_SHOW
+        # Text is assumed to be UTF-8, since its encoding is not stored.
+        charset = "; charset=utf-8" if file.content_type.startswith("text/") else ""
         headers = {
-            "Content-Type": content_type(file.content_type),
+            "Content-Type": file.content_type + charset,
             "Content-Disposition": content_disposition_header(attachment, file.name) or "inline",
             "Cache-Control": "no-cache",  # it may be deleted; the ETag saves sending it again
         }
@@ -132,14 +129,6 @@ class Thumbnail(Download):
         return self.respond(file.thumbnail, f"thumbnail-{file.sha256}", headers)
 
 
-def is_local(stored: FieldFile) -> bool:
-    try:
-        stored.storage.path(stored.name or "")
-    except NotImplementedError:
-        return False
-    return True
-
-
 def redirect(stored: FieldFile, headers: dict[str, str], method: str) -> HttpResponse:
     parameters = {
         "ResponseContentType": headers["Content-Type"],
@@ -159,15 +148,11 @@ def accel_redirect(stored: FieldFile, headers: dict[str, str]) -> HttpResponse:
     return HttpResponse(headers=headers)
 
 
-def content_type(detected: str) -> str:
-    """Return the header; text is assumed to be UTF-8, since its encoding is not stored."""
-    return f"{detected}; charset=utf-8" if detected.startswith("text/") else detected
-
-
 def send(
-    file: "StoredFile[bytes]", size: int, range_header: str, headers: dict[str, str], *, body: bool
+    file: BinaryIO, range_header: str, headers: dict[str, str], *, body: bool
 ) -> HttpResponseBase:
     """Return `file` or the requested range of it (RFC 9110)."""
+    size = os.fstat(file.fileno()).st_size
     status, start, stop = 200, 0, size
     if found := parse_range(range_header, size):
         status, (start, stop) = 206, found

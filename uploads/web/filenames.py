@@ -13,16 +13,10 @@ def clean(name: str) -> str:
     A long name is cut before its extension.
     """
     name = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
-    name = "".join(char if is_printable(char) else " " * char.isspace() for char in name)
+    name = "".join(char if char.isprintable() else " " * char.isspace() for char in name)
     name = " ".join(name.split()).rstrip(". ")
     suffix = PurePosixPath(name).suffix
     if len(suffix) > 20:
         suffix = ""
     stem = name.removesuffix(suffix)[: MAX_LENGTH - len(suffix)].rstrip()
     return stem + suffix or DEFAULT_NAME
-
-
-def is_printable(char: str) -> bool:
-    """Return whether it is neither a control character nor a line separator of Unicode."""
-    category = unicodedata.category(char)
-    return category[0] != "C" and category not in ("Zl", "Zp")

@@ -143,7 +143,6 @@ def with_display_fields(files: Iterable[Any], request: Request | HttpRequest) ->
 
 
 def as_text(value: Any) -> str:
-    """Return a value of the metadata as text."""
     if isinstance(value, Mapping):
         return ", ".join(f"{name}: {as_text(one)}" for name, one in value.items())
     if isinstance(value, list):

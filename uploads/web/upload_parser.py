@@ -9,15 +9,21 @@ from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
+from django.template.defaultfilters import filesizeformat
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
-from rest_framework.exceptions import ParseError, UnsupportedMediaType, ValidationError
+from rest_framework import status
+from rest_framework.exceptions import (
+    APIException,
+    ParseError,
+    UnsupportedMediaType,
+    ValidationError,
+)
 
 from api.encodings import UnsupportedEncoding
 from uploads.web import filenames
 from uploads.web.body_slots import body_slot
-from uploads.web.errors import FileTooLarge, StorageUnavailable
-from uploads.web.received_file import ReceivedFile
+from uploads.web.received_file import ReceivedFile, StorageUnavailable
 
 FIELD = "file"
 MULTIPART = "multipart/form-data"
@@ -25,6 +31,14 @@ MAX_OTHER_BYTES = 1024**2
 """Of a body, beside the file: other fields and boundaries."""
 MAX_PARTS = 20
 """The file and the other fields. Django takes time to find the start of each part."""
+
+
+class FileTooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    default_code = "file_too_large"
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(_("The file is too large: at most %s.") % filesizeformat(max_bytes))
 
 
 class UploadHandler(FileUploadHandler):

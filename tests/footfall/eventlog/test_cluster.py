@@ -18,8 +18,8 @@ from footfall.cache.entries import PageCache
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog import Ambiguous, Away, EventId, LogError, RedisLog, Refused
 from footfall.eventlog.cluster import Topology, topology
+from loadtest.common.stores import Redis
 from loadtest.common.waiting import wait_until
-from standalone.stores import Redis
 from tests.footfall.eventlog.contract import AT, LogContract, bodies, read
 from tests.support.redis_cluster import Node, RedisCluster
 
