@@ -1,5 +1,6 @@
 """Realistic categories and films, in bulk."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from django.db import models
@@ -7,7 +8,7 @@ from faker import Faker
 from faker.providers import BaseProvider
 
 from catalog.films import tree
-from catalog.films.models import Category, Film, GenerationJob
+from catalog.films.models import Category, Film, GenerationJob, Kind
 
 ROOTS = 12
 """Categories that are generated for films if there are none."""
@@ -122,3 +123,9 @@ def newest(rows: "models.QuerySet[Category]") -> list[int]:
 def pick(fake: Faker, patterns: tuple[str, ...]) -> str:
     """Return one of the patterns, filled with random words."""
     return str(fake.parse(fake.random_element(patterns)))
+
+
+MAKERS: dict[str, Callable[[int, GenerationJob], None]] = {
+    Kind.CATEGORIES: make_categories,
+    Kind.FILMS: make_films,
+}

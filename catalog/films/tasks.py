@@ -15,7 +15,6 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from catalog.films.models import UNFINISHED, GenerationJob, Kind, State
-from catalog.films.samples import make_categories, make_films
 from footfall.common.celery import enqueue
 
 logger = logging.getLogger(__name__)
@@ -25,8 +24,6 @@ BATCH = 1_000
 STALLED_AFTER = timedelta(seconds=30)
 """A job without progress for this long is started again."""
 RETENTION = timedelta(days=7)
-
-MAKERS = {Kind.CATEGORIES: make_categories, Kind.FILMS: make_films}
 
 
 def start(kind: Kind, total: int, owner: Any) -> GenerationJob:
@@ -57,8 +54,10 @@ def make_batch(pk: UUID) -> bool:
     job = jobs.filter(pk=pk, state__in=UNFINISHED).first()
     if job is None:
         return False
+    from catalog.films.samples import MAKERS  # Faker: other processes need not load it
+
     count = min(BATCH, job.total - job.done)
-    MAKERS[Kind(job.kind)](count, job)
+    MAKERS[job.kind](count, job)
     job.done += count
     is_done = job.done >= job.total
     job.state = State.DONE if is_done else State.RUNNING

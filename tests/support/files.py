@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any
 
 import av
-from fpdf import FPDF
 from PIL import Image
 
 from uploads.models import File
@@ -69,6 +68,8 @@ def gif(frames: int = 3, size: tuple[int, int] = (32, 32)) -> bytes:
 
 
 def pdf(pages: int = 2, title: str = "A small book", text: str = "Hello from page") -> bytes:
+    from fpdf import FPDF  # takes 0.2 s, in every process
+
     document = FPDF()
     document.set_title(title)
     document.set_font("Helvetica", size=12)

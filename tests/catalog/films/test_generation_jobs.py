@@ -10,7 +10,7 @@ from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from accounts.models import User
-from catalog.films import tasks
+from catalog.films import samples, tasks
 from catalog.films.models import Category, Film, GenerationJob, Kind, State
 from project.celery import app
 from tests.support.concurrency import run_at_once
@@ -126,7 +126,7 @@ def test_task_that_cannot_be_done_says_so(
     staff: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     task = staff.post(FILMS, {"count": 20}).json()["task"]
-    monkeypatch.setitem(tasks.MAKERS, Kind.FILMS, broken(RuntimeError("No film")))
+    monkeypatch.setitem(samples.MAKERS, Kind.FILMS, broken(RuntimeError("No film")))
     with pytest.raises(RuntimeError):
         tasks.generate(task)
     progress = staff.get(f"/api/v1/tasks/{task}/").json()
@@ -138,7 +138,7 @@ def test_what_stands_still_is_started_again(
 ) -> None:
     task = staff.post(FILMS, {"count": 20}).json()["task"]
     with monkeypatch.context() as patch:
-        patch.setitem(tasks.MAKERS, Kind.FILMS, broken(IntegrityError("category gone")))
+        patch.setitem(samples.MAKERS, Kind.FILMS, broken(IntegrityError("category gone")))
         tasks.generate(task)
     tasks.sweep()
     assert told == [task]  # it has only just been asked for

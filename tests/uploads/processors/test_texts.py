@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from fpdf import FPDF
 
 from tests.support import files as making
 from tests.uploads.run_processor import run_here
@@ -118,6 +117,8 @@ def test_the_text_of_a_thick_pdf_is_counted_as_far_as_the_time_lasts(
 @pytest.mark.parametrize(("password", "pages"), [("", 1), ("secret", None)])
 def test_an_encrypted_pdf(password: str, pages: int | None, tmp_path: Path) -> None:
     """Without a password for readers it is encrypted only against changes."""
+    from fpdf import FPDF  # takes 0.2 s, in every process
+
     document = FPDF()
     document.add_page()
     document.set_encryption(owner_password="owner", user_password=password)
