@@ -1,3 +1,4 @@
+import re
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 
@@ -315,7 +316,7 @@ def test_an_audit_is_queued_and_run_by_a_worker(
     answer = admin_client.post(ASK, follow=True)
 
     assert "The audit was queued." in answer.content.decode()
-    assert "An audit was queued 0 s ago." in admin_client.get(HEALTH).content.decode()
+    assert re.search(r"An audit was queued \d+ s ago\.", admin_client.get(HEALTH).content.decode())
     queued = Audit.objects.get()
     assert queued.requested_by
     assert (queued.requested_by.username, queued.started_at) == ("admin", None)
@@ -325,7 +326,7 @@ def test_an_audit_is_queued_and_run_by_a_worker(
 
     queued.refresh_from_db()
     assert queued.is_clean
-    assert "Clean, 0 s ago" in admin_client.get(HEALTH).content.decode()
+    assert re.search(r"Clean, \d+ s ago", admin_client.get(HEALTH).content.decode())
 
 
 def test_what_an_audit_found_is_shown(admin_client: Client, contents: list[Content]) -> None:
@@ -335,7 +336,7 @@ def test_what_an_audit_found_is_shown(admin_client: Client, contents: list[Conte
 
     shown = admin_client.get(HEALTH).content.decode()
 
-    assert "1 counters and 0 positions are wrong, 0 s ago" in shown
+    assert re.search(r"1 counters and 0 positions are wrong, \d+ s ago", shown)
     assert f"pages.content {contents[1].pk}: counter 7, rollups say 3" in shown
     assert 'data-level="red"' in shown
 

@@ -1,5 +1,6 @@
 """The dashboard in the admin, on real stores."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -88,8 +89,10 @@ def test_it_shows_each_partition(
     shown = text(admin_client, HEALTH)
 
     rows = [" ".join(row.split()) for row in shown.split("<tr>")[2:]]
-    assert rows[0].startswith('<th scope="row">0</th> <td>0</td> <td>-</td> <td>0 s ago</td>')
-    assert rows[1].startswith('<th scope="row">1</th> <td>3</td> <td>3 s</td> <td>never</td>')
+    flushed = r'<th scope="row">0</th> <td>0</td> <td>-</td> <td>\d+ s ago</td>'
+    waiting = r'<th scope="row">1</th> <td>3</td> <td>\d+ s</td> <td>never</td>'
+    assert re.match(flushed, rows[0])
+    assert re.match(waiting, rows[1])
     assert "?partition=1" in rows[1]
     assert "1 event could not be counted and is a dead letter." in shown
     assert 'data-level="amber"' in shown

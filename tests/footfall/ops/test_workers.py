@@ -74,7 +74,7 @@ def test_a_broker_that_is_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
 
     found = inspector.workers(timeout=0.2)
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 3
     assert found.error
     assert away.conf.broker_url != settings.CELERY_BROKER_URL
 
@@ -90,8 +90,8 @@ def test_only_the_worker_of_the_queue_is_waited_for(monkeypatch: pytest.MonkeyPa
     inspector = WorkerInspector()
     began = time.monotonic()
 
-    assert inspector.workers(serving=QUEUE).serve(QUEUE)
-    assert time.monotonic() - began < 1
+    assert inspector.workers(serving=QUEUE, timeout=30).serve(QUEUE)
+    assert time.monotonic() - began < 15
     assert inspector.workers(timeout=0.0).error
     end.set()
     assert inspector.workers().serve(QUEUE)
