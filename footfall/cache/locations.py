@@ -39,7 +39,7 @@ class Locations:
         self._batch = batch
         self._add(viewed)
 
-    def of(self, names: Iterable[str]) -> dict[str, int | None]:
+    def masks_for(self, names: Iterable[str]) -> dict[str, int | None]:
         """Return the masks of the partitions in which copies may be; None if unknown."""
         recent, before, asked = self._recent, self._before, self._asked
         knows_all = self._clock() - self._since >= self._life
