@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from accounts import confirmation
 
 SITE_CONTEXT = {"site_header": "Footfall", "site_title": "Footfall"}
-"""For the admin's templates, instead of "Django administration"."""
+"""Context of the admin's templates, instead of "Django administration"."""
 
 urlpatterns = [
     path(

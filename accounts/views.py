@@ -59,7 +59,7 @@ def schema_for(operation_id: str) -> Any:
     return extend_schema_view(post=schema)
 
 
-class GuessingThrottle:
+class PasswordThrottleMixin:
     """Counts requests with a password per client and per account; a right one resets the latter."""
 
     throttle_scope = "login"
@@ -124,7 +124,7 @@ class AccountView(UserViewSet):  # type: ignore[misc]
 
 
 @schema_for("set_password")
-class SetPasswordView(GuessingThrottle, ActionView):
+class SetPasswordView(PasswordThrottleMixin, ActionView):
     """Sets a new password for your account, and ends its token and sessions."""
 
     authentication_classes: Any = api_settings.DEFAULT_AUTHENTICATION_CLASSES
@@ -180,7 +180,7 @@ def find_account_key(identifier: str) -> str | None:
 @extend_schema_view(
     post=extend_schema(operation_id="sign_in", responses=serializers.AuthTokenSerializer)
 )
-class LoginView(GuessingThrottle, TokenCreateView):  # type: ignore[misc]
+class LoginView(PasswordThrottleMixin, TokenCreateView):  # type: ignore[misc]
     """Returns the account's token, for its username or e-mail address, and its password."""
 
     authentication_classes = ()

@@ -1,4 +1,4 @@
-"""The product's settings. Each is declared here once: type, default, minimum and old name."""
+"""Every setting of the counting, declared once: type, default, minimum and old name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

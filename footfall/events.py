@@ -11,7 +11,10 @@ EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000  # 2000 and 2200, in ms si
 
 
 class DeadLetterReason(StrEnum):
-    """Why an event cannot be counted, as operators read it: `{}` stands for what was found."""
+    """Why an event becomes a dead letter, as operators read it: `{}` stands for what was found.
+
+    `DropReason` has the reasons for which a batch does not count an event.
+    """
 
     NOT_JSON = "not JSON: {}"
     NOT_A_VIEW = "not a view"
@@ -27,7 +30,10 @@ class DeadLetterReason(StrEnum):
 
 
 class DropReason(StrEnum):
-    """A key of `Batch.dropped`, and the label `reason` of the metric `footfall_dropped_events`."""
+    """A key of `Batch.dropped`, and the label `reason` of the metric `footfall_dropped_events`.
+
+    For DEAD_LETTER, `DeadLetterReason` says why.
+    """
 
     ALREADY_COUNTED = "already_counted"
     COUNTED_FROM_LOG = "counted_from_log"

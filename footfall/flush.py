@@ -1,4 +1,7 @@
-"""The flush: from the log to the counters, exactly once. `flush` is the whole system in a list."""
+"""The flush: from the log to the counters, exactly once.
+
+`flush()` calls every step in order; read it first.
+"""
 
 import gc
 import time
@@ -12,7 +15,7 @@ from footfall.cache.publish import note_locations, publish
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.ingest.aggregate import aggregate
-from footfall.ingest.batches import advance, store_dead_letters
+from footfall.ingest.batches import save_progress, store_dead_letters
 from footfall.ingest.claims import claim, drain_spill, read, trim
 from footfall.ingest.producer_states import deduplicate, load_producer_states
 from footfall.log import get_log
@@ -27,8 +30,8 @@ class Flushed:
 
     batch: Batch | None = None
     """None if there was nothing to do."""
-    drained: frozenset[int] = frozenset()
-    """Partitions in which nothing was left when they were read."""
+    finished_partitions: frozenset[int] = frozenset()
+    """Partitions that were read to their end."""
     more: bool = False
     """Whether there is more to flush."""
 
@@ -48,14 +51,14 @@ def flush(limit: int | None = None) -> Flushed:
         read(log, claims, limit)
         drain_spill(claims, limit)
         states = load_producer_states(claims)
-        views = deduplicate(claims, states)
+        events = deduplicate(claims, states)
         failpoint("after_read")
-        sums = aggregate(views, countable_models())
+        sums = aggregate(events, countable_models())
         store_dead_letters(sums)
         counters, deleted = apply(sums)
         roll_up(sums, counters)
         failpoint("after_apply")
-        batch = advance(claims, states, sums, deleted, started)
+        batch = save_progress(claims, states, sums, deleted, started)
         failpoint("before_commit")
     committed = time.monotonic()
     failpoint("after_commit")
@@ -65,16 +68,14 @@ def flush(limit: int | None = None) -> Flushed:
     failpoint("before_trim")
     trim(log, claims)
     failpoint("after_trim")
-    drained = frozenset(claim.number for claim in claims if claim.drained)
-    return Flushed(batch, drained, more=len(drained) < len(claims))
+    finished = frozenset(claim.number for claim in claims if claim.reached_end)
+    return Flushed(batch, finished, more=len(finished) < len(claims))
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the garbage collector, which took half of the time of reading so many entries.
-
-    None of them is part of a reference cycle.
-    """
+    """Pause garbage collection: it took half the time of reading a batch, and entries form no
+    cycles."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
@@ -107,7 +108,7 @@ def flush_all() -> int:
         events += flushed.batch.events if flushed.batch else 0
         if waiting is None:
             waiting = set(Partition.objects.values_list("number", flat=True))
-        waiting -= flushed.drained
+        waiting -= flushed.finished_partitions
         if waiting and flushed.batch is None:
             get_log().length(min(waiting))  # raises if the log is away
             time.sleep(0.05)

@@ -19,29 +19,31 @@ class Unacknowledged(Exception):
 
 
 def record(
-    viewed: models.Model, contents: Iterable[models.Model] = (), sent_as: EventId | None = None
+    viewed: models.Model,
+    contents: Iterable[models.Model] = (),
+    unanswered_id: EventId | None = None,
 ) -> None:
     """Record one view of `viewed` and of everything in `contents`, as one event.
 
     A content that is given twice is viewed once. Returning means: the view will be counted,
     exactly once. Raises Unacknowledged, or TypeError if a model is not countable.
 
-    sent_as: the id of an append of this same view that got no answer (see `cached_pages.view`).
+    unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
     """
     body = events.encode(targets(viewed, contents))
     partition = partition_for(name_of(type(viewed), viewed.pk))
     at = time.time_ns() // 1_000_000
-    if sent_as is None:
+    if unanswered_id is None:
         try:
             get_log().append(partition, body, at)
             return
         except Ambiguous as error:
-            sent_as = error.event_id
+            unanswered_id = error.event_id
         except Refused:
             pass
     failpoint("before_spill")
     try:
-        spill(partition, body, at, sent_as)
+        spill(partition, body, at, unanswered_id)
     except DatabaseError as error:
         raise Unacknowledged("neither Redis nor the database took the view") from error
     failpoint("after_spill")

@@ -299,7 +299,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_BEAT_SCHEDULER = "project.beat:Scheduler"
+CELERY_BEAT_SCHEDULER = "project.beat_scheduler:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # seconds until beat notices an edited schedule or a clock change
 CELERY_BEAT_SYNC_EVERY = 5  # ticks between two writes of `last_run_at`, which shows that beat runs
 # Beat adds the entries that the database does not have. Operators edit them in the admin.

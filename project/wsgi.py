@@ -11,8 +11,8 @@ django = get_wsgi_application()
 # Only now, because these need the settings.
 from api.encodings import UTF8Request  # noqa: E402
 from catalog.pages.fast_path import FastPath  # noqa: E402
+from project import slow_clients  # noqa: E402
 from project.databases import db_timeout  # noqa: E402
-from project.middleware import slow_clients  # noqa: E402
 from project.middleware.header_limit import HeaderLimit  # noqa: E402
 from project.middleware.request_id import RequestIdMiddleware  # noqa: E402
 

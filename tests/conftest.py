@@ -24,8 +24,8 @@ SLOWEST = ("standalone", "live", "browser", "wheel", "faults")
 """Rooms of tests that start processes of their own and wait for them."""
 SHARING = ("tests/live", "tests/browser")
 """Rooms whose tests share a service, or a browser."""
-ALONE = ("tests/live/test_faults.py", "tests/live/test_cluster.py")
-"""Of these, the files whose tests start a service of their own."""
+STARTS_OWN_SERVICE = ("tests/live/test_faults.py", "tests/live/test_cluster.py")
+"""Files in these rooms whose tests start a service of their own."""
 
 
 class OneService(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
@@ -34,7 +34,7 @@ class OneService(LoadFileScheduling):  # type: ignore[misc]  # xdist has no type
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]  # what follows may have slashes, too
         room = file.rpartition("/")[0]
-        return room if room in SHARING and file not in ALONE else file
+        return room if room in SHARING and file not in STARTS_OWN_SERVICE else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneService | None:
@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
         items[:] = chosen
     with_database = {item.path for item in items if uses_database(item)}
-    items.sort(key=lambda item: turn(item.path, with_database))
+    items.sort(key=lambda item: sort_key(item.path, with_database))
 
 
 def uses_database(item: Any) -> bool:
@@ -59,11 +59,11 @@ def is_about_postgresql(item: pytest.Item) -> bool:
     return item.get_closest_marker("postgres") is not None
 
 
-def turn(path: Path, with_database: set[Path]) -> int:
-    """Return when the tests of a file have their turn.
+def sort_key(path: Path, with_database: set[Path]) -> int:
+    """Return 0, 1 or 2: the order in which the files run.
 
     What needs no database comes first: it tells within seconds that something simple is broken.
-    Then the slowest: no process is left alone with them while the others have nothing to do.
+    Then the slowest, so that no process is left with them while the others are idle.
     """
     if path.parent.name in SLOWEST:
         return 1
@@ -145,9 +145,13 @@ def cluster() -> Iterator[RedisCluster]:
 
 
 @pytest.fixture
-def rates(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """No limits; a test that is about them sets its own."""
+def no_throttles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Throttle, "THROTTLE_RATES", NoLimits())
+
+
+@pytest.fixture
+def limit(no_throttles: None, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets rates by scope: `limit(login="2/min")`."""
 
     def limit(**rates: str) -> None:
         # Its account may have the number that another test's had.

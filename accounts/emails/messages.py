@@ -1,7 +1,7 @@
 """The e-mails to a user, in the user's language, as text and HTML.
 
-The reader may never have heard of this service, and anyone can have an e-mail sent. So of all that
-a client sends, an e-mail contains only the username, and only if that looks like a plain name.
+Anyone can have an e-mail sent to an address of someone else. So the only client-supplied text in an
+e-mail is the username, and only if it looks like a plain name.
 """
 
 from typing import Any

@@ -1,4 +1,4 @@
-"""Sends welcome e-mails at most once each; if it is unknown whether one was sent, not again.
+"""Sends each welcome e-mail at most once: an e-mail that may have been sent is never sent again.
 
 The connection to the mail server is opened before the e-mail is claimed, so that a server that is
 down costs only a retry. Then the row is claimed by compare-and-set, the e-mail sent, and the row
@@ -95,7 +95,10 @@ def retry_later(welcome: Welcome, error: Exception, claimed_at: datetime | None 
 
 
 def retry_delay(tries: int) -> timedelta:
-    """Return how long to wait after so many failed attempts before this one, with jitter."""
+    """Return how long to wait for the next attempt, with jitter.
+
+    tries: failed attempts before the current one.
+    """
     return outbox.backoff(tries + 1, FIRST_RETRY, LONGEST_RETRY, fixed_share=0.5)
 
 

@@ -9,7 +9,7 @@ from catalog.films import tree
 from catalog.films.models import Category, Comment, Film, GenerationJob
 
 MAX_COUNT = 10_000
-"""Of one generation job."""
+"""Most films of one generation job."""
 
 
 class KeyField(serializers.PrimaryKeyRelatedField[Any]):

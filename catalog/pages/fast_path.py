@@ -19,7 +19,10 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.urls import reverse
 
-from catalog.pages.views import HEADERS, JSON, read_cached
+from catalog.pages.json_template import fill_template
+from catalog.pages.models import Page
+from catalog.pages.views import HEADERS, JSON, UNANSWERED_ID, accepts_json
+from footfall.cache import cached_pages
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
@@ -59,7 +62,7 @@ class FastPath:
     def __init__(self, application: Application) -> None:
         self.application = application
         before, _, after = reverse("page-detail", args=(0,)).rpartition("0")
-        # As `<int:pk>`, but with one way to write each number: it becomes part of the response.
+        # As `<int:pk>`, but without leading zeros, because the path is copied into the response.
         self.match = re.compile(f"{before}([1-9][0-9]{{0,17}}){after}", re.ASCII).fullmatch
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -70,18 +73,34 @@ class FastPath:
             # 256 origins are cached: long ones would fill the memory.
             is_short = sum(map(len, filter(None, values))) < MAX_ORIGIN_LENGTH
             origin = get_origin(values) if is_short else None
-            if origin and (body := read_cached(environ, int(match[1]), origin.url + match[0])):
+            if origin and (body := read_and_record(environ, int(match[1]), origin.url + match[0])):
                 headers = [*origin.headers, ("Content-Length", str(len(body)))]
                 start_response("200 OK", headers)
                 return [body]
         return self.application(environ, start_response)
 
 
+def read_and_record(environ: Environ, pk: int, url: str) -> bytes | None:
+    """Return a cached page as JSON and record the view of it, in one call of Redis.
+
+    url: of the page, for the response.
+
+    Returns None if the client wants another format, the page is not cached, or Redis did not
+    answer. Then no view is recorded; if one may be, `environ[UNANSWERED_ID]` is its event id.
+    """
+    if not accepts_json(environ):
+        return None
+    found, unanswered_id = cached_pages.try_read_and_record(Page, pk)
+    if unanswered_id:
+        environ[UNANSWERED_ID] = unanswered_id
+    return fill_template(found[0], url, found[1:]) if found else None
+
+
 @lru_cache(maxsize=256)
 def get_origin(values: tuple[str | None, ...]) -> Origin | None:
-    """Return what Django's middleware makes of a request; None if Django must answer it itself.
+    """Return the base URL and the headers Django would give any request of this origin.
 
-    values: those of `ORIGIN_KEYS`.
+    values: those of `ORIGIN_KEYS`. None if Django must answer.
     """
     environ: Environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": BytesIO()}
     pairs = zip(ORIGIN_KEYS, values, strict=True)

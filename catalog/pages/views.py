@@ -1,6 +1,6 @@
 """The API of pages. It is public and does not look at tokens, which would cost a query."""
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import Http404, HttpResponse
@@ -27,7 +27,9 @@ from footfall.projections.series import series
 
 JSON = "application/json"
 HEADERS = {"Cache-Control": "no-store"}
-SENT_AS = "footfall.sent_as"  # in the environ: the event id of an append without an answer
+UNANSWERED_ID = (
+    "footfall.unanswered_id"  # in the environ: the event id of an append without an answer
+)
 
 
 SEARCH = {
@@ -60,14 +62,14 @@ class PageDetail(Public, APIView):
     @extend_schema(operation_id="pages_retrieve", responses=serializers.PageDetailSerializer)
     def get(self, request: Request, pk: int) -> HttpResponse:
         url = request.build_absolute_uri(request.path)
-        found = cached_pages.read_or_fill(
+        found = cached_pages.serve_and_record(
             Page,
             pk,
             load=lambda: load_page(pk),
             respond=self.respond,
             template=lambda response: make_template(response.data),
             use_cached=accepts_json(request.META),
-            sent_as=request.META.get(SENT_AS),
+            unanswered_id=request.META.get(UNANSWERED_ID),
         )
         if isinstance(found, Response):
             return found
@@ -80,23 +82,6 @@ class PageDetail(Public, APIView):
     def respond(self, loaded: LoadedPage) -> Response:
         serializer = serializers.PageDetailSerializer(loaded, context={"request": self.request})
         return Response(serializer.data, headers=HEADERS)
-
-
-def read_cached(environ: MutableMapping[str, Any], pk: int, url: str) -> bytes | None:
-    """Return a cached page as JSON and record the view of it, in one call of Redis.
-
-    environ: of the WSGI request.
-    url: of the page, for the response.
-
-    Returns None if the client wants another format, the page is not cached, or Redis did not
-    answer. Then no view is recorded; if one may be, `environ[SENT_AS]` is its event id.
-    """
-    if not accepts_json(environ):
-        return None
-    found, sent_as = cached_pages.try_view(Page, pk)
-    if sent_as:
-        environ[SENT_AS] = sent_as
-    return fill_template(found[0], url, found[1:]) if found else None
 
 
 def accepts_json(environ: Mapping[str, Any]) -> bool:

@@ -17,7 +17,7 @@ from django.utils.translation import ngettext
 
 from footfall.common.admin import ModelAdmin
 from footfall.common.admin_urls import admin_address, key_in
-from footfall.ops import dashboard
+from footfall.ops import view_figures
 from footfall.ops.adjust import MAX_COUNTER, adjust
 from footfall.registry import counter_of
 
@@ -59,7 +59,7 @@ class ChartedAdmin(ModelAdmin):
 
     @admin.display(description=_("views over time"))
     def views_chart(self, target: Model) -> str:
-        return render_to_string("counters/charts.html", {"charts": dashboard.charts_of(target)})
+        return render_to_string("counters/charts.html", {"charts": view_figures.charts_of(target)})
 
     @admin.display(description=_("counter"))
     def set_counter(self, target: Model) -> str:

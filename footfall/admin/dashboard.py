@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address
 from footfall.models import Dashboard
-from footfall.ops import dashboard
+from footfall.ops import view_figures
 from footfall.ops.facts import gather
 from footfall.ops.health import Level, find_problems
 from footfall.tasks import request_audit
@@ -73,7 +73,7 @@ class DashboardAdmin(ReadOnlyAdmin):
 
     def views_context(self, request: HttpRequest) -> dict[str, Any]:
         self.require_permission(request)
-        return {"viewed": dashboard.viewed(partial(address, self.admin_site, request))}
+        return {"viewed": view_figures.viewed(partial(address, self.admin_site, request))}
 
     def require_permission(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):

@@ -25,7 +25,7 @@ Loaded = TypeVar("Loaded", bound=tuple[models.Model, Sequence[models.Model]])
 Response = TypeVar("Response")
 
 
-def read_or_fill(
+def serve_and_record(
     model: type[models.Model],
     pk: int,
     *,
@@ -33,9 +33,9 @@ def read_or_fill(
     respond: Callable[[Loaded], Response],
     template: Callable[[Response], bytes],
     use_cached: bool = True,
-    sent_as: EventId | None = None,
+    unanswered_id: EventId | None = None,
 ) -> Sequence[bytes] | Response:
-    """Return a cached page as `view` does, else the response made from the database.
+    """Return a cached page as `read_and_record` does, else the response made from the database.
 
     Either way one view is recorded; not if an error is raised, by `load` for instance. A page that
     was not cached is cached for the next reader, by one of several concurrent callers: the others
@@ -43,13 +43,13 @@ def read_or_fill(
 
     template: returns the page without its counters, for the cache.
     use_cached: False for a client that the cached page does not suit.
-    sent_as: the event id, if this view was sent to the log before, without an answer.
+    unanswered_id: the event id, if this view was sent to the log before, without an answer.
     """
     own_lease = None
-    if sent_as is None:
+    if unanswered_id is None:
         own_lease = lease(model, pk)  # before the target is read
         if own_lease is None and use_cached:
-            found, sent_as = try_view(model, pk)
+            found, unanswered_id = try_read_and_record(model, pk)
             if found:
                 return found
     try:
@@ -61,21 +61,23 @@ def read_or_fill(
         if own_lease:
             release(own_lease)
         raise
-    record(viewed, contents, sent_as)  # last: without a response there is no view
+    record(viewed, contents, unanswered_id)  # last: without a response there is no view
     return response
 
 
-def try_view(model: type[models.Model], pk: int) -> tuple[Sequence[bytes] | None, EventId | None]:
-    """Return what `view` does; or None, and the event id if the view may have been recorded."""
+def try_read_and_record(
+    model: type[models.Model], pk: int
+) -> tuple[Sequence[bytes] | None, EventId | None]:
+    """As `read_and_record`; or None, and the event id if the view may have been recorded."""
     try:
-        return view(model, pk), None
+        return read_and_record(model, pk), None
     except Refused:
         return None, None
     except Ambiguous as error:
         return None, error.event_id
 
 
-def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
+def read_and_record(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
     """Record one view of a target; return its cached page, then the counters to put into it.
 
     None: no page is cached, and nothing was recorded. Raises eventlog.Refused: nothing was
@@ -90,7 +92,7 @@ def view(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
 def lease(model: type[models.Model], pk: int) -> Lease | None:
     """Return the right to fill the cache entry of a target. Call it before reading the target.
 
-    Waits while another caller has the lease. None: try `view` again, the page may be cached now.
+    Waits while another caller has the lease. None: the page may be cached now, try to read it.
     """
     name = name_of(model, pk)
     try:

@@ -14,18 +14,18 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from footfall.cache.scripts import LEASE, PUT, RAISE
+from footfall.cache.lua_scripts import INCREASE, LEASE, STORE
 from footfall.common.breaker import CircuitBreaker
 from footfall.conf import cached_until_change, conf
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
+from footfall.eventlog.lua_scripts import Script
 from footfall.eventlog.partitions import cached, partition_key
-from footfall.eventlog.scripts import Script
 from footfall.log import get_log
 
 KEYS_PER_CALL = 500  # bounds how long one call keeps Redis from others
 MAX_COUNTERS = 1_000
-"""A page with more counters is not cached."""
+"""Most counters of a page that is cached."""
 LEASE_MS = 3_000
 TOMBSTONE_MS = 5_000  # longer than a lease, and than `publish.MAX_AGE_SECONDS`
 POLL_SECONDS = 0.005  # between two tries to get a lease
@@ -68,7 +68,8 @@ class PageCache:
     def lease(self, partition: int, name: str) -> Lease | None:
         """Return a lease, or None once the page is cached, or after `WAIT_SECONDS`.
 
-        None at once if the page was found too large, or without room, within `LEASE_MS`.
+        Return None immediately if, in the last LEASE_MS, the page was too large or the cache was
+        full.
         """
         lease = Lease(partition, name, secrets.token_hex(8))
         keys = self._keys(partition, cached(name), f"lease:{name}", "misses")
@@ -93,13 +94,14 @@ class PageCache:
             return False
         # Entries that were stored at the same time must not expire at the same time.
         life = int(self._milliseconds * random.uniform(0.8, 1.0))  # noqa: S311
-        # What is alive was stored in this period or the last one: each may use half of the room.
+        # A live entry was stored in this period or the previous one, so each period may use half
+        # of the memory.
         period = int(time.time() * 1000) // self._milliseconds
         names = (cached(lease.name), f"lease:{lease.name}", f"stored:{period}")
         keys = self._keys(lease.partition, *names, *(f"counter:{name}" for name, _ in counters))
         limit = self._max_bytes // 2
         arguments = (lease.token, limit, life, body, page, *(value for _, value in counters))
-        state = self._evaluate(PUT, keys, *arguments)
+        state = self._evaluate(STORE, keys, *arguments)
         if state == -1:
             self._block(lease.partition, f"lease:{lease.name}", LEASE_MS)
         return bool(state == 1)
@@ -118,13 +120,13 @@ class PageCache:
         for some in _chunks(both):
             self._call("DEL", self._keys(partition, *some))
 
-    def raise_counters(self, partition: int, counters: Mapping[str, int]) -> list[str]:
-        """Raise those counters that exist and are lower; return the names of all that exist."""
+    def increase_counters(self, partition: int, counters: Mapping[str, int]) -> list[str]:
+        """Increase those counters that exist and are lower; return the names of all that exist."""
         existing: list[str] = []
         for some in _chunks(list(counters)):
             keys = self._keys(partition, *[f"counter:{name}" for name in some])
             values = [counters[name] for name in some]
-            existing += [some[index - 1] for index in self._evaluate(RAISE, keys, *values)]
+            existing += [some[index - 1] for index in self._evaluate(INCREASE, keys, *values)]
         return existing
 
     def set_tombstone(self, partition: int, name: str) -> None:

@@ -1,16 +1,15 @@
-"""In which partitions the copies of a counter are: those from which its target was viewed lately.
+"""The partitions that have copies of a counter: those from which its target was viewed recently.
 
-A copy is stored in a partition right before a view of the page that needs it is recorded there. So
-a flusher that has read every event, for as long as a copy lives, knows where all copies are. And a
-flusher that has asked all partitions for a copy once, and has read every event since, knows where
-the copies of that counter are.
+Storing a copy is always followed by an event in the same partition. So after reading all events for
+one copy lifetime, a flusher knows every partition with copies. For a single counter it knows them
+sooner: once it has asked all partitions, if it reads every event from then on.
 """
 
 import time
 from collections.abc import Callable, Iterable, Mapping
 
 Masks = Mapping[str, int]
-"""By target name: a bit for each partition."""
+"""Partitions by target name: a bit for each."""
 
 
 class Locations:
@@ -25,14 +24,14 @@ class Locations:
         self._asked: set[str] = set()
         self._since = self._turned = clock()
 
-    def note(self, batch: int, has_all: bool, viewed: Masks) -> None:
+    def note(self, batch: int, claimed_all: bool, viewed: Masks) -> None:
         """Note the partitions of a batch's views, under the primary key of the batch.
 
-        has_all: whether this flush had claimed every partition. A gap between two keys may be a
-        batch of another process, whose events are unknown here: then everything starts over.
+        claimed_all: whether this flush read every partition. A gap between two keys may be a batch
+        of another process, whose events are unknown here: then everything starts over.
         """
         now = self._clock()
-        if batch != self._batch + 1 or not has_all:
+        if batch != self._batch + 1 or not claimed_all:
             self._start_over()
         elif now - self._turned > self._life:
             self._before, self._recent, self._turned = self._recent, {}, now
@@ -40,7 +39,7 @@ class Locations:
         self._batch = batch
         self._add(viewed)
 
-    def of(self, names: Iterable[str]) -> dict[str, int | None]:
+    def masks_for(self, names: Iterable[str]) -> dict[str, int | None]:
         """Return the masks of the partitions in which copies may be; None if unknown."""
         recent, before, asked = self._recent, self._before, self._asked
         knows_all = self._clock() - self._since >= self._life

@@ -21,9 +21,8 @@ from footfall.registry import countable_models
 logger = logging.getLogger(__name__)
 
 MAX_AGE_SECONDS = 3.0
-"""Counters are published this long after their commit, and no later: a publisher that was suspended
+"""Longest time between a commit and the publishing of its counters: a publisher that was suspended
 must not undo an adjustment. It is less than `entries.TOMBSTONE_MS`."""
-
 
 counted = Signal()
 """Sent after the commit, once per model: `sender` the model, `counters` {id: its new counter}."""
@@ -39,15 +38,15 @@ def note_locations(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> 
     """Note from which partitions the targets were viewed: copies may be there."""
     if batch:
         read = {claim.number for claim in claims if claim.is_read}
-        has_all = read.issuperset(range(conf.COUNTERS_PARTITIONS))
-        locations().note(batch.pk, has_all, sums.partitions)
+        claimed_all = read.issuperset(range(conf.COUNTERS_PARTITIONS))
+        locations().note(batch.pk, claimed_all, sums.partitions)
 
 
 def publish(counters: Counters, committed: float) -> None:
-    """Raise the copies of the counters, and send `counted`. Errors are only logged."""
+    """Increase the copies of the counters, and send `counted`. Errors are only logged."""
     named = {f"{label}:{pk}": n for label, values in counters.items() for pk, n in values.items()}
     try:
-        raise_counters(named, committed)
+        increase_counters(named, committed)
         send_invalidations()
     except LogError as away:
         logger.warning("the counters were not published: %s", away)
@@ -57,13 +56,13 @@ def publish(counters: Counters, committed: float) -> None:
                 logger.error("%r failed", receiver, exc_info=error)
 
 
-def raise_counters(counters: Mapping[str, int], committed: float) -> None:
-    """Raise the copies of counters, by target name, in every partition that has one.
+def increase_counters(counters: Mapping[str, int], committed: float) -> None:
+    """Increase the copies of counters, by target name, in every partition that has one.
 
-    committed: when the counters were committed, by the monotonic clock. Raises Away. If a copy is
-    not raised, the flush of the next view that shows it raises it to the sum again.
+    committed: when the counters were committed, by the monotonic clock. Raises Away. A copy missed
+    here is corrected by the next flush that counts a view of the same target.
     """
-    masks = locations().of(counters)
+    masks = locations().masks_for(counters)
     found = {name: 0 for name, mask in masks.items() if mask is None}
     all_answered = True
     for partition in range(conf.COUNTERS_PARTITIONS):
@@ -71,7 +70,7 @@ def raise_counters(counters: Mapping[str, int], committed: float) -> None:
             return
         bit = 1 << partition
         here = {name: counters[name] for name, mask in masks.items() if mask is None or mask & bit}
-        existing = _raise_in(partition, here)
+        existing = _increase_in(partition, here)
         all_answered = all_answered and existing is not None
         for name in found.keys() & set(existing or ()):
             found[name] |= bit
@@ -79,10 +78,10 @@ def raise_counters(counters: Mapping[str, int], committed: float) -> None:
         locations().note_found(found)
 
 
-def _raise_in(partition: int, counters: Mapping[str, int]) -> list[str] | None:
+def _increase_in(partition: int, counters: Mapping[str, int]) -> list[str] | None:
     """Return the names of the counters that have a copy in the partition; None if unknown."""
     try:
-        return get_page_cache().raise_counters(partition, counters)
+        return get_page_cache().increase_counters(partition, counters)
     except Away:
         raise
     except LogError as error:  # in a cluster: the others may be on servers that answer

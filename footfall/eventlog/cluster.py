@@ -17,7 +17,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import call, connections
-from footfall.eventlog.errors import Ambiguous, Away, Elsewhere, LogError, Refused, Unreachable
+from footfall.eventlog.errors import Ambiguous, Away, LogError, Redirected, Refused, Unreachable
 from footfall.eventlog.server import Server
 
 SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
@@ -151,7 +151,7 @@ class Cluster:
             address = self._topology.master(slot)
             try:
                 return self._server(address).ask(key, do)
-            except Elsewhere as error:
+            except Redirected as error:
                 tries -= 1
                 if error.address is None or not tries:
                     raise

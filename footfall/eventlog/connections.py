@@ -9,8 +9,8 @@ from redis.connection import ConnectionPool
 from redis.exceptions import AskError, MovedError, TryAgainError
 from redis.retry import Retry
 
-from footfall.eventlog.errors import Away, Elsewhere, LogError
-from footfall.eventlog.scripts import Script
+from footfall.eventlog.errors import Away, LogError, Redirected
+from footfall.eventlog.lua_scripts import Script
 
 
 def connections(url: str, timeout: float) -> ConnectionPool:
@@ -65,14 +65,14 @@ def _borrow(pool: ConnectionPool, use: Callable[[Any], Any]) -> Any:
         finally:
             pool.release(connection)
     except (AskError, TryAgainError) as error:
-        raise elsewhere(error) from error
+        raise redirection(error) from error
     except redis.ResponseError as error:
         raise LogError(str(error)) from error
     except redis.RedisError as error:
         raise Away(str(error)) from error
 
 
-def elsewhere(error: AskError | TryAgainError) -> Elsewhere:
+def redirection(error: AskError | TryAgainError) -> Redirected:
     """Return the error for a redirection; redis-py's MovedError is a subclass of AskError."""
     text = f"{type(error).__name__}: {error}"
-    return Elsewhere(text, error.node_addr if isinstance(error, MovedError) else None)
+    return Redirected(text, error.node_addr if isinstance(error, MovedError) else None)

@@ -23,7 +23,7 @@ class Unreachable(Refused, Away):
     """No server of the cluster says where the key is: nothing was sent."""
 
 
-class Elsewhere(Refused):
+class Redirected(Refused):
     """Nothing was run: another server of the cluster holds the key, or the key is being moved."""
 
     def __init__(self, text: str, address: tuple[str, int] | None = None) -> None:

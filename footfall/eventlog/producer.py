@@ -11,14 +11,14 @@ import redis
 from redis.connection import ConnectionPool
 
 from footfall.common.failpoints import failpoint
-from footfall.eventlog.connections import elsewhere, run_script
+from footfall.eventlog.connections import redirection, run_script
 from footfall.eventlog.entries import Appended, EventId
-from footfall.eventlog.errors import Ambiguous, Elsewhere, Full, LogError, Refused
-from footfall.eventlog.scripts import Script
+from footfall.eventlog.errors import Ambiguous, Full, LogError, Redirected, Refused
+from footfall.eventlog.lua_scripts import Script
 
 # Redis replies with these before it runs anything. No other error reply proves that: a proxy in
 # front of Redis may give up on an append that it has passed on.
-REFUSALS = (
+REFUSAL_ERRORS = (
     redis.exceptions.AuthenticationError,
     redis.exceptions.BusyLoadingError,
     redis.exceptions.ClusterDownError,
@@ -27,7 +27,7 @@ REFUSALS = (
     redis.exceptions.ReadOnlyError,
 )
 REDIRECTIONS = (redis.exceptions.AskError, redis.exceptions.TryAgainError)
-REFUSING = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "WRONGTYPE")
+REFUSAL_PREFIXES = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "WRONGTYPE")
 
 # A script fails with this when one of its keys has left this server of a cluster. Its XADD is last.
 MOVED_AWAY = "attempted to access a non local key"
@@ -44,11 +44,11 @@ class Producer:
         self._sequence = 0
 
     def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
-        """Send one append and wait for its answer; the package says what is raised when.
+        """Send one append and wait for its answer. For errors see footfall/eventlog/__init__.py.
 
-        arguments: of the script; the event id is inserted after the first. Returns None if the
-        script had nothing to append. After any error but Refused the producer must not be used
-        again.
+        arguments: the script's ARGV without producer id and sequence, which are inserted after the
+        first. Returns None if the script had nothing to append. After any error but Refused the
+        producer must not be used again.
         """
         try:
             self._connection.connect()
@@ -80,8 +80,8 @@ def _append_error(error: redis.RedisError, event_id: EventId) -> LogError:
     if text.startswith("FULL"):
         return Full(text)
     if isinstance(error, REDIRECTIONS):
-        return elsewhere(error)
-    if isinstance(error, REFUSALS) or text.startswith(REFUSING) or MOVED_AWAY in text:
+        return redirection(error)
+    if isinstance(error, REFUSAL_ERRORS) or text.startswith(REFUSAL_PREFIXES) or MOVED_AWAY in text:
         return Refused(text)
     return Ambiguous(event_id)
 
@@ -106,7 +106,7 @@ class ProducerPool:
             producer = Producer(self._connections)
         try:
             appended = producer.append(script, keys, *arguments)
-        except (Full, Elsewhere):
+        except (Full, Redirected):
             self._idle.append(producer)
             raise
         except BaseException:

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import connections
-from footfall.eventlog.errors import Ambiguous, Away, Elsewhere, Full, Refused
+from footfall.eventlog.errors import Ambiguous, Away, Full, Redirected, Refused
 from footfall.eventlog.producer import ProducerPool
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ class Server:
             raise Refused("the circuit breaker is open")
         try:
             answer = do(self)
-        except (Full, Elsewhere):
+        except (Full, Redirected):
             breaker.succeeded()
             raise
         except (Refused, Ambiguous, Away):

@@ -7,11 +7,11 @@ from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
+from footfall.eventlog.lua_scripts import APPEND, APPEND_CACHED, TRIM, Script
 from footfall.eventlog.partitions import cached, partition_key
-from footfall.eventlog.scripts import APPEND, APPEND_CACHED, TRIM, Script
 
 BIGINT = 2**63
-FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # as scripts.ADD writes them
+FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # as lua_scripts.ADD writes them
 KEYS = ("log", "ordinal")  # of a partition: the stream, and the offset of its last entry
 new = tuple.__new__  # makes a named tuple in half the time: there are many
 ENTRIES_PER_CALL = 2_000  # bounds the memory that one answer takes

@@ -11,15 +11,16 @@ from footfall.events import DeadLetterReason, Malformed, check_time, decode
 HOUR = 3_600_000  # milliseconds
 
 
-class View(NamedTuple):
-    """An event on its way through the flush."""
+class PendingEvent(NamedTuple):
+    """An event that a flush has read and not yet counted."""
 
     partition: int
     at: int
     """Milliseconds since 1970."""
     body: bytes
     entry_id: str = ""
-    """Set if no producer state can tell whether the entry was read before: the dead letter can."""
+    """Set only for an entry that becomes a dead letter and that producer states cannot deduplicate;
+    the unique `DeadLetter.entry_id` does."""
     reason: str = DeadLetterReason.FOREIGN
     """Why an event with an `entry_id` cannot be counted."""
 
@@ -31,7 +32,7 @@ class Sums:
     hourly: dict[str, dict[tuple[int, int], int]] = field(default_factory=dict)
     """By label, then by (id, hour since 1970): views."""
     events: int = 0
-    malformed: list[tuple[View, str]] = field(default_factory=list)
+    malformed: list[tuple[PendingEvent, str]] = field(default_factory=list)
     """Events that cannot be counted, with the reason."""
     partitions: dict[str, int] = field(default_factory=dict)
     """By target name ("pages.content:7"): a bit for each partition from which it was viewed."""
@@ -60,15 +61,15 @@ class Sums:
         return totals
 
 
-def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
-    """Sum up the views by target and hour; `countable` holds the labels of countable models.
+def aggregate(events: Collection[PendingEvent], countable: Container[str]) -> Sums:
+    """Sum up the events by target and hour; `countable` holds the labels of countable models.
 
-    Views of the same targets have the same body: each distinct body is decoded once.
+    Events with the same targets have the same body: each distinct body is decoded once.
     """
     sums = Sums()
     reasons: dict[tuple[bytes, int], str] = {}
     alike = Counter(
-        (body, at // HOUR, partition) for partition, at, body, entry_id, _ in views if not entry_id
+        (body, at // HOUR, partition) for partition, at, body, entry_id, _ in events if not entry_id
     )
     for (body, hour, partition), count in alike.items():
         try:
@@ -76,9 +77,9 @@ def aggregate(views: Collection[View], countable: Container[str]) -> Sums:
             sums.add(decode(body, countable), hour, count, partition)
         except Malformed as malformed:
             reasons[body, hour] = str(malformed)
-    if reasons or sum(alike.values()) < len(views):  # most batches have no malformed events
-        for view in views:
-            reason = view.reason if view.entry_id else reasons.get((view.body, view.at // HOUR))
+    if reasons or sum(alike.values()) < len(events):  # most batches have no malformed events
+        for event in events:
+            reason = event.reason if event.entry_id else reasons.get((event.body, event.at // HOUR))
             if reason:
-                sums.malformed.append((view, reason))
+                sums.malformed.append((event, reason))
     return sums

@@ -14,26 +14,26 @@ from footfall.models import Batch, DeadLetter, Partition
 from footfall.sql.batch import rows_per_statement
 
 MAX_BODY_BYTES = 1024**2
-"""Of a dead letter: the rest of its body is cut off, so that the database takes it."""
+"""Longest body stored for a dead letter; the rest is cut off."""
 
 
 def store_dead_letters(sums: Sums) -> None:
     """Store the events that cannot be counted, with the reason."""
     rows = [
         DeadLetter(
-            partition=view.partition,
-            at=view.at,
-            body=view.body[:MAX_BODY_BYTES],
+            partition=event.partition,
+            at=event.at,
+            body=event.body[:MAX_BODY_BYTES],
             reason=reason[:200],
-            entry_id=view.entry_id or None,
+            entry_id=event.entry_id or None,
         )
-        for view, reason in sums.malformed
+        for event, reason in sums.malformed
     ]
     batch_size = rows_per_statement(row.body for row in rows)
     DeadLetter.objects.bulk_create(rows, ignore_conflicts=True, batch_size=batch_size)
 
 
-def advance(
+def save_progress(
     claims: Sequence[Claim], states: ProducerStates, sums: Sums, deleted: int, started: float
 ) -> Batch | None:
     """Write producer states and positions, and a row that says what became of every event."""

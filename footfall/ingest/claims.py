@@ -21,7 +21,7 @@ class Claim:
     entries: list[Entry] = field(default_factory=list)
     spilled: list[Spilled] = field(default_factory=list)
     is_read: bool = False
-    drained: bool = False
+    reached_end: bool = False
     """Whether nothing was left when it was read."""
     new_events: int = 0
     """How many events were not counted before."""
@@ -54,7 +54,7 @@ def read(log: RedisLog, claims: Sequence[Claim], limit: int) -> None:
     max_bytes = conf.COUNTERS_BATCH_BYTES // max(1, len(claims))
     if not all(read_some(log, claim, share, max_bytes) for claim in claims):
         return  # Redis is away; the flush goes on with the spill, where views go meanwhile
-    behind = [claim for claim in claims if len(claim.entries) == share and not claim.drained]
+    behind = [claim for claim in claims if len(claim.entries) == share and not claim.reached_end]
     left = limit - sum(len(claim.entries) for claim in claims)
     for claim in behind:
         if left >= len(behind):
@@ -65,7 +65,7 @@ def read_some(log: RedisLog, claim: Claim, count: int, max_bytes: int) -> bool:
     """Read on in one partition; return False if Redis is away."""
     position = Position.of(claim.entries[-1]) if claim.entries else claim.partition.log_position
     try:
-        entries, claim.drained = log.read(claim.number, position, count, max_bytes)
+        entries, claim.reached_end = log.read(claim.number, position, count, max_bytes)
     except LogError as error:
         logger.warning("partition %s cannot be read: %s", claim.number, error)
         return not isinstance(error, Away)
@@ -75,17 +75,18 @@ def read_some(log: RedisLog, claim: Claim, count: int, max_bytes: int) -> bool:
 
 
 def drain_spill(claims: Sequence[Claim], limit: int) -> None:
-    """Take spilled events out, by the ids that were locked: lower ids may commit later."""
+    """Remove up to `limit` spilled events from the table, into their claims."""
     limit = min(limit, MAX_SPILLED)
     by_number = {claim.number: claim for claim in claims}
     free = Spilled.objects.select_for_update(skip_locked=True).order_by("pk")
     spilled = list(free.filter(partition__in=by_number)[:limit])
     for row in spilled:
         by_number[row.partition].spilled.append(row)
+    # Exactly the rows that were locked. Not `pk <= last`: a row with a lower id may commit later.
     Spilled.objects.filter(pk__in=[row.pk for row in spilled]).delete()
     if len(spilled) == limit:
         for claim in claims:
-            claim.drained = False
+            claim.reached_end = False
 
 
 def trim(log: RedisLog, claims: Sequence[Claim]) -> None:

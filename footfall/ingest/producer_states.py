@@ -8,7 +8,7 @@ from django.utils import timezone
 from footfall import sql
 from footfall.eventlog import Entry, EventId
 from footfall.events import DeadLetterReason, DropReason
-from footfall.ingest.aggregate import View
+from footfall.ingest.aggregate import PendingEvent
 from footfall.ingest.claims import Claim
 from footfall.models import ProducerState
 from footfall.sql.batch import Move
@@ -38,25 +38,25 @@ class ProducerStates:
     def accept(
         self, entries: Iterable[Entry], partition: int, states_since: int = 0
     ) -> tuple[list[Entry], list[Entry]]:
-        """Advance the states of a partition by `entries`; return those to count, and those too old.
+        """Advance the states of a partition by `entries`. Return (to_count, too_old).
 
-        An entry without an event id is always among the first. Too old is an entry from before
-        `states_since` (ms since 1970) whose producer has no state: the log came back from a time
-        of which states are no longer kept, so it is unknown whether the entry was counted.
+        An entry without an event id is in to_count. Too old: from before `states_since` (ms since
+        1970), without a state of its producer. The log was restored from a backup older than the
+        states that are kept, so it is unknown whether the entry was counted.
         """
         sequences, spilled = self._sequences[partition], self._spilled[partition]
         accepted: list[Entry] = []
         too_old: list[Entry] = []
         for entry in entries:
-            event_id = entry[1]
+            event_id = entry.event_id
             if event_id is not None:
                 producer_id, sequence = event_id
                 if sequence <= sequences.get(producer_id, NO_SEQUENCE):
                     self.dropped[DropReason.ALREADY_COUNTED] += 1
                     continue
-                # Both clocks must say so: the one of a single web server may be wrong.
+                # Require the web server's and Redis' time: one web server's clock may be wrong.
                 if (
-                    entry[2] < states_since
+                    entry.at < states_since
                     and producer_id not in sequences
                     and entry.appended_at < states_since
                 ):
@@ -112,30 +112,30 @@ def load_producer_states(claims: Sequence[Claim]) -> ProducerStates:
     return ProducerStates(stored)
 
 
-def deduplicate(claims: Sequence[Claim], states: ProducerStates) -> list[View]:
+def deduplicate(claims: Sequence[Claim], states: ProducerStates) -> list[PendingEvent]:
     """Return the events that were not counted before.
 
     Entries come before the spill: the states advance in the order of the log.
     """
-    views: list[View] = []
+    events: list[PendingEvent] = []
     for claim in claims:
-        before = len(views)
+        before = len(events)
         since = claim.partition.states_since
         accepted, too_old = states.accept(
             claim.entries, claim.number, int(since.timestamp() * 1000) if since else 0
         )
-        views += [
-            View(claim.number, at, body, "" if event_id else entry_id.decode())
+        events += [
+            PendingEvent(claim.number, at, body, "" if event_id else entry_id.decode())
             for entry_id, event_id, at, _, body in accepted
         ]
-        views += [
-            View(claim.number, entry.at, entry.body, entry.id.decode(), DeadLetterReason.TOO_OLD)
-            for entry in too_old
+        events += [
+            PendingEvent(claim.number, at, body, entry_id.decode(), DeadLetterReason.TOO_OLD)
+            for entry_id, _, at, _, body in too_old
         ]
-        views += [
-            View(claim.number, row.at, bytes(row.body))
+        events += [
+            PendingEvent(claim.number, row.at, bytes(row.body))
             for row in claim.spilled
             if row.event_id is None or states.accept_spilled(row.event_id, claim.number)
         ]
-        claim.new_events = len(views) - before
-    return views
+        claim.new_events = len(events) - before
+    return events

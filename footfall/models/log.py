@@ -149,7 +149,7 @@ class DeadLetter(models.Model):
     reason = models.CharField(_("reason"), max_length=200)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     entry_id = models.CharField(_("entry"), max_length=50, null=True, blank=True)  # noqa: DJ001
-    """Set if no producer state tells whether the entry was read: a second read finds it here."""
+    """Set only if producer states cannot deduplicate the entry; the constraint below does."""
 
     class Meta:
         verbose_name = _("dead letter")

@@ -10,7 +10,7 @@ from footfall.models import Adjustment
 from footfall.registry import content_type_of, counter_field
 
 MAX_COUNTER = 10**15
-"""The highest value to set. A counter that has no room for another view would make every flush
+"""Highest value to set. A counter that has no room for another view would make every flush
 fail; and Lua compares the copies in Redis as doubles, which are exact up to 9 * 10^15."""
 
 

@@ -12,7 +12,7 @@ from footfall.ingest.producer_states import NO_SEQUENCE
 from footfall.models import Batch, Partition, ProducerState, Spilled
 
 MAX_LINES = 20
-"""How many lines each check yields at most."""
+"""Most lines that one check yields."""
 
 
 def broken_batches() -> Iterator[str]:

@@ -43,7 +43,7 @@ COUNTERS = {
     "footfall_events_total": "Events that were applied.",
     "footfall_views_total": "Views that were counted, by what was viewed.",
     "footfall_lost_events_total": "Events that a store has lost, at least.",
-    "footfall_cache_misses_total": "Reads for which an answer had to be prepared.",
+    "footfall_cache_misses_total": "Reads for which no page was cached.",
 }
 
 

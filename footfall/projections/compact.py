@@ -105,7 +105,7 @@ def compact_totals(model: type[models.Model], day: datetime) -> int:
             return 0
         # Only those that were summed up: a flush may have added an hour since.
         of_day.filter(hour__in=hours).delete()
-        sql.add_totals(model, {_number(day): sum(hours.values())})
+        sql.add_hour_totals(model, {_number(day): sum(hours.values())})
     return len(hours)
 
 

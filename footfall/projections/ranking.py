@@ -19,9 +19,9 @@ from footfall.projections.series import HOUR, Interval, series_of_many
 from footfall.registry import content_type_of, countable_models, counter_field
 
 KEPT = 100
-"""How many targets a ranking has."""
+"""Number of targets in a ranking."""
 WITH_SERIES = 20
-"""How many of them have their recent views, for a sparkline."""
+"""Number of them that have their recent views, for a sparkline."""
 MIN_AGE = timedelta(seconds=5)
 SHARE = 50  # a ranking that took 1 s is computed again after 50 s
 

@@ -62,10 +62,10 @@ def series(
     return list(map(Point, interval.starts(since, until), views))
 
 
-def totals(
+def series_by_model(
     interval: Interval, since: datetime, until: datetime
 ) -> Mapping[type[models.Model], list[Point]]:
-    """Return the same for all targets of each countable model, with one query."""
+    """Return the views of all targets of each countable model, as `series` does, with one query."""
     types = {content_type_of(model).pk: model for model in countable_models().values()}
     hours = HourTotal.objects.filter(content_type__in=types)
     found = _by_interval(hours, "content_type", types, interval, since, until)

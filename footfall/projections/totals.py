@@ -7,7 +7,7 @@ from footfall.ingest.aggregate import Sums
 from footfall.registry import countable_models
 
 Counters = dict[str, dict[int, int]]
-"""By label, then by id: the counter after this batch, for every target that exists."""
+"""The counters after this batch, by label, then by id, of every target that exists."""
 
 
 def apply(sums: Sums) -> tuple[Counters, int]:
@@ -31,4 +31,4 @@ def roll_up(sums: Sums, counters: Counters) -> None:
         for (_target, hour), n in hourly.items():
             totals[hour] += n
         sql.add_rollups(countable_models()[label], hourly)
-        sql.add_totals(countable_models()[label], totals)
+        sql.add_hour_totals(countable_models()[label], totals)

@@ -48,7 +48,7 @@ def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]
         dialect().add_hourly(Rollup, content_type_of(model).pk, rows)
 
 
-def add_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
+def add_hour_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
     """Add to the views of all targets of `model`: {hour since 1970: views}.
 
     Rows are locked in the order of the hours, so that two flushes do not deadlock.

@@ -9,8 +9,8 @@ from django.db import connection, models
 from footfall.registry import counter_field
 
 STATEMENT_BYTES = 4 * 1024**2
-"""Of bodies in one statement. MySQL and MariaDB reject a statement that is longer than their
-max_allowed_packet, 16 MB by default, and an escaped body may be twice as long."""
+"""Bytes of all bodies in one statement. MySQL and MariaDB reject a statement that is longer than
+their max_allowed_packet, 16 MB by default, and an escaped body may be twice as long."""
 
 
 class Move(NamedTuple):

@@ -11,7 +11,7 @@ from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Move, as_json, names_of
 
 MAX_ROWS = 100_000
-"""In one statement: 4 MB. A server rejects one above its max_allowed_packet, 16 MB by default."""
+"""Rows of one statement, 4 MB. A server rejects more than max_allowed_packet, 16 MB by default."""
 
 
 def parts(given: Iterable[Sequence[Any]]) -> Iterator[str]:

@@ -3,7 +3,7 @@
 For the bench alone, and so not a setting of Footfall.
 """
 
-from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP, Script
+from footfall.eventlog.lua_scripts import ADD, APPEND, APPEND_CACHED, CAP, Script
 
 for script in (APPEND, APPEND_CACHED):
     if not (CAP in script.source and ADD in script.source):

@@ -13,8 +13,8 @@ from project.errors.responses import bad_request, service_unavailable
 from uploads.web.body_slots import TooManyBodies, body_slot
 
 API_MAX_BYTES = 256 * 1024
-"""Of a body for the API. The longest text there has 10,000 characters; parsed JSON takes a hundred
-times its size in memory."""
+"""Longest body that the API accepts. The longest text has 10,000 characters; parsed JSON takes a
+hundred times its size in memory."""
 
 
 class ConcurrentBodyLimit:

@@ -11,8 +11,7 @@ from django.utils.translation import gettext as _
 from project.errors.responses import service_unavailable
 
 MAX_BUFFERED = 128 * 1024
-"""Bytes. A response up to this size is handed over whole, so that no thread waits for its client.
-"""
+"""Longest response, in bytes, that is handed over whole, so that no thread waits for its client."""
 RETRY_AFTER = 5  # seconds
 
 stream_slots = BoundedSemaphore(settings.DOWNLOADS_AT_ONCE)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 MAX_BYTES = 8 * 1024
-"""Of one header, as in nginx. The web server joins several headers of the same name."""
+"""Longest header that is accepted, in bytes. The web server joins headers of the same name."""
 STATUS = "431 Request Header Fields Too Large"
 # Not translated: there is no request yet that has a language.
 BODY = json.dumps({"detail": f"A header is longer than {MAX_BYTES} bytes."}).encode()

@@ -11,9 +11,8 @@ from tests.accounts.mailserver import MailServer
 
 
 @pytest.fixture(autouse=True)
-def rates(rates: Callable[..., None]) -> Callable[..., None]:
+def no_throttles(no_throttles: None) -> None:
     """For every test here."""
-    return rates
 
 
 @pytest.fixture

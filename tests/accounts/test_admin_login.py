@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 ADDRESS = "/admin/login/"
 RIGHT, WRONG = "a long enough one", "a wrong one"
-Rates = Callable[..., None]
+Limit = Callable[..., None]
 
 
 @pytest.fixture
@@ -31,16 +31,16 @@ def try_to_sign_in(client: Client, name: str, password: str = WRONG) -> int:
     return client.post(ADDRESS, {"username": name, "password": password}).status_code
 
 
-def test_the_right_password_logs_in(admin: User, rates: Rates) -> None:
-    rates(login="5/min", login_account="2/min")
+def test_the_right_password_logs_in(admin: User, limit: Limit) -> None:
+    limit(login="5/min", login_account="2/min")
     client = at_an_address()
     answer = client.post(f"{ADDRESS}?next=/admin/", {"username": admin.username, "password": RIGHT})
     assert answer.headers["Location"] == "/admin/"
     assert client.get("/admin/").status_code == 200
 
 
-def test_a_client_that_guesses_is_told_to_wait(admin: User, rates: Rates) -> None:
-    rates(login="2/min")
+def test_a_client_that_guesses_is_told_to_wait(admin: User, limit: Limit) -> None:
+    limit(login="2/min")
     client = at_an_address()
     assert [try_to_sign_in(client, name) for name in "ab"] == [200, 200]
     answer = client.post(ADDRESS, {"username": admin.username, "password": RIGHT})
@@ -51,16 +51,16 @@ def test_a_client_that_guesses_is_told_to_wait(admin: User, rates: Rates) -> Non
     assert try_to_sign_in(at_an_address(), admin.username, RIGHT) == 302
 
 
-def test_one_account_is_not_guessed_from_many_addresses(admin: User, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_one_account_is_not_guessed_from_many_addresses(admin: User, limit: Limit) -> None:
+    limit(login_account="2/min")
     spellings = (admin.username, f" {admin.username.upper()}", admin.username)
     tries = [try_to_sign_in(at_an_address(), name) for name in spellings]
     assert tries == [200, 200, 429]
     assert try_to_sign_in(at_an_address(), uuid4().hex) == 200
 
 
-def test_a_file_beside_the_name_is_no_other_account(admin: User, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_a_file_beside_the_name_is_no_other_account(admin: User, limit: Limit) -> None:
+    limit(login_account="2/min")
     tries = []
     for number in range(3):
         decoy = SimpleUploadedFile(f"decoy{number}", b"x")
@@ -70,23 +70,23 @@ def test_a_file_beside_the_name_is_no_other_account(admin: User, rates: Rates) -
 
 
 @pytest.mark.parametrize("content_type", ["application/json", "text/plain"])
-def test_a_body_that_is_no_form_logs_no_user_in(content_type: str, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_a_body_that_is_no_form_logs_no_user_in(content_type: str, limit: Limit) -> None:
+    limit(login_account="2/min")
     answer = at_an_address().post(ADDRESS, "{}", content_type)
     assert answer.status_code == 200
     assert "errornote" in answer.content.decode()
 
 
-def test_tries_at_the_api_and_in_the_admin_are_one(admin: User, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_tries_at_the_api_and_in_the_admin_are_one(admin: User, limit: Limit) -> None:
+    limit(login_account="2/min")
     body = {"username": admin.username, "password": WRONG}
     for _ in range(2):
         assert at_an_address().post(LOGIN, body, "application/json").status_code == 400
     assert try_to_sign_in(at_an_address(), admin.username) == 429
 
 
-def test_signing_in_ends_the_count_of_the_account(admin: User, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_signing_in_ends_the_count_of_the_account(admin: User, limit: Limit) -> None:
+    limit(login_account="2/min")
     for _ in range(2):
         assert try_to_sign_in(at_an_address(), admin.username) == 200
         assert try_to_sign_in(at_an_address(), admin.username, RIGHT) == 302
@@ -100,8 +100,8 @@ def change_password(client: Client, old: str, new: str = "another long one") -> 
     return client.post(CHANGE, form).status_code
 
 
-def test_the_password_is_not_guessed_with_a_stolen_session(admin: User, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_the_password_is_not_guessed_with_a_stolen_session(admin: User, limit: Limit) -> None:
+    limit(login_account="2/min")
     client = at_an_address()
     client.force_login(admin)
     assert [change_password(client, WRONG) for _ in range(3)] == [200, 200, 429]
@@ -110,8 +110,8 @@ def test_the_password_is_not_guessed_with_a_stolen_session(admin: User, rates: R
     assert try_to_sign_in(at_an_address(), admin.email) == 429
 
 
-def test_the_password_is_changed_in_the_admin(admin: User, rates: Rates) -> None:
-    rates(login="9/min", login_account="2/min")
+def test_the_password_is_changed_in_the_admin(admin: User, limit: Limit) -> None:
+    limit(login="9/min", login_account="2/min")
     client = at_an_address()
     client.force_login(admin)
     assert [change_password(client, old) for old in (WRONG, RIGHT)] == [200, 302]
@@ -120,7 +120,7 @@ def test_the_password_is_changed_in_the_admin(admin: User, rates: Rates) -> None
     assert try_to_sign_in(at_an_address(), admin.username) == 200
 
 
-def test_the_page_that_changes_the_password_is_for_staff(rates: Rates) -> None:
+def test_the_page_that_changes_the_password_is_for_staff(limit: Limit) -> None:
     user = User.objects.create_user("ada", "ada@example.com", RIGHT)
     client = at_an_address()
     for _ in range(2):
@@ -130,9 +130,9 @@ def test_the_page_that_changes_the_password_is_for_staff(rates: Rates) -> None:
         client.force_login(user)
 
 
-def test_a_forged_address_is_the_same_client(admin: User, rates: Rates) -> None:
+def test_a_forged_address_is_the_same_client(admin: User, limit: Limit) -> None:
     """No proxy is trusted unless the settings say so: any client can send the header."""
-    rates(login="2/min")
+    limit(login="2/min")
     client = at_an_address()
     answers = [
         client.post(

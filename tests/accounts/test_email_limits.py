@@ -13,7 +13,7 @@ from tests.accounts.people import ADA, ME, PASSWORD, USERS, addresses, make_ada,
 
 pytestmark = pytest.mark.django_db
 
-Rates = Callable[..., None]
+Limit = Callable[..., None]
 
 
 def register(email: str, remote: str = "") -> int:
@@ -23,9 +23,9 @@ def register(email: str, remote: str = "") -> int:
 
 
 def test_registering_and_deleting_again_sends_no_more_welcomes(
-    api: APIClient, rates: Rates
+    api: APIClient, limit: Limit
 ) -> None:
-    rates(mail_address="2/day")
+    limit(mail_address="2/day")
     owed = []
     for spelling in ("ada@bücher.example", "ADA+1@xn--bcher-kva.example", "ada+2@bücher.example"):
         assert register(spelling) == 201
@@ -36,8 +36,8 @@ def test_registering_and_deleting_again_sends_no_more_welcomes(
     assert owed == [1, 1, 0]
 
 
-def test_a_client_sends_so_many_welcomes(rates: Rates) -> None:
-    rates(mail="2/hour")
+def test_a_client_sends_so_many_welcomes(limit: Limit) -> None:
+    limit(mail="2/hour")
     here = next(addresses)
     for number in range(3):
         assert register(f"user{number}@example.com", here) == 201
@@ -47,12 +47,12 @@ def test_a_client_sends_so_many_welcomes(rates: Rates) -> None:
 
 
 def test_where_addresses_are_confirmed_the_client_is_told_to_wait(
-    api: APIClient, rates: Rates, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    api: APIClient, limit: Limit, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the address is taken or not."""
     settings.ACCOUNTS_CONFIRM_EMAIL = True
     monkeypatch.setattr(tasks.confirm, "apply_async", lambda args, retry: None)
-    rates(mail_address="1/day")
+    limit(mail_address="1/day")
     sign_in(api, make_ada())
     for address in ("ada@example.com", "new@example.com"):
         assert [register(address) for _ in range(2)] == [201, 429]

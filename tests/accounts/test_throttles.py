@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 WRONG = "wrong"
 
-Rates = Callable[..., None]
+Limit = Callable[..., None]
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def try_to_sign_in(api: APIClient, username: str, password: str = WRONG) -> int:
     return answer.status_code
 
 
-def test_registering_is_limited_by_client(api: APIClient, rates: Rates) -> None:
-    rates(register="2/min")
+def test_registering_is_limited_by_client(api: APIClient, limit: Limit) -> None:
+    limit(register="2/min")
     for name in ("ada", "bob"):
         sent = ADA | {"username": name, "email": f"{name}@example.com"}
         assert api.post(USERS, sent).status_code == 201
@@ -57,16 +57,16 @@ def test_registering_is_limited_by_client(api: APIClient, rates: Rates) -> None:
     assert api.post(USERS, {}).status_code == 400
 
 
-def test_signing_in_is_limited_by_client(api: APIClient, rates: Rates) -> None:
-    rates(login="2/min")
+def test_signing_in_is_limited_by_client(api: APIClient, limit: Limit) -> None:
+    limit(login="2/min")
 
     assert [try_to_sign_in(api, name) for name in ("a", "b", "c")] == [400, 400, 429]
     move(api)
     assert try_to_sign_in(api, "d") == 400
 
 
-def test_one_account_is_not_guessed_from_many_addresses(api: APIClient, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_one_account_is_not_guessed_from_many_addresses(api: APIClient, limit: Limit) -> None:
+    limit(login_account="2/min")
     name = f"Ada{uuid4().hex}"
     answers = []
     for spelling in (name, name.upper(), f" {name} "):
@@ -77,8 +77,8 @@ def test_one_account_is_not_guessed_from_many_addresses(api: APIClient, rates: R
     assert try_to_sign_in(api, "another") == 400
 
 
-def test_a_capital_of_another_language_is_no_other_account(api: APIClient, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_a_capital_of_another_language_is_no_other_account(api: APIClient, limit: Limit) -> None:
+    limit(login_account="2/min")
     name = f"i{uuid4().hex}"
     tries = [try_to_sign_in(api, spelling) for spelling in (name, f"İ{name[1:]}", name)]
     assert tries == [400, 400, 429]
@@ -86,9 +86,9 @@ def test_a_capital_of_another_language_is_no_other_account(api: APIClient, rates
 
 @pytest.mark.django_db(transaction=True)
 def test_of_many_tries_at_once_no_more_than_the_limit_are_made(
-    rates: Rates, settings: Settings
+    limit: Limit, settings: Settings
 ) -> None:
-    rates(login_account="10/min")
+    limit(login_account="10/min")
     user = make_ada()
 
     def guess(address: str) -> int:
@@ -109,18 +109,18 @@ def test_of_many_tries_at_once_no_more_than_the_limit_are_made(
     [{"username": "ADA@example.com"}, {"email": "ada@EXAMPLE.com"}, {"username": " Ada "}],
 )
 def test_name_and_address_are_one_account(
-    api: APIClient, rates: Rates, other: dict[str, str]
+    api: APIClient, limit: Limit, other: dict[str, str]
 ) -> None:
     make_ada()
-    rates(login_account="2/min")
+    limit(login_account="2/min")
     answers = [try_to_sign_in(api, "ada") for _ in range(2)]
     answers.append(api.post(LOGIN, other | {"password": WRONG}).status_code)
     assert answers == [400, 400, 429]
 
 
-def test_every_form_of_an_address_is_one_account(api: APIClient, rates: Rates) -> None:
+def test_every_form_of_an_address_is_one_account(api: APIClient, limit: Limit) -> None:
     User.objects.create_user("ada", "ada@bücher.example", PASSWORD)
-    rates(login_account="2/min")
+    limit(login_account="2/min")
     forms = ("ada@bücher.example", "ada@xn--bcher-kva.example", "ada@b\u00adücher.example")
     assert [try_to_sign_in(api, form) for form in forms][:2] == [400, 400]
     assert try_to_sign_in(api, "ada@BÜCHER.example") == 429
@@ -128,19 +128,19 @@ def test_every_form_of_an_address_is_one_account(api: APIClient, rates: Rates) -
 
 @pytest.mark.parametrize("number", [0, 5, 1.5])
 def test_a_number_for_a_name_is_counted_as_what_is_signed_in_with(
-    api: APIClient, rates: Rates, number: float
+    api: APIClient, limit: Limit, number: float
 ) -> None:
     User.objects.create_user(str(number), "zero@example.com", PASSWORD)
-    rates(login_account="2/min")
+    limit(login_account="2/min")
     decoys = ({"username": number, "email": f"{uuid4().hex}@example.com"} for _ in range(3))
     answers = [api.post(LOGIN, decoy | {"password": WRONG}).status_code for decoy in decoys]
     assert answers == [400, 400, 429]
 
 
-def test_signing_in_ends_no_count_but_ones_own(api: APIClient, rates: Rates) -> None:
+def test_signing_in_ends_no_count_but_ones_own(api: APIClient, limit: Limit) -> None:
     make_ada()
     User.objects.create_user("bob", "bob@example.com", PASSWORD)
-    rates(login_account="2/min")
+    limit(login_account="2/min")
 
     assert [try_to_sign_in(api, "ada") for _ in range(2)] == [400, 400]
     mine = {"username": "bob", "email": "ada@example.com", "password": PASSWORD}
@@ -149,7 +149,7 @@ def test_signing_in_ends_no_count_but_ones_own(api: APIClient, rates: Rates) -> 
 
 
 def test_looking_an_account_up_is_one_query_whether_it_is_there_or_not(
-    rates: Rates, django_assert_num_queries: Callable[[int], Any]
+    limit: Limit, django_assert_num_queries: Callable[[int], Any]
 ) -> None:
     make_ada()
     for known in ("ada", "ada@example.com", "nobody", "nobody@example.com"):
@@ -157,8 +157,8 @@ def test_looking_an_account_up_is_one_query_whether_it_is_there_or_not(
             User.objects.find_for_login(known)
 
 
-def test_a_client_is_the_whole_network_that_it_has_of_ipv6(api: APIClient, rates: Rates) -> None:
-    rates(login="2/min")
+def test_a_client_is_the_whole_network_that_it_has_of_ipv6(api: APIClient, limit: Limit) -> None:
+    limit(login="2/min")
     answers = []
     network = f"2001:db8:{uuid4().int % 65536:x}:7"
     for end in ("::1", ":ffff::2", ":1:2:3:4"):
@@ -170,9 +170,9 @@ def test_a_client_is_the_whole_network_that_it_has_of_ipv6(api: APIClient, rates
 
 
 def test_an_address_of_ipv4_is_the_same_client_on_a_socket_of_ipv6(
-    api: APIClient, rates: Rates
+    api: APIClient, limit: Limit
 ) -> None:
-    rates(login="1/min")
+    limit(login="1/min")
     address = next(addresses)
     api.defaults["REMOTE_ADDR"] = address
     assert try_to_sign_in(api, "a") == 400
@@ -180,8 +180,8 @@ def test_an_address_of_ipv4_is_the_same_client_on_a_socket_of_ipv6(
     assert try_to_sign_in(api, "b") == 429
 
 
-def test_the_right_password_is_not_limited(api: APIClient, rates: Rates) -> None:
-    rates(login_account="2/min")
+def test_the_right_password_is_not_limited(api: APIClient, limit: Limit) -> None:
+    limit(login_account="2/min")
     name = f"ada{uuid4().hex}"
     User.objects.create_user(name, "ada@example.com", PASSWORD)
 
@@ -190,9 +190,9 @@ def test_the_right_password_is_not_limited(api: APIClient, rates: Rates) -> None
 
 
 def test_the_password_is_not_guessed_where_else_it_is_asked_for(
-    api: APIClient, rates: Rates
+    api: APIClient, limit: Limit
 ) -> None:
-    rates(login="2/min")
+    limit(login="2/min")
     sign_in(api, make_ada())
     wrong = {"current_password": "wrong", "new_password": "difference engine"}
 
@@ -203,10 +203,10 @@ def test_the_password_is_not_guessed_where_else_it_is_asked_for(
 
 
 def test_a_stolen_token_does_not_guess_the_password_of_its_account(
-    api: APIClient, rates: Rates
+    api: APIClient, limit: Limit
 ) -> None:
     """All views that ask for the password count attempts per account together."""
-    rates(login_account="3/min")
+    limit(login_account="3/min")
     sign_in(api, make_ada())
     wrong = {"current_password": "wrong", "new_password": "difference engine"}
     assert api.delete(ME, wrong).status_code == 400
@@ -219,10 +219,10 @@ def test_a_stolen_token_does_not_guess_the_password_of_its_account(
 
 
 def test_probing_for_names_by_changing_ones_own_is_registering(
-    api: APIClient, rates: Rates
+    api: APIClient, limit: Limit
 ) -> None:
     """Attempts are counted per client, whatever its account."""
-    rates(register="2/min")
+    limit(register="2/min")
     make_ada()
     for name in ("bob", "eve"):
         sign_in(api, User.objects.create_user(name, f"{name}@example.com", PASSWORD))
@@ -235,9 +235,9 @@ def test_probing_for_names_by_changing_ones_own_is_registering(
 
 
 def test_one_mailbox_is_not_flooded_with_links(
-    api: APIClient, rates: Rates, monkeypatch: pytest.MonkeyPatch
+    api: APIClient, limit: Limit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rates(reset="3/min", reset_account="2/hour")
+    limit(reset="3/min", reset_account="2/hour")
     monkeypatch.setattr(tasks.reset_password, "apply_async", lambda args, retry: None)
     address = f"{uuid4().hex}@example.com"
     reset = f"{USERS}reset_password/"
@@ -248,14 +248,14 @@ def test_one_mailbox_is_not_flooded_with_links(
 
 
 @pytest.mark.parametrize("body", ["[]", "{", '{"username": {}, "email": []}', '{"username": 5}'])
-def test_a_body_that_names_no_account_is_no_error(api: APIClient, rates: Rates, body: str) -> None:
-    rates(login_account="1000/min")
+def test_a_body_that_names_no_account_is_no_error(api: APIClient, limit: Limit, body: str) -> None:
+    limit(login_account="1000/min")
 
     assert api.post(LOGIN, body, content_type="application/json").status_code == 400
 
 
 def test_without_the_cache_no_client_is_locked_out_or_waits(
-    api: APIClient, rates: Rates, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    api: APIClient, limit: Limit, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This process counts alone meanwhile, and tries the cache once."""
     away = {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"}
@@ -270,17 +270,17 @@ def test_without_the_cache_no_client_is_locked_out_or_waits(
         connect(self)  # type: ignore[no-untyped-call]
 
     monkeypatch.setattr(Connection, "connect", count_and_connect)
-    rates(login="2/min")
+    limit(login="2/min")
 
     assert [try_to_sign_in(api, name) for name in ("a", "b", "c")] == [400, 400, 429]
     assert len(asked) == 1
 
 
 def test_an_address_that_a_client_made_up_is_not_believed(
-    api: APIClient, rates: Rates, settings: Settings
+    api: APIClient, limit: Limit, settings: Settings
 ) -> None:
     """Of `X-Forwarded-For`, only what trusted proxies have appended counts."""
-    rates(login="2/min")
+    limit(login="2/min")
     for proxies, appended in ((0, ""), (1, f", {next(addresses)}")):
         monkeyed = {**settings.REST_FRAMEWORK, "NUM_PROXIES": proxies}
         settings.REST_FRAMEWORK = monkeyed

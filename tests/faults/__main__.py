@@ -14,8 +14,8 @@ from typing import Any
 from standalone.configuration import ROOT
 from tests.faults.campaign import Campaign, Outcome
 from tests.faults.clustered import ClusterCampaign, ClusterService
+from tests.faults.fault_plan import CLUSTER_KINDS, KINDS, plan_faults
 from tests.faults.report import figures, table
-from tests.faults.schedule import CLUSTER_KINDS, KINDS, schedule
 from tests.faults.service import Service
 
 GAP = 3.7  # seconds between two faults on average: 150 and some in 10 minutes
@@ -33,7 +33,7 @@ def main() -> int:
     directory: Path = wanted.directory.resolve()
     say(f"seed {wanted.seed}, {wanted.time:g} s; in {directory}")
     kinds, of, campaign = PROFILES[wanted.profile]
-    planned = schedule(wanted.seed, wanted.time, wanted.gap, kinds)
+    planned = plan_faults(wanted.seed, wanted.time, wanted.gap, kinds)
     with of(directory) as service:
         populate(service)
         outcome = campaign(service, planned, say).carry_out(

@@ -16,9 +16,9 @@ from loadtest.common.service import Service as Asked
 from loadtest.common.service import Unusable
 from loadtest.common.verdict import Verdict, check
 from loadtest.common.waiting import wait_until
+from tests.faults.fault_plan import POSTGRES, REDIS, Planned
 from tests.faults.injection import INJECTORS, Injector, injected
 from tests.faults.intervals import Interval
-from tests.faults.schedule import POSTGRES, REDIS, Planned
 from tests.faults.service import Service
 
 HOT = 0.3  # share of the reads that read the first page

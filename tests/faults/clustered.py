@@ -26,9 +26,9 @@ from loadtest.common.stores import Redis
 from loadtest.common.verdict import Verdict
 from loadtest.common.waiting import wait_until
 from tests.faults.campaign import Campaign, Outcome, Say
+from tests.faults.fault_plan import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.injection import INJECTORS, Injector
 from tests.faults.intervals import Interval
-from tests.faults.schedule import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.service import RestartedRedis, Service
 from tests.support.redis_cluster import Node, RedisCluster
 

@@ -13,7 +13,7 @@ import psutil
 from celery import Celery
 
 from loadtest.common.stores import start
-from tests.faults.schedule import Planned
+from tests.faults.fault_plan import Planned
 from tests.faults.service import Service
 from tests.support.proxy import Fault, Proxy
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from loadtest.common.client import Run
 from tests.faults.campaign import Outcome
+from tests.faults.fault_plan import POSTGRES, REDIS
 from tests.faults.intervals import (
     Interval,
     both,
@@ -15,7 +16,6 @@ from tests.faults.intervals import (
     next_after,
     overlapping,
 )
-from tests.faults.schedule import POSTGRES, REDIS
 
 
 def figures(outcome: Outcome, seed: int) -> dict[str, Any]:

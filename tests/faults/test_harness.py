@@ -4,6 +4,7 @@ from collections import Counter
 from itertools import combinations
 
 from tests.faults.clustered import CLUSTER_INJECTORS
+from tests.faults.fault_plan import CLUSTER_KINDS, KINDS, plan_faults
 from tests.faults.injection import INJECTORS
 from tests.faults.intervals import (
     both,
@@ -12,7 +13,6 @@ from tests.faults.intervals import (
     next_after,
     overlapping,
 )
-from tests.faults.schedule import CLUSTER_KINDS, KINDS, schedule
 
 
 def test_a_pause_counts_as_far_as_a_store_was_there() -> None:
@@ -33,13 +33,13 @@ def test_times_are_added_and_cut_out() -> None:
 
 
 def test_a_seed_repeats_its_schedule() -> None:
-    assert schedule(7, 600, 3.7) == schedule(7, 600, 3.7)
-    assert schedule(7, 600, 3.7) != schedule(8, 600, 3.7)
+    assert plan_faults(7, 600, 3.7) == plan_faults(7, 600, 3.7)
+    assert plan_faults(7, 600, 3.7) != plan_faults(8, 600, 3.7)
 
 
 def test_ten_minutes_have_150_faults_of_every_kind() -> None:
     for seed in range(20):
-        planned = schedule(seed, 600, 3.7)
+        planned = plan_faults(seed, 600, 3.7)
 
         assert len(planned) >= 150
         assert Counter(one.name for one in planned).keys() == KINDS.keys()
@@ -47,7 +47,7 @@ def test_ten_minutes_have_150_faults_of_every_kind() -> None:
 
 
 def test_a_part_recovers_before_its_next_fault() -> None:
-    planned = schedule(7, 300, 1.0)
+    planned = plan_faults(7, 300, 1.0)
 
     for earlier, later in combinations(planned, 2):
         if earlier.kind.part == later.kind.part:

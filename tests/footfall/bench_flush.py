@@ -35,7 +35,7 @@ STAGES = (
     "aggregate",
     "apply",
     "roll_up",
-    "advance",
+    "save_progress",
     "publish",
 )
 

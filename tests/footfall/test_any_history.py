@@ -25,8 +25,8 @@ from hypothesis.stateful import (
 from catalog.pages.models import Content
 from footfall import events
 from footfall.eventlog import EventId
+from footfall.eventlog.lua_scripts import APPEND
 from footfall.eventlog.producer import Producer
-from footfall.eventlog.scripts import APPEND
 from footfall.flush import flush, flush_all
 from footfall.ingest.spill import spill
 from footfall.log import get_log

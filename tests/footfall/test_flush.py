@@ -40,7 +40,7 @@ def test_every_content_of_a_viewed_page_gains_one(
     assert counts() == [2, 2, 2]
     page.refresh_from_db()
     assert page.counter == 2
-    assert flushed.drained == {0, 1}
+    assert flushed.finished_partitions == {0, 1}
     assert not flushed.more
     assert not list(differences())
 
@@ -135,7 +135,7 @@ def test_a_backlog_drains_in_bounded_batches(
     assert first.batch is not None
     assert first.batch.partitions == {0: 15, 1: 5}
     assert first.more
-    assert first.drained == {1}
+    assert first.finished_partitions == {1}
     assert flush_for(seconds=10) == 2
     assert counts()[0] == 50
     assert [batch.events for batch in Batch.objects.order_by("pk")] == [20, 20, 10]
@@ -309,7 +309,7 @@ def test_a_partition_that_is_broken_does_not_hold_up_the_others(
     flushed = flush()
 
     assert counts()[0] == 1
-    assert flushed.drained == {1}
+    assert flushed.finished_partitions == {1}
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (2, 5)])

@@ -7,8 +7,8 @@ import pytest
 
 from footfall.eventlog.connections import call, connections
 from tests.faults.clustered import ClusterCampaign, ClusterService
+from tests.faults.fault_plan import Planned
 from tests.faults.report import figures, table
-from tests.faults.schedule import Planned
 from tests.support.stores import temporary_directory
 
 SEED, SECONDS = 5, 4.0

@@ -4,8 +4,8 @@ import sys
 from contextlib import ExitStack
 
 from tests.faults.campaign import Campaign
+from tests.faults.fault_plan import plan_faults
 from tests.faults.report import figures, table
-from tests.faults.schedule import schedule
 from tests.faults.service import Service
 from tests.support.stores import temporary_directory
 
@@ -13,7 +13,7 @@ SEED, SECONDS, GAP = 9, 12.0, 1.1
 
 
 def test_nothing_is_lost_and_nothing_doubled_whatever_dies() -> None:
-    planned = schedule(SEED, SECONDS, GAP)
+    planned = plan_faults(SEED, SECONDS, GAP)
     assert len(planned) >= 8
 
     with ExitStack() as stack:

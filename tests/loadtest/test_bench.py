@@ -5,7 +5,7 @@ from pathlib import Path
 from django.conf import settings
 
 from catalog.pages.fast_path import HEADER_MIDDLEWARE
-from footfall.eventlog.scripts import ADD, APPEND, APPEND_CACHED, CAP
+from footfall.eventlog.lua_scripts import ADD, APPEND, APPEND_CACHED, CAP
 from footfall.events import encode
 from loadtest.load.payloads import check_digit
 from loadtest.measure.drain import PARTITIONS, body

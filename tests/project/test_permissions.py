@@ -27,7 +27,7 @@ from tests.project.permissions import (
 from tests.support.films import make_comment
 from tests.support.people import client_of, make_user
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_worker", "rates")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_worker", "no_throttles")]
 
 
 @pytest.mark.parametrize(("method", "path", "who"), CASES)

@@ -60,7 +60,7 @@ STEPS = {
         "store_dead_letters": "after_apply",
         "apply": "after_apply",
         "roll_up": "after_apply",
-        "advance": "before_commit",
+        "save_progress": "before_commit",
         "note_locations": "before_publish",
         "publish": "before_trim",
         "trim": "after_trim",

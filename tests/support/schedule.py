@@ -3,7 +3,7 @@
 from django.conf import settings
 from django_celery_beat.models import PeriodicTask
 
-from project.beat import Entry
+from project.beat_scheduler import Entry
 from project.celery import app
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from uploads.detection.content_type import HEAD_BYTES, detect
+from uploads.detection.media_type import HEAD_BYTES, detect
 from uploads.processing import sandbox
 from uploads.processors import find_processor
 from uploads.processors.base import Result

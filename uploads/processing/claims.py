@@ -1,7 +1,7 @@
 """Changes of a file's status. Each is a compare-and-set on its row.
 
-So events, workers and clicks that come twice change nothing the second time. Leases are measured
-by the database's clock: the clocks of workers may differ.
+So a second event, worker or click changes nothing. Leases are measured by the database's clock: the
+clocks of workers may differ.
 """
 
 import uuid
@@ -74,7 +74,7 @@ def retry_later(file: File) -> bool:
 
 
 def retry_failed(files: QuerySet[File]) -> list[int]:
-    """Reset the failed ones of the files to be processed again; return their primary keys."""
+    """Reset those of the files that have failed, for another attempt; return their primary keys."""
     return [
         pk
         for pk in files.values_list("pk", flat=True)

@@ -30,13 +30,13 @@ logger = logging.getLogger(__name__)
 
 
 class Interrupted(Exception):
-    """The child ended for a reason that is not the file's: the file can be processed again."""
+    """The child ended, and not because of the file: the file can be processed again."""
 
 
 def process(path: Path, kind: str, content_type: str) -> Result:
     """Process the local file in a child process and return the result.
 
-    The child's memory and time are limited by the settings. Whatever it started ends with it.
+    The settings limit the child's memory and time. Processes that it started are killed with it.
     Raises Unprocessable, with a translated message, or Interrupted.
     """
     try:

@@ -1,6 +1,6 @@
-"""Finds files that have no entry in the queue any more: Redis may lose its data.
+"""Finds files whose entry the queue has lost: Redis may lose its data.
 
-A file whose entry is waiting in the queue is never touched, however long it waits.
+A file whose entry is still in the queue is left alone, however long it waits.
 """
 
 import logging
@@ -34,14 +34,14 @@ def sweep() -> None:
     try:
         if time.monotonic() - _last_sweep > INTERVAL:
             _last_sweep = time.monotonic()
-            publish_lost()
+            requeue_lost()
             retry_abandoned()
     finally:
         _sweeping.release()
 
 
-def publish_lost() -> int:
-    """Make files due again whose entry left the queue unprocessed; return how many."""
+def requeue_lost() -> int:
+    """Make received files due again whose entry the queue has lost; return how many."""
     lost = 0
     while True:
         waiting = File.objects.filter(status=Status.RECEIVED, due_at=None)
@@ -59,9 +59,9 @@ def publish_lost() -> int:
 
 
 def retry_abandoned() -> int:
-    """Fail the attempts of dead workers whose entry is gone; return how many.
+    """Fail the attempts of dead workers whose entry the queue has lost; return how many.
 
-    An entry that is still in the queue is claimed by another worker instead.
+    If the entry is still in the queue, another worker claims it instead.
     """
     abandoned = list(File.objects.filter(claims.is_abandoned()).order_by("claimed_at")[:BATCH])
     gone = missing(file.entry_id for file in abandoned)

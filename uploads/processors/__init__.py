@@ -1,7 +1,9 @@
 """Processors: one module for each kind of file, named for the kind; audio and video share one.
 
-To add one, add a module with `process(path, content_type) -> Result`; see `base`. A processor runs
-in a child process and imports no Django, which would take longer than processing most files.
+A new kind needs a module here with `process(path, content_type) -> Result` (see `base`), a `Kind`
+in uploads/models.py with its migration, and its detection in uploads/detection/media_type.py. A
+processor runs in a child process and imports no Django, which would take longer than processing
+most files.
 """
 
 from importlib import import_module

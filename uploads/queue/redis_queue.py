@@ -12,8 +12,8 @@ from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog import LogError
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
-from footfall.eventlog.scripts import Script
-from uploads.queue.scripts import ACKNOWLEDGE, EXISTING, MOVE_TO_DEAD_LETTERS
+from footfall.eventlog.lua_scripts import Script
+from uploads.queue.lua_scripts import ACKNOWLEDGE, EXISTING, MOVE_TO_DEAD_LETTERS
 
 GROUP = "workers"
 IDS_PER_CALL = 500  # ids that one script looks up: Redis serves no other client meanwhile

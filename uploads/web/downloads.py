@@ -21,7 +21,7 @@ from rest_framework.request import Request
 from whitenoise.responders import SlicedFile
 
 from api.openapi_responses import errors
-from uploads.detection.content_type import SAFE_TO_SHOW
+from uploads.detection.media_type import SAFE_TO_SHOW
 from uploads.models import File
 
 RANGE = OpenApiParameter(

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from api.pagination import Pagination
 from api.permissions import OwnerOrStaffDeletes, may_delete
 from footfall.common.admin_urls import key_in
-from uploads.detection.content_type import SAFE_TO_SHOW
+from uploads.detection.media_type import SAFE_TO_SHOW
 from uploads.models import File, Kind, Status
 from uploads.web.views import FileDetail, FileList, Upload
 

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from api.unavailable import Unavailable
-from uploads.detection.content_type import HEAD_BYTES, Detected, detect
+from uploads.detection.media_type import HEAD_BYTES, Detected, detect
 
 INCOMING = "incoming"  # the folder in the storage
 

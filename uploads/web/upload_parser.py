@@ -28,7 +28,7 @@ from uploads.web.received_file import ReceivedFile, StorageUnavailable
 FIELD = "file"
 MULTIPART = "multipart/form-data"
 MAX_OTHER_BYTES = 1024**2
-"""Of a body, beside the file: other fields and boundaries."""
+"""Longest rest of a body beside the file: other fields and boundaries."""
 MAX_PARTS = 20
 """The file and the other fields. Django takes time to find the start of each part."""
 

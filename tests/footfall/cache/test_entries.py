@@ -70,7 +70,7 @@ def test_counters_are_raised_for_every_page_that_has_them(log: RedisLog, pages: 
     pages.store(take(pages), b"body", b"value", [("a", 1), ("b", 1)])
     pages.store(take(pages, "page:8"), b"body", b"other", [("a", 1)])
 
-    assert pages.raise_counters(0, {"a": 10, "c": 5}) == ["a"]
+    assert pages.increase_counters(0, {"a": 10, "c": 5}) == ["a"]
 
     assert answered(log) == [b"value", b"10", b"1"]
     assert answered(log, "page:8") == [b"other", b"10"]
@@ -79,7 +79,7 @@ def test_counters_are_raised_for_every_page_that_has_them(log: RedisLog, pages: 
 def test_a_thousand_counters_are_raised(log: RedisLog, pages: PageCache) -> None:
     names = [f"n{i}" for i in range(MAX_COUNTERS)]
     assert pages.store(take(pages), b"body", b"value", [(name, 0) for name in names])
-    assert pages.raise_counters(0, dict.fromkeys(names, 3)) == names
+    assert pages.increase_counters(0, dict.fromkeys(names, 3)) == names
     assert answered(log) == [b"value"] + [b"3"] * MAX_COUNTERS
     assert not pages.store(take(pages, "page:8"), b"", b"", [(n, 0) for n in [*names, "more"]])
 
@@ -88,7 +88,7 @@ def test_of_two_publishers_the_slower_one_changes_nothing(log: RedisLog, pages: 
     pages.store(take(pages), b"body", b"value", [("a", 1)])
     values = random.Random(3).sample(range(2, 60), 40)
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(lambda value: pages.raise_counters(0, {"a": value}), values))
+        list(threads.map(lambda value: pages.increase_counters(0, {"a": value}), values))
     assert answered(log) == [b"value", str(max(values)).encode()]
 
 
@@ -97,7 +97,7 @@ def test_a_page_that_was_read_before_the_flush_lowers_no_counter(
 ) -> None:
     pages.store(take(pages), b"body", b"value", [("a", 1)])
     slow = take(pages, "page:8")
-    pages.raise_counters(0, {"a": 10})
+    pages.increase_counters(0, {"a": 10})
 
     pages.store(slow, b"body", b"other", [("a", 1)])
 
@@ -180,7 +180,7 @@ def test_a_counter_that_went_down_is_not_raised_by_a_late_publisher(
     pages.store(take(pages), b"body", b"value", [("a", 100)])
 
     pages.set_tombstone(0, "a")
-    pages.raise_counters(0, {"a": 101})
+    pages.increase_counters(0, {"a": 101})
     assert answered(log) is None
     assert not pages.store(take(pages), b"body", b"value", [("a", 100)])
 
@@ -255,4 +255,4 @@ def test_an_error_from_redis_is_raised(pages: PageCache, server: redis.Redis, pr
     server.set(f"{prefix}:{{0}}:counter:a", "no number")
     pages.store(take(pages), b"body", b"value", [])
     with pytest.raises(LogError):
-        pages.raise_counters(0, {"a": 1})
+        pages.increase_counters(0, {"a": 1})

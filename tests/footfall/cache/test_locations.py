@@ -20,7 +20,7 @@ def knowing(clock: Clock) -> Locations:
 
 
 def of(locations: Locations, name: str) -> int | None:
-    return locations.of([name])[name]
+    return locations.masks_for([name])[name]
 
 
 def test_at_first_nothing_is_known() -> None:

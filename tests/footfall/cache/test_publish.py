@@ -59,10 +59,10 @@ def test_flusher_that_knows_where_copies_are_asks_no_other_partition(
 
 def test_suspended_publisher_changes_nothing(contents: list[Content], copies: Copies) -> None:
     name = f"pages.content:{contents[0].pk}"
-    publish.raise_counters({name: 5}, time.monotonic() - publish.MAX_AGE_SECONDS - 1)
+    publish.increase_counters({name: 5}, time.monotonic() - publish.MAX_AGE_SECONDS - 1)
     assert copies() == {"0": b"0", "1": b"0"}
-    publish.raise_counters({name: 5}, time.monotonic())
-    publish.raise_counters({name: 4}, time.monotonic())
+    publish.increase_counters({name: 5}, time.monotonic())
+    publish.increase_counters({name: 4}, time.monotonic())
     assert copies() == {"0": b"5", "1": b"5"}
 
 
@@ -95,7 +95,7 @@ def dead(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 
         return call
 
-    for name in ("raise_counters", "set_tombstone", "invalidate"):
+    for name in ("increase_counters", "set_tombstone", "invalidate"):
         monkeypatch.setattr(PageCache, name, fail_where_dead(getattr(PageCache, name)))
     return dead
 
@@ -103,13 +103,13 @@ def dead(monkeypatch: pytest.MonkeyPatch) -> set[int]:
 def test_counters_of_one_model_are_told_though_those_of_another_cannot_be(
     page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    works = publish.raise_counters
+    works = publish.increase_counters
 
     def fail(counters: Mapping[str, int], committed: float) -> None:
         works(counters, committed)
         raise LogError("one server of the cluster is dead")
 
-    monkeypatch.setattr(publish, "raise_counters", fail)
+    monkeypatch.setattr(publish, "increase_counters", fail)
 
     publish.publish(
         {"pages.page": {page.pk: 5}, "pages.content": {contents[0].pk: 5}}, time.monotonic()
@@ -136,8 +136,8 @@ def test_an_edit_shows_though_an_earlier_one_cannot_be_told_to_its_server(
         invalidate(Page, [one.pk])
     send_invalidations()
 
-    assert cached_pages.view(Page, other.pk) is None
-    assert cached_pages.view(Page, page.pk) is not None
+    assert cached_pages.read_and_record(Page, other.pk) is None
+    assert cached_pages.read_and_record(Page, page.pk) is not None
     assert {row.target_id for row in Invalidation.objects.all()} == {page.pk}
 
 
@@ -170,4 +170,4 @@ def test_without_redis_nothing_is_cached(
 
     assert cached_pages.lease(Page, page.pk) is None
     with pytest.raises(LogError):
-        cached_pages.view(Page, page.pk)
+        cached_pages.read_and_record(Page, page.pk)

@@ -206,7 +206,7 @@ def test_a_cached_page_is_returned_and_its_event_appended_in_one_call(
         lease = page_cache.lease(partition, "page:7")
         assert lease
         assert page_cache.store(lease, b"event", b"answer", [("text:1", 5), ("text:2", 6)])
-        page_cache.raise_counters(partition, {"text:1": 8})
+        page_cache.increase_counters(partition, {"text:1": 8})
 
     calls = sum(evaluated(node) for node in cluster.nodes)
     answers = [clustered.append_cached(p, "page:7", AT) for p in range(PARTITIONS)]

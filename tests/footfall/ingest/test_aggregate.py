@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from footfall.events import encode
-from footfall.ingest.aggregate import View, aggregate
+from footfall.ingest.aggregate import PendingEvent, aggregate
 
 AT = 1_763_683_200_000
 HOUR = 3_600_000
@@ -14,8 +14,8 @@ FIRST = AT // HOUR
 COUNTABLE = {"pages.content", "pages.page"}
 
 
-def view(ids: dict[str, list[int]] | bytes, at: int = AT) -> View:
-    return View(0, at, ids if isinstance(ids, bytes) else encode(ids))
+def view(ids: dict[str, list[int]] | bytes, at: int = AT) -> PendingEvent:
+    return PendingEvent(0, at, ids if isinstance(ids, bytes) else encode(ids))
 
 
 def test_views_add_up_by_target_and_hour() -> None:
@@ -92,7 +92,7 @@ def test_a_time_out_of_range_is_malformed(at: int) -> None:
 
 
 def test_a_foreign_entry_is_kept_by_its_id() -> None:
-    foreign = View(0, -1, b"hello world", "5-0")
+    foreign = PendingEvent(0, -1, b"hello world", "5-0")
 
     sums = aggregate([foreign, foreign._replace(entry_id="6-0")], COUNTABLE)
 

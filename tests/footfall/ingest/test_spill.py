@@ -50,7 +50,7 @@ def test_views_are_counted_while_redis_is_away_and_after(
     flushed = flush()
 
     assert counts() == [5, 5, 5]
-    assert flushed.drained == set()
+    assert flushed.finished_partitions == set()
     settings.COUNTERS_LOG_URL = url
     flush()
     assert counts() == [6, 6, 6]

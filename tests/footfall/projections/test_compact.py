@@ -17,7 +17,7 @@ from footfall.ops import retention
 from footfall.ops.audit import broken_totals, differences
 from footfall.projections import compact as compacting
 from footfall.projections.compact import DELETED, compact
-from footfall.projections.series import Interval, Point, series, totals
+from footfall.projections.series import Interval, Point, series, series_by_model
 from tests.support.concurrency import run_at_once
 from tests.support.views import AT, HOUR, store_views
 
@@ -53,13 +53,13 @@ def days_of(content: Content) -> list[Point]:
 
 def test_hours_of_a_day_become_one_row_and_the_days_stay(viewed: list[Content]) -> None:
     before = [days_of(one) for one in viewed]
-    of_all = totals(Interval.DAY, START, UNTIL)
+    of_all = series_by_model(Interval.DAY, START, UNTIL)
 
     assert compact() == 3 * 7 + 7
 
     assert [hours_of(one) for one in viewed] == [[(0, 3), (24, 3), (48, 3)]] * 3
     assert [days_of(one) for one in viewed] == before
-    assert totals(Interval.DAY, START, UNTIL) == of_all
+    assert series_by_model(Interval.DAY, START, UNTIL) == of_all
     assert not list(differences())
     assert not list(broken_totals())
     assert compact() == 0
@@ -101,7 +101,7 @@ def test_views_of_deleted_targets_stand_in_one_row_per_day(
     if when == "after":
         compact()
     Content.objects.filter(pk__in=[one.pk for one in viewed[:2]]).delete()
-    sums = totals(Interval.DAY, START, UNTIL)
+    sums = series_by_model(Interval.DAY, START, UNTIL)
 
     compact()
 
@@ -110,7 +110,7 @@ def test_views_of_deleted_targets_stand_in_one_row_per_day(
     assert set(Rollup.objects.filter(hour__lt=UNTIL).values_list("target_id", flat=True)) == {
         DELETED, viewed[2].pk
     }  # fmt: skip
-    assert totals(Interval.DAY, START, UNTIL) == sums
+    assert series_by_model(Interval.DAY, START, UNTIL) == sums
     assert not list(broken_totals())
 
 

@@ -12,7 +12,7 @@ from catalog.pages.models import Content, Page
 from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import HourTotal, Rollup
-from footfall.projections.series import Interval, Point, series, totals
+from footfall.projections.series import Interval, Point, series, series_by_model
 from tests.support.views import AT, HOUR, store_views
 
 figures = importlib.import_module("footfall.migrations.0004_figures")
@@ -78,7 +78,7 @@ def test_totals_are_kept_by_the_flush(
     flush()
 
     with django_assert_num_queries(1):
-        found = totals(Interval.HOUR, *hours(0, 3))
+        found = series_by_model(Interval.HOUR, *hours(0, 3))
 
     assert [views for _, views in found[Content]] == [3, 1, 0]
     assert [views for _, views in found[Page]] == [0, 0, 0]
@@ -92,7 +92,7 @@ def test_views_of_what_was_deleted_later_stay_in_the_totals(
     flush()
     contents[0].delete()
 
-    assert totals(Interval.DAY, *hours(0, 1))[Content] == [Point(MIDNIGHT, 1)]
+    assert series_by_model(Interval.DAY, *hours(0, 1))[Content] == [Point(MIDNIGHT, 1)]
 
 
 def test_hours_from_before_there_were_totals_are_added_up(

@@ -25,7 +25,7 @@ from tests.support.films import make_category
 from tests.support.people import client_of, make_user
 from tests.uploads.sending import END, MULTIPART, UPLOAD, part
 
-pytestmark = pytest.mark.usefixtures("no_worker", "rates")
+pytestmark = pytest.mark.usefixtures("no_worker", "no_throttles")
 
 LOGIN = "/api/v1/auth/token/login/"
 JSON = "application/json"
@@ -65,7 +65,7 @@ def send(client: Any, method: str, address: str, body: bytes, kind: str) -> Slow
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_body_of_the_api_is_waited_for_in_a_transaction(rates: Any) -> None:
+def test_no_body_of_the_api_is_waited_for_in_a_transaction() -> None:
     owner = make_user(is_staff=True, is_superuser=True)
     for method, path in ROWS:
         if method == "GET" or path.endswith("/logout/"):
@@ -165,7 +165,7 @@ def test_other_encodings_are_refused_before_anything_is_decoded(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("charset", READ)
-def test_utf_8_and_what_is_part_of_it_are_read(charset: str, rates: Any) -> None:
+def test_utf_8_and_what_is_part_of_it_are_read(charset: str) -> None:
     body = json.dumps({"username": "nobody", "password": "wrong"}).encode()
     answer = Client().generic("POST", LOGIN, body, f"{JSON}; charset={charset}")
     assert answer.status_code == 400
@@ -259,7 +259,7 @@ MARKS = "a" + "\u0301" * 15_000 + "\u0327" * 15_000  # to put them in order take
         ("POST", "/api/v1/auth/users/reset_password/"),
     ],
 )
-def test_a_name_of_thousands_of_marks_takes_no_time(method: str, address: str, rates: Any) -> None:
+def test_a_name_of_thousands_of_marks_takes_no_time(method: str, address: str) -> None:
     client = client_of(make_user())
     body = {"username": MARKS, "password": "x"}
     form = "multipart" if address.startswith("/admin/") else "json"
@@ -270,8 +270,8 @@ def test_a_name_of_thousands_of_marks_takes_no_time(method: str, address: str, r
 
 
 @pytest.mark.django_db
-def test_spaces_in_front_do_not_hide_whose_password_is_guessed(rates: Any) -> None:
-    rates(login_account="1/min")
+def test_spaces_in_front_do_not_hide_whose_password_is_guessed(limit: Any) -> None:
+    limit(login_account="1/min")
     user = make_user()
     body = {"username": " " * 2000 + user.username, "password": "wrong"}
     client = APIClient()

@@ -13,7 +13,7 @@ from tests.support.files import MakeFile
 from tests.uploads.fake_sandbox import FakeSandbox
 from uploads.models import File, Status
 from uploads.processing import sweep, worker
-from uploads.processing.sweep import publish_lost, retry_abandoned
+from uploads.processing.sweep import requeue_lost, retry_abandoned
 from uploads.processors.base import Result
 from uploads.queue import get_queue
 from uploads.queue.outbox import publish, publish_due
@@ -58,7 +58,7 @@ def test_a_thousand_slow_files_in_the_queue_are_tried_once_each(
     File.objects.update(uploaded_at=timezone.now() - timedelta(days=1))
 
     def process(path: Path) -> Result:
-        assert publish_lost() == retry_abandoned() == publish_due() == 0
+        assert requeue_lost() == retry_abandoned() == publish_due() == 0
         assert queue.claim("another", settings.UPLOADS_LEASE_SECONDS) is None
         return Result()
 
@@ -81,8 +81,8 @@ def test_files_are_processed_that_waited_when_redis_was_emptied(
     make_waiting(make_file, 5)
     server.delete(queue.key)
 
-    assert publish_lost() == 5
-    assert publish_lost() == 0
+    assert requeue_lost() == 5
+    assert requeue_lost() == 0
     assert publish_due() == 5
     drain()
 
@@ -97,7 +97,7 @@ def test_only_the_entries_that_redis_lost_are_published_again(
     server.xdel(queue.key, File.objects.get(pk=files[2].pk).entry_id)
     File.objects.create(name="by hand", size=0, file=str(files[0].file), due_at=None)
 
-    assert publish_lost() == 2
+    assert requeue_lost() == 2
     assert publish_due() == 2
 
     assert taken
@@ -116,7 +116,7 @@ def test_what_is_done_while_the_sweep_looks_is_left_alone(
 
     monkeypatch.setattr(queue, "existing", slowly)
 
-    assert publish_lost() == 0
+    assert requeue_lost() == 0
     assert attempts() == {(Status.PROCESSED, 1)}
 
 
@@ -187,7 +187,7 @@ def test_while_redis_is_away_nothing_is_taken_for_lost(
     settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
     with pytest.raises(LogError):
-        publish_lost()
+        requeue_lost()
 
     assert get_queue().key
     assert not File.objects.filter(due_at__isnull=False).exists()

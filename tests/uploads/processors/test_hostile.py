@@ -14,7 +14,7 @@ from pytest_django import Settings
 from tests.support import files as making
 from tests.uploads.processors import bombs
 from tests.uploads.run_processor import run_in_child
-from uploads.detection.content_type import detect
+from uploads.detection.media_type import detect
 from uploads.processors.base import Unprocessable
 
 MEGABYTE = 1024**2

@@ -1,6 +1,6 @@
 """The Lua scripts of the cached pages. Each uses the keys of one partition only, so one slot."""
 
-from footfall.eventlog.scripts import Script
+from footfall.eventlog.lua_scripts import Script
 
 # KEYS: cached page, its lease, number of misses   ARGV: token, milliseconds
 # 1: the caller has the lease, which is a miss. 0: the page is cached; or it cannot be, which is a
@@ -27,7 +27,7 @@ return -1
 # A counter in Redis that is higher was published after ours was read, or comes from before the
 # database was restored: it stays, and expires in its time however often the page is stored. All
 # other counters outlive the page.
-PUT = Script("""
+STORE = Script("""
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then
   return 0
 end
@@ -55,9 +55,9 @@ return 1
 """)
 
 # KEYS: counters   ARGV: their values
-# Raises those counters that exist and are lower: of two publishers, the slower one changes nothing.
+# Increases the counters that exist and are lower: of two publishers, the slower changes nothing.
 # Returns which counters exist: the first is 1.
-RAISE = Script("""
+INCREASE = Script("""
 local existing = {}
 local held = redis.call('MGET', unpack(KEYS))
 for i, value in ipairs(ARGV) do

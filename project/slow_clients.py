@@ -27,8 +27,8 @@ SIOCOUTQNSD = 0x894B  # from <linux/sockios.h>: bytes for which the client's win
 BYTES_ACKED = 120  # offset in `struct tcp_info` of <linux/tcp.h>
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER: drop what was not sent
 MAX_DESCRIPTORS = 65_536
-CHECKS = 10
-"""During the time-out of a client; its rate is measured over the time-out, or up to 10 % longer."""
+CHECKS_PER_TIMEOUT = 10
+"""A client's rate is measured over its time-out, or up to 10 % longer."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class SlowClientWatch:
     def run(self) -> None:
         """Check for ever."""
         while True:
-            time.sleep(self.timeout / CHECKS)
+            time.sleep(self.timeout / CHECKS_PER_TIMEOUT)
             try:
                 if number := self.check():
                     logger.info("Disconnected %d clients that read too slowly.", number)

@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 
 from footfall.ops.charts import Chart, chart, sparkline
 from footfall.projections.ranking import Ranked, Window, top, trend
-from footfall.projections.series import Interval, Point, series, totals
+from footfall.projections.series import Interval, Point, series, series_by_model
 from footfall.registry import countable_models
 
 HOURS, DAYS = 48, 30
 SHOWN = 10
-"""How many of the most viewed of each model in each window."""
+"""Number of the most viewed of each model in each window."""
 
 
 Link = Callable[[models.Model], str]
@@ -30,8 +30,8 @@ def viewed(link: Link) -> list[dict[str, Any]]:
     Takes two queries, and two more for each model.
     """
     now = timezone.now()
-    hours = totals(Interval.HOUR, *Interval.HOUR.latest(2 * 168, now))
-    days = totals(Interval.DAY, *Interval.DAY.latest(DAYS, now))
+    hours = series_by_model(Interval.HOUR, *Interval.HOUR.latest(2 * 168, now))
+    days = series_by_model(Interval.DAY, *Interval.DAY.latest(DAYS, now))
     return [
         {
             "name": capfirst(str(model._meta.verbose_name_plural)),

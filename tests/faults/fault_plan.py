@@ -87,7 +87,7 @@ class Planned:
         return {**KINDS, **CLUSTER_KINDS}[self.name]
 
 
-def schedule(
+def plan_faults(
     seed: int, seconds: float, gap: float, kinds: Mapping[str, Kind] = KINDS
 ) -> list[Planned]:
     """Return the faults of a run: one about every `gap` seconds, all over before `seconds`."""

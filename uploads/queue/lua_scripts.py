@@ -1,6 +1,6 @@
 """The queue's Lua scripts. Each one touches the keys of one queue only, which share a slot."""
 
-from footfall.eventlog.scripts import Script
+from footfall.eventlog.lua_scripts import Script
 
 # KEYS: queue   ARGV: group, id
 # Deletes the entry, too: the stream holds only entries that are waiting or being processed.

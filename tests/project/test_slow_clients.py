@@ -11,7 +11,7 @@ from contextlib import ExitStack
 import pytest
 
 from loadtest.common.waiting import wait_until
-from project.middleware.slow_clients import SlowClientWatch
+from project.slow_clients import SlowClientWatch
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="It looks into /proc.")
 

@@ -17,7 +17,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from accounts.models import User, Welcome
 from catalog.pages.models import Content, Page, Text
 from footfall.record import record
-from project.beat import Scheduler, handle_signals
+from project.beat_scheduler import Scheduler, handle_signals
 from project.celery import app
 
 pytestmark = pytest.mark.django_db

@@ -8,7 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.support import files as making
-from uploads.detection.content_type import HEAD_BYTES, SAFE_TO_SHOW, Detected, TypeRefused, detect
+from uploads.detection.media_type import HEAD_BYTES, SAFE_TO_SHOW, Detected, TypeRefused, detect
 from uploads.models import Kind
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
