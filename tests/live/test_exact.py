@@ -31,6 +31,7 @@ def audited(manage: Manage) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def exact(service: Copy, counters: Counters, readers: Readers, manage: Manage) -> Iterator[None]:
     """Whatever the test did to the service: answered <= counted <= attempted."""
+    assert manage("counters", "flush").returncode == 0  # views of the test before this one
     before = counters()
 
     def gained() -> set[int]:
