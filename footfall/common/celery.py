@@ -18,7 +18,10 @@ _lock = threading.Lock()
 
 
 def enqueue(task: Any, *arguments: Any, **options: Any) -> bool:
-    """Send a task; return False if the broker is away, which takes about 6 s to find out.
+    """Send a task; return False if the broker is away.
+
+    That is known at once if the broker refuses the connection, and after `socket_timeout` of
+    CELERY_BROKER_TRANSPORT_OPTIONS if it does not answer.
 
     task: a task, or a `signature` of its name. options: of `Task.apply_async`.
     """
