@@ -1,14 +1,15 @@
 """The base class of countable models, and the tables of the counting."""
 
-from footfall.models.log import Batch, DeadLetter, Partition, ProducerState, Spilled
+from footfall.models.log import DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
 from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup
+from footfall.models.store import Carried, Projection, Segment, StoreHead, StorePosition
 from footfall.models.targets import Countable
 
 __all__ = [
     "Adjustment",
     "Audit",
-    "Batch",
+    "Carried",
     "Countable",
     "Dashboard",
     "DeadLetter",
@@ -16,7 +17,11 @@ __all__ = [
     "Invalidation",
     "Partition",
     "ProducerState",
+    "Projection",
     "Ranking",
     "Rollup",
+    "Segment",
     "Spilled",
+    "StoreHead",
+    "StorePosition",
 ]

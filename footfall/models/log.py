@@ -1,4 +1,4 @@
-"""How far the log was read, what became of its events, and the events that went past it."""
+"""How far the log was read, and the events that went past it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ def event_id_of(producer_id: int | None, sequence: int | None) -> EventId | None
 
 
 class Partition(models.Model):
-    """How far a partition of the log was applied. A flush claims it by locking its row."""
+    """How far a partition of the log was stored. An ingest claims it by locking its row."""
 
     number = models.PositiveSmallIntegerField(_("number"), primary_key=True)
     position = models.CharField(_("position"), max_length=50, blank=True)
@@ -24,9 +24,11 @@ class Partition(models.Model):
     sequence = models.BigIntegerField(null=True)
     offset = models.BigIntegerField(default=0)
     events = models.BigIntegerField(_("events"), default=0)
-    """Events applied from this partition so far."""
-    pruned = models.BigIntegerField(default=0)
-    """Those of them whose batches are no longer kept."""
+    """Events taken from this partition so far: stored, or dead letters."""
+    events_before_store = models.BigIntegerField(default=0)
+    """Those of them that were counted before there was an event store."""
+    dropped = models.JSONField(_("dropped by reason"), default=dict)
+    """Events that were not stored, by `DropReason`."""
     states_since = models.DateTimeField(null=True)
     """Producer states from before then are no longer kept; null: all are kept."""
     flushed_at = models.DateTimeField(_("last flush"), null=True)
@@ -41,7 +43,7 @@ class Partition(models.Model):
 
     ADVANCED = (
         "position", "producer_id", "sequence", "offset", "events", "flushed_at", "flushed_events",
-        "missing", "missed_at",
+        "missing", "missed_at", "dropped",
     )  # fmt: skip
 
     def __str__(self) -> str:
@@ -91,28 +93,6 @@ class ProducerState(models.Model):
 
     def __str__(self) -> str:
         return f"{self.producer_id}/{self.partition}: {self.sequence}"
-
-
-class Batch(models.Model):
-    """One committed flush: what became of every event that it read."""
-
-    at = models.DateTimeField(_("at"), db_index=True)
-    seconds = models.FloatField(_("seconds"))
-    events = models.PositiveIntegerField(_("events counted"))
-    """From the log and from the spill."""
-    views = models.PositiveBigIntegerField(_("views counted"))
-    """One event is a view of every target that it names."""
-    targets = models.PositiveIntegerField(_("targets"))
-    drained = models.PositiveIntegerField(_("taken from the spill"))
-    partitions = models.JSONField(_("events by partition"), default=dict)
-    dropped = models.JSONField(_("dropped by reason"), default=dict)
-
-    class Meta:
-        verbose_name = _("batch")
-        verbose_name_plural = _("batches")
-
-    def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S}: {self.events}"
 
 
 class Spilled(models.Model):

@@ -1,0 +1,1 @@
+"""The event store: segments of events that are kept for good, each a row."""
