@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
+
+from footfall.events import decode as decode_body
 
 NO_SEQUENCE = -1
 """The sequence of an event without an id: it went past the log."""
@@ -43,3 +46,8 @@ class Events:
 
     def __len__(self) -> int:
         return len(self.at)
+
+    @cached_property
+    def targets(self) -> list[dict[str, list[int]]]:
+        """What was viewed, for each of `bodies`: ids by label. Raises Malformed."""
+        return [decode_body(body) for body in self.bodies]
