@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils import timezone
 
@@ -22,7 +23,7 @@ from footfall.ingest.collect import decode_events, deduplicate
 from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
 from footfall.log import get_log
-from footfall.models import Partition, Projection, Segment, StoreHead
+from footfall.models import Carried, Partition, Projection, Segment, StoreHead
 from footfall.projections.rows import open_projections
 from footfall.projections.run import Projected, apply_new_events
 from footfall.store.append import append
@@ -160,5 +161,7 @@ def _ingest_all(end: float) -> int:
 
 def _behind(head: int) -> list[str]:
     """Return the projections that are before `head`, and the models with carried over views."""
-    names = list(Projection.objects.filter(number__lt=head).values_list("name", flat=True))
-    return sorted(names) + carried_labels()
+    names = Projection.objects.filter(number__lt=head).values_list("name", flat=True)
+    kinds = Carried.objects.order_by().values_list("content_type", flat=True).distinct()
+    carried = (str(ContentType.objects.get_for_id(kind)) for kind in kinds)
+    return [*sorted(names), *(f"carried over views of {model}" for model in carried)]

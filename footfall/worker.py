@@ -84,6 +84,7 @@ class Background:
         self._woken = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
+        self._stopping = False
 
     def wake(self) -> None:
         self._woken.set()
@@ -92,10 +93,13 @@ class Background:
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
 
-    def join(self, timeout: float) -> None:
-        """Wait for the current step, `timeout` seconds at most."""
+    def stop(self, timeout: float) -> None:
+        """Let the current step finish, for `timeout` seconds at most, and end the thread."""
         if thread := self._thread:
+            self._stopping = True
+            self._woken.set()
             thread.join(timeout)
+            self._stopping = False
 
     def _run(self) -> None:
         while self._is_woken():
@@ -104,14 +108,14 @@ class Background:
         connections.close_all()
 
     def _is_woken(self) -> bool:
-        """Wait for a wake-up; return False, and let the thread end, if none comes."""
-        if not self._woken.wait(IDLE_SECONDS):
-            with self._starting:
-                if not self._woken.is_set():
-                    self._thread = None
-                    return False
-        self._woken.clear()
-        return True
+        """Wait for a wake-up; return False, so that the thread ends, if none comes."""
+        self._woken.wait(IDLE_SECONDS)
+        with self._starting:
+            if self._stopping or not self._woken.is_set():
+                self._thread = None
+                return False
+            self._woken.clear()
+            return True
 
 
 projecting = Background("projections", project_for)
@@ -123,3 +127,7 @@ class FlushWakeup(Wakeup):
 
     def wake(self) -> None:
         wake()
+
+    def stop(self, parent: Any) -> None:
+        super().stop(parent)
+        projecting.stop(SLICE)

@@ -56,41 +56,29 @@ def increase_counters(applied: Sequence[Applied]) -> None:
 
     Raises Away. A copy missed here is corrected the next time that a view of its target is counted.
     """
-    everywhere = range(conf.COUNTERS_PARTITIONS)
+    recent = [one for one in applied if time.monotonic() - one.committed <= MAX_AGE_SECONDS]
+    masks = {one.label: locations(one.label).masks_for(one.counters) for one in recent}
     by_partition: dict[int, dict[str, int]] = defaultdict(dict)
-    unknown: dict[str, tuple[str, int]] = {}
-    for one in applied:
-        if time.monotonic() - one.committed > MAX_AGE_SECONDS:
-            continue
-        masks = locations(one.label).masks_for(one.counters)
-        for target, mask in masks.items():
-            if mask == 0:
-                continue
-            name = f"{one.label}:{target}"
-            if mask is None:
-                unknown[name] = one.label, target
-            for partition in everywhere if mask is None else _bits(mask):
-                by_partition[partition][name] = one.counters[target]
-    found: dict[str, int] = dict.fromkeys(unknown, 0)
-    all_answered = True
-    for partition, counters in sorted(by_partition.items()):
-        existing = _increase_in(partition, counters)
-        all_answered = all_answered and existing is not None
-        for name in found.keys() & set(existing or ()):
-            found[name] |= 1 << partition
-    if all_answered:
-        _note_found(found, unknown)
+    for one in recent:
+        for target, mask in masks[one.label].items():
+            for partition in _bits(mask) if mask is not None else range(conf.COUNTERS_PARTITIONS):
+                by_partition[partition][f"{one.label}:{target}"] = one.counters[target]
+    existing = {
+        partition: _increase_in(partition, counters)
+        for partition, counters in sorted(by_partition.items())
+    }
+    if None in existing.values():
+        return
+    for label, by_target in masks.items():
+        asked = {f"{label}:{target}": target for target, mask in by_target.items() if mask is None}
+        found = dict.fromkeys(asked.values(), 0)
+        for partition, names in existing.items():
+            for name in asked.keys() & set(names or ()):
+                found[asked[name]] |= 1 << partition
+        locations(label).note_found(found)
 
 
-def _note_found(found: Mapping[str, int], names: Mapping[str, tuple[str, int]]) -> None:
-    by_label: dict[str, dict[int, int]] = defaultdict(dict)
-    for name, mask in found.items():
-        label, target = names[name]
-        by_label[label][target] = mask
-    for label, masks in by_label.items():
-        locations(label).note_found(masks)
-
-
+@cache
 def _bits(mask: int) -> list[int]:
     """Return the partitions of a mask."""
     return [bit for bit in range(mask.bit_length()) if mask >> bit & 1]

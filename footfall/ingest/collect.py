@@ -8,8 +8,8 @@ from footfall.events import (
     LATEST,
     DeadLetterReason,
     Malformed,
-    decode,
     check_time,
+    decode,
     normalize,
 )
 from footfall.ingest.claims import Claim
@@ -122,7 +122,7 @@ def decode_events(new: Sequence[NewEvents]) -> tuple[Events, list[DeadLetter]]:
 
 def _divided(some: NewEvents, reasons: Mapping[bytes, str]) -> tuple[NewEvents, list[DeadLetter]]:
     """Return the events that can be counted, and dead letters for the others."""
-    if not reasons and EARLIEST <= min(some.ats) and max(some.ats) < LATEST:
+    if not reasons and min(some.ats) >= EARLIEST and max(some.ats) < LATEST:
         return some, []
     good: list[int] = []
     dead_letters = []
