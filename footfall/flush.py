@@ -26,6 +26,7 @@ from footfall.log import get_log
 from footfall.models import Carried, Partition, Projection, Segment, StoreHead
 from footfall.projections.rows import open_projections
 from footfall.projections.run import Projected, apply_new_events
+from footfall.registry import countable_models
 from footfall.store.append import append
 from footfall.store.read import remember
 
@@ -161,7 +162,8 @@ def _ingest_all(end: float) -> int:
 
 def _behind(head: int) -> list[str]:
     """Return the projections that are before `head`, and the models with carried over views."""
-    names = Projection.objects.filter(number__lt=head).values_list("name", flat=True)
+    behind = Projection.objects.filter(number__lt=head).order_by("name")
+    names = [one.name for one in behind if one.label in countable_models()]
     kinds = Carried.objects.order_by().values_list("content_type", flat=True).distinct()
     carried = (str(ContentType.objects.get_for_id(kind)) for kind in kinds)
-    return [*sorted(names), *(f"carried over views of {model}" for model in carried)]
+    return [*names, *(f"carried over views of {model}" for model in carried)]
