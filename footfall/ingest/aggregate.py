@@ -74,7 +74,7 @@ def aggregate(events: Collection[PendingEvent], countable: Container[str]) -> Su
     for (body, hour, partition), count in alike.items():
         try:
             check_time(hour * HOUR)
-            sums.add(decode(body, countable), hour, count, partition)
+            sums.add(decode(body), hour, count, partition)
         except Malformed as malformed:
             reasons[body, hour] = str(malformed)
     if reasons or sum(alike.values()) < len(events):  # most batches have no malformed events

@@ -60,7 +60,7 @@ class Partition(models.Model):
     def advance(self, entries: Sequence[Entry], new_events: int, now: datetime) -> None:
         """Note that `entries` were read and `new_events` events were counted; saves nothing."""
         if entries:
-            if lost := missing(self.offset, entries):
+            if lost := missing(self.offset, [entry.offset for entry in entries]):
                 self.missing += lost
                 self.missed_at = now
             last = entries[-1]
@@ -105,6 +105,8 @@ class Spilled(models.Model):
     at = models.BigIntegerField()
     """When it happened: milliseconds since 1970."""
     body = models.BinaryField()
+    meta = models.BinaryField(null=True)
+    """Null if a web server of the version before has written the row."""
 
     class Meta:
         verbose_name = _("spilled event")

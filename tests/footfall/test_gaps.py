@@ -5,17 +5,12 @@ import redis
 from django.core.management import call_command
 
 from catalog.pages.models import Content, Page
-from footfall.eventlog import Entry
 from footfall.eventlog.entries import missing
 from footfall.flush import flush, flush_all
 from footfall.models import Batch, Partition, ProducerState
 from footfall.ops.status import status
 from footfall.record import record
 from tests.support.views import Counts
-
-
-def entries(*offsets: int) -> list[Entry]:
-    return [Entry(b"1-0", None, 0, offset, b"") for offset in offsets]
 
 
 @pytest.mark.parametrize(
@@ -32,7 +27,7 @@ def entries(*offsets: int) -> list[Entry]:
     ],
 )
 def test_what_is_not_there_is_missing(before: int, offsets: list[int], lost: int) -> None:
-    assert missing(before, entries(*offsets)) == lost
+    assert missing(before, offsets) == lost
 
 
 @pytest.mark.django_db
