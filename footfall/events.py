@@ -246,8 +246,9 @@ class Meta(NamedTuple):
     """Metadata of an event; a fact that is not known is 0 or b""."""
 
     database: int = 0
-    """Identity of the database for which it was recorded: 64 bits, like the next two."""
+    """Identity of the database for which it was recorded: 32 bits."""
     visitor: int = 0
+    """64 bits, like the next."""
     agent: int = 0
     key: bytes = b""
     """Of the client, so that it can send an event again: 16 bytes."""
@@ -255,7 +256,7 @@ class Meta(NamedTuple):
     """Trace id: 16 bytes."""
 
 
-META_BYTES = (8, 8, 8, 16, 16)
+META_BYTES = (4, 8, 8, 16, 16)
 """How long each fact is."""
 
 

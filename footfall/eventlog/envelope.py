@@ -1,8 +1,8 @@
 """What an entry has beside its body: how it is written, and how replies are read, as columns.
 
-An entry, version 2, has two fields: `h`, the header, and `b`, the body. A header is four integers
-of eight bytes, the highest byte first: offset, producer id, sequence, at; then the metadata.
-Version 1 has a field for each of the integers, as text. Both may be in one stream.
+An entry, version 2, has two fields: `h`, the header, and `b`, the body. A header is offset,
+producer id (8 bytes each), sequence (4) and at (8), the highest byte of each first; then the
+metadata. Version 1 has a field for each of the four, as text. Both may be in one stream.
 """
 
 import struct
@@ -14,15 +14,22 @@ RawEntry = tuple[bytes, list[bytes]]
 """An entry as Redis replies: its id; names and values of its fields, by turns."""
 
 BIGINT = 2**63
+SEQUENCES = 2**32
+"""How many sequence numbers a producer has."""
 NAMES, NAMES_1 = [b"h", b"b"], [b"s", b"n", b"t", b"o", b"b"]
-HEADER = struct.Struct(">4Q")
-REST = struct.Struct(">3Q")
-EVENT_ID = struct.Struct(">2Q")
+HEADER = struct.Struct(">QQIQ")
+REST = struct.Struct(">QIQ")
+EVENT_ID = struct.Struct(">QI")
 
 
 def pack(event_id: EventId, at: int, meta: bytes) -> bytes:
     """Return the header of a new entry without the offset, which Redis puts in front."""
     return REST.pack(*event_id, at) + meta
+
+
+def pack_event_id(event_id: EventId) -> bytes:
+    """Return a part of the header; b"" for an event of version 1 that cannot have one."""
+    return EVENT_ID.pack(*event_id) if event_id.sequence < SEQUENCES else b""
 
 
 def columns_of(reply: Sequence[RawEntry]) -> Columns:
@@ -42,12 +49,12 @@ def _of_version_2(reply: Sequence[RawEntry]) -> Columns | None:
     packed = b"".join([header[: HEADER.size] for header in headers])
     if {*h} != {b"h"} or {*b} != {b"b"} or len(packed) != len(ids) * HEADER.size:
         return None
-    numbers = struct.unpack(f">{4 * len(ids)}Q", packed)
-    if max(numbers) >= BIGINT:
+    offsets, producer_ids, sequences, ats = zip(*HEADER.iter_unpack(packed), strict=True)
+    if max(max(offsets), max(producer_ids), max(ats)) >= BIGINT:
         return None
-    offsets, producer_ids, sequences, ats = (list(numbers[place::4]) for place in range(4))
     metas = [header[HEADER.size :] for header in headers]
-    return Columns(list(ids), producer_ids, sequences, ats, offsets, list(bodies), metas)
+    columns = ids, producer_ids, sequences, ats, offsets, bodies, metas
+    return Columns(*map(list, columns))
 
 
 def _row(entry_id: bytes, fields: list[bytes]) -> Row:

@@ -69,7 +69,7 @@ end
 local fields = entry[2]
 local is_expected = fields[2] == ARGV[5] and fields[4] == ARGV[6]
 if fields[1] == 'h' then
-  is_expected = string.sub(fields[2], 9, 24) == ARGV[4]
+  is_expected = string.sub(fields[2], 9, 20) == ARGV[4]
 end
 if not is_expected then
   return 0

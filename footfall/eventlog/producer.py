@@ -13,7 +13,7 @@ from redis.connection import ConnectionPool
 from footfall.common.failpoints import failpoint
 from footfall.eventlog.connections import redirection, run_script
 from footfall.eventlog.entries import Appended, EventId
-from footfall.eventlog.envelope import pack
+from footfall.eventlog.envelope import SEQUENCES, pack
 from footfall.eventlog.errors import Ambiguous, Full, LogError, Redirected, Refused
 from footfall.eventlog.lua_scripts import Script
 
@@ -73,6 +73,11 @@ class Producer:
         page, counters = cached
         return Appended(entry_id, event_id, [page, *counters])
 
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it has no sequence number left: it must not be used again."""
+        return self._sequence == SEQUENCES
+
     def close(self) -> None:
         self._connection.disconnect()
 
@@ -118,7 +123,10 @@ class ProducerPool:
             producer.close()
             self.close()
             raise
-        self._idle.append(producer)
+        if producer.is_used_up:
+            producer.close()
+        else:
+            self._idle.append(producer)
         return appended
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.entries import Appended, Columns, Position, Slice
-from footfall.eventlog.envelope import EVENT_ID, columns_of
+from footfall.eventlog.envelope import columns_of, pack_event_id
 from footfall.eventlog.lua_scripts import APPEND, APPEND_CACHED, TRIM, Script
 from footfall.eventlog.partitions import cached, partition_key
 
@@ -100,7 +100,7 @@ class RedisLog:
         milliseconds = int(position.id.partition(b"-")[0])
         oldest = max(0, milliseconds - self._retention_ms)
         key = self._key(partition)
-        packed = EVENT_ID.pack(*position.event_id)
+        packed = pack_event_id(position.event_id)
         limits = (oldest, self._retention_bytes)
         arguments = (key, position.id, *limits, packed, *position.event_id)
         return int(self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments)))

@@ -26,7 +26,7 @@ local now = redis.call('TIME')
 local at = now[1] * 1000 + math.floor(now[2] / 1000)
 for i = 3, #ARGV do
   local offset = struct.pack('>I8', redis.call('INCR', KEYS[2]))
-  local rest = struct.pack('>I8I8', ARGV[2] + i - 3, at)
+  local rest = struct.pack('>I4I8', ARGV[2] + i - 3, at)
   redis.call('XADD', KEYS[1], '*', 'h', offset .. ARGV[1] .. rest, 'b', ARGV[i])
 end
 """

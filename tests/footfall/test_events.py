@@ -185,8 +185,9 @@ def test_a_model_that_nobody_here_knows_is_no_reason_to_refuse() -> None:
 
 
 numbers = some.integers(0, 2**64 - 1)
+databases = some.integers(0, 2**32 - 1)
 sixteen = some.just(b"") | some.binary(min_size=16, max_size=16)
-metas = some.builds(Meta, numbers, numbers, numbers, sixteen, sixteen)
+metas = some.builds(Meta, databases, numbers, numbers, sixteen, sixteen)
 
 
 @given(metas)
@@ -200,7 +201,7 @@ def test_metadata_is_fixed_for_ever() -> None:
         b"\x06\x00\x00\x00\x00\x00\x00\x00\x01\x80\x00\x00\x00\x00\x00\x00\x00"
     )
     assert encode_meta(Meta(1, 0, 0, b"k" * 16, b"t" * 16)) == (
-        b"\x19\x00\x00\x00\x00\x00\x00\x00\x01" + b"k" * 16 + b"t" * 16
+        b"\x19\x00\x00\x00\x01" + b"k" * 16 + b"t" * 16
     )
 
 
@@ -229,7 +230,9 @@ def test_malformed_metadata(data: bytes) -> None:
         decode_meta(data)
 
 
-@pytest.mark.parametrize("meta", [Meta(key=b"short"), Meta(visitor=2**64), Meta(agent=-1)])
+@pytest.mark.parametrize(
+    "meta", [Meta(key=b"short"), Meta(visitor=2**64), Meta(database=2**32), Meta(agent=-1)]
+)
 def test_metadata_that_could_not_be_read_is_not_written(meta: Meta) -> None:
     with pytest.raises((ValueError, OverflowError)):
         encode_meta(meta)
