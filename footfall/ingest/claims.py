@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from footfall.conf import conf
-from footfall.eventlog import Away, Columns, LogError, Position, RedisLog
+from footfall.eventlog import Away, Columns, LogError, RedisLog
 from footfall.models import Partition, Spilled
 
 logger = logging.getLogger(__name__)
@@ -61,14 +61,13 @@ def read(log: RedisLog, claims: Sequence[Claim], limit: int) -> None:
 
 def read_some(log: RedisLog, claim: Claim, count: int, max_bytes: int) -> bool:
     """Read on in one partition; return False if Redis is away."""
-    read = claim.entries
-    position = Position.of(read.entry(-1)) if read else claim.partition.log_position
+    position = claim.entries.position() if claim.entries else claim.partition.log_position
     try:
-        entries, claim.reached_end = log.read(claim.number, position, count, max_bytes)
+        columns, claim.reached_end = log.read(claim.number, position, count, max_bytes)
     except LogError as error:
         logger.warning("partition %s cannot be read: %s", claim.number, error)
         return not isinstance(error, Away)
-    read.extend(entries)
+    claim.entries += columns
     claim.is_read = True
     return True
 

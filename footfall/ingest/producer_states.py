@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from footfall import sql
 from footfall.eventlog import Columns, EventId
+from footfall.eventlog.entries import NO_PRODUCER
 from footfall.events import DropReason
 from footfall.ingest.claims import Claim
 from footfall.models import ProducerState
@@ -60,7 +61,7 @@ class ProducerStates:
         ):
             state = known(producer_id)
             if state is None:  # at most once for each producer, or for a foreign or old entry
-                if producer_id < 0:
+                if producer_id == NO_PRODUCER:
                     accepted.foreign.append(i)
                     continue
                 if _is_older(entries, i, states_since):
@@ -110,7 +111,8 @@ class ProducerStates:
 
 def _is_older(entries: Columns, index: int, since: int) -> bool:
     """Require the web server's and Redis' time: one web server's clock may be wrong."""
-    return entries.ats[index] < since and entries.entry(index).appended_at < since
+    appended_at = int(entries.ids[index].partition(b"-")[0])
+    return entries.ats[index] < since and appended_at < since
 
 
 def load_producer_states(claims: Sequence[Claim]) -> ProducerStates:

@@ -164,6 +164,16 @@ class Migration(migrations.Migration):
             name="events_before_store",
             field=models.BigIntegerField(default=0),
         ),
+        migrations.AddField(
+            model_name="spilled",
+            name="meta",
+            field=models.BinaryField(null=True),
+        ),
+        migrations.AddField(
+            model_name="deadletter",
+            name="meta",
+            field=models.BinaryField(null=True),
+        ),
         migrations.RunPython(begin_store, migrations.RunPython.noop),
         migrations.RunPython(store_uncompressed, migrations.RunPython.noop),
         migrations.RunPython(rename_permissions, migrations.RunPython.noop),

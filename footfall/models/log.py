@@ -66,7 +66,7 @@ class Partition(models.Model):
             if lost := missing(self.offset, entries.offsets):
                 self.missing += lost
                 self.missed_at = now
-            last = entries.entry(-1)
+            last = entries.position()
             self.position = last.id.decode()
             self.producer_id, self.sequence = last.event_id or (None, None)
             self.offset = last.offset
@@ -113,6 +113,8 @@ class Spilled(models.Model):
     at = models.BigIntegerField()
     """When it happened: milliseconds since 1970."""
     body = models.BinaryField()
+    meta = models.BinaryField(null=True)
+    """Null if a web server of the version before has written the row."""
 
     class Meta:
         verbose_name = _("spilled event")
@@ -134,6 +136,7 @@ class DeadLetter(models.Model):
     at = models.BigIntegerField(_("happened at"))
     """As the event says: milliseconds since 1970, unchecked."""
     body = models.BinaryField(_("body"))
+    meta = models.BinaryField(null=True)
     reason = models.CharField(_("reason"), max_length=200)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     entry_id = models.CharField(_("entry"), max_length=50, null=True, blank=True)  # noqa: DJ001
