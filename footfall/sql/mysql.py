@@ -76,3 +76,14 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, [as_json(moves), connection.ops.adapt_datetimefield_value(now)])
         return int(cursor.rowcount)
+
+
+def table_bytes(table: str) -> int | None:
+    """Return the server's own statistics: MySQL keeps them for a day."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT data_length + index_length FROM information_schema.tables"
+            " WHERE table_schema = DATABASE() AND table_name = %s",
+            [table],
+        )
+        return int(cursor.fetchone()[0])

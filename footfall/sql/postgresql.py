@@ -65,6 +65,12 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
         return int(cursor.rowcount)
 
 
+def table_bytes(table: str) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_total_relation_size(%s::regclass)", [table])
+        return int(cursor.fetchone()[0])
+
+
 def _array(numbers: Iterable[int]) -> str:
     """Return an array literal, which PostgreSQL parses far faster than ARRAY[...]."""
     return f"{{{','.join(map(str, numbers))}}}"

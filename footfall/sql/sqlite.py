@@ -52,3 +52,8 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, [connection.ops.adapt_datetimefield_value(now), as_json(moves)])
         return int(cursor.rowcount)
+
+
+def table_bytes(table: str) -> int | None:
+    """SQLite knows only the size of the whole file."""
+    return None
