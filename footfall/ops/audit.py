@@ -78,6 +78,12 @@ def _findings(audit: Audit, repairs: bool, progress: Progress | None) -> Iterato
             yield line
 
 
+def differences(progress: Progress | None = None) -> Iterator[Difference]:
+    """Yield every target that differs, model by model. Raises Incomparable."""
+    for label in sorted(countable_models()):
+        yield from compare(Gap(label), progress)
+
+
 def _repaired(difference: Difference, gap: Gap, audit: Audit) -> str:
     try:
         expected = repair(difference, gap)

@@ -130,12 +130,6 @@ def bring_close(label: str) -> None:
         before = now
 
 
-def differences(progress: Progress | None = None) -> Iterator[Difference]:
-    """Yield every target that differs, model by model. Raises Incomparable."""
-    for label in sorted(countable_models()):
-        yield from compare(Gap(label), progress)
-
-
 def compare(gap: Gap, progress: Progress | None = None) -> Iterator[Difference]:
     """Yield every target of one model that differs, in the order of the ids. Raises Incomparable.
 

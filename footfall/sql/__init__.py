@@ -10,7 +10,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import connection, models
 from django.db.models import QuerySet
 
 from footfall.models import HourTotal, Rollup
@@ -85,10 +85,7 @@ def snapshot() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
-    with transaction.atomic():
-        if connection.vendor != "sqlite":  # there each transaction is one
-            with connection.cursor() as cursor:
-                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    with dialect().snapshot():
         yield
 
 

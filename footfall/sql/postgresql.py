@@ -1,9 +1,10 @@
 """PostgreSQL: `unnest` turns arrays into rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Move, names_of
@@ -63,6 +64,13 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, [now, *columns])
         return int(cursor.rowcount)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
 
 
 def table_bytes(table: str) -> int | None:
