@@ -29,18 +29,23 @@ end
 """
 
 
+TOOK = """
+    SELECT sum(events), extract(epoch FROM (SELECT max(moved_at) FROM counters_projection))
+        - extract(epoch FROM min(stored_at))
+    FROM counters_segment WHERE number > %s
+"""
+
+
 def drain(place: Place, site: Site, load: str, count: int) -> float:
     """Put a backlog of `count` events into the log; return how many are counted per second.
 
-    Of the time that the batches take by themselves, from the first read to the commit's end.
+    From the begin of the first ingest until they are in every counter and rollup.
     """
     pages = [site.hot] if load == HOT else zipf.draw(site.pages, count, seed=2)
     fill(place, site, pages, count)
-    last = site.stores.execute("footfall", "SELECT coalesce(max(id), 0) FROM counters_batch")[0][0]
+    last = site.stores.execute("footfall", "SELECT number FROM counters_storehead")[0][0]
     run(manage(place.environment(site.approach), "counters", "flush"))
-    events, seconds = site.stores.execute(
-        "footfall", "SELECT sum(events), sum(seconds) FROM counters_batch WHERE id > %s", last
-    )[0]
+    events, seconds = site.stores.execute("footfall", TOOK, last)[0]
     return float(events) / float(seconds)
 
 

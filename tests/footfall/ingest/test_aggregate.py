@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
+from footfall.ingest.aggregate import PendingEvent, aggregate
 
 from footfall.events import encode
-from footfall.ingest.aggregate import PendingEvent, aggregate
 
 AT = 1_763_683_200_000
 HOUR = 3_600_000
