@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from django.db import connection, models, transaction
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import Max, Sum
 
 from footfall import sql
 from footfall.cache.invalidation import invalidate
@@ -22,6 +22,7 @@ from footfall.models import Adjustment, Carried, Projection, Rollup, StorePositi
 from footfall.ops.adjust import InvalidAdjustment
 from footfall.ops.lag import HOURLY, TOTALS
 from footfall.ops.status import corrupt_segments
+from footfall.projections.rows import BEGINNING, lock, name_of
 from footfall.projections.views import views_of
 from footfall.registry import content_type_of, countable_models, counter_field
 from footfall.sql.batch import names_of
@@ -63,24 +64,33 @@ class Gap:
     def __init__(self, label: str) -> None:
         self.label = label
         self.views: Counter[int] = Counter()
-        self._totals: StorePosition | None = None
-        self._hourly: StorePosition | None = None
+        self._followed: tuple[StorePosition, ...] = ()
+        """The positions of counters and rollups that `views` is right for."""
 
     def follow(self) -> None:
         """Follow the positions, as this transaction sees them. Raises Incomparable."""
         totals, hourly = positions(self.label)
-        if self._totals is None or self._hourly is None:
-            if (events := abs(totals.events - hourly.events)) > MAX_EVENTS:
-                raise Incomparable(
-                    f"{self.label}: not compared, counters and rollups are {events} events apart"
-                )
-            self._totals = self._hourly = min(totals, hourly)
+        if self._followed and self._move(totals, hourly):
+            return
+        # The first time; or the last position is gone, since compaction has passed it meanwhile.
+        if (events := abs(totals.events - hourly.events)) > MAX_EVENTS:
+            raise Incomparable(
+                f"{self.label}: not compared, counters and rollups are {events} events apart"
+            )
+        lower = min(totals, hourly)
+        self.views, self._followed = Counter(), (lower, lower)
+        if not self._move(totals, hourly):
+            raise Incomparable(f"{self.label}: not compared, a position is not in the store")
+
+    def _move(self, totals: StorePosition, hourly: StorePosition) -> bool:
+        """Add what is new up to these positions; return False if a position is lost."""
         try:
-            self._add(self._totals, totals, 1)
-            self._add(self._hourly, hourly, -1)
-        except PositionLost as lost:
-            raise Incomparable(f"{self.label}: not compared, a position is lost: {lost}") from lost
-        self._totals, self._hourly = totals, hourly
+            for position, end, sign in zip(self._followed, (totals, hourly), (1, -1), strict=True):
+                self._add(position, end, sign)
+        except PositionLost:
+            return False
+        self._followed = (totals, hourly)
+        return True
 
     def _add(self, position: StorePosition, end: StorePosition, sign: int) -> None:
         """Add the views after `position`, up to `end`."""
@@ -100,18 +110,13 @@ class Gap:
                 position = StorePosition(segment.number, segment.key, events)
 
 
-def projections_of(label: str) -> QuerySet[Projection]:
-    names = [f"{HOURLY}:{label}", f"{TOTALS}:{label}"]
-    return Projection.objects.filter(name__in=names).order_by("name")
-
-
 def positions(label: str) -> tuple[StorePosition, StorePosition]:
     """Return the positions of the counters and of the rollups. Raises Incomparable."""
-    found = {one.kind: one.position for one in projections_of(label)}
+    names = [name_of(kind, label) for kind in (TOTALS, HOURLY)]
+    found = {one.kind: one.position for one in Projection.objects.filter(name__in=names)}
     if len(found) == 1:
         raise Incomparable(f"{label}: not compared, its only projection is {min(found)}")
-    start = StorePosition(0, 0, 0)
-    return found.get(TOTALS, start), found.get(HOURLY, start)
+    return found.get(TOTALS, BEGINNING), found.get(HOURLY, BEGINNING)
 
 
 def bring_close(label: str) -> None:
@@ -204,7 +209,7 @@ def repair(difference: Difference, gap: Gap | None = None) -> int | None:
     model, pk = countable_models()[difference.label], difference.target
     counter = counter_field(model).name
     with transaction.atomic():
-        list(projections_of(difference.label).select_for_update())
+        lock(difference.label)
         row = sql.lock(model._base_manager.filter(pk=pk))
         present = row.values_list(counter, flat=True).first()
         if present is None:

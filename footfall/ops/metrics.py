@@ -6,6 +6,7 @@ They are read from the log and the database at each scrape, so any process answe
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 
 from django.db import DatabaseError
 from django.db.models import Sum
@@ -22,7 +23,7 @@ from footfall.ops import readiness
 from footfall.ops.facts import last_segment, read_audits
 from footfall.ops.lag import TOTALS, label_of
 from footfall.ops.status import Status, status
-from footfall.store.read import load
+from footfall.store.read import PositionLost, load
 
 GAUGES = {
     "footfall_up": "1 while the store answers.",
@@ -33,7 +34,7 @@ GAUGES = {
     "footfall_dead_letter_events": "Events that cannot be counted: an operator has to decide.",
     "footfall_pending_invalidations": "Edits that Redis has still to be told of.",
     "footfall_last_batch_events": "Events of the last segment.",
-    "footfall_last_batch_targets": "Different targets of it; missing once it is compacted.",
+    "footfall_last_batch_targets": "Different targets of it.",
     "footfall_last_batch_seconds": "How long its ingest took.",
     "footfall_last_batch_timestamp_seconds": "When it was stored, since 1970.",
     "footfall_dropped_events": "Events and views that were dropped so far, by reason.",
@@ -130,13 +131,14 @@ def of_store(now: Status) -> Iterator[Metric]:
             last_batch_seconds=last.seconds,
             last_batch_timestamp_seconds=last.stored_at.timestamp(),
         )
-        if last.first == last.number:
-            yield from singles(last_batch_targets=targets(last))
+        with suppress(PositionLost):
+            yield from singles(last_batch_targets=targets(last.first, last.number, last.key))
 
 
-def targets(segment: Segment) -> int:
-    """Return how many different targets its events viewed. Reads it: not for a compacted one."""
-    bodies = load(segment).targets
+@lru_cache(maxsize=1)
+def targets(first: int, number: int, key: int) -> int:
+    """Return how many different targets were viewed in a segment. Reads it, so only once."""
+    bodies = load(Segment(first=first, number=number, key=key)).targets
     return len({(label, pk) for body in bodies for label, ids in body.items() for pk in ids})
 
 

@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from catalog.pages.models import Page
 from footfall.flush import flush, ingest
-from footfall.models import Audit, Carried, DeadLetter, Partition, Projection, Segment
+from footfall.models import Audit, Carried, DeadLetter, Partition, Projection
 from footfall.ops import metrics as counting
 from footfall.record import record
 from footfall.registry import content_type_of
@@ -95,17 +95,6 @@ def test_dropped_events_are_those_of_ingest_and_projections(client: Client) -> N
     assert found["footfall_dropped_events", "dead_letter"] == 5
     assert found["footfall_dropped_events", "already_counted"] == 1
     assert found["footfall_dropped_events", "target_deleted"] == 4
-
-
-def test_targets_of_a_compacted_segment_are_not_told(client: Client) -> None:
-    record(make_page(make_text("Salt")))
-    flush()
-    Segment.objects.update(first=0)
-
-    found = read(client)
-
-    assert ("footfall_last_batch_targets", "") not in found
-    assert found["footfall_last_batch_events", ""] == 1
 
 
 @pytest.mark.parametrize("rows", [0, 1])

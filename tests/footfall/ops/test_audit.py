@@ -149,7 +149,7 @@ def test_a_projection_without_a_place_in_the_store_is_named() -> None:
         audit("--repair")
 
     lines = Audit.objects.get().lines
-    assert "projection hourly:pages.content: the event store has no segment 1" in lines
+    assert "projection hourly:pages.content: the event store has no segment 1 of its key" in lines
 
 
 def test_producer_states_and_spilled_events_that_cannot_be_are_reported() -> None:
