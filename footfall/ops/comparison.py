@@ -18,7 +18,7 @@ from footfall import sql
 from footfall.cache.invalidation import invalidate
 from footfall.events import BIGINT
 from footfall.flush import project
-from footfall.models import Adjustment, Carried, Projection, Rollup, StorePosition
+from footfall.models import Adjustment, Carried, Projection, Rollup, Segment, StorePosition
 from footfall.ops.adjust import InvalidAdjustment
 from footfall.ops.lag import HOURLY, TOTALS
 from footfall.ops.status import corrupt_segments
@@ -93,21 +93,22 @@ class Gap:
         return True
 
     def _add(self, position: StorePosition, end: StorePosition, sign: int) -> None:
-        """Add the views after `position`, up to `end`."""
-        while position.number < end.number:
-            segments = segments_after(position, READ_EVENTS)
-            if not segments:
-                raise PositionLost(f"there is no segment {end.number}")
-            for segment in segments:
-                if segment.number > end.number:
-                    return
-                for viewed in views_of(load(segment)):
-                    for target in viewed.targets.get(self.label, ()):
-                        self.views[target] += sign * viewed.count
-                        if not self.views[target]:
-                            del self.views[target]
-                events = position.events + segment.events
-                position = StorePosition(segment.number, segment.key, events)
+        """Add the views after `position`, up to `end`. Raises PositionLost."""
+        while position.number < end.number and (new := segments_after(position, READ_EVENTS)):
+            for segment in new:
+                if position.number < end.number:
+                    self._add_segment(segment, sign)
+                    events = position.events + segment.events
+                    position = StorePosition(segment.number, segment.key, events)
+        if position[:2] != end[:2]:
+            raise PositionLost(f"the store has no segment {end.number} with this key")
+
+    def _add_segment(self, segment: Segment, sign: int) -> None:
+        for viewed in views_of(load(segment)):
+            for target in viewed.targets.get(self.label, ()):
+                self.views[target] += sign * viewed.count
+                if not self.views[target]:
+                    del self.views[target]
 
 
 def positions(label: str) -> tuple[StorePosition, StorePosition]:
