@@ -122,7 +122,10 @@ class Migration(migrations.Migration):
                 ("version", models.PositiveSmallIntegerField()),
                 ("checksum", models.BigIntegerField()),
                 ("data", models.BinaryField()),
-                ("corrupt_at", models.DateTimeField(null=True, verbose_name="found corrupt at")),
+                (
+                    "corrupt_at",
+                    models.DateTimeField(db_index=True, null=True, verbose_name="found corrupt at"),
+                ),
             ],
             options={
                 "verbose_name": "segment",

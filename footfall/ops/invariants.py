@@ -1,34 +1,16 @@
-"""The invariants of batches, producer states and spill, for the audit."""
+"""The invariants of event store, producer states and spill, for the audit."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, Coalesce
+from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
 
-from footfall.events import DropReason
 from footfall.ingest.producer_states import NO_SEQUENCE
-from footfall.models import Batch, Partition, ProducerState, Spilled
+from footfall.models import Partition, ProducerState, Spilled
 
 MAX_LINES = 20
 """Most lines that one check yields."""
-
-
-def broken_batches() -> Iterator[str]:
-    """Yield a line if batches and partitions do not have the same number of events.
-
-    A new event of a partition is either counted by its batch or becomes a dead letter.
-    """
-    dead_letters = Cast(KT(f"dropped__{DropReason.DEAD_LETTER}"), BigIntegerField())
-    # One statement, so one moment: a flush writes both in its transaction.
-    batches, partitions = (model.objects.annotate(all=Value(1)) for model in (Batch, Partition))
-    of_batches = sum_of(batches, "all", F("events") + Coalesce(dead_letters, 0))
-    of_partitions = sum_of(partitions, "all", F("events") - F("pruned"))
-    sums = Partition.objects.annotate(batched=of_batches, applied=of_partitions)
-    for row in sums.order_by("number")[:1]:
-        if row.batched != row.applied:
-            yield f"batches: {row.batched} events, partitions: {row.applied}"
 
 
 def sum_of(rows: QuerySet[Any], key: str, expression: Any) -> Coalesce:
