@@ -10,6 +10,7 @@ from footfall.events import (
     Malformed,
     check_time,
     decode,
+    decode_meta,
     normalize,
 )
 from footfall.ingest.claims import Claim
