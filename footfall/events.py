@@ -1,36 +1,54 @@
-"""The event `Viewed`, one view of one or more targets: how its body is written and read, and
-why one is not counted."""
+"""The event, one view of one or more targets: how it is written and read, and why one is refused.
+
+A body, version 2: the byte 2; then for each label, in their order: its length in bytes, the label,
+the number of ids, the first id, and the difference of each further id to the one before. Lengths,
+numbers and ids are varints: 7 bits a byte, the lowest first, the high bit set if another follows.
+
+A target is its label and an id from 1 to 2**63 - 1: an integer key itself. So no table says what an
+id stands for, and no restore can change it.
+"""
 
 import json
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
 
-VERSION = 1
+VERSION = b"\x02"
+VERSION_1 = b"{"
+"""Version 1 is JSON."""
 BIGINT = 2**63
+MAX_LABEL_BYTES = 100
 EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000  # 2000 and 2200, in ms since 1970
 
 
 class DeadLetterReason(StrEnum):
     """Why an event becomes a dead letter, as operators read it: `{}` stands for what was found.
 
-    `DropReason` has the reasons for which a batch does not count an event.
+    `DropReason` has the reasons for which an event is not counted.
     """
 
     NOT_JSON = "not JSON: {}"
     NOT_A_VIEW = "not a view"
     UNKNOWN_VERSION = "unknown version {!r:.40}"
+    TRUNCATED = "ends too early"
+    INVALID_NUMBER = "not a number at byte {}"
     NO_TARGETS = "names no targets"
-    UNKNOWN_MODEL = "no countable model {!r:.100}"
+    INVALID_LABEL = "not the name of a model: {!r:.100}"
+    UNSORTED = "names {} after {}"
     NO_IDS = "names no ids of {}"
     INVALID_ID = "not an id of {}: {!r:.60}"
     DUPLICATE_ID = "names an id of {} twice"
+    INVALID_META = "not metadata: {!r:.100}"
     INVALID_TIME = "happened at {}, which is out of range"
     FOREIGN = "not an entry that this service has made"
     TOO_OLD = "from so long ago that it is not known any more whether it was counted"
 
 
 class DropReason(StrEnum):
-    """A key of `Batch.dropped`, and the label `reason` of the metric `footfall_dropped_events`.
+    """A key of `Partition.dropped` and `Projection.dropped`, and the label `reason` of the metric
+    `footfall_dropped_events`.
 
     For DEAD_LETTER, `DeadLetterReason` says why.
     """
@@ -49,37 +67,168 @@ class Malformed(Exception):
 
     def __init__(self, reason: DeadLetterReason, *found: object) -> None:
         super().__init__(reason.format(*found))
+        self.reason = reason
+
+
+# --- What was viewed ------------------------------------------------------------------------------
 
 
 def encode(ids: Mapping[str, Collection[int]]) -> bytes:
     """Return the body of one view of every target in `ids`: {"pages.content": {1, 2}}.
 
-    The same targets give the same bytes, so the flush decodes them once for all their views.
+    The same targets give the same bytes, so their views are decoded once. Raises ValueError for
+    what `decode` would refuse.
     """
-    targets = {label: sorted(set(ids[label])) for label in sorted(ids)}
-    event = {"type": "Viewed", "v": VERSION, "ids": targets}
-    return json.dumps(event, separators=(",", ":")).encode()
+    body = bytearray(VERSION)
+    for label in sorted(ids):
+        name, targets = label.encode(), sorted(set(ids[label]))
+        if not _is_label(label) or len(name) > MAX_LABEL_BYTES:
+            raise ValueError(f"not a label of at most {MAX_LABEL_BYTES} bytes: {label!r}")
+        if not targets or not 0 < targets[0] <= targets[-1] < BIGINT:
+            raise ValueError(f"ids of {label} are from 1 to 2**63 - 1, and at least one")
+        body.append(len(name))
+        body += name
+        _append_varint(body, len(targets))
+        _append_varint(body, targets[0])
+        for one, following in pairwise(targets):
+            _append_varint(body, following - one)
+    if len(body) == len(VERSION):
+        raise ValueError("a view has at least one target")
+    return bytes(body)
 
 
-def decode(body: bytes, countable: Container[str]) -> dict[str, list[int]]:
-    """Return the ids by label; raise Malformed for anything that is not a countable view."""
+def decode(body: bytes) -> dict[str, list[int]]:
+    """Return what was viewed, ids by label, of an event of any version. Raises Malformed."""
+    if body[:1] == VERSION:
+        return _decode(body)
+    if body[:1] == VERSION_1:
+        return _decode_1(body)
+    raise Malformed(DeadLetterReason.UNKNOWN_VERSION, body[:1])
+
+
+def normalize(body: bytes) -> bytes:
+    """Return a body of version 1 as one of version 2, and any of version 2 as it is, unchecked.
+
+    Raises Malformed.
+    """
+    return body if body[:1] == VERSION else encode(decode(body))
+
+
+def _append_varint(body: bytearray, number: int) -> None:
+    while number > 0x7F:
+        body.append(number & 0x7F | 0x80)
+        number >>= 7
+    body.append(number)
+
+
+def _decode(body: bytes) -> dict[str, list[int]]:
+    targets: dict[str, list[int]] = {}
+    at, last = len(VERSION), ""
+    try:
+        while at < len(body):
+            end = at + 1 + body[at]
+            label = _label(body[at + 1 : end])
+            if label <= last:
+                raise Malformed(DeadLetterReason.UNSORTED, label, last)
+            targets[label], at = _read_ids(body, end, label)
+            last = label
+    except IndexError:
+        raise Malformed(DeadLetterReason.TRUNCATED) from None
+    if not targets:
+        raise Malformed(DeadLetterReason.NO_TARGETS)
+    return targets
+
+
+def _read_ids(body: bytes, at: int, label: str) -> tuple[list[int], int]:
+    """Return the ids of a label and where they end. Raises Malformed, or IndexError at the end.
+
+    What most bodies have has a path of its own: fewer than 128 ids, and small differences.
+    """
+    count = body[at]
+    count, at = (count, at + 1) if count < 0x80 else _read_varint(body, at)
+    if not count:
+        raise Malformed(DeadLetterReason.NO_IDS, label)
+    first, at = _read_varint(body, at)
+    end = at + count - 1
+    differences: Sequence[int] = body[at:end]
+    if not body[at:end].isascii():
+        differences, end = _read_varints(body, at, count - 1)
+    elif end > len(body):
+        raise IndexError
+    if 0 in differences:
+        raise Malformed(DeadLetterReason.DUPLICATE_ID, label)
+    ids = [*accumulate(differences, initial=first)] if differences else [first]
+    if not 0 < first <= ids[-1] < BIGINT:
+        raise Malformed(DeadLetterReason.INVALID_ID, label, ids[-1] if first else first)
+    return ids, end
+
+
+def _read_varints(body: bytes, at: int, count: int) -> tuple[list[int], int]:
+    numbers: list[int] = []
+    while len(numbers) < count:
+        number, at = _read_varint(body, at)
+        numbers.append(number)
+    return numbers, at
+
+
+def _read_varint(body: bytes, at: int) -> tuple[int, int]:
+    """Return the number that begins at byte `at`, and where it ends.
+
+    It must have at most 63 bits, and be written in the shortest way.
+    """
+    byte = body[at]
+    if byte < 0x80:
+        return byte, at + 1
+    number, shift = byte & 0x7F, 7
+    while shift < 63:
+        at += 1
+        byte = body[at]
+        if byte < 0x80:
+            if not byte:
+                break
+            return number | byte << shift, at + 1
+        number |= (byte & 0x7F) << shift
+        shift += 7
+    raise Malformed(DeadLetterReason.INVALID_NUMBER, at)
+
+
+@lru_cache(maxsize=1000)
+def _label(name: bytes) -> str:
+    """Return a label as text. Raises Malformed."""
+    try:
+        label = name.decode()
+    except UnicodeDecodeError:
+        label = ""
+    if not _is_label(label) or len(name) > MAX_LABEL_BYTES:
+        raise Malformed(DeadLetterReason.INVALID_LABEL, name)
+    return label
+
+
+def _is_label(label: str) -> bool:
+    """Tell whether a text has the form of a label; it goes into the database as it is."""
+    app, _, model = label.partition(".")
+    return app.isidentifier() and model.isidentifier()
+
+
+def _decode_1(body: bytes) -> dict[str, list[int]]:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Malformed(DeadLetterReason.NOT_JSON, type(error).__name__) from error
-    if not isinstance(event, dict) or event.get("type") != "Viewed":
+    if event.get("type") != "Viewed":
         raise Malformed(DeadLetterReason.NOT_A_VIEW)
-    if event.get("v") != VERSION:
+    if event.get("v") != 1:
         raise Malformed(DeadLetterReason.UNKNOWN_VERSION, event.get("v"))
-    targets = event.get("ids")
+    targets: Any = event.get("ids")
     if not isinstance(targets, dict) or not targets:
         raise Malformed(DeadLetterReason.NO_TARGETS)
-    return {label: _ids(label, ids, countable) for label, ids in targets.items()}
+    return {
+        _label(label.encode(errors="surrogatepass")): _check_ids(label, ids)
+        for label, ids in targets.items()
+    }
 
 
-def _ids(label: str, ids: object, countable: Container[str]) -> list[int]:
-    if label not in countable:
-        raise Malformed(DeadLetterReason.UNKNOWN_MODEL, label)
+def _check_ids(label: str, ids: Any) -> list[int]:
     if not isinstance(ids, list) or not ids:
         raise Malformed(DeadLetterReason.NO_IDS, label)
     for one in ids:
@@ -88,6 +237,57 @@ def _ids(label: str, ids: object, countable: Container[str]) -> list[int]:
     if len(set(ids)) != len(ids):
         raise Malformed(DeadLetterReason.DUPLICATE_ID, label)
     return ids
+
+
+# --- What else is known about a view --------------------------------------------------------------
+
+
+class Meta(NamedTuple):
+    """Metadata of an event; a fact that is not known is 0 or b""."""
+
+    database: int = 0
+    """Identity of the database for which it was recorded: 32 bits."""
+    visitor: int = 0
+    """64 bits, like the next."""
+    agent: int = 0
+    key: bytes = b""
+    """Of the client, so that it can send an event again: 16 bytes."""
+    trace: bytes = b""
+    """Trace id: 16 bytes."""
+
+
+META_BYTES = (4, 8, 8, 16, 16)
+"""How long each fact is."""
+
+
+def encode_meta(meta: Meta) -> bytes:
+    """Return the metadata as bytes: a byte with a bit for each fact that is known, then those.
+
+    Without any it is b"". Raises ValueError or OverflowError for one that is too long or short.
+    """
+    known, parts = 0, []
+    for place, (fact, size) in enumerate(zip(meta, META_BYTES, strict=True)):
+        if fact:
+            known |= 1 << place
+            parts.append(fact if isinstance(fact, bytes) else fact.to_bytes(size, "big"))
+            if len(parts[-1]) != size:
+                raise ValueError(f"{Meta._fields[place]} has {size} bytes, not {len(parts[-1])}")
+    return bytes([known, *b"".join(parts)]) if known else b""
+
+
+def decode_meta(data: bytes) -> Meta:
+    """Return metadata as `encode_meta` has written it. Raises Malformed for anything else."""
+    facts: list[int | bytes] = [*Meta()]
+    at = 1
+    for place, size in enumerate(META_BYTES):
+        if data and data[0] >> place & 1:
+            fact = data[at : at + size]
+            at += size
+            facts[place] = fact if facts[place] == b"" else int.from_bytes(fact, "big")
+    meta = Meta._make(facts)
+    if (len(data) != at and data) or encode_meta(meta) != data:
+        raise Malformed(DeadLetterReason.INVALID_META, data)
+    return meta
 
 
 def check_time(at: int) -> None:

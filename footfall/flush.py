@@ -1,49 +1,69 @@
-"""The flush: from the log to the counters, exactly once.
+"""The way of the events: from the log to the event store, and from there to the counters.
 
-`flush()` calls every step in order; read it first.
+`ingest()` and `project()` call every step in order; read them first.
 """
 
 import gc
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.utils import timezone
 
-from footfall.cache.publish import note_locations, publish
+from footfall.cache.publish import publish
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
-from footfall.ingest.aggregate import aggregate
-from footfall.ingest.batches import save_progress, store_dead_letters
+from footfall.events import DropReason
 from footfall.ingest.claims import claim, drain_spill, read, trim
-from footfall.ingest.producer_states import deduplicate, load_producer_states
+from footfall.ingest.collect import decode_events, deduplicate
+from footfall.ingest.producer_states import load_producer_states
+from footfall.ingest.progress import save_progress, store_dead_letters
 from footfall.log import get_log
-from footfall.models import Batch, Partition
-from footfall.projections.totals import apply, roll_up
+from footfall.models import Carried, Partition, Projection, Segment, StoreHead
+from footfall.projections.rows import open_projections
+from footfall.projections.run import Projected, apply_new_events
 from footfall.registry import countable_models
+from footfall.store.append import append
+from footfall.store.read import remember
+
+FLUSH_TIMEOUT = 60.0  # seconds
+
+
+class Behind(Exception):
+    """Not everything was counted in time; the message says what is behind."""
 
 
 @dataclass
-class Flushed:
-    """What one flush did."""
+class Ingested:
+    """What one ingest did."""
 
-    batch: Batch | None = None
-    """None if there was nothing to do."""
+    segments: list[Segment] = field(default_factory=list)
+    """Empty if there was nothing to store."""
+    dropped: Counter[DropReason] = field(default_factory=Counter)
     finished_partitions: frozenset[int] = frozenset()
     """Partitions that were read to their end."""
     more: bool = False
-    """Whether there is more to flush."""
+    """Whether there is more to store."""
+
+    @property
+    def events(self) -> int:
+        """Events that were stored."""
+        return sum(segment.events for segment in self.segments)
 
 
-def flush(limit: int | None = None) -> Flushed:
-    """Apply one batch: at most `limit` events from the log and as many from the spill.
+def ingest(limit: int | None = None) -> Ingested:
+    """Store one batch: at most `limit` events from the log and as many from the spill.
 
-    Several may run at once, and each may be killed anywhere: counts, producer states and positions
-    change in one transaction, and an event at or below its producer's state is dropped.
-    Raises DatabaseError or sql.Conflict; then nothing has changed.
+    Several may run at once, and each may be killed anywhere: segments, producer states and
+    positions change in one transaction, and an event at or below its producer's state is dropped.
+    It writes to no table of another app. Raises DatabaseError or sql.Conflict; then nothing has
+    changed.
     """
-    started = time.monotonic()
+    started, now = time.monotonic(), timezone.now()
     limit = limit or conf.COUNTERS_BATCH_EVENTS
     log = get_log()
     with transaction.atomic(durable=True), gc_paused():
@@ -51,25 +71,37 @@ def flush(limit: int | None = None) -> Flushed:
         read(log, claims, limit)
         drain_spill(claims, limit)
         states = load_producer_states(claims)
-        events = deduplicate(claims, states)
+        new, dead_letters = deduplicate(claims, states)
+        events, malformed = decode_events(new)
         failpoint("after_read")
-        sums = aggregate(events, countable_models())
-        store_dead_letters(sums)
-        counters, deleted = apply(sums)
-        roll_up(sums, counters)
-        failpoint("after_apply")
-        batch = save_progress(claims, states, sums, deleted, started)
-        failpoint("before_commit")
-    committed = time.monotonic()
-    failpoint("after_commit")
-    note_locations(claims, sums, batch)
-    failpoint("before_publish")
-    publish(counters, committed)
-    failpoint("before_trim")
+        store_dead_letters([*dead_letters, *malformed])
+        save_progress(claims, states, events.by_partition(), [*dead_letters, *malformed], now)
+        failpoint("before_store")
+        drained = sum(len(claim.spilled) for claim in claims)
+        before, segments = append(events, now, seconds=time.monotonic() - started, drained=drained)
+        open_projections(events.labels(), before)
+        failpoint("before_ingest_commit")
+    failpoint("after_ingest_commit")
+    if len(segments) == 1:
+        remember(segments[0], events)
     trim(log, claims)
     failpoint("after_trim")
     finished = frozenset(claim.number for claim in claims if claim.reached_end)
-    return Flushed(batch, finished, more=len(finished) < len(claims))
+    dropped = sum(states.dropped.values(), Counter[DropReason]())
+    if dead := len(dead_letters) + len(malformed):
+        dropped[DropReason.DEAD_LETTER] = dead
+    return Ingested(segments, dropped, finished, more=len(finished) < len(claims))
+
+
+def project(force: bool = False) -> Projected:
+    """Bring the projections forward, each in a transaction of its own; publish the counters.
+
+    force: also those that are not due yet. One that fails is alone behind.
+    """
+    projected = apply_new_events(force)
+    publish(projected.applied)
+    failpoint("after_publish")
+    return projected
 
 
 @contextmanager
@@ -85,31 +117,53 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-def flush_for(seconds: float) -> int:
-    """Flush batch after batch while there is more, for about `seconds`; return how many."""
-    end = time.monotonic() + seconds
-    batches = 0
-    while True:
-        flushed = flush()
-        batches += flushed.batch is not None
-        if flushed.batch is None or not flushed.more or time.monotonic() > end:
-            return batches
+def flush(limit: int | None = None) -> Ingested:
+    """Ingest one batch, then bring every projection to the end of the store."""
+    ingested = ingest(limit)
+    while project(force=True).more:
+        pass
+    return ingested
 
 
-def flush_all() -> int:
-    """Apply everything that is in the log and in the spill now; return the number of events.
+def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
+    """Count everything that is in the log and in the spill now; return the number of events.
 
-    Waits for partitions that another flush has claimed. Raises LogError while the log is away.
+    Returns once it is in every counter and rollup, whoever put it there. Raises LogError while the
+    log is away, and Behind after `timeout` seconds.
     """
+    end = time.monotonic() + timeout
+    events = _ingest_all(end)
+    head = StoreHead.objects.get_or_create(pk=1)[0].number
+    while names := _behind(head):
+        if not project(force=True).more and _behind(head):
+            if time.monotonic() > end:
+                raise Behind(f"still behind after {timeout:g} s: {', '.join(names)}")
+            time.sleep(0.05)
+    return events
+
+
+def _ingest_all(end: float) -> int:
+    """Store what is in the log and the spill; wait for partitions that others have claimed."""
     events = 0
     waiting: set[int] | None = None
     while waiting is None or waiting:
-        flushed = flush()
-        events += flushed.batch.events if flushed.batch else 0
+        ingested = ingest()
+        events += ingested.events
         if waiting is None:
             waiting = set(Partition.objects.values_list("number", flat=True))
-        waiting -= flushed.finished_partitions
-        if waiting and flushed.batch is None:
+        waiting -= ingested.finished_partitions
+        if waiting and not ingested.segments:
             get_log().length(min(waiting))  # raises if the log is away
+            if time.monotonic() > end:
+                raise Behind(f"partitions that another process holds: {sorted(waiting)}")
             time.sleep(0.05)
     return events
+
+
+def _behind(head: int) -> list[str]:
+    """Return the projections that are before `head`, and the models with carried over views."""
+    behind = Projection.objects.filter(number__lt=head).order_by("name")
+    names = [one.name for one in behind if one.label in countable_models()]
+    kinds = Carried.objects.order_by().values_list("content_type", flat=True).distinct()
+    carried = (str(ContentType.objects.get_for_id(kind)) for kind in kinds)
+    return [*names, *(f"carried over views of {model}" for model in carried)]

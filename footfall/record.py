@@ -1,9 +1,11 @@
 """Records views: one view becomes one event."""
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
+from functools import partial
 
-from django.db import DatabaseError, models
+from django.db import DatabaseError, models, router, transaction
 
 from footfall import events
 from footfall.common.failpoints import failpoint
@@ -12,6 +14,8 @@ from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
 from footfall.log import get_log
 from footfall.registry import counted_as
+
+logger = logging.getLogger(__name__)
 
 
 class Unacknowledged(Exception):
@@ -26,13 +30,27 @@ def record(
     """Record one view of `viewed` and of everything in `contents`, as one event.
 
     A content that is given twice is viewed once. Returning means: the view will be counted,
-    exactly once. Raises Unacknowledged, or TypeError if a model is not countable.
+    exactly once. Raises Unacknowledged; TypeError if a model is not countable; ValueError if a
+    target is not saved yet.
+
+    Inside `transaction.atomic()`, in the database of `viewed`, the view is recorded when that
+    transaction commits, and never if it rolls back. If it is not acknowledged then, that is logged.
 
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
     """
     body = events.encode(targets(viewed, contents))
     partition = partition_for(name_of(type(viewed), viewed.pk))
     at = time.time_ns() // 1_000_000
+    using = router.db_for_write(type(viewed), instance=viewed)
+    if in_transaction(using):
+        on_commit = partial(append_committed, partition, body, at, unanswered_id)
+        transaction.on_commit(on_commit, using=using, robust=True)
+    else:
+        append(partition, body, at, unanswered_id)
+
+
+def append(partition: int, body: bytes, at: int, unanswered_id: EventId | None) -> None:
+    """Append an event to the log, else to the spill. Raises Unacknowledged."""
     if unanswered_id is None:
         try:
             get_log().append(partition, body, at)
@@ -49,11 +67,32 @@ def record(
     failpoint("after_spill")
 
 
+def append_committed(partition: int, body: bytes, at: int, unanswered_id: EventId | None) -> None:
+    """As `append`, for a caller that has gone on: an event that is lost is logged."""
+    try:
+        append(partition, body, at, unanswered_id)
+    except Unacknowledged as error:
+        logger.exception("lost a view of %s: %s", events.decode(body), error)
+
+
+def in_transaction(using: str) -> bool:
+    """Tell whether what is done now in this database may still be rolled back.
+
+    The transaction around each test of Django's TestCase is none, as for `atomic(durable=True)`:
+    it never commits. So in tests, too, a view outside of `atomic()` is recorded at once.
+    """
+    blocks = transaction.get_connection(using).atomic_blocks
+    return bool(blocks) and not getattr(blocks[-1], "_from_testcase", False)
+
+
 def targets(viewed: models.Model, contents: Iterable[models.Model]) -> Mapping[str, set[int]]:
-    """Return the targets of one view: ids by label."""
+    """Return the targets of one view: ids by label. Raises ValueError for one without an id."""
     ids: dict[str, set[int]] = {}
     for target in (viewed, *contents):
-        ids.setdefault(counted_as(type(target)), set()).add(target.pk)
+        label = counted_as(type(target))
+        if target.pk is None:
+            raise ValueError(f"A view of a {label} without a primary key: save it first.")
+        ids.setdefault(label, set()).add(target.pk)
     return ids
 
 

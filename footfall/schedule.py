@@ -15,9 +15,13 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": timedelta(seconds=10),
         "options": {"expires": 10},
     },
-    "Remove old batches and producer states (prune)": {
+    "Remove old audits, dead letters and producer states (prune)": {
         "task": "counters.prune",
         "schedule": timedelta(hours=1),
+    },
+    "Compact the event store (compact_store)": {
+        "task": "counters.compact_store",
+        "schedule": timedelta(minutes=10),
     },
     "Compact old hours into days (fold)": {"task": "counters.fold", "schedule": timedelta(days=1)},
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
-from footfall.ops.readiness import PARTS, check
+from footfall.ops.readiness import PARTS, REMARKS, check
 
 logger = logging.getLogger(__name__)
 
@@ -19,8 +19,11 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when every part is there, else 503 naming what is missing."""
-    return _report(PARTS)
+    """200 when every part is there, else 503 naming what is missing.
+
+    Projections that wait or fail are named, too, and change nothing about it.
+    """
+    return _report([*PARTS, *REMARKS])
 
 
 def _report(parts: Iterable[str]) -> JsonResponse:

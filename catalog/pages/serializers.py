@@ -172,13 +172,19 @@ class ContentViewsSerializer(serializers.Serializer[Any]):
     total = serializers.IntegerField(help_text="The counter.")
     as_of = serializers.DateTimeField(
         allow_null=True,
-        help_text="Views up to this time are counted. Null while the log is unavailable.",
+        help_text="Views up to this time are in the counter. Null while the log is unavailable.",
     )
     pending = serializers.IntegerField(
         allow_null=True,
-        help_text="Events of all contents that are not counted yet. Null like `as_of`.",
+        help_text="Events that are not in all counters yet, wherever they wait: in the log, in the"
+        " spill or in the event store. Null like `as_of`.",
     )
     series = PointSerializer(many=True, help_text="In order and without gaps.")
+    series_as_of = serializers.DateTimeField(
+        allow_null=True,
+        help_text="Views up to this time are in the series, some seconds later than in the counter."
+        " Null like `as_of`.",
+    )
 
 
 class TopQuerySerializer(serializers.Serializer[dict[str, Any]]):

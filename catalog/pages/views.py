@@ -24,6 +24,7 @@ from footfall.cache import cached_pages
 from footfall.ops.status import status
 from footfall.projections.ranking import Window, top
 from footfall.projections.series import series
+from footfall.registry import counted_as
 
 JSON = "application/json"
 HEADERS = {"Cache-Control": "no-store"}
@@ -107,11 +108,13 @@ class ContentViews(Public, APIView):
             content = Content.objects.get(pk=pk)
         except Content.DoesNotExist:
             raise Http404(_("There is no content %s.") % pk) from None
+        label = counted_as(Content)
         data = {
             "total": content.counter,
-            "as_of": now.as_of,
-            "pending": now.pending,
+            "as_of": now.as_of_in(label),
+            "pending": now.pending_in(label),
             "series": series(content, **query.validated_data),
+            "series_as_of": now.series_as_of_in(label),
         }
         return Response(serializers.ContentViewsSerializer(data).data)
 

@@ -1,5 +1,6 @@
 """The tables of the counting, which can be read but not edited."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
@@ -10,7 +11,7 @@ from django.utils.translation import ngettext
 
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.ingest.spill import replay
-from footfall.models import Adjustment, Audit, Batch, DeadLetter, Partition
+from footfall.models import Adjustment, Audit, DeadLetter, Partition, Projection, Segment
 
 
 @admin.register(Audit)
@@ -25,11 +26,38 @@ class PartitionAdmin(ReadOnlyAdmin):
     list_display = ("number", "position", "events", "flushed_events", "flushed_at")
 
 
-@admin.register(Batch)
-class BatchAdmin(ReadOnlyAdmin):
-    list_display = ("at", "events", "views", "targets", "drained", "seconds", "dropped")
-    date_hierarchy = "at"
+@admin.register(Segment)
+class SegmentAdmin(ReadOnlyAdmin):
+    """Segments without their data, which may be 4 MB each."""
+
+    list_display = (
+        "number", "events", "from_time", "to_time", "stored_at", "seconds", "drained", "corrupt_at",
+    )  # fmt: skip
+    fields = ("number", "first", *list_display[1:], "partitions", "version", "checksum", "key")
+    ordering = ("-number",)
+    date_hierarchy = "stored_at"
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
+        return super().get_queryset(request).defer("data")
+
+    @admin.display(description=_("first event"), ordering="first_at")
+    def from_time(self, segment: Segment) -> datetime:
+        return at(segment.first_at)
+
+    @admin.display(description=_("last event"), ordering="last_at")
+    def to_time(self, segment: Segment) -> datetime:
+        return at(segment.last_at)
+
+
+def at(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+@admin.register(Projection)
+class ProjectionAdmin(ReadOnlyAdmin):
+    list_display = ("name", "number", "events", "moved_at", "dropped", "failed_at", "error")
+    ordering = ("name",)
 
 
 @admin.register(Adjustment)

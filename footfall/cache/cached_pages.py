@@ -80,6 +80,7 @@ def try_read_and_record(
 def read_and_record(model: type[models.Model], pk: int) -> Sequence[bytes] | None:
     """Record one view of a target; return its cached page, then the counters to put into it.
 
+    The view is recorded at once, inside `transaction.atomic()` too: the page is there already.
     None: no page is cached, and nothing was recorded. Raises eventlog.Refused: nothing was
     recorded. Raises eventlog.Ambiguous: it may have been recorded, so give `record` the event id.
     """

@@ -1,7 +1,8 @@
-"""Brings the copies in Redis up to date after a flush, and sends the signal `counted`."""
+"""Publishes counters to Redis after a projection, and sends the signal `counted`."""
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
 
@@ -12,10 +13,7 @@ from footfall.cache.invalidation import send_invalidations
 from footfall.cache.locations import Locations
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
-from footfall.ingest.aggregate import Sums
-from footfall.ingest.claims import Claim
-from footfall.models import Batch
-from footfall.projections.totals import Counters
+from footfall.projections.totals import Applied
 from footfall.registry import countable_models
 
 logger = logging.getLogger(__name__)
@@ -29,53 +27,61 @@ counted = Signal()
 
 
 @cache
-def locations() -> Locations:
-    """Return where this process knows copies to be. They live for twice COUNTERS_CACHE_SECONDS."""
+def locations(label: str) -> Locations:
+    """Return where this process knows copies of a model's counters to be.
+
+    They live for twice COUNTERS_CACHE_SECONDS.
+    """
     return Locations(life=2 * conf.COUNTERS_CACHE_SECONDS + 60)
 
 
-def note_locations(claims: Sequence[Claim], sums: Sums, batch: Batch | None) -> None:
-    """Note from which partitions the targets were viewed: copies may be there."""
-    if batch:
-        read = {claim.number for claim in claims if claim.is_read}
-        claimed_all = read.issuperset(range(conf.COUNTERS_PARTITIONS))
-        locations().note(batch.pk, claimed_all, sums.partitions)
-
-
-def publish(counters: Counters, committed: float) -> None:
+def publish(applied: Sequence[Applied]) -> None:
     """Increase the copies of the counters, and send `counted`. Errors are only logged."""
-    named = {f"{label}:{pk}": n for label, values in counters.items() for pk, n in values.items()}
+    for one in applied:
+        locations(one.label).note(one.first, one.last, one.masks)
     try:
-        increase_counters(named, committed)
+        increase_counters(applied)
         send_invalidations()
     except LogError as away:
         logger.warning("the counters were not published: %s", away)
-    for label, values in counters.items():
-        for receiver, error in counted.send_robust(countable_models()[label], counters=values):
+    for one in applied:
+        model = countable_models()[one.label]
+        for receiver, error in counted.send_robust(model, counters=one.counters):
             if isinstance(error, Exception):
                 logger.error("%r failed", receiver, exc_info=error)
 
 
-def increase_counters(counters: Mapping[str, int], committed: float) -> None:
-    """Increase the copies of counters, by target name, in every partition that has one.
+def increase_counters(applied: Sequence[Applied]) -> None:
+    """Increase the copies of counters in every partition that may have one.
 
-    committed: when the counters were committed, by the monotonic clock. Raises Away. A copy missed
-    here is corrected by the next flush that counts a view of the same target.
+    Raises Away. A copy missed here is corrected the next time that a view of its target is counted.
     """
-    masks = locations().masks_for(counters)
-    found = {name: 0 for name, mask in masks.items() if mask is None}
-    all_answered = True
-    for partition in range(conf.COUNTERS_PARTITIONS):
-        if time.monotonic() - committed > MAX_AGE_SECONDS:
-            return
-        bit = 1 << partition
-        here = {name: counters[name] for name, mask in masks.items() if mask is None or mask & bit}
-        existing = _increase_in(partition, here)
-        all_answered = all_answered and existing is not None
-        for name in found.keys() & set(existing or ()):
-            found[name] |= bit
-    if all_answered:
-        locations().note_found(found)
+    recent = [one for one in applied if time.monotonic() - one.committed <= MAX_AGE_SECONDS]
+    masks = {one.label: locations(one.label).masks_for(one.counters) for one in recent}
+    by_partition: dict[int, dict[str, int]] = defaultdict(dict)
+    for one in recent:
+        for target, mask in masks[one.label].items():
+            for partition in _bits(mask) if mask is not None else range(conf.COUNTERS_PARTITIONS):
+                by_partition[partition][f"{one.label}:{target}"] = one.counters[target]
+    existing = {
+        partition: _increase_in(partition, counters)
+        for partition, counters in sorted(by_partition.items())
+    }
+    if None in existing.values():
+        return
+    for label, by_target in masks.items():
+        asked = {f"{label}:{target}": target for target, mask in by_target.items() if mask is None}
+        found = dict.fromkeys(asked.values(), 0)
+        for partition, names in existing.items():
+            for name in asked.keys() & set(names or ()):
+                found[asked[name]] |= 1 << partition
+        locations(label).note_found(found)
+
+
+@cache
+def _bits(mask: int) -> list[int]:
+    """Return the partitions of a mask."""
+    return [bit for bit in range(mask.bit_length()) if mask >> bit & 1]
 
 
 def _increase_in(partition: int, counters: Mapping[str, int]) -> list[str] | None:

@@ -22,7 +22,7 @@ start over.
 """
 
 from footfall.eventlog.cluster import is_cluster
-from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
+from footfall.eventlog.entries import Appended, Columns, Entry, EventId, Position, Slice
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from footfall.eventlog.partitions import partition_of
 from footfall.eventlog.stream import RedisLog
@@ -31,6 +31,7 @@ __all__ = [
     "Ambiguous",
     "Appended",
     "Away",
+    "Columns",
     "Entry",
     "EventId",
     "Full",

@@ -19,21 +19,20 @@ if used and used > tonumber(ARGV[1]) then
   return redis.error_reply('FULL the partition is at its cap of ' .. ARGV[1] .. ' bytes')
 end
 """
-# The fields' letters, and "ordinal" as the name of the offset's key, stay as stored data has them.
+# The header begins with the offset: see envelope.py.
 ADD = """
-local offset = redis.call('INCR', KEYS[2])
-local id = redis.call('XADD', KEYS[1], '*',
-  's', ARGV[2], 'n', ARGV[3], 't', ARGV[4], 'o', offset, 'b', body)
+local offset = struct.pack('>I8', redis.call('INCR', KEYS[2]))
+local id = redis.call('XADD', KEYS[1], '*', 'h', offset .. ARGV[2], 'b', body)
 """
 
-# KEYS: stream, offset   ARGV: limit in bytes, producer id, sequence, at, body
+# KEYS: stream, offset   ARGV: limit in bytes, rest of the header, body
 APPEND = Script(f"""{CAP}
-local body = ARGV[5]
+local body = ARGV[3]
 {ADD}
 return {{id}}
 """)
 
-# KEYS: stream, offset, cached page   ARGV: limit in bytes, producer id, sequence, at
+# KEYS: stream, offset, cached page   ARGV: limit in bytes, rest of the header
 # A cached page is a list: the body of its event, the page, the keys of its counters. If one of the
 # counters is gone or has a tombstone ('-'), the page is removed.
 APPEND_CACHED = Script(f"""{CAP}
@@ -56,18 +55,28 @@ end
 return {{id, cached[2], counters}}
 """)
 
-# KEYS: stream   ARGV: position's id, producer id, sequence, oldest id to keep, bytes to keep
+# KEYS: stream
+# ARGV: position's id, oldest id to keep, bytes to keep, producer id and sequence: packed, and each
+# as text, for entries of version 1
 # Trims only before an entry that is the expected one. Otherwise a process that was suspended while
 # Redis came back empty, with its clock behind, would remove entries that were never read. Removes
 # 100 entries at a time, as many as one node of a stream has, down to the bytes to keep.
 TRIM = Script("""
 local entry = redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1])[1]
-if not entry or entry[2][2] ~= ARGV[2] or entry[2][4] ~= ARGV[3] then
+if not entry then
   return 0
 end
-local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[4], 'LIMIT', 100000)
+local fields = entry[2]
+local is_expected = fields[2] == ARGV[5] and fields[4] == ARGV[6]
+if fields[1] == 'h' then
+  is_expected = string.sub(fields[2], 9, 20) == ARGV[4]
+end
+if not is_expected then
+  return 0
+end
+local trimmed = redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[2], 'LIMIT', 100000)
 for _ = 1, 1000 do
-  if redis.call('MEMORY', 'USAGE', KEYS[1]) <= tonumber(ARGV[5]) then
+  if redis.call('MEMORY', 'USAGE', KEYS[1]) <= tonumber(ARGV[3]) then
     break
   end
   local step = redis.call('XTRIM', KEYS[1], 'MINID', '~', ARGV[1], 'LIMIT', 100)

@@ -13,6 +13,7 @@ from redis.connection import ConnectionPool
 from footfall.common.failpoints import failpoint
 from footfall.eventlog.connections import redirection, run_script
 from footfall.eventlog.entries import Appended, EventId
+from footfall.eventlog.envelope import SEQUENCES, pack
 from footfall.eventlog.errors import Ambiguous, Full, LogError, Redirected, Refused
 from footfall.eventlog.lua_scripts import Script
 
@@ -43,21 +44,23 @@ class Producer:
         self.producer_id = secrets.randbits(63)
         self._sequence = 0
 
-    def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
+    def append(
+        self, script: Script, keys: Sequence[str], limit: int, at: int, meta: bytes, *body: bytes
+    ) -> Appended | None:
         """Send one append and wait for its answer. For errors see footfall/eventlog/__init__.py.
 
-        arguments: the script's ARGV without producer id and sequence, which are inserted after the
-        first. Returns None if the script had nothing to append. After any error but Refused the
-        producer must not be used again.
+        limit: of the partition, in bytes. body: none if the script finds it in Redis. Returns None
+        if the script had nothing to append. After any error but Refused the producer must not be
+        used again.
         """
         try:
             self._connection.connect()
         except redis.RedisError as error:  # nothing was sent
             raise Refused(str(error)) from error
         event_id = EventId(self.producer_id, self._sequence)
-        cap, *others = arguments
+        arguments = (limit, pack(event_id, at, meta), *body)
         try:
-            answer = run_script(self._connection, script, len(keys), *keys, cap, *event_id, *others)
+            answer = run_script(self._connection, script, len(keys), *keys, *arguments)
         except redis.RedisError as error:
             raise _append_error(error, event_id) from error
         if answer is None:
@@ -69,6 +72,11 @@ class Producer:
             return Appended(entry_id, event_id)
         page, counters = cached
         return Appended(entry_id, event_id, [page, *counters])
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether it has no sequence number left: it must not be used again."""
+        return self._sequence == SEQUENCES
 
     def close(self) -> None:
         self._connection.disconnect()
@@ -115,7 +123,10 @@ class ProducerPool:
             producer.close()
             self.close()
             raise
-        self._idle.append(producer)
+        if producer.is_used_up:
+            producer.close()
+        else:
+            self._idle.append(producer)
         return appended
 
     def close(self) -> None:

@@ -6,14 +6,12 @@ from typing import Any
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
-from footfall.eventlog.entries import Appended, Entry, EventId, Position, Slice
+from footfall.eventlog.entries import Appended, Columns, Position, Slice
+from footfall.eventlog.envelope import columns_of, pack_event_id
 from footfall.eventlog.lua_scripts import APPEND, APPEND_CACHED, TRIM, Script
 from footfall.eventlog.partitions import cached, partition_key
 
-BIGINT = 2**63
-FIELDS = [b"s", b"n", b"t", b"o", b"b"]  # as lua_scripts.ADD writes them
 KEYS = ("log", "ordinal")  # of a partition: the stream, and the offset of its last entry
-new = tuple.__new__  # makes a named tuple in half the time: there are many
 ENTRIES_PER_CALL = 2_000  # bounds the memory that one answer takes
 
 
@@ -48,22 +46,24 @@ class RedisLog:
         self._appending = servers(url, timeout, self.breaker)
         self._reading = servers(url, max(timeout, 5.0))
 
-    def append(self, partition: int, body: bytes, at: int) -> Appended:
-        """Append one event. `at` is in milliseconds since 1970.
+    def append(self, partition: int, body: bytes, at: int, meta: bytes = b"") -> Appended:
+        """Append one event. `at` is in milliseconds since 1970; body and metadata are any bytes.
 
         Raises Refused (or its subclass Full) or Ambiguous; the package says what they mean.
         """
-        appended: Appended = self._append(APPEND, partition, KEYS, at, body)
+        appended: Appended = self._append(APPEND, partition, KEYS, at, meta, body)
         return appended
 
-    def append_cached(self, partition: int, name: str, at: int) -> Appended | None:
+    def append_cached(
+        self, partition: int, name: str, at: int, meta: bytes = b""
+    ) -> Appended | None:
         """Append the event of the page that is cached under `name`; return the page with it.
 
         All in one call. If no such page is cached, appends nothing and returns None. Raises as
         `append` does.
         """
         names = (*KEYS, cached(name))
-        appended: Appended | None = self._append(APPEND_CACHED, partition, names, at)
+        appended: Appended | None = self._append(APPEND_CACHED, partition, names, at, meta)
         return appended
 
     def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
@@ -73,21 +73,21 @@ class RedisLog:
         expected one (the log was truncated, emptied or replaced), reads from the beginning: then
         entries that were applied come again, and the reader knows them by their ids.
         """
-        entries: list[Entry] = []
+        columns = Columns()
         size = 0
-        while len(entries) < count and size < max_bytes:
-            limit = min(ENTRIES_PER_CALL, count - len(entries))
+        while len(columns) < count and size < max_bytes:
+            limit = min(ENTRIES_PER_CALL, count - len(columns))
             chunk = self._after(partition, position, limit)
-            if chunk is None and not entries:
+            if chunk is None and not columns:
                 chunk = self._after(partition, None, limit)
             if chunk is None:  # the log was replaced during this read: the next read starts over
                 break
-            entries += chunk
+            columns += chunk
             if len(chunk) < limit:
-                return Slice(entries, reaches_end=True)
-            size += sum(len(entry.body) for entry in chunk)
-            position = Position.of(chunk[-1])
-        return Slice(entries, reaches_end=False)
+                return Slice(columns, reaches_end=True)
+            size += sum(map(len, chunk.bodies))
+            position = chunk.position()
+        return Slice(columns, reaches_end=False)
 
     def trim(self, partition: int, position: Position) -> int:
         """Remove entries before the position that are older than the retention; return how many.
@@ -100,7 +100,9 @@ class RedisLog:
         milliseconds = int(position.id.partition(b"-")[0])
         oldest = max(0, milliseconds - self._retention_ms)
         key = self._key(partition)
-        arguments = (key, position.id, *position.event_id, oldest, self._retention_bytes)
+        packed = pack_event_id(position.event_id)
+        limits = (oldest, self._retention_bytes)
+        arguments = (key, position.id, *limits, packed, *position.event_id)
         return int(self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments)))
 
     def length(self, partition: int) -> int:
@@ -115,13 +117,13 @@ class RedisLog:
             return length
         if last[0][0] == position.id:
             return 0
-        behind = _entry(*last[0]).offset - position.offset
+        behind = columns_of(last).offsets[0] - position.offset
         return behind if position.offset and 0 < behind <= length else length
 
     def oldest(self, partition: int, position: Position | None) -> int | None:
         """Return when the first entry after `position` happened (ms since 1970), or None."""
-        entries = self.read(partition, position, count=1, max_bytes=1).entries
-        return entries[0].at if entries else None
+        ats = self.read(partition, position, count=1, max_bytes=1).columns.ats
+        return ats[0] if ats else None
 
     def close(self) -> None:
         self._appending.close()
@@ -136,33 +138,18 @@ class RedisLog:
     def _key(self, partition: int) -> str:
         return partition_key(self._prefix, partition, "log")
 
-    def _after(self, partition: int, position: Position | None, count: int) -> list[Entry] | None:
+    def _after(self, partition: int, position: Position | None, count: int) -> Columns | None:
         """Return the entries after `position`, or None if the log does not have it.
 
         One call does both, so the log cannot be replaced between the check and the read.
         """
-        start, extra = (b"-", 0) if position is None else (position.id, 1)
-        raw = self._call("XRANGE", partition, start, b"+", "COUNT", count + extra)
-        entries = [_entry(*entry) for entry in raw]
-        if position and (not entries or Position.of(entries[0]) != position):
+        if position is None:
+            return columns_of(self._call("XRANGE", partition, b"-", b"+", "COUNT", count))
+        reply = self._call("XRANGE", partition, position.id, b"+", "COUNT", count + 1)
+        if not reply or columns_of(reply[:1]).position() != position:
             return None
-        return entries[extra:]
+        return columns_of(reply[1:])
 
     def _call(self, command: str, partition: int, *arguments: Any) -> Any:
         key = self._key(partition)
         return self._reading.ask(key, lambda at: call(at.pool, command, key, *arguments))
-
-
-def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:
-    """Parse an entry. One that was not made by a producer of this log gets no event id."""
-    if fields[::2] == FIELDS:
-        _, producer_id, _, sequence, _, at, _, offset, _, body = fields
-        try:
-            event_id = new(EventId, (int(producer_id), int(sequence)))
-            entry = new(Entry, (entry_id, event_id, int(at), int(offset), body))
-        except ValueError:
-            pass
-        else:
-            if 0 <= event_id[0] < BIGINT and 0 <= event_id[1] < BIGINT > entry[2] >= 0 <= entry[3]:
-                return entry
-    return Entry(entry_id, None, -1, 0, b" ".join(fields))

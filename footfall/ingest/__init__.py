@@ -1,1 +1,1 @@
-"""From the log and the spill to sums: claim, read, deduplicate, decode."""
+"""From the log and the spill to the event store: claim, read, deduplicate, decode, trim."""

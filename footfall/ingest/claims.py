@@ -1,11 +1,11 @@
-"""The partitions that a flush has claimed, and what it reads from them."""
+"""The partitions that an ingest has claimed, and what it reads from them."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from footfall.conf import conf
-from footfall.eventlog import Away, Entry, LogError, Position, RedisLog
+from footfall.eventlog import Away, Columns, LogError, RedisLog
 from footfall.models import Partition, Spilled
 
 logger = logging.getLogger(__name__)
@@ -15,16 +15,14 @@ MAX_SPILLED = 5_000  # spilled events in one batch: they are read as rows, which
 
 @dataclass
 class Claim:
-    """A partition that this flush has locked, and what it read there."""
+    """A partition that this ingest has locked, and what it read there."""
 
     partition: Partition
-    entries: list[Entry] = field(default_factory=list)
+    entries: Columns = field(default_factory=Columns)
     spilled: list[Spilled] = field(default_factory=list)
     is_read: bool = False
     reached_end: bool = False
     """Whether nothing was left when it was read."""
-    new_events: int = 0
-    """How many events were not counted before."""
 
     @property
     def number(self) -> int:
@@ -32,7 +30,7 @@ class Claim:
 
 
 def claim() -> list[Claim]:
-    """Lock the partitions that no other flush has locked, in the order of their numbers."""
+    """Lock the partitions that no other ingest has locked, in the order of their numbers."""
     known = set(Partition.objects.values_list("number", flat=True))
     spilled = Spilled.objects.filter(partition__gte=conf.COUNTERS_PARTITIONS)
     wanted = {
@@ -53,7 +51,7 @@ def read(log: RedisLog, claims: Sequence[Claim], limit: int) -> None:
     share = max(1, limit // max(1, len(claims)))
     max_bytes = conf.COUNTERS_BATCH_BYTES // max(1, len(claims))
     if not all(read_some(log, claim, share, max_bytes) for claim in claims):
-        return  # Redis is away; the flush goes on with the spill, where views go meanwhile
+        return  # Redis is away; the ingest goes on with the spill, where views go meanwhile
     behind = [claim for claim in claims if len(claim.entries) == share and not claim.reached_end]
     left = limit - sum(len(claim.entries) for claim in claims)
     for claim in behind:
@@ -63,13 +61,13 @@ def read(log: RedisLog, claims: Sequence[Claim], limit: int) -> None:
 
 def read_some(log: RedisLog, claim: Claim, count: int, max_bytes: int) -> bool:
     """Read on in one partition; return False if Redis is away."""
-    position = Position.of(claim.entries[-1]) if claim.entries else claim.partition.log_position
+    position = claim.entries.position() if claim.entries else claim.partition.log_position
     try:
-        entries, claim.reached_end = log.read(claim.number, position, count, max_bytes)
+        columns, claim.reached_end = log.read(claim.number, position, count, max_bytes)
     except LogError as error:
         logger.warning("partition %s cannot be read: %s", claim.number, error)
         return not isinstance(error, Away)
-    claim.entries += entries
+    claim.entries += columns
     claim.is_read = True
     return True
 
@@ -90,7 +88,7 @@ def drain_spill(claims: Sequence[Claim], limit: int) -> None:
 
 
 def trim(log: RedisLog, claims: Sequence[Claim]) -> None:
-    """Remove applied entries that are older than the retention. Only ever after the commit."""
+    """Remove stored entries that are older than the retention. Only ever after the commit."""
     for claim in claims:
         position = claim.partition.log_position
         # Idle partitions, too: a full partition gets no new entries until this makes room in it.

@@ -122,7 +122,10 @@ class Migration(migrations.Migration):
                 ("version", models.PositiveSmallIntegerField()),
                 ("checksum", models.BigIntegerField()),
                 ("data", models.BinaryField()),
-                ("corrupt_at", models.DateTimeField(null=True, verbose_name="found corrupt at")),
+                (
+                    "corrupt_at",
+                    models.DateTimeField(db_index=True, null=True, verbose_name="found corrupt at"),
+                ),
             ],
             options={
                 "verbose_name": "segment",
@@ -163,6 +166,16 @@ class Migration(migrations.Migration):
             model_name="partition",
             name="events_before_store",
             field=models.BigIntegerField(default=0),
+        ),
+        migrations.AddField(
+            model_name="spilled",
+            name="meta",
+            field=models.BinaryField(null=True),
+        ),
+        migrations.AddField(
+            model_name="deadletter",
+            name="meta",
+            field=models.BinaryField(null=True),
         ),
         migrations.RunPython(begin_store, migrations.RunPython.noop),
         migrations.RunPython(store_uncompressed, migrations.RunPython.noop),

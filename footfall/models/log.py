@@ -1,13 +1,14 @@
 """How far the log was read, and the events that went past it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from footfall.eventlog import Entry, EventId, Position
+from footfall.eventlog import Columns, EventId, Position
 from footfall.eventlog.entries import missing
+from footfall.events import DropReason
 
 
 def event_id_of(producer_id: int | None, sequence: int | None) -> EventId | None:
@@ -57,18 +58,25 @@ class Partition(models.Model):
         event_id = event_id_of(self.producer_id, self.sequence)
         return Position(self.position.encode(), event_id, self.offset)
 
-    def advance(self, entries: Sequence[Entry], new_events: int, now: datetime) -> None:
-        """Note that `entries` were read and `new_events` events were counted; saves nothing."""
+    def advance(
+        self, entries: Columns, stored: int, dropped: Mapping[DropReason, int], now: datetime
+    ) -> None:
+        """Note that `entries` were read, and what became of the events; saves nothing."""
         if entries:
-            if lost := missing(self.offset, entries):
+            if lost := missing(self.offset, entries.offsets):
                 self.missing += lost
                 self.missed_at = now
-            last = entries[-1]
+            last = entries.position()
             self.position = last.id.decode()
             self.producer_id, self.sequence = last.event_id or (None, None)
             self.offset = last.offset
-        self.events += new_events
-        self.flushed_events = new_events
+        new = stored + dropped.get(DropReason.DEAD_LETTER, 0)
+        self.dropped = {
+            reason: self.dropped.get(reason, 0) + dropped.get(DropReason(reason), 0)
+            for reason in {*self.dropped, *dropped}
+        }
+        self.events += new
+        self.flushed_events = new
         self.flushed_at = now
 
 
@@ -105,6 +113,8 @@ class Spilled(models.Model):
     at = models.BigIntegerField()
     """When it happened: milliseconds since 1970."""
     body = models.BinaryField()
+    meta = models.BinaryField(null=True)
+    """Null if a web server of the version before has written the row."""
 
     class Meta:
         verbose_name = _("spilled event")
@@ -126,6 +136,7 @@ class DeadLetter(models.Model):
     at = models.BigIntegerField(_("happened at"))
     """As the event says: milliseconds since 1970, unchecked."""
     body = models.BinaryField(_("body"))
+    meta = models.BinaryField(null=True)
     reason = models.CharField(_("reason"), max_length=200)
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     entry_id = models.CharField(_("entry"), max_length=50, null=True, blank=True)  # noqa: DJ001

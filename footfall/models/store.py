@@ -65,7 +65,7 @@ class Segment(models.Model):
     """CRC-32 of `data`."""
     data = models.BinaryField()
     """The events: see footfall/store/segment.py."""
-    corrupt_at = models.DateTimeField(_("found corrupt at"), null=True)
+    corrupt_at = models.DateTimeField(_("found corrupt at"), null=True, db_index=True)
     """Set when `data` did not match its checksum: its events cannot be read."""
 
     class Meta:

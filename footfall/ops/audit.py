@@ -1,53 +1,41 @@
 """The audit: are the invariants true, while views keep coming?
 
-* counter == sum(rollups) + sum(adjustments), for every target;
+* every counter is what rollups, adjustments and event store say: see `comparison`;
 * the hourly totals are the sums of the rollups, for every model and day;
 * the log was not trimmed above a position, and no producer state is below a position;
-* the batches account for every event of the partitions; producer states and spill are valid.
+* every projection is at a place that the event store has;
+* the store is whole, and has every event that the partitions have taken;
+* producer states and spill are valid.
 
-Only what is repaired is locked. Each comparison is one statement about some thousand targets or one
-day, so it sees one moment and holds no snapshot for longer than that.
+Only what is repaired is locked. A comparison sees one moment, of some thousand targets or one day,
+and holds no snapshot for longer than that.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, models, transaction
-from django.db.models import F, Max, OuterRef, Sum
+from django.db.models import F, OuterRef
 from django.db.models.functions import Coalesce, TruncDay
 from django.utils import timezone
 
-from footfall import sql
-from footfall.cache.invalidation import invalidate
-from footfall.events import BIGINT
 from footfall.log import get_log
-from footfall.models import Adjustment, Audit, HourTotal, Partition, ProducerState, Rollup
+from footfall.models import Audit, HourTotal, Partition, ProducerState, Projection, Rollup
 from footfall.ops.adjust import InvalidAdjustment
-from footfall.ops.invariants import broken_batches, broken_producer_states, broken_spill, sum_of
-from footfall.registry import content_type_of, countable_models, counter_field
-from footfall.sql.batch import names_of
+from footfall.ops.comparison import Difference, Gap, Incomparable, Progress, compare, repair
+from footfall.ops.invariants import (
+    broken_producer_states,
+    broken_spill,
+    broken_store,
+    corrupt_segments,
+    sum_of,
+    unaccounted_events,
+)
+from footfall.registry import content_type_of, countable_models
+from footfall.store.read import PositionLost, segments_after
 
 KEPT_LINES = 100
-CHUNK_SIZE = 5_000  # targets that one statement compares
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is compared, the last id compared and the highest id."""
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A target whose counter is not the sum of its rollups and adjustments."""
-
-    label: str
-    target: int
-    counter: int
-    expected: int
-
-    def __str__(self) -> str:
-        return f"{self.label} {self.target}: counter {self.counter}, rollups say {self.expected}"
 
 
 def run_audit(
@@ -75,94 +63,34 @@ def run_audit(
 
 def _findings(audit: Audit, repairs: bool, progress: Progress | None) -> Iterator[str]:
     audit.repaired = repairs
-    for difference in differences(progress):
-        audit.differences += 1
-        yield f"{difference}{_repaired(difference, audit) if repairs else ''}"
-    in_tables = (broken_batches, broken_producer_states, broken_spill)
-    for check in (broken_totals, broken_positions, *in_tables):
+    for label in sorted(countable_models()):
+        gap = Gap(label)
+        try:
+            for difference in compare(gap, progress):
+                audit.differences += 1
+                yield f"{difference}{_repaired(difference, gap, audit) if repairs else ''}"
+        except Incomparable as reason:
+            audit.broken += 1
+            yield str(reason)
+    for check in CHECKS:
         for line in check():
             audit.broken += 1
             yield line
 
 
-def _repaired(difference: Difference, audit: Audit) -> str:
+def differences(progress: Progress | None = None) -> Iterator[Difference]:
+    """Yield every target that differs, model by model. Raises Incomparable."""
+    for label in sorted(countable_models()):
+        yield from compare(Gap(label), progress)
+
+
+def _repaired(difference: Difference, gap: Gap, audit: Audit) -> str:
     try:
-        expected = repair(difference)
+        expected = repair(difference, gap)
     except InvalidAdjustment as reason:
         audit.repaired = False
         return f"; not repaired: {reason}"
     return "; deleted meanwhile" if expected is None else f"; set to {expected}"
-
-
-def differences(progress: Progress | None = None) -> Iterator[Difference]:
-    """Yield every target that differs, model by model, in the order of the ids.
-
-    A statement sees one moment: each flush commits before it or after it.
-    """
-    for label, model in sorted(countable_models().items()):
-        kind, statement = content_type_of(model).pk, _comparison(model)
-        highest = model._base_manager.aggregate(n=Max("pk"))["n"] or 0
-        for after, last in _ranges(model):
-            span = (after, last)
-            with connection.cursor() as cursor:
-                cursor.execute(statement, [kind, *span, kind, *span, *span])
-                rows = cursor.fetchall()
-            for row in rows:
-                yield Difference(label, *map(int, row))
-            if progress:
-                progress(label, min(last, highest), highest)
-
-
-def _ranges(model: type[models.Model]) -> Iterator[tuple[int, int]]:
-    """Yield (after, last): `CHUNK_SIZE` targets each, however their ids are spread."""
-    ids = model._base_manager.order_by("pk").values_list("pk", flat=True)
-    after = -1
-    while (last := ids.filter(pk__gt=after)[CHUNK_SIZE - 1 : CHUNK_SIZE].first()) is not None:
-        yield after, last
-        after = last
-    yield after, BIGINT - 1
-
-
-def _comparison(model: type[models.Model]) -> str:
-    table, key, counter = names_of(model)
-    expected = "COALESCE(rolled.n, 0) + COALESCE(adjusted.n, 0)"
-    sums = """
-        SELECT target_id, SUM({}) AS n FROM {}
-        WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
-    """
-    return f"""
-        SELECT target.{key}, target.{counter}, {expected} FROM {table} target
-        LEFT JOIN ({sums.format("views", Rollup._meta.db_table)}) rolled
-            ON rolled.target_id = target.{key}
-        LEFT JOIN ({sums.format("amount", Adjustment._meta.db_table)}) adjusted
-            ON adjusted.target_id = target.{key}
-        WHERE target.{key} > %s AND target.{key} <= %s AND target.{counter} <> {expected}
-        ORDER BY target.{key}
-    """  # noqa: S608
-
-
-def repair(difference: Difference) -> int | None:
-    """Set the counter to the sum of rollups and adjustments; return it, or None if it was deleted.
-
-    The row is locked first, so no flush can come between the sum and the counter. Raises
-    InvalidAdjustment if the sum is below 0: a counter was written directly, then reset.
-    """
-    model = countable_models()[difference.label]
-    of_target = {"content_type": content_type_of(model), "target_id": difference.target}
-    with transaction.atomic():
-        row = sql.lock(model._base_manager.filter(pk=difference.target))
-        if not list(row.values_list("pk")):
-            return None
-        views = Rollup.objects.filter(**of_target).aggregate(n=Sum("views"))["n"] or 0
-        amount = Adjustment.objects.filter(**of_target).aggregate(n=Sum("amount"))["n"] or 0
-        expected: int = views + amount
-        if expected < 0:
-            raise InvalidAdjustment("below 0")
-        model._base_manager.filter(pk=difference.target).update(
-            **{counter_field(model).name: expected}
-        )
-        invalidate(model, [difference.target], counter_lowered=True)
-        return expected
 
 
 def broken_totals() -> Iterator[str]:
@@ -215,3 +143,28 @@ def broken_positions() -> Iterator[str]:
         # Unless a flush has moved the position since it was read.
         if Partition.objects.filter(pk=partition.pk, position=partition.position).exists():
             yield f"partition {partition}: trimmed above its position {partition.position}"
+
+
+def broken_projections() -> Iterator[str]:
+    """Yield a line for each projection whose position the event store does not have."""
+    for projection in Projection.objects.order_by("name"):
+        number, key, _ = projection.position
+        try:
+            segments_after(projection.position, 1)
+        except PositionLost:
+            # Unless it has moved since it was read, and the segment was compacted.
+            if Projection.objects.filter(pk=projection.pk, number=number, key=key).exists():
+                yield f"projection {projection}: the event store has no segment {number} of its key"
+
+
+CHECKS = (
+    broken_totals,
+    broken_positions,
+    broken_projections,
+    broken_store,
+    corrupt_segments,
+    unaccounted_events,
+    broken_producer_states,
+    broken_spill,
+)
+"""Each yields a line for everything that is wrong."""

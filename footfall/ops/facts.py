@@ -8,7 +8,8 @@ from django.apps import apps
 from django.db.models import Q, Subquery
 from django.utils import timezone
 
-from footfall.models import Audit
+from footfall import sql
+from footfall.models import Audit, Segment
 from footfall.ops.status import Status, status
 from footfall.ops.workers import Workers, inspector
 
@@ -54,6 +55,9 @@ class Facts:
     """The queue of the tasks other than the flush."""
     beat: Beat
     audits: Audits
+    last_segment: Segment | None = None
+    store_bytes: int | None = None
+    """None if the database does not know it."""
 
 
 def gather() -> Facts:
@@ -68,7 +72,14 @@ def gather() -> Facts:
         default_queue=current_app.conf.task_default_queue,
         beat=read_beat(),
         audits=read_audits(),
+        last_segment=last_segment(),
+        store_bytes=sql.table_bytes(Segment),
     )
+
+
+def last_segment() -> Segment | None:
+    """Return the newest segment, without its data."""
+    return Segment.objects.defer("data").order_by("-number").first()
 
 
 def read_beat() -> Beat:

@@ -10,11 +10,14 @@ from django.utils.translation import ngettext
 
 from footfall.common.wording import duration, number
 from footfall.ops.facts import Facts
+from footfall.ops.lag import HOURLY, ProjectionStatus
 from footfall.worker import QUEUE
 
 OVERDUE = 10.0  # seconds after which an event should have been counted
 # Together with the refresh of the dashboard, a stall is shown within 15 seconds.
 IDLE_AFTER = timedelta(seconds=8)  # without a flush
+HOURLY_OVERDUE = 60.0  # seconds: the views by the hour are applied every 10 seconds
+RED_AFTER = 6  # times as long, and what is overdue is red
 LOSS_SHOWN_FOR = timedelta(days=7)
 
 
@@ -71,7 +74,7 @@ def check_failed_audit(facts: Facts) -> Iterator[Finding]:
 
 
 def check_waiting(facts: Facts) -> Iterator[Finding]:
-    """Counting has stalled if events wait for long while nothing is flushed, else it is behind."""
+    """Counting has stalled if events wait for long while none is stored, else it is behind."""
     status = facts.status
     partitions = [(one.undelivered or 0, one.oldest_seconds or 0) for one in status.partitions]
     idle = [is_idle(one.partition.flushed_at, facts.now) for one in status.partitions]
@@ -91,7 +94,7 @@ def check_waiting(facts: Facts) -> Iterator[Finding]:
             _("Check the output of the worker that serves the queue “%s”. A restart loses nothing.")
             % QUEUE,
         )
-    elif (status.oldest_seconds or 0) > OVERDUE:
+    elif (status.unstored_oldest_seconds or 0) > OVERDUE:
         yield Finding(
             Level.AMBER,
             _("Counting is behind: %(count)s events wait, the oldest for %(age)s.")
@@ -106,6 +109,76 @@ def check_waiting(facts: Facts) -> Iterator[Finding]:
 def _how_many(waiting: Sequence[tuple[int, float]]) -> dict[str, str]:
     count = sum(count for count, _age in waiting)
     return {"count": number(count), "age": duration(max(age for _count, age in waiting))}
+
+
+def overdue(one: ProjectionStatus) -> Level:
+    """Tell how bad it is how far a projection is behind; GREEN if that is normal."""
+    limit = HOURLY_OVERDUE if one.kind == HOURLY else OVERDUE
+    if one.lag_seconds <= limit:
+        return Level.GREEN
+    return Level.RED if one.lag_seconds > RED_AFTER * limit else Level.AMBER
+
+
+def check_projections(facts: Facts) -> Iterator[Finding]:
+    """Yield a finding for each projection that fails or is behind for too long."""
+    for one in facts.status.projections:
+        level = overdue(one)
+        if one.failed_at:
+            yield Finding(
+                Level.RED,
+                _("The projection %(name)s fails: %(error)s")
+                % {"name": one.name, "error": one.error},
+                _("It alone is behind. It tries again by itself, and nothing is lost."),
+            )
+        elif level is not Level.GREEN and not one.is_known:
+            yield Finding(
+                Level.AMBER,
+                _("Views of “%s” wait: this version does not know the model.") % one.label,
+                _(
+                    "They are counted once the workers know it. If the model was removed, see"
+                    " docs/operations.md."
+                ),
+            )
+        elif level is not Level.GREEN:
+            what = _(
+                "The projection %(name)s is behind: %(count)s events wait, the oldest for %(age)s."
+            )
+            yield Finding(
+                level,
+                what % {"name": one.name, **_how_many([(one.lag_events, one.lag_seconds)])},
+                _(
+                    "The events are stored, and none is lost. Check the output of the worker that"
+                    " serves the queue “%s”."
+                )
+                % QUEUE,
+            )
+
+
+def check_carried(facts: Facts) -> Iterator[Finding]:
+    for one in facts.status.projections:
+        if one.carried_views and one.carried_seconds > OVERDUE:
+            what = _("%(count)s views of “%(label)s” wait for locked rows, the oldest for %(age)s.")
+            carried = _how_many([(one.carried_views, one.carried_seconds)])
+            yield Finding(
+                Level.AMBER,
+                what % {"label": one.label, **carried},
+                _("They are counted once the other transaction ends. All other rows go on."),
+            )
+
+
+def check_store(facts: Facts) -> Iterator[Finding]:
+    if corrupt := facts.status.corrupt_segments:
+        what = ngettext(
+            "Segment %s of the event store is corrupt: its events cannot be read.",
+            "Segments %s of the event store are corrupt: their events cannot be read.",
+            len(corrupt),
+        )
+        yield Finding(
+            Level.RED,
+            what % ", ".join(map(str, corrupt)),
+            _("Restore these rows of counters_segment from a backup."),
+            "admin:counters_segment_changelist",
+        )
 
 
 def check_workers(facts: Facts) -> Iterator[Finding]:
@@ -214,6 +287,9 @@ CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     check_redis,
     check_failed_audit,
     check_waiting,
+    check_projections,
+    check_carried,
+    check_store,
     check_workers,
     check_beat,
     check_audit,

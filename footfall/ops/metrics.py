@@ -6,42 +6,53 @@ They are read from the log and the database at each scrape, so any process answe
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import lru_cache
 
-from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError
 from django.db.models import Sum
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from footfall import sql
 from footfall.cache.entries import get_page_cache
 from footfall.conf import conf
 from footfall.eventlog import LogError
-from footfall.models import Batch, HourTotal, Invalidation
+from footfall.models import HourTotal, Invalidation, Partition, Projection, Segment
 from footfall.ops import readiness
-from footfall.ops.facts import read_audits
+from footfall.ops.facts import last_segment, read_audits
+from footfall.ops.lag import TOTALS, label_of
 from footfall.ops.status import Status, status
+from footfall.store.read import PositionLost, load
 
 GAUGES = {
     "footfall_up": "1 while the store answers.",
-    "footfall_waiting_events": "Events in the log that are not counted yet.",
+    "footfall_waiting_events": "Events in the log that are not stored yet.",
     "footfall_oldest_event_seconds": "Age of the oldest of them; 0 if there is none.",
-    "footfall_spilled_events": "Events that went past the log and are not counted yet.",
+    "footfall_spilled_events": "Events that went past the log and are not stored yet.",
     "footfall_spilled_oldest_seconds": "Age of the oldest of them; 0 if there is none.",
     "footfall_dead_letter_events": "Events that cannot be counted: an operator has to decide.",
     "footfall_pending_invalidations": "Edits that Redis has still to be told of.",
-    "footfall_last_batch_events": "Events of the last flush that had any.",
-    "footfall_last_batch_targets": "Different targets of that flush.",
-    "footfall_last_batch_seconds": "How long it took.",
-    "footfall_last_batch_timestamp_seconds": "When it was committed, since 1970.",
-    "footfall_dropped_events": "Events of the kept batches (7 days) that were dropped, by reason.",
+    "footfall_last_batch_events": "Events of the last segment.",
+    "footfall_last_batch_targets": "Different targets of it.",
+    "footfall_last_batch_seconds": "How long its ingest took.",
+    "footfall_last_batch_timestamp_seconds": "When it was stored, since 1970.",
+    "footfall_dropped_events": "Events and views that were dropped so far, by reason.",
+    "footfall_segments": "Segments of the event store.",
+    "footfall_store_bytes": "What they take in the database; missing where it does not say.",
+    "footfall_corrupt_segments": "Segments that cannot be read, 20 at most.",
+    "footfall_projection_lag_events": "Stored events that the projection has not applied.",
+    "footfall_projection_lag_seconds": "How long the first of them has been stored; 0 if none.",
+    "footfall_projection_failing": "1 while the projection fails.",
+    "footfall_carried_views": "Views that wait for rows that other transactions have locked.",
     "footfall_audit_differences": "Counters that the last audit found wrong.",
     "footfall_audit_broken": "What else the last audit found broken.",
     "footfall_audit_timestamp_seconds": "When the last audit ended, since 1970.",
 }
 COUNTERS = {
-    "footfall_events_total": "Events that were applied.",
-    "footfall_views_total": "Views that were counted, by what was viewed.",
+    "footfall_events_total": "Events that were taken from the log and the spill.",
+    "footfall_stored_events_total": "Events in the event store.",
+    "footfall_views_total": "Views in the views by the hour, by what was viewed.",
     "footfall_lost_events_total": "Events that a store has lost, at least.",
     "footfall_cache_misses_total": "Reads for which no page was cached.",
 }
@@ -89,19 +100,14 @@ def of_database(now: Status) -> Iterator[Metric]:
     yield family("footfall_lost_events_total", lost, "partition")
     yield family("footfall_views_total", views(), "model")
     yield family("footfall_dropped_events", dropped(), "reason")
+    yield from of_store(now)
+    yield from of_projections(now)
     yield from singles(
         spilled_events=now.spilled,
         spilled_oldest_seconds=now.spilled_oldest_seconds or 0,
         dead_letter_events=now.dead_letters,
         pending_invalidations=Invalidation.objects.count(),
     )
-    if last := Batch.objects.order_by("-pk").first():
-        yield from singles(
-            last_batch_events=last.events,
-            last_batch_targets=last.targets,
-            last_batch_seconds=last.seconds,
-            last_batch_timestamp_seconds=last.at.timestamp(),
-        )
     audit = read_audits().result
     if audit and audit.finished_at:
         yield from singles(
@@ -109,6 +115,42 @@ def of_database(now: Status) -> Iterator[Metric]:
             audit_broken=audit.broken,
             audit_timestamp_seconds=audit.finished_at.timestamp(),
         )
+
+
+def of_store(now: Status) -> Iterator[Metric]:
+    yield from singles(
+        stored_events_total=now.stored_events,
+        segments=Segment.objects.count(),
+        corrupt_segments=len(now.corrupt_segments),
+    )
+    if (size := sql.table_bytes(Segment)) is not None:
+        yield from singles(store_bytes=size)
+    if last := last_segment():
+        yield from singles(
+            last_batch_events=last.events,
+            last_batch_seconds=last.seconds,
+            last_batch_timestamp_seconds=last.stored_at.timestamp(),
+        )
+        with suppress(PositionLost):
+            yield from singles(last_batch_targets=targets(last.first, last.number, last.key))
+
+
+@lru_cache(maxsize=1)
+def targets(first: int, number: int, key: int) -> int:
+    """Return how many different targets were viewed in a segment. Reads it, so only once."""
+    bodies = load(Segment(first=first, number=number, key=key)).targets
+    return len({(label, pk) for body in bodies for label, ids in body.items() for pk in ids})
+
+
+def of_projections(now: Status) -> Iterator[Metric]:
+    lags = {one.name: one.lag_events for one in now.projections}
+    yield family("footfall_projection_lag_events", lags, "projection")
+    seconds = {one.name: one.lag_seconds for one in now.projections}
+    yield family("footfall_projection_lag_seconds", seconds, "projection")
+    failing = {one.name: float(one.failed_at is not None) for one in now.projections}
+    yield family("footfall_projection_failing", failing, "projection")
+    carried = {one.label: one.carried_views for one in now.projections if one.kind == TOTALS}
+    yield family("footfall_carried_views", carried, "model")
 
 
 def of_log(now: Status) -> Iterator[Metric]:
@@ -123,13 +165,13 @@ def of_log(now: Status) -> Iterator[Metric]:
 
 def views() -> dict[str, int]:
     sums = HourTotal.objects.order_by().values_list("content_type").annotate(Sum("views"))
-    kinds = ((ContentType.objects.get_for_id(pk), views) for pk, views in sums)
-    return {f"{kind.app_label}.{kind.model}": views for kind, views in kinds}
+    return {label_of(pk): views for pk, views in sums}
 
 
 def dropped() -> Counter[str]:
-    """Return the dropped events of the kept batches, by reason."""
+    """Return what ingest and projections have dropped so far, by reason."""
     sums: Counter[str] = Counter()
-    for reasons in Batch.objects.exclude(dropped={}).values_list("dropped", flat=True):
-        sums.update(reasons)
+    for model in (Partition, Projection):
+        for reasons in model._default_manager.values_list("dropped", flat=True):
+            sums.update(reasons)
     return sums

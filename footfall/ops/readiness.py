@@ -11,7 +11,8 @@ from footfall.eventlog import Away, LogError
 from footfall.log import get_log
 from footfall.models import Partition
 from footfall.ops.facts import read_beat
-from footfall.ops.health import is_idle
+from footfall.ops.health import Level, is_idle, overdue
+from footfall.ops.lag import read_projections
 from footfall.ops.status import ask_log
 from footfall.ops.workers import inspector
 from footfall.worker import QUEUE
@@ -65,15 +66,39 @@ def beat() -> str:
     return f"last tick: {found.last_tick or 'never'}" if found.is_late(timezone.now()) else ""
 
 
+def projections() -> str:
+    """Name the projections that fail or are behind."""
+    try:
+        found = read_projections()
+    except Error:
+        return "unknown: the database does not answer"
+    failing = [f"{one.name} fails" for one in found if one.failed_at]
+    behind = [
+        f"{one.name} is {one.lag_events} events behind, {one.lag_seconds:.0f} s"
+        for one in found
+        if not one.failed_at and overdue(one) is not Level.GREEN
+    ]
+    return "; ".join([*failing, *behind])
+
+
 PARTS: dict[str, Callable[[], str]] = {  # each returns why it is missing, or ""
     "database": database,
     "log": log,
     "worker": worker,
     "beat": beat,
 }
+REMARKS: dict[str, Callable[[], str]] = {
+    # Not parts: a web server whose projections wait or fail is ready. It answers every page, every
+    # view is stored, and neither a restart nor another server would change anything.
+    "projections": projections,
+}
 
 
 def check(names: Iterable[str] = PARTS) -> tuple[dict[str, str], list[str]]:
-    """Return the state of each part ("ok", or why it is missing) and the names of the missing."""
-    states = {name: PARTS[name]() or "ok" for name in names}
-    return states, [name for name, state in states.items() if state != "ok"]
+    """Return the state of each part ("ok", or why it is missing) and the names of the missing.
+
+    A remark has a state, too, but is never missing.
+    """
+    states = {name: {**PARTS, **REMARKS}[name]() or "ok" for name in names}
+    missing = [name for name, state in states.items() if name in PARTS and state != "ok"]
+    return states, missing

@@ -1,22 +1,19 @@
-"""Removes old rows from the tables of the counting."""
+"""Removes old rows from the tables of the counting. The events in the store are kept for good."""
 
 import logging
 import time
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from footfall.eventlog import LogError
 from footfall.log import get_log
-from footfall.models import Audit, Batch, DeadLetter, Partition, ProducerState
+from footfall.models import Audit, DeadLetter, Partition, ProducerState
 
 logger = logging.getLogger(__name__)
 
-CHUNK_SIZE = 2_000  # batches removed in one transaction
-KEEP_BATCHES = timedelta(days=7)
 KEEP_AUDITS = timedelta(days=90)
 KEEP_PRODUCER_STATES = timedelta(days=7)
 KEEP_DEAD_LETTERS = timedelta(days=365)
@@ -26,8 +23,6 @@ CLOCK_MARGIN = timedelta(days=1)  # between the clocks of the producers and of t
 def prune() -> None:
     """Remove old rows; of the producer states only those older than every event in the log."""
     now = timezone.now()
-    while prune_batches(now - KEEP_BATCHES):
-        pass
     Audit.objects.filter(requested_at__lt=now - KEEP_AUDITS).delete()
     removed, _ = DeadLetter.objects.filter(created_at__lt=now - KEEP_DEAD_LETTERS).delete()
     if removed:
@@ -38,23 +33,6 @@ def prune() -> None:
         logger.warning("no producer states were pruned: %s", error)
         return
     remove_producer_states(oldest)
-
-
-def prune_batches(before: datetime) -> int:
-    """Remove some batches that are older; return how many.
-
-    Their partitions remember how many events they had: see `invariants.broken_batches`.
-    """
-    with transaction.atomic():
-        # In the order in which a flush locks them.
-        list(Partition.objects.select_for_update().order_by("number"))
-        old = dict(Batch.objects.filter(at__lt=before).values_list("pk", "partitions")[:CHUNK_SIZE])
-        pruned: Counter[str] = Counter()
-        for partitions in old.values():
-            pruned.update(partitions)
-        for number, events in pruned.items():
-            Partition.objects.filter(number=number).update(pruned=F("pruned") + events)
-        return Batch.objects.filter(pk__in=old).delete()[0]
 
 
 def remove_producer_states(before: datetime) -> None:

@@ -1,9 +1,8 @@
-"""How far the counting is: what waits in the log and in the spill, and what cannot be counted."""
+"""How far the counting is: what waits in log, spill and event store, and what cannot be counted."""
 
-import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -13,12 +12,14 @@ from django.utils import timezone
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
 from footfall.log import get_log
-from footfall.models import Batch, DeadLetter, Partition, Spilled
+from footfall.models import DeadLetter, Partition, Segment, Spilled, StoreHead
+from footfall.ops.lag import HOURLY, TOTALS, ProjectionStatus, age, read_projections
 
 T = TypeVar("T")
 
 RATE_WINDOW = timedelta(minutes=1)
 LOG_TIMEOUT = 1.0  # seconds that the log may take to answer
+MAX_CORRUPT = 20  # corrupt segments that are named
 
 # A Redis that hangs ends a read with an error only after several seconds.
 _executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="log-status")
@@ -38,7 +39,7 @@ class PartitionStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """All partitions, and the events that are not in the log."""
+    """All partitions and projections, and the events that are not in the log."""
 
     at: datetime
     """The moment before anything was read."""
@@ -47,20 +48,75 @@ class Status:
     spilled_oldest_seconds: float | None
     dead_letters: int
     log_error: str
+    projections: list[ProjectionStatus] = field(default_factory=list)
+    """Also of models that this process does not know."""
+    stored_events: int = 0
+    """Events in the event store."""
+    corrupt_segments: list[int] = field(default_factory=list)
+    """Numbers of segments that cannot be read, the first `MAX_CORRUPT`."""
 
     @property
-    def pending(self) -> int | None:
-        """Events in the log and the spill that are not counted yet; None while the log is away."""
+    def unstored(self) -> int | None:
+        """Events in the log and the spill; None while the log is away."""
         undelivered = [status.undelivered for status in self.partitions]
         if any(count is None for count in undelivered):
             return None
         return sum(count or 0 for count in undelivered) + self.spilled
 
     @property
+    def unstored_oldest_seconds(self) -> float | None:
+        """The age of the oldest of them, as far as it is known."""
+        ages = [one.oldest_seconds for one in self.partitions]
+        return oldest([*ages, self.spilled_oldest_seconds])
+
+    @property
+    def pending(self) -> int | None:
+        """Events that are not in every counter yet; None while the log is away."""
+        return self._pending(self._of_kind(TOTALS))
+
+    @property
     def oldest_seconds(self) -> float | None:
-        """The age of the oldest event that is not counted yet, as far as it is known."""
-        ages = [one.oldest_seconds for one in self.partitions] + [self.spilled_oldest_seconds]
-        return max((age for age in ages if age is not None), default=None)
+        """The age of the oldest of them, as far as it is known."""
+        return self._oldest(self._of_kind(TOTALS))
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Counters read from now on include views up to then; None while the log is away."""
+        return self._as_of(self._of_kind(TOTALS))
+
+    @property
+    def series_as_of(self) -> datetime | None:
+        """The same for views by the hour."""
+        return self._as_of(self._of_kind(HOURLY))
+
+    def pending_in(self, label: str) -> int | None:
+        """Return `pending` of the counters of one model: events, and carried over views."""
+        return self._pending(self._of_kind(TOTALS, label))
+
+    def as_of_in(self, label: str) -> datetime | None:
+        """Return `as_of` of the counters of one model."""
+        return self._as_of(self._of_kind(TOTALS, label))
+
+    def series_as_of_in(self, label: str) -> datetime | None:
+        """Return `series_as_of` of one model."""
+        return self._as_of(self._of_kind(HOURLY, label))
+
+    def _of_kind(self, kind: str, label: str = "") -> list[ProjectionStatus]:
+        """Return the projections of one kind; none if nothing of the model was viewed yet."""
+        return [one for one in self.projections if one.kind == kind and label in ("", one.label)]
+
+    def _pending(self, projections: Iterable[ProjectionStatus]) -> int | None:
+        if self.unstored is None:
+            return None
+        return self.unstored + max((one.pending for one in projections), default=0)
+
+    def _oldest(self, projections: Iterable[ProjectionStatus]) -> float | None:
+        return oldest([self.unstored_oldest_seconds, *(one.oldest_seconds for one in projections)])
+
+    def _as_of(self, projections: Iterable[ProjectionStatus]) -> datetime | None:
+        if self.unstored is None:
+            return None
+        return self.at - timedelta(seconds=self._oldest(projections) or 0)
 
     @property
     def rate(self) -> float:
@@ -68,7 +124,7 @@ class Status:
 
     @property
     def flushed_at(self) -> datetime | None:
-        """When a flush last applied events."""
+        """When events were last stored."""
         return _latest(one.partition.flushed_at for one in self.partitions)
 
     @property
@@ -81,24 +137,39 @@ class Status:
         """When a loss was last found."""
         return _latest(one.partition.missed_at for one in self.partitions)
 
-    @property
-    def as_of(self) -> datetime | None:
-        """Counters read from now on include views up to then; None while the log is away."""
-        if self.pending is None:
-            return None
-        return self.at - timedelta(seconds=self.oldest_seconds or 0)
-
 
 def status() -> Status:
-    """Read the state of every partition. Raises DatabaseError while the database is away."""
+    """Read the state of every partition and projection.
+
+    An event moves from log and spill to the store and on to the counters; it is looked for in this
+    order, so none is missed. Raises DatabaseError while the database is away.
+    """
     at = timezone.now()
     known = {partition.number: partition for partition in Partition.objects.all()}
-    numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})  # also if no flush has seen it yet
+    numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})  # also if none was flushed yet
     partitions = [known.get(number) or Partition(number=number) for number in numbers]
-    rates = _rates()
     spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("at"))
     by_partition = DeadLetter.objects.order_by().values_list("partition")
     dead_letters = dict(by_partition.annotate(count=Count("*")))
+    found, error = _partition_statuses(partitions, dead_letters)
+    return Status(
+        at=at,
+        partitions=found,
+        spilled=spilled["count"],
+        spilled_oldest_seconds=age(spilled["oldest"]),
+        dead_letters=sum(dead_letters.values()),
+        log_error=error,
+        projections=read_projections(),
+        stored_events=StoreHead.objects.values_list("events", flat=True).first() or 0,
+        corrupt_segments=corrupt_segments(),
+    )
+
+
+def _partition_statuses(
+    partitions: Sequence[Partition], dead_letters: Mapping[int, int]
+) -> tuple[list[PartitionStatus], str]:
+    """Return the state of each, and why that of the log is unknown, or ""."""
+    rates = _rates()
     try:
         waiting, error = ask_log(lambda: _waiting(partitions))
     except LogError as reason:
@@ -112,8 +183,18 @@ def status() -> Status:
         )
         for partition, waits in zip(partitions, waiting, strict=True)
     ]
-    total = sum(dead_letters.values())
-    return Status(at, found, spilled["count"], _age(spilled["oldest"]), total, error)
+    return found, error
+
+
+def corrupt_segments() -> list[int]:
+    """Return the numbers of the first segments that cannot be read."""
+    corrupt = Segment.objects.exclude(corrupt_at=None).order_by("number")
+    return list(corrupt.values_list("number", flat=True)[:MAX_CORRUPT])
+
+
+def oldest(ages: Iterable[float | None]) -> float | None:
+    """Return the highest of the ages that are known."""
+    return max((age for age in ages if age is not None), default=None)
 
 
 def ask_log(question: Callable[[], T]) -> T:
@@ -140,7 +221,7 @@ def _waiting(partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
         try:
             undelivered = log.pending(partition.number, position)
             oldest = log.oldest(partition.number, position) if undelivered else None
-            found.append((undelivered, _age(oldest)))
+            found.append((undelivered, age(oldest)))
         except Away:
             raise
         except LogError as reason:  # in a cluster the others may be on servers that answer
@@ -153,14 +234,9 @@ def _latest(times: Iterable[datetime | None]) -> datetime | None:
     return max((at for at in times if at), default=None)
 
 
-def _age(at: int | None) -> float | None:
-    """Return how many seconds ago `at` was, in ms since 1970."""
-    return None if at is None else max(0.0, time.time() - at / 1000)
-
-
 def _rates() -> dict[str, float]:
     """Return the events per second of each partition, by its number as JSON has it."""
-    recent = Batch.objects.filter(at__gt=timezone.now() - RATE_WINDOW)
+    recent = Segment.objects.filter(stored_at__gt=timezone.now() - RATE_WINDOW)
     rates: dict[str, float] = {}
     for events in recent.values_list("partitions", flat=True):
         for number, count in events.items():

@@ -4,7 +4,8 @@ Such a module has `add_counts`, `add_hourly` and `move_producer_states`, each on
 whole batch. A row of `add_hourly`: hour since 1970, views, and the target if the table has one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from typing import Any
@@ -73,3 +74,22 @@ def lock(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:
     has = connection.features
     of = ("self",) if has.has_select_for_update_of else ()
     return rows.select_for_update(of=of, no_key=has.has_select_for_no_key_update)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """A transaction in which all statements see the database as it was at the first one.
+
+    Inside another transaction it does nothing: that has begun already.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with dialect().snapshot():
+        yield
+
+
+def table_bytes(model: type[models.Model]) -> int | None:
+    """Return about how many bytes the table takes with its indexes; None where that is unknown."""
+    size: int | None = dialect().table_bytes(model._meta.db_table)
+    return size

@@ -1,11 +1,12 @@
 """MariaDB from 10.6 and MySQL from 8.0: `JSON_TABLE` turns a text into rows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Move, as_json, names_of
@@ -76,3 +77,21 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, [as_json(moves), connection.ops.adapt_datetimefield_value(now)])
         return int(cursor.rowcount)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+def table_bytes(table: str) -> int | None:
+    """Return the server's own statistics: MySQL keeps them for a day."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT data_length + index_length FROM information_schema.tables"
+            " WHERE table_schema = DATABASE() AND table_name = %s",
+            [table],
+        )
+        return int(cursor.fetchone()[0])

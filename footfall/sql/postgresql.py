@@ -1,9 +1,10 @@
 """PostgreSQL: `unnest` turns arrays into rows."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Move, names_of
@@ -63,6 +64,19 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, [now, *columns])
         return int(cursor.rowcount)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        yield
+
+
+def table_bytes(table: str) -> int | None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_total_relation_size(%s::regclass)", [table])
+        return int(cursor.fetchone()[0])
 
 
 def _array(numbers: Iterable[int]) -> str:

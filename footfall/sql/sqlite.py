@@ -1,9 +1,11 @@
 """SQLite from 3.35: `json_each` turns a text into rows. It has one writer at a time: no locks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from footfall.models import HourTotal, ProducerState, Rollup
 from footfall.sql.batch import Move, as_json, names_of
@@ -52,3 +54,20 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(statement, [connection.ops.adapt_datetimefield_value(now), as_json(moves)])
         return int(cursor.rowcount)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """Any transaction is one. This one only reads, and leaves the lock to a writer."""
+    database: Any = connection
+    mode, database.transaction_mode = database.transaction_mode, "DEFERRED"
+    try:
+        with transaction.atomic():
+            yield
+    finally:
+        database.transaction_mode = mode
+
+
+def table_bytes(table: str) -> int | None:
+    """SQLite knows only the size of the whole file."""
+    return None

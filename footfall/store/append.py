@@ -2,7 +2,6 @@
 
 import secrets
 import zlib
-from collections import Counter
 from datetime import datetime
 from functools import partial
 
@@ -47,16 +46,13 @@ def append(
 
 def new_segment(events: Events, stored_at: datetime) -> Segment:
     """Return a segment with these events, without number and key."""
-    partitions: Counter[int] = Counter()
-    for run in events.runs:
-        partitions[run.partition] += run.events
     data = encode(events)
     return Segment(
         events=len(events),
         first_at=min(events.at),
         last_at=max(events.at),
         stored_at=stored_at,
-        partitions=partitions,
+        partitions=events.by_partition(),
         version=VERSION,
         checksum=zlib.crc32(data),
         data=data,

@@ -16,7 +16,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from operator import call
 from typing import NamedTuple
 
@@ -75,6 +75,17 @@ class Events:
     def targets(self) -> list[dict[str, list[int]]]:
         """What was viewed, for each of `bodies`: ids by label. Raises Malformed."""
         return [decode_body(body) for body in self.bodies]
+
+    def labels(self) -> set[str]:
+        """Return the labels of all models that were viewed. Raises Malformed."""
+        return set(chain.from_iterable(self.targets))
+
+    def by_partition(self) -> Counter[int]:
+        """Return how many events each partition has."""
+        events: Counter[int] = Counter()
+        for run in self.runs:
+            events[run.partition] += run.events
+        return events
 
 
 def encode(events: Events) -> bytes:

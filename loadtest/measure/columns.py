@@ -14,8 +14,14 @@ SPEED, WRITTEN, CPU = "Requests", "What is written", "Processor seconds per 1,00
 TABLES = (SPEED, WRITTEN, CPU)
 
 PROJECTIONS = {
-    "log": ("counters_partition", "counters_producerstate", "counters_batch", "counters_spilled"),
-    "totals": ("pages_content", "pages_page"),
+    "ingest": (
+        "counters_partition",
+        "counters_producerstate",
+        "counters_segment",
+        "counters_storehead",
+        "counters_spilled",
+    ),
+    "totals": ("pages_content", "pages_page", "counters_projection", "counters_carried"),
     "hourly": ("counters_rollup", "counters_hourtotal"),
 }
 """By what is written for: the tables. A new projection is a new line."""

@@ -1,9 +1,11 @@
 """How fast a backlog is counted: Footfall's flush, against one UPDATE per event."""
 
-import json
 import secrets
+import struct
 import time
+from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import pairwise
 from zlib import crc32
 
 import redis
@@ -17,30 +19,36 @@ SINGLE_SECONDS = 2.0  # of one UPDATE per event
 PARTITIONS = 8
 BATCH_SIZE = 2_000
 
-# As docs/architecture.md describes the log. KEYS: stream, offset. ARGV: producer, sequence, bodies
+# As docs/architecture.md describes the log. KEYS: stream, offset.
+# ARGV: producer id (packed), sequence, bodies
 FILL = """
 local now = redis.call('TIME')
 local at = now[1] * 1000 + math.floor(now[2] / 1000)
 for i = 3, #ARGV do
-  local offset = redis.call('INCR', KEYS[2])
-  redis.call('XADD', KEYS[1], '*', 's', ARGV[1], 'n', ARGV[2] + i - 3, 't', at, 'o', offset,
-    'b', ARGV[i])
+  local offset = struct.pack('>I8', redis.call('INCR', KEYS[2]))
+  local rest = struct.pack('>I4I8', ARGV[2] + i - 3, at)
+  redis.call('XADD', KEYS[1], '*', 'h', offset .. ARGV[1] .. rest, 'b', ARGV[i])
 end
+"""
+
+
+TOOK = """
+    SELECT sum(events), extract(epoch FROM (SELECT max(moved_at) FROM counters_projection))
+        - extract(epoch FROM min(stored_at))
+    FROM counters_segment WHERE number > %s
 """
 
 
 def drain(place: Place, site: Site, load: str, count: int) -> float:
     """Put a backlog of `count` events into the log; return how many are counted per second.
 
-    Of the time that the batches take by themselves, from the first read to the commit's end.
+    From the begin of the first ingest until they are in every counter and rollup.
     """
     pages = [site.hot] if load == HOT else zipf.draw(site.pages, count, seed=2)
     fill(place, site, pages, count)
-    last = site.stores.execute("footfall", "SELECT coalesce(max(id), 0) FROM counters_batch")[0][0]
+    last = site.stores.execute("footfall", "SELECT number FROM counters_storehead")[0][0]
     run(manage(place.environment(site.approach), "counters", "flush"))
-    events, seconds = site.stores.execute(
-        "footfall", "SELECT sum(events), sum(seconds) FROM counters_batch WHERE id > %s", last
-    )[0]
+    events, seconds = site.stores.execute("footfall", TOOK, last)[0]
     return float(events) / float(seconds)
 
 
@@ -58,15 +66,30 @@ def fill(place: Place, site: Site, pages: list[int], count: int) -> None:
         script = client.register_script(FILL)
         for partition, waiting in by_partition.items():
             keys = [f"footfall:{{{partition}}}:{name}" for name in ("log", "ordinal")]
-            producer_id = secrets.randbits(62)
+            producer_id = struct.pack(">Q", secrets.randbits(63))
             for start in range(0, len(waiting), BATCH_SIZE):
                 script(keys=keys, args=[producer_id, start, *waiting[start : start + BATCH_SIZE]])
 
 
 def body(page: int, contents: list[int]) -> bytes:
-    ids = {"pages.content": sorted(set(contents)), "pages.page": [page]}
-    event = {"type": "Viewed", "v": 1, "ids": ids}
-    return json.dumps(event, separators=(",", ":")).encode()
+    ids = {b"pages.content": sorted(set(contents)), b"pages.page": [page]}
+    groups = [
+        bytes([len(label)]) + label + bytes(varints([len(some), some[0], *differences(some)]))
+        for label, some in ids.items()
+    ]
+    return b"\2" + b"".join(groups)
+
+
+def differences(numbers: list[int]) -> Iterator[int]:
+    return (following - one for one, following in pairwise(numbers))
+
+
+def varints(numbers: Iterable[int]) -> Iterator[int]:
+    for number in numbers:
+        while number > 0x7F:
+            yield number & 0x7F | 0x80
+            number >>= 7
+        yield number
 
 
 def one_by_one(site: Site, load: str) -> float:

@@ -21,6 +21,7 @@ from loadtest.measure.measurement import HOT, LOADS, Measurement
 from loadtest.measure.observation import Observation
 from loadtest.measure.plan import Plan
 from loadtest.profile.profilers import (
+    RATE,
     Steps,
     perf,
     py_spy,
@@ -38,7 +39,6 @@ from standalone.configuration import ROOT, lock_data_dir
 APPROACH = BY_NAME["footfall"]
 OBSERVED = ("web", "redis", "postgres")
 LEAST = 0.01  # of the greatest row: smaller ones are left out
-SECONDS = "SELECT coalesce(sum(seconds), 0) FROM counters_batch"
 Costs = dict[str, dict[str, float]]
 """By row of a table and load."""
 
@@ -69,10 +69,9 @@ class Profile:
         roots["web"] = roots[f"web of {APPROACH.name}"]
         spy = py_spy(roots["flusher"], seconds)
         perfs = {name: perf([one.pid for one in family(roots[name])], seconds) for name in OBSERVED}
-        before = self._flushing()
         reads = len(self.measurement.read(APPROACH, load, seconds).latencies)
-        flushing = (self._flushing() - before) * 1_000_000 / max(1, reads)
-        divide(self.flush, load, steps_of_flush(spy.wait()), flushing)
+        steps = steps_of_flush(spy.wait())
+        divide(self.flush, load, steps, steps.total() / RATE * 1_000_000 / max(1, reads))
         for name, profiler in perfs.items():
             if profiler:
                 steps = steps_of_processor(profiler.wait(), system_call_or_file)
@@ -93,17 +92,13 @@ class Profile:
             found[f"{name}: us"] += told["usec"]
         return found
 
-    def _flushing(self) -> float:
-        """Return the seconds that all batches have taken."""
-        return float(self.stores.execute(APPROACH.site, SECONDS)[0][0])
-
     def text(self) -> str:
         parts = [
             f"Microseconds per read; medians of {len(self.observed[HOT])} loads each.",
             "**Processor time by process**", table("", self._by_process()),
             "**Redis, by its own clock**", table("command", self._by_command("us")),
             "**Calls of Redis**, per read", table("command", self._by_command("calls")),
-            "**The flush, by the clock** (it waits for PostgreSQL and Redis in it)",
+            "**Ingest and projections, by the clock** (they wait for PostgreSQL and Redis in it)",
             table("step", self.flush),
         ]  # fmt: skip
         for name, costs in self.processors.items():

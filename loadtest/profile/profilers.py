@@ -6,16 +6,16 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 Steps = Counter[str]
 """Samples by step."""
 FRAME = re.compile(r"(?P<function>.+) \((?P<file>[^:()]*)(?::\d+)?\)$")
-FLUSH = "flush", "footfall/flush.py"
+FLUSH, FLUSH_STEPS = "footfall/flush.py", ("ingest", "project")
 SYSTEM_CALL = re.compile(r"__x64_sys_(\w+)|do_sys_(\w+)")
 KERNEL = "[kernel.kallsyms]"
-RATE = "200"  # samples a second
+RATE = 200  # samples a second
 
 
 class Profiler:
@@ -41,7 +41,7 @@ def py_spy(pid: int, seconds: float) -> Profiler:
     program = Path(sys.executable).with_name("py-spy")
     return Profiler(
         str(program), "record", "--pid", str(pid), "--duration", str(round(seconds)), "--idle",
-        "--rate", RATE, "--format", "raw", "--output", "OUTPUT",
+        "--rate", str(RATE), "--format", "raw", "--output", "OUTPUT",
     )  # fmt: skip
 
 
@@ -50,31 +50,31 @@ def perf(pids: Iterable[int], seconds: float) -> Profiler | None:
     if not (program := shutil.which("perf")):
         return None
     return Profiler(
-        program, "record", "--event", "cpu-clock", "--freq", RATE, "-g", "--quiet",
+        program, "record", "--event", "cpu-clock", "--freq", str(RATE), "-g", "--quiet",
         "--output", "OUTPUT", "--pid", ",".join(map(str, pids)), "--", "sleep", str(seconds),
     )  # fmt: skip
 
 
 def steps_of_flush(file: Path) -> Steps:
-    """Count what py-spy has seen within `flush`, by the function that it has called."""
+    """Count what py-spy has seen within `ingest` and `project`, by what they called."""
     found: Steps = Counter()
     for line in file.read_text().splitlines():
         stack, _, number = line.rpartition(" ")
-        if step := called_by(stack.split(";"), *FLUSH):
+        if step := called_by(stack.split(";"), FLUSH_STEPS, FLUSH):
             found[step] += int(number)
     file.unlink()
     return found
 
 
-def called_by(stack: Sequence[str], function: str, file: str) -> str:
-    """Return the function that one of `file` has called; "" if that one is not on the stack.
+def called_by(stack: Sequence[str], functions: Collection[str], file: str) -> str:
+    """Return the function that one of `functions` has called; "" if none is on the stack.
 
-    stack: `flush (footfall/flush.py:44)`, the outermost first.
+    stack: `ingest (footfall/flush.py:44)`, the outermost first. file: where `functions` are.
     """
     frames = [found for one in stack if (found := FRAME.match(one))]
     for frame, called in zip(frames, [*frames[1:], None], strict=True):
-        if frame["function"] == function and frame["file"].endswith(file):
-            return called["function"] if called else function
+        if frame["function"] in functions and frame["file"].endswith(file):
+            return called["function"] if called else frame["function"]
     return ""
 
 

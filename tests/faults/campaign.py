@@ -4,6 +4,7 @@ import math
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -54,8 +55,8 @@ class Outcome:
     """The output of the audit; begins with "clean" if all is well."""
     by_log: int
     by_spill: int
-    batches: list[float]
-    """When views were counted, by the monotonic clock."""
+    stored: list[float]
+    """When events were stored, by the monotonic clock."""
     dropped: dict[str, int] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     """Further figures, by name."""
@@ -95,7 +96,7 @@ class Campaign:
         """
         service = self._service
         before, targets = service.counters(), service.targets()
-        last = service.last_batch()
+        last, dropped = service.last_segment(), service.dropped()
         began = time.monotonic()
         load = Load(
             ("127.0.0.1", service.port), drawn(sorted(targets), seed), math.inf,
@@ -113,29 +114,26 @@ class Campaign:
         gained = {name: views - before.get(name, 0) for name, views in after.items()}
         verdict = check(gained, load.outcome.ledger, targets, self.gone())
         audit = service.manage("counters", "audit")
+        segments = service.segments_after(last)
         return self._outcome(
-            span, load.outcome, verdict, (audit.stdout + audit.stderr).strip(), last
-        )
+            span, load.outcome, verdict, (audit.stdout + audit.stderr).strip(), segments,
+            service.dropped() - dropped,
+        )  # fmt: skip
 
     def gone(self) -> Mapping[str, int] | None:
         """Return the views that are known to be lost: none, with a single Redis."""
         return None
 
     def _outcome(
-        self, span: Interval, run: Run, verdict: Verdict[str], audit: str, last: int
-    ) -> Outcome:
-        batches = self._service.batches_after(last)
+        self, span: Interval, run: Run, verdict: Verdict[str], audit: str,
+        segments: Sequence[tuple[float, int, int]], dropped: Counter[str],
+    ) -> Outcome:  # fmt: skip
         offset = time.time() - time.monotonic()
-        dropped: dict[str, int] = {}
-        for *_, reasons in batches:
-            for reason, number in reasons.items():
-                dropped[reason] = dropped.get(reason, 0) + number
-        by_spill = sum(drained for _, _, drained, _ in batches)
-        by_spill -= dropped.get("counted_from_log", 0)
+        by_spill = sum(drained for _, _, drained in segments) - dropped["counted_from_log"]
         return Outcome(
             span, sorted(self._happened, key=lambda one: one.began), run, verdict,
-            audit, by_log=sum(events for _, events, _, _ in batches) - by_spill, by_spill=by_spill,
-            batches=[at - offset for at, events, _, _ in batches if events], dropped=dropped,
+            audit, by_log=sum(events for _, events, _ in segments) - by_spill, by_spill=by_spill,
+            stored=[at - offset for at, _, _ in segments], dropped=dropped,
         )  # fmt: skip
 
     def _inject(self, began: float, seconds: float) -> None:

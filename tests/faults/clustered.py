@@ -4,7 +4,6 @@ Redis replicates *after* it has answered. So a master that is replaced takes wit
 passed on yet: that much is measured, from the dead master's own file. Nothing else may be missing.
 """
 
-import json
 import os
 import shutil
 import signal
@@ -20,6 +19,7 @@ from pathlib import Path
 import psycopg2
 from redis.crc import key_slot
 
+from footfall import events
 from footfall.eventlog import EventId, RedisLog
 from loadtest.common.client import Run
 from loadtest.common.stores import Redis
@@ -252,7 +252,7 @@ class ClusterCampaign(Campaign):
     def gone(self) -> Mapping[str, int]:
         views: Counter[str] = Counter()
         for event in self._cluster_service.gone:
-            for label, ids in json.loads(event.body)["ids"].items():
+            for label, ids in events.decode(event.body).items():
                 views.update(f"{label.partition('.')[2]} {one}" for one in ids)
         return views
 

@@ -54,6 +54,8 @@ KINDS: Mapping[str, Kind] = {
     "answers slow": Kind(NETWORK, 1, 4),
     "ticks sent twenty times": Kind("broker", recovery=1),
     "a flush beside the flusher": Kind("command", 3, 3, recovery=1),
+    "rows of every countable model locked": Kind("projections", 20, 20),
+    "a projection raises": Kind("projections", 3, 15),
 }
 
 CLUSTER = "cluster"

@@ -10,9 +10,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+import psycopg2
 from celery import Celery
 
 from loadtest.common.stores import start
+from loadtest.common.waiting import wait_until
 from tests.faults.fault_plan import Planned
 from tests.faults.service import Service
 from tests.support.proxy import Fault, Proxy
@@ -155,6 +157,49 @@ def land_late(service: Service, planned: Planned) -> Iterator[None]:
         proxy.cut_mute()
 
 
+# --- The projections ------------------------------------------------------------------------------
+
+COUNTED = ("pages_page", "pages_content", "books_book", "films_film")
+RAISE = """
+    CREATE OR REPLACE FUNCTION faults_raise() RETURNS trigger LANGUAGE plpgsql
+    AS $$ BEGIN RAISE EXCEPTION 'a fault'; END $$;
+    CREATE OR REPLACE TRIGGER faults_raise BEFORE {event} ON {table}
+    EXECUTE FUNCTION faults_raise();
+    ALTER TABLE {table} ENABLE TRIGGER faults_raise
+"""
+STOP_RAISING = "ALTER TABLE {table} DISABLE TRIGGER faults_raise"
+
+
+def rows_locked(service: Service, planned: Planned) -> Iterator[None]:
+    """Hold every row of every countable model, unless PostgreSQL dies meanwhile."""
+    with suppress(psycopg2.Error), service.cursor() as cursor:
+        for table in COUNTED:
+            cursor.execute(f"SELECT id FROM {table} ORDER BY id FOR UPDATE")  # noqa: S608
+        yield
+        return
+    yield  # PostgreSQL is away: there is nothing to lock
+
+
+def projection_raises(service: Service, planned: Planned) -> Iterator[None]:
+    """Let the totals of one model fail, or everything by the hour."""
+    event, table = (
+        ("UPDATE OF counter", "pages_content") if planned.chance < 0.5
+        else ("INSERT", "counters_rollup")
+    )  # fmt: skip
+    began = _try(service, RAISE.format(event=event, table=table))
+    yield
+    if began:
+        wait_until(lambda: _try(service, STOP_RAISING.format(table=table)), 60)
+
+
+def _try(service: Service, statements: str) -> bool:
+    with suppress(psycopg2.Error), service.cursor() as cursor:
+        cursor.execute(statements)
+        cursor.connection.commit()
+        return True
+    return False
+
+
 # --- More than one -------------------------------------------------------------------------------
 
 
@@ -216,4 +261,6 @@ INJECTORS: dict[str, Injector] = {
     "answers slow": network(Fault.DELAY),
     "ticks sent twenty times": ticks,
     "a flush beside the flusher": flush_beside,
+    "rows of every countable model locked": rows_locked,
+    "a projection raises": projection_raises,
 }

@@ -51,7 +51,7 @@ def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
         "longest pause": round(paused[1] - paused[0], 2),
         "paused at": round(paused[0] - outcome.span[0], 1),
         "answered again": recoveries(outcome, moments),
-        "counted again": recoveries(outcome, outcome.batches),
+        "stored again": recoveries(outcome, outcome.stored),
         "latency": latency(run.latencies),
         "latency while a store is away": latency(
             _during(good, outcome.away(REDIS) + outcome.away(POSTGRES))
@@ -121,7 +121,7 @@ def table(found: dict[str, Any]) -> str:
             f"{found['longest pause']} s, at {found['paused at']} s",
         ),
         ("from a fault's end to an answer", _words(found["answered again"], " s")),
-        ("from a fault's end to a count", _words(found["counted again"], " s")),
+        ("from a fault's end to a stored event", _words(found["stored again"], " s")),
         ("an answer took", _words(found["latency"], " s")),
         ("  while a store was away", _words(found["latency while a store is away"], " s")),
     ]

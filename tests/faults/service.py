@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -31,10 +32,11 @@ TARGETS = """
     SELECT page_id, 'content ' || content_id FROM pages_pagecontent
     UNION ALL SELECT id, 'page ' || id FROM pages_page
 """
-BATCHES = """
-    SELECT extract(epoch FROM at), events, drained, dropped
-    FROM counters_batch WHERE id > %s ORDER BY id
+SEGMENTS = """
+    SELECT extract(epoch FROM stored_at), events, drained
+    FROM counters_segment WHERE number > %s ORDER BY number
 """
+DROPPED = "SELECT dropped FROM counters_partition UNION ALL SELECT dropped FROM counters_projection"
 
 
 class RestartedRedis:
@@ -190,17 +192,26 @@ class Service:
                 found.setdefault(page, []).append(name)
         return found
 
-    def last_batch(self) -> int:
+    def last_segment(self) -> int:
         with self.cursor() as cursor:
-            cursor.execute("SELECT coalesce(max(id), 0) FROM counters_batch")
+            cursor.execute("SELECT coalesce(max(number), 0) FROM counters_segment")
             last: int = cursor.fetchone()[0]
             return last
 
-    def batches_after(self, last: int) -> list[tuple[float, int, int, dict[str, int]]]:
-        """Return (Unix time, events, spilled ones of these, dropped) of each later batch."""
+    def segments_after(self, last: int) -> list[tuple[float, int, int]]:
+        """Return (Unix time, events, spilled ones of these) of each later segment."""
         with self.cursor() as cursor:
-            cursor.execute(BATCHES, (last,))
-            return [(float(at), *others) for at, *others in cursor.fetchall()]
+            cursor.execute(SEGMENTS, (last,))
+            return [(float(at), events, drained) for at, events, drained in cursor.fetchall()]
+
+    def dropped(self) -> Counter[str]:
+        """Return how many events were dropped so far, by reason."""
+        dropped: Counter[str] = Counter()
+        with self.cursor() as cursor:
+            cursor.execute(DROPPED)
+            for (reasons,) in cursor.fetchall():
+                dropped.update(reasons)
+        return dropped
 
     def database_answers(self) -> bool:
         try:

@@ -22,6 +22,8 @@ from catalog.pages.models import Content, Page, PageContent
 from footfall import events, flush
 from footfall.cache import publish
 from footfall.cache.locations import Locations
+from footfall.eventlog import EventId
+from footfall.eventlog.envelope import pack
 from footfall.ops.audit import differences
 from footfall.record import name_of, partition_for
 
@@ -94,13 +96,9 @@ def view(
                 partition, body = known[page]
                 producer_id = random.choice(producer_ids)
                 offsets[partition] += 1
-                fields: Any = {
-                    "s": producer_id,
-                    "n": sequences[producer_id],
-                    "t": at,
-                    "o": offsets[partition],
-                }
-                pipeline.xadd(f"{prefix}:{{{partition}}}:log", {**fields, "b": body})
+                event_id = EventId(producer_id, sequences[producer_id])
+                header = offsets[partition].to_bytes(8, "big") + pack(event_id, at, b"")
+                pipeline.xadd(f"{prefix}:{{{partition}}}:log", {"h": header, "b": body})
                 sequences[producer_id] += 1
             pipeline.execute()
     for partition, offset in offsets.items():

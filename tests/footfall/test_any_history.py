@@ -213,7 +213,7 @@ class History(RuleBasedStateMachine):
         log: Any = get_log()
         producer = Producer(log._appending.producers._connections)
         producer.producer_id, producer._sequence = event_id
-        producer.append(APPEND, keys, CAP, now(), body(content))
+        producer.append(APPEND, keys, CAP, now(), b"", body(content))
         producer.close()
 
     def keys(self) -> list[bytes]:

@@ -1,4 +1,4 @@
-"""The flush on PostgreSQL and Redis, one batch at a time."""
+"""Ingest and projections on PostgreSQL and Redis, one batch at a time."""
 
 import random
 import re
@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
@@ -16,12 +15,13 @@ from footfall import events
 from footfall.cache.publish import counted
 from footfall.eventlog import Full, RedisLog
 from footfall.events import DropReason
-from footfall.flush import flush, flush_all, flush_for
+from footfall.flush import flush, flush_all
 from footfall.log import get_log
-from footfall.models import Batch, DeadLetter, Partition, ProducerState, Rollup, Spilled
+from footfall.models import DeadLetter, Partition, Projection, Rollup, Segment, Spilled
 from footfall.ops.audit import broken_positions, differences
 from footfall.record import record
 from footfall.sql import mysql
+from footfall.worker import ingest_for
 from tests.support.views import AT, HOUR, Counts, store_views
 
 pytestmark = pytest.mark.django_db
@@ -35,13 +35,13 @@ def test_every_content_of_a_viewed_page_gains_one(
     record(page, contents)
     record(page, contents)
 
-    flushed = flush()
+    ingested = flush()
 
     assert counts() == [2, 2, 2]
     page.refresh_from_db()
     assert page.counter == 2
-    assert flushed.finished_partitions == {0, 1}
-    assert not flushed.more
+    assert ingested.finished_partitions == {0, 1}
+    assert not ingested.more
     assert not list(differences())
 
 
@@ -49,9 +49,9 @@ def test_a_second_flush_finds_nothing(page: Page, contents: list[Content], count
     record(page, contents)
     flush()
 
-    assert flush().batch is None
+    assert not flush().segments
     assert counts() == [1, 1, 1]
-    assert Batch.objects.count() == 1
+    assert Segment.objects.count() == 1
 
 
 def test_an_idle_flush_writes_nothing(page: Page) -> None:
@@ -63,16 +63,16 @@ def test_an_idle_flush_writes_nothing(page: Page) -> None:
     assert not [q["sql"] for q in queries if not q["sql"].startswith(reading)]
 
 
-def test_the_batch_says_what_became_of_every_event(page: Page, contents: list[Content]) -> None:
+def test_the_segment_says_how_many_events_it_has(page: Page, contents: list[Content]) -> None:
     for _ in range(5):
         record(page, contents)
 
-    batch = flush().batch
+    ingested = flush()
 
-    assert batch is not None
-    assert (batch.events, batch.views, batch.targets, batch.drained) == (5, 20, 4, 0)
-    assert sum(batch.partitions.values()) == 5
-    assert batch.dropped == {}
+    (segment,) = ingested.segments
+    assert (segment.number, segment.events, segment.drained) == (1, 5, 0)
+    assert sum(segment.partitions.values()) == 5
+    assert not ingested.dropped
 
 
 def test_rollups_are_by_the_hour_in_which_the_view_happened(
@@ -112,15 +112,13 @@ def test_views_of_a_deleted_target_are_dropped_with_the_reason(
     record(page, contents)
     contents[0].delete()
 
-    batch = flush().batch
+    flush()
 
     assert counts() == [2, 2]
-    assert batch is not None
-    assert batch.dropped[DropReason.TARGET_DELETED] == 2
-    assert batch.views == 6
-    assert not Rollup.objects.filter(
-        content_type=ContentType.objects.get_for_model(Content), target_id=contents[0].pk
-    ).exists()
+    of_contents = Projection.objects.get(name="totals:pages.content")
+    assert of_contents.dropped == {DropReason.TARGET_DELETED: 2}
+    assert Projection.objects.get(name="totals:pages.page").dropped == {}
+    assert not list(differences())
 
 
 def test_a_backlog_drains_in_bounded_batches(
@@ -132,13 +130,13 @@ def test_a_backlog_drains_in_bounded_batches(
 
     first = flush()
 
-    assert first.batch is not None
-    assert first.batch.partitions == {0: 15, 1: 5}
+    assert first.segments[0].partitions == {"0": 15, "1": 5}
     assert first.more
     assert first.finished_partitions == {1}
-    assert flush_for(seconds=10) == 2
+    assert ingest_for(seconds=10) == 2
+    flush()
     assert counts()[0] == 50
-    assert [batch.events for batch in Batch.objects.order_by("pk")] == [20, 20, 10]
+    assert [one.events for one in Segment.objects.order_by("number")] == [20, 20, 10]
 
 
 def test_a_tick_gives_way_after_its_time(
@@ -147,7 +145,7 @@ def test_a_tick_gives_way_after_its_time(
     settings.COUNTERS_BATCH_EVENTS = 2
     store_views(log, *[(AT, [contents[0].pk])] * 5)
 
-    assert flush_for(seconds=0) == 1
+    assert ingest_for(seconds=0) == 1
 
 
 def test_large_events_bound_the_batch_by_their_size(
@@ -156,32 +154,45 @@ def test_large_events_bound_the_batch_by_their_size(
     settings.COUNTERS_BATCH_BYTES = 2 * 10_000
     store_views(log, *[(AT, list(range(1, 1000)))] * 3000)
 
-    flushed = flush()
+    ingested = flush()
 
-    assert flushed.batch is not None
-    assert flushed.batch.events < 3000
-    assert flushed.more
+    assert 0 < ingested.events < 3000
+    assert ingested.more
 
 
 def test_malformed_events_do_not_block_the_batch(
     log: RedisLog, contents: list[Content], counts: Counts, server: Any, prefix: str
 ) -> None:
     one = contents[0].pk
-    store_views(log, (AT, [one]), (AT, [2**63]), (0, [one]))
-    log.append(0, b'{"type":"Viewed","v":1,"ids":{"shop.product":[1]}}', AT)
+    store_views(log, (AT, [one]), (0, [one]))
+    log.append(0, b'{"type":"Viewed","v":1,"ids":{"pages.content":[9223372036854775808]}}', AT)
+    log.append(0, b'{"type":"Viewed","v":1,"ids":{"pages.content":[0]}}', AT)
     log.append(0, b'{"type":"Viewed","v":99,"ids":{"pages.content":[1]}}', AT)
     log.append(0, b"\x00\xff", AT)
     server.xadd(f"{prefix}:{{0}}:log", {"who": "knows"})
     store_views(log, (AT, [one]))
 
-    batch = flush().batch
+    ingested = flush()
 
     assert counts()[0] == 2
-    assert batch is not None
-    assert batch.events == 2
-    assert batch.dropped[DropReason.DEAD_LETTER] == 6
+    assert ingested.events == 2
+    assert ingested.dropped == {DropReason.DEAD_LETTER: 6}
+    assert Partition.objects.get(number=0).dropped == {DropReason.DEAD_LETTER: 6}
     assert DeadLetter.objects.count() == 6
-    assert flush().batch is None
+    assert not flush().segments
+
+
+def test_views_of_a_model_that_no_worker_knows_wait_for_one_that_does(
+    log: RedisLog, contents: list[Content], counts: Counts
+) -> None:
+    """The web server has it already; this worker still runs the version before."""
+    log.append(0, events.encode({"pages.content": [contents[0].pk], "shop.product": [1]}), AT)
+
+    assert flush().events == 1
+
+    assert counts()[0] == 1
+    waiting = Projection.objects.get(name="totals:shop.product")
+    assert (waiting.number, waiting.events) == (0, 0)
 
 
 def test_every_entry_that_is_read_again_is_dropped(
@@ -195,12 +206,11 @@ def test_every_entry_that_is_read_again_is_dropped(
     Partition.objects.update(position="", producer_id=None, sequence=None)
     store_views(log, (AT, [contents[0].pk]))
 
-    batch = flush().batch
+    ingested = flush()
 
     assert counts()[0] == 11
-    assert batch is not None
-    assert batch.events == 1
-    assert batch.dropped[DropReason.ALREADY_COUNTED] == 11
+    assert ingested.events == 1
+    assert ingested.dropped == {DropReason.ALREADY_COUNTED: 11, DropReason.DEAD_LETTER: 1}
     assert DeadLetter.objects.count() == 2
 
 
@@ -244,14 +254,10 @@ def test_a_database_from_yesterday_catches_up_from_the_retention(
 ) -> None:
     store_views(log, *[(AT, [contents[0].pk])] * 5)
     flush()
-    backup = [list(model.objects.values()) for model in (Partition, ProducerState)]
+    backup = transaction.savepoint()
     store_views(log, *[(AT, [contents[0].pk])] * 7)
     flush()
-    ProducerState.objects.all().delete()
-    Partition.objects.all().delete()
-    Content.objects.filter(pk=contents[0].pk).update(counter=5)
-    Partition.objects.bulk_create(Partition(**row) for row in backup[0])
-    ProducerState.objects.bulk_create(ProducerState(**row) for row in backup[1])
+    transaction.savepoint_rollback(backup)
 
     flush()
 
@@ -306,10 +312,10 @@ def test_a_partition_that_is_broken_does_not_hold_up_the_others(
     server.set(f"{prefix}:{{0}}:log", "in the way")
     store_views(log, (AT, [contents[0].pk]), partition=1)
 
-    flushed = flush()
+    ingested = flush()
 
     assert counts()[0] == 1
-    assert flushed.finished_partitions == {1}
+    assert ingested.finished_partitions == {1}
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (2, 5)])

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -15,44 +16,76 @@ from footfall import tasks, worker
 from footfall.common import wakeup
 from footfall.eventlog import RedisLog
 from footfall.flush import flush
-from footfall.models import Audit, Batch, Partition, ProducerState
+from footfall.models import Audit, Partition, ProducerState, Segment
 from footfall.ops import retention
 from footfall.record import record
+from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.support.schedule import scheduled
 from tests.support.views import AT, Counts, store_views
 
 
-@pytest.mark.django_db
-def test_a_tick_flushes(page: Page, contents: list[Content], counts: Counts) -> None:
+@pytest.fixture
+def ending() -> Iterator[None]:
+    """Ends the thread of the projections after the test."""
+    yield
+    worker.projecting.stop(10)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("ending")
+def test_a_tick_stores_the_events_and_has_them_counted(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
     record(page, contents)
 
     tasks.flush()
 
-    assert counts() == [1, 1, 1]
+    assert Segment.objects.get().events == 1
+    wait_until(lambda: counts() == [1, 1, 1], 10)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("ending")
+def test_a_projection_that_waits_keeps_no_event_from_being_stored(
+    page: Page, contents: list[Content], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    going_on = threading.Event()
+    monkeypatch.setattr(worker.projecting, "_step", lambda seconds: going_on.wait(10))
+    try:
+        for number in range(1, 4):
+            record(page, contents)
+            tasks.flush()
+            assert Segment.objects.count() == number
+    finally:
+        going_on.set()
 
 
 @pytest.mark.django_db
-def test_a_tick_while_a_flush_runs_returns_at_once(page: Page) -> None:
+@pytest.mark.usefixtures("ending")
+def test_a_tick_while_an_ingest_runs_returns_at_once(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker.projecting, "_step", lambda seconds: None)
     record(page)
-    with worker._flushing:
+    with worker._ingesting:
         tasks.flush()
 
-    page.refresh_from_db()
-    assert page.counter == 0
+    assert not Segment.objects.exists()
 
 
 @pytest.mark.django_db
 def test_an_error_is_one_line(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "flush_for", None)
+    monkeypatch.setattr(worker, "ingest_for", None)
+    monkeypatch.setattr(worker.projecting, "_step", lambda seconds: None)
 
     tasks.flush()
 
     (line,) = caplog.messages
-    assert line.startswith("the flush failed: TypeError")
-    assert not worker._flushing.locked()
+    assert line.startswith("the ingest failed: TypeError")
+    assert not worker._ingesting.locked()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -71,7 +104,8 @@ def test_without_ticks_the_flush_wakes_itself(
     step.stop(None)
 
     assert counts() == [1, 1, 1]
-    assert not [thread for thread in threading.enumerate() if thread.name == "flush-wakeup"]
+    ours = ("flush-wakeup", "projections")
+    assert not [thread for thread in threading.enumerate() if thread.name in ours]
 
 
 @pytest.mark.parametrize(("queues", "included"), [(["counters"], True), (["celery"], False)])
@@ -95,17 +129,15 @@ def test_the_schedule() -> None:
 
 
 @pytest.mark.django_db
-def test_old_batches_and_producer_states_go() -> None:
+def test_old_producer_states_go() -> None:
     now = timezone.now()
     for age in (timedelta(days=6), timedelta(days=8)):
-        Batch.objects.create(at=now - age, seconds=0, events=1, views=1, targets=1, drained=0)
         ProducerState.objects.create(
             producer_id=age.days, partition=0, sequence=1, updated_at=now - age
         )
 
     tasks.prune()
 
-    assert Batch.objects.get().at == now - timedelta(days=6)
     assert ProducerState.objects.get().producer_id == 6
     assert timedelta(days=7) == retention.KEEP_PRODUCER_STATES
 
@@ -132,7 +164,8 @@ def test_a_producer_state_stays_as_long_as_its_events_are_in_the_log(
 
 
 @pytest.mark.django_db
-def test_queries_are_not_kept(settings: Settings) -> None:
+def test_queries_are_not_kept(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker.projecting, "wake", lambda: None)
     settings.DEBUG = True
     tasks.flush()
     once = len(connection.queries)

@@ -7,9 +7,9 @@ from loadtest.profile.profile import divide, table
 from loadtest.profile.profilers import called_by, stacks, steps_of_flush, system_call_or_file
 
 SPY = """\
-_run (threading.py:982);tick (footfall/worker.py:29);flush (footfall/flush.py:52);apply (a.py:3) 6
-_run (threading.py:982);tick (footfall/worker.py:29);flush (footfall/flush.py:52);apply (a.py:9) 2
-_run (threading.py:982);tick (footfall/worker.py:29);flush (footfall/flush.py:60) 1
+_run (threading.py:982);wake (footfall/worker.py:29);ingest (footfall/flush.py:52);read (a.py:3) 6
+_run (threading.py:982);wake (footfall/worker.py:29);ingest (footfall/flush.py:52);read (a.py:9) 2
+_run (threading.py:982);project_for (footfall/worker.py:29);project (footfall/flush.py:60) 1
 _run (threading.py:982);flush (footfall/tasks.py:16);wait (threading.py:320) 91
 """
 PERF = """\
@@ -28,13 +28,13 @@ def test_the_steps_of_a_flush_are_what_it_has_called(tmp_path: Path) -> None:
     file = tmp_path / "raw"
     file.write_text(SPY)
 
-    assert steps_of_flush(file) == {"apply": 8, "flush": 1}
+    assert steps_of_flush(file) == {"read": 8, "project": 1}
     assert not file.exists()
 
 
 def test_another_function_of_that_name_is_not_the_flush() -> None:
-    assert called_by(["flush (footfall/tasks.py:16)", "f (b.py:1)"], "flush", "flush.py") == ""
-    assert called_by(["flush (flush.py:16)", "<genexpr> (b.py:1)"], "flush", "flush.py") == (
+    assert called_by(["flush (footfall/tasks.py:16)", "f (b.py:1)"], ["flush"], "flush.py") == ""
+    assert called_by(["flush (flush.py:16)", "<genexpr> (b.py:1)"], ["flush"], "flush.py") == (
         "<genexpr>"
     )
 

@@ -16,6 +16,7 @@ from pytest_django import Settings
 from footfall.models import Partition
 from footfall.ops import readiness
 from footfall.ops.facts import BEAT_TIMEOUT
+from footfall.ops.lag import ProjectionStatus
 from footfall.ops.status import LOG_TIMEOUT
 from footfall.ops.workers import Workers, inspector
 from tests.support import databases
@@ -56,6 +57,7 @@ def test_unhealthy_without_the_database(client: Client, monkeypatch: pytest.Monk
     assert answer.status_code == 503
     assert answer.json()["database"] == "the database does not answer"
     assert ready.status_code == 503
+    assert ready.json()["projections"] == "unknown: the database does not answer"
     assert "database" in ready.json()["detail"]
 
 
@@ -69,7 +71,27 @@ def test_not_ready_without_a_worker(client: Client, beat: PeriodicTask) -> None:
         "log": "ok",
         "worker": "no worker serves the queue counters",
         "beat": "ok",
+        "projections": "ok",
     }
+
+
+def test_projections_that_wait_or_fail_are_named_and_it_is_ready(
+    client: Client, beat: PeriodicTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inspector, "workers", lambda **options: Workers({"a": ["counters"]}))
+    found = [
+        ProjectionStatus("hourly:pages.page", failed_at=timezone.now(), error="a secret"),
+        ProjectionStatus("totals:pages.content", lag_events=1200, lag_seconds=25.2),
+        ProjectionStatus("totals:pages.page", lag_events=3, lag_seconds=0.5),
+    ]
+    monkeypatch.setattr(readiness, "read_projections", lambda: found)
+
+    answer = client.get("/readyz")
+
+    assert answer.status_code == 200
+    assert answer.json()["projections"] == (
+        "hourly:pages.page fails; totals:pages.content is 1200 events behind, 25 s"
+    )
 
 
 def test_not_ready_without_redis(client: Client, beat: PeriodicTask, settings: Settings) -> None:

@@ -5,16 +5,18 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from django.db import DatabaseError
+from django.db import DatabaseError, connection
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from footfall.flush import flush
-from footfall.models import Audit, DeadLetter
+from catalog.pages.models import Page
+from footfall.flush import flush, ingest
+from footfall.models import Audit, Carried, DeadLetter, Partition, Projection
 from footfall.ops import metrics as counting
 from footfall.record import record
+from footfall.registry import content_type_of
 from tests.support.pages import make_page, make_text
 from uploads import metrics as files
 from uploads.models import File, Status
@@ -56,8 +58,54 @@ def test_figures_are_those_of_the_stores(client: Client) -> None:
     assert (waiting[name] - before[name], counted[name]) == (3, 0)
     assert counted["footfall_events_total", ""] - before["footfall_events_total", ""] == 3
     assert counted["footfall_last_batch_events", ""] == 3
+    assert counted["footfall_last_batch_targets", ""] == 1
+    assert counted["footfall_stored_events_total", ""] == 3
+    assert counted["footfall_segments", ""] == 1
+    assert counted["footfall_corrupt_segments", ""] == 0
     assert counted["footfall_views_total", "pages.page"] == 3
     assert counted["footfall_up", "database"] == counted["footfall_up", "log"] == 1
+
+
+def test_projections_that_are_behind_are_told(client: Client) -> None:
+    page = make_page(make_text("Salt"))
+    record(page)
+    flush()
+    record(page)
+    ingest()
+    Projection.objects.filter(name="hourly:pages.page").update(failed_at=timezone.now())
+    kind = content_type_of(Page)
+    Carried.objects.create(content_type=kind, target_id=page.pk, views=7, since=0)
+
+    found = read(client)
+
+    assert found["footfall_projection_lag_events", "totals:pages.page"] == 1
+    assert found["footfall_projection_lag_seconds", "hourly:pages.page"] > 0
+    assert found["footfall_projection_failing", "hourly:pages.page"] == 1
+    assert found["footfall_projection_failing", "totals:pages.page"] == 0
+    assert found["footfall_carried_views", "pages.page"] == 7
+
+
+def test_dropped_events_are_those_of_ingest_and_projections(client: Client) -> None:
+    Partition.objects.create(number=90, dropped={"dead_letter": 2, "already_counted": 1})
+    Partition.objects.create(number=91, dropped={"dead_letter": 3})
+    Projection.objects.create(name="totals:shop.item", dropped={"target_deleted": 4})
+
+    found = read(client)
+
+    assert found["footfall_dropped_events", "dead_letter"] == 5
+    assert found["footfall_dropped_events", "already_counted"] == 1
+    assert found["footfall_dropped_events", "target_deleted"] == 4
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_the_store_has_a_size_where_the_database_knows_it(client: Client, rows: int) -> None:
+    if rows:
+        record(make_page(make_text("Salt")))
+        flush()
+
+    size = read(client).get(("footfall_store_bytes", ""))
+
+    assert size is None if connection.vendor == "sqlite" else size is not None and size > 0
 
 
 def test_misses_are_reads_that_had_to_prepare(client: Client) -> None:

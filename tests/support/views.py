@@ -1,6 +1,8 @@
 """Views for the tests of counting: their times, and how they get into the log."""
 
+import json
 from collections.abc import Callable
+from typing import Any
 
 from footfall import events
 from footfall.eventlog import RedisLog
@@ -19,3 +21,9 @@ def store_views(log: RedisLog, *views: tuple[int, list[int]], partition: int = 0
     """Append one view per (time in ms, ids of contents)."""
     for at, ids in views:
         log.append(partition, events.encode({"pages.content": ids}), at)
+
+
+def body_1(ids: Any, **changes: Any) -> bytes:
+    """Return a body of version 1, as footfall 1 wrote it: of ids by label, or of anything else."""
+    event = {"type": "Viewed", "v": 1, "ids": ids} | changes
+    return json.dumps(event, separators=(",", ":")).encode()

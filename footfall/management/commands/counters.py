@@ -11,8 +11,10 @@ from footfall.eventlog import LogError
 from footfall.flush import flush_all
 from footfall.models import Audit
 from footfall.ops.adjust import InvalidAdjustment, adjust
-from footfall.ops.audit import Progress, run_audit
-from footfall.ops.readiness import PARTS, check
+from footfall.ops.audit import run_audit
+from footfall.ops.comparison import Progress
+from footfall.ops.lag import ProjectionStatus
+from footfall.ops.readiness import PARTS, REMARKS, check
 from footfall.ops.status import status
 from footfall.registry import countable_models
 from footfall.store import export
@@ -26,7 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         commands.add_parser("flush", help="count everything that is in the log now, then exit")
-        commands.add_parser("status", help="show each partition: undelivered, age, position, rate")
+        commands.add_parser("status", help="show how far each partition and each projection is")
         ready = commands.add_parser("ready", help="is every part there? exit 1 if one is missing")
         ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
         audit = commands.add_parser(
@@ -75,11 +77,28 @@ class Command(BaseCommand):
                     f"{one.rate:.1f}",
                 )
             )
+        self.projections(now.projections)
         self.stdout.write(f"spilled: {now.spilled}   dead letters: {now.dead_letters}")
+        if now.corrupt_segments:
+            self.stdout.write(f"corrupt segments: {', '.join(map(str, now.corrupt_segments))}")
         if now.missing:
             self.stdout.write(f"lost inside a store: at least {now.missing} events")
         if now.log_error:
             raise CommandError(f"The log is away: {now.log_error}")
+
+    def projections(self, projections: list[ProjectionStatus]) -> None:
+        row = "{:<32}  {:>10}  {:>10}  {:>10}  {}"
+        self.stdout.write(row.format("projection", "behind", "for", "carried", "error").rstrip())
+        for one in projections:
+            self.stdout.write(
+                row.format(
+                    one.name,
+                    one.lag_events,
+                    f"{one.lag_seconds:.1f} s",
+                    one.carried_views,
+                    one.error if one.failed_at else "",
+                ).rstrip()
+            )
 
     def events(self, **options: Any) -> None:
         chosen = {name: options[name] for name in ("since", "until", "target")}
@@ -89,9 +108,10 @@ class Command(BaseCommand):
             raise CommandError("some kept events cannot be read")
 
     def ready(self, parts: list[str], **options: Any) -> None:
-        if unknown := set(parts) - set(PARTS):
+        every = [*PARTS, *REMARKS]
+        if unknown := set(parts).difference(every):
             raise CommandError(f"No such part: {', '.join(sorted(unknown))}")
-        states, missing = check(parts or PARTS)
+        states, missing = check(parts or every)
         for name, state in states.items():
             self.stdout.write(f"{name}: {state}")
         if missing:

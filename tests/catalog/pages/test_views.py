@@ -10,8 +10,10 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content, Text
 from footfall import events
-from footfall.flush import flush
+from footfall.flush import flush, ingest, project
 from footfall.log import get_log
+from footfall.models import Carried
+from footfall.registry import content_type_of
 from tests.support.pages import make_page, make_text
 
 pytestmark = pytest.mark.django_db
@@ -19,16 +21,23 @@ pytestmark = pytest.mark.django_db
 NOON = datetime(2025, 11, 20, 12, tzinfo=UTC)
 
 
+def at(time: datetime) -> int:
+    return int(time.timestamp() * 1000)
+
+
 @pytest.fixture
 def content() -> Text:
     """A content that was viewed twice at noon, once two hours later, and once the day after."""
     content = make_text()
     for hours in (0, 0, 2, 24):
-        at = NOON + timedelta(hours=hours)
         body = events.encode({"pages.content": [content.pk]})
-        get_log().append(0, body, int(at.timestamp() * 1000))
+        get_log().append(0, body, at(NOON + timedelta(hours=hours)))
     flush()
     return content
+
+
+def is_noon(time: str) -> bool:
+    return abs(datetime.fromisoformat(time) - NOON) < timedelta(seconds=5)
 
 
 def get(client: Client, content: Content, **query: str) -> Any:
@@ -88,6 +97,46 @@ def test_it_says_how_fresh_it_is(client: Client) -> None:
     assert counted["as_of"] > waiting["as_of"]
 
 
+def test_what_is_stored_and_not_counted_is_pending(client: Client) -> None:
+    content = make_text()
+    flush()
+    get_log().append(0, events.encode({"pages.content": [content.pk]}), at(NOON))
+    ingest()
+
+    stored = get(client, content)
+    project()
+    counted = get(client, content)
+
+    assert (stored["total"], stored["pending"]) == (0, 1)
+    assert is_noon(stored["as_of"])
+    assert is_noon(stored["series_as_of"])
+    assert (counted["total"], counted["pending"]) == (1, 0)
+
+
+def test_the_series_may_be_behind_the_counter(client: Client, content: Text) -> None:
+    get_log().append(0, events.encode({"pages.content": [content.pk]}), at(NOON))
+    ingest()
+    project()  # the views by the hour are not due yet
+
+    found = get(client, content, since="2025-11-20T12:00Z", until="2025-11-20T13:00Z")
+
+    assert (found["total"], found["pending"]) == (5, 0)
+    assert found["series"][0]["views"] == 2
+    assert is_noon(found["series_as_of"])
+    assert found["as_of"] > found["series_as_of"]
+
+
+def test_views_that_wait_for_a_locked_row_are_pending(client: Client, content: Text) -> None:
+    kind = content_type_of(Content)
+    Carried.objects.create(content_type=kind, target_id=content.pk, views=3, since=at(NOON))
+
+    found = get(client, content)
+
+    assert (found["total"], found["pending"]) == (4, 3)
+    assert is_noon(found["as_of"])
+    assert found["series_as_of"] > found["as_of"]
+
+
 def test_reading_them_is_no_view(client: Client, content: Text) -> None:
     get(client, content)
     flush()
@@ -103,6 +152,7 @@ def test_without_redis_pending_is_unknown(
     found = get(client, content)
 
     assert (found["total"], found["pending"], found["as_of"]) == (4, None, None)
+    assert found["series_as_of"] is None
 
 
 @pytest.mark.parametrize("pk", ["0", "999999999", str(2**63), "9" * 30, "9" * 5000, "x", "-1"])

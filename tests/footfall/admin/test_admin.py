@@ -1,15 +1,20 @@
 """Operators see dead letters, and replay or delete them."""
 
+import re
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from catalog.pages.models import Content
+from catalog.pages.models import Content, Page
 from footfall import events
 from footfall.flush import flush
-from footfall.models import DeadLetter, Spilled
+from footfall.models import DeadLetter, Segment, Spilled
+from footfall.record import record
 from tests.support.views import AT, Counts
 
 pytestmark = pytest.mark.django_db
@@ -64,9 +69,28 @@ def test_deleting_dismisses(admin_client: Client, event: DeadLetter) -> None:
     assert not Spilled.objects.exists()
 
 
-@pytest.mark.parametrize("model", ["partition", "batch", "adjustment", "audit"])
-def test_the_rest_is_shown_and_cannot_be_changed(admin_client: Client, model: str) -> None:
+@pytest.mark.parametrize("model", ["partition", "segment", "projection", "adjustment", "audit"])
+def test_the_rest_is_shown_and_cannot_be_changed(
+    admin_client: Client, page: Page, model: str
+) -> None:
+    record(page)
     flush()
 
     assert admin_client.get(reverse(f"admin:counters_{model}_changelist")).status_code == 200
     assert admin_client.get(reverse(f"admin:counters_{model}_add")).status_code == 403
+
+
+def test_the_data_of_segments_is_not_read(admin_client: Client, page: Page) -> None:
+    record(page)
+    flush()
+    segment = Segment.objects.get()
+    addresses = (
+        reverse("admin:counters_segment_changelist"),
+        reverse("admin:counters_segment_change", args=[segment.pk]),
+    )
+
+    with CaptureQueriesContext(connection) as queries:
+        pages = [admin_client.get(address).content.decode() for address in addresses]
+
+    assert not [one["sql"] for one in queries if re.search(r"""["`]data["`]""", one["sql"])]
+    assert all(f"{segment.checksum}" in shown for shown in pages[1:])

@@ -14,8 +14,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.pages.models import Content, Page, Text
 from footfall.eventlog import RedisLog
-from footfall.flush import flush
-from footfall.models import Audit, DeadLetter, Partition
+from footfall.flush import flush, ingest
+from footfall.models import Audit, DeadLetter, Partition, Projection, Segment
 from footfall.ops.workers import Workers
 from footfall.projections.ranking import Window, rank_due
 from footfall.record import record
@@ -98,6 +98,43 @@ def test_it_shows_each_partition(
     assert 'data-level="amber"' in shown
 
 
+def test_it_shows_projections_and_the_store(
+    admin_client: Client, page: Page, contents: list[Content]
+) -> None:
+    record(page, contents)
+    flush()
+    record(page, contents)
+    ingest()
+    Projection.objects.filter(name="hourly:pages.page").update(
+        failed_at=timezone.now(), error="<no room>"
+    )
+
+    shown = text(admin_client, HEALTH)
+
+    cells = dict(re.findall(r'<th scope="row">(\S+:\S+)</th>\s+<td>(\d+)</td>', shown))
+    assert cells == {
+        f"{kind}:{label}": "1"
+        for kind in ("hourly", "totals")
+        for label in ("pages.content", "pages.page")
+    }
+    assert "The projection hourly:pages.page fails: &lt;no room&gt;" in shown
+    assert re.search(r"The last segment, 2: 1 events, stored \d+ s ago", shown)
+    assert "<p>2 events" in shown
+    assert 'data-level="red"' in shown
+
+
+def test_a_corrupt_segment_turns_it_red(admin_client: Client, page: Page) -> None:
+    record(page)
+    flush()
+    Segment.objects.update(corrupt_at=timezone.now())
+
+    shown = text(admin_client, HEALTH)
+
+    assert "Segment 1 of the event store is corrupt" in shown
+    assert reverse("admin:counters_segment_changelist") in shown
+    assert 'data-level="red"' in shown
+
+
 def test_a_stall_turns_it_red_and_its_end_green(
     admin_client: Client, log: RedisLog, contents: list[Content], answering: Answering
 ) -> None:
@@ -169,12 +206,12 @@ def test_a_refresh_costs_few_queries_however_much_there_is(
     flush()
     rank_due()
 
-    with django_assert_max_num_queries(2 + 6):  # session, user
+    with django_assert_max_num_queries(2 + 12):  # session, user
         admin_client.get(HEALTH)
     of_models = 2 * len(countable_models())
     with django_assert_max_num_queries(2 + 2 + of_models):
         admin_client.get(VIEWS)
-    with django_assert_max_num_queries(2 + 6 + 2 + of_models):
+    with django_assert_max_num_queries(2 + 12 + 2 + of_models):
         admin_client.get(PAGE)
 
 

@@ -41,6 +41,31 @@ class LogContract:
 
         assert bodies(read(log)) == [body]
 
+    def test_metadata_is_any_bytes_or_none(self, log: Log) -> None:
+        metas = [b"", bytes(range(255, 220, -1)), b"\r\n\0", b""]
+        for meta in metas:
+            log.append(0, b"a", AT, meta)
+
+        assert [entry.meta for entry in read(log)] == metas
+
+    def test_columns_and_entries_say_the_same(self, log: Log) -> None:
+        for number in range(3):
+            log.append(0, b"%d" % number, AT + number, b"meta")
+        columns = log.read(0, None, 10, FOREVER).columns
+
+        entries = columns.entries
+
+        assert len(columns) == len(entries) == 3
+        assert columns.ids == [entry.id for entry in entries]
+        event_ids = zip(columns.producer_ids, columns.sequences, strict=True)
+        assert list(event_ids) == [entry.event_id for entry in entries]
+        assert columns.ats == [AT, AT + 1, AT + 2] == [entry.at for entry in entries]
+        assert columns.offsets == [1, 2, 3] == [entry.offset for entry in entries]
+        assert columns.bodies == [b"0", b"1", b"2"] == bodies(entries)
+        assert columns.metas == [b"meta"] * 3 == [entry.meta for entry in entries]
+        assert columns.position() == Position.of(entries[-1])
+        assert columns.position(0) == Position.of(entries[0])
+
     def test_partitions_are_separate(self, log: Log) -> None:
         log.append(0, b"zero", AT)
         log.append(1, b"one", AT)
@@ -60,7 +85,9 @@ class LogContract:
         log.append(0, b"a", AT)
         last = Position.of(read(log)[-1])
 
-        assert log.read(0, last, 10, FOREVER) == ([], True)
+        some = log.read(0, last, 10, FOREVER)
+
+        assert (some.entries, some.reaches_end) == ([], True)
 
     def test_a_read_is_bounded_by_count(self, log: Log) -> None:
         for _ in range(5):

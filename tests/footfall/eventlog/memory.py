@@ -4,7 +4,8 @@ import time
 from collections import defaultdict
 from threading import Lock
 
-from footfall.eventlog import Appended, Entry, EventId, Full, Position, Slice
+from footfall.eventlog import Appended, Columns, Entry, EventId, Full, Position, Slice
+from footfall.eventlog.entries import NO_PRODUCER
 
 
 class MemoryLog:
@@ -18,7 +19,7 @@ class MemoryLog:
         self._sequence = 0
         self._lock = Lock()
 
-    def append(self, partition: int, body: bytes, at: int) -> Appended:
+    def append(self, partition: int, body: bytes, at: int, meta: bytes = b"") -> Appended:
         with self._lock:
             stream = self.streams[partition]
             if sum(len(entry.body) for entry in stream) > self._max_bytes:
@@ -28,10 +29,12 @@ class MemoryLog:
             entry_id = b"%d-%d" % (time.time_ns() // 1_000_000, offset)
             event_id = EventId(1, self._sequence)
             self._sequence += 1
-            stream.append(Entry(entry_id, event_id, at, offset, body))
+            stream.append(Entry(entry_id, event_id, at, offset, body, meta))
             return Appended(entry_id, event_id)
 
-    def append_cached(self, partition: int, name: str, at: int) -> Appended | None:
+    def append_cached(
+        self, partition: int, name: str, at: int, meta: bytes = b""
+    ) -> Appended | None:
         return None  # it has no cached pages
 
     def read(self, partition: int, position: Position | None, count: int, max_bytes: int) -> Slice:
@@ -41,7 +44,7 @@ class MemoryLog:
         while len(entries) < min(count, len(waiting)) and size < max_bytes:
             size += len(waiting[len(entries)].body)
             entries.append(waiting[len(entries)])
-        return Slice(entries, reaches_end=len(entries) == len(waiting))
+        return Slice(columns_of(entries), reaches_end=len(entries) == len(waiting))
 
     def trim(self, partition: int, position: Position) -> int:
         index = self._index(partition, position)
@@ -68,3 +71,12 @@ class MemoryLog:
             if position is not None and Position.of(entry) == position:
                 return index
         return None
+
+
+def columns_of(entries: list[Entry]) -> Columns:
+    return Columns.of(
+        [
+            (entry_id, *(event_id or (NO_PRODUCER, NO_PRODUCER)), at, offset, body, meta)
+            for entry_id, event_id, at, offset, body, meta in entries
+        ]
+    )

@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from footfall.common.breaker import CircuitBreaker
-from footfall.eventlog import Ambiguous, Full, RedisLog, Refused
+from footfall.eventlog import Ambiguous, EventId, Full, RedisLog, Refused
 from footfall.eventlog.producer import ProducerPool
 from footfall.eventlog.server import Server
 from loadtest.common.waiting import wait_until
@@ -76,6 +76,19 @@ def test_an_ambiguous_append_ends_its_producer(proxied: RedisLog, proxy: Proxy) 
 
     assert caught.value.event_id == before._replace(sequence=before.sequence + 1)
     assert after.producer_id != before.producer_id
+
+
+def test_a_producer_without_further_sequence_numbers_is_replaced(log: RedisLog) -> None:
+    first = log.append(0, b"a", AT).event_id
+    producers(log)._idle[-1]._sequence = 2**32 - 1
+
+    last = log.append(0, b"b", AT).event_id
+    next_one = log.append(0, b"c", AT).event_id
+
+    assert last == EventId(first.producer_id, 2**32 - 1)
+    assert next_one.producer_id != first.producer_id
+    assert next_one.sequence == 0
+    assert [entry.event_id for entry in read(log)] == [first, last, next_one]
 
 
 def test_a_server_that_is_not_there_refuses(open_log: Callable[..., RedisLog]) -> None:

@@ -1,11 +1,15 @@
+import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import redis
 
-from footfall.eventlog import Position, RedisLog, Refused
+from footfall.eventlog import EventId, Position, RedisLog, Refused, stream
+from footfall.eventlog.entries import NO_PRODUCER
 from footfall.eventlog.server import Server
-from tests.footfall.eventlog.contract import AT, LogContract, bodies, read
+from footfall.events import Meta, encode, encode_meta
+from tests.footfall.eventlog.contract import AT, FOREVER, LogContract, bodies, read
 
 
 class TestRedisLog(LogContract):
@@ -22,22 +26,158 @@ def test_the_keys_of_a_partition_share_a_hash_tag(
     assert all(b":{5}:" in key for key in server.scan_iter(f"{prefix}:*"))
 
 
+def header(
+    offset: int = 1, producer_id: int = 2, sequence: int = 3, at: int = AT, meta: bytes = b""
+) -> bytes:
+    return struct.pack(">QQIQ", offset, producer_id, sequence, at) + meta
+
+
+FOREIGN: list[dict[str, Any]] = [
+    {"hello": "world"},
+    {"s": -1, "n": 0, "t": 0, "o": 0, "b": "negative producer"},
+    {"s": 1, "n": 2**63, "t": 0, "o": 0, "b": "beyond bigint"},
+    {"s": 1, "n": 0, "t": 0, "o": 2**63, "b": "offset beyond bigint"},
+    {"s": "x", "n": 0, "t": 0, "o": 0, "b": "no integer"},
+    {"h": "short", "b": "a"},
+    {"h": header()[:-1], "b": "one byte short"},
+    {"h": header(offset=2**63), "b": "a"},
+    {"h": header(producer_id=2**64 - 1), "b": "a"},
+    {"h": header(at=2**63), "b": "a"},
+    {"b": "a", "h": header()},
+    {"h": header(), "b": "a", "c": "c"},
+    {"h": header()},
+]
+
+
 def test_an_entry_that_was_not_made_by_a_producer_has_no_event_id(
     log: RedisLog, server: redis.Redis, prefix: str
 ) -> None:
     key = f"{prefix}:{{0}}:log"
-    server.xadd(key, {"hello": "world"})
-    server.xadd(key, {"s": -1, "n": 0, "t": 0, "o": 0, "b": "negative producer"})
-    server.xadd(key, {"s": 1, "n": 2**63, "t": 0, "o": 0, "b": "beyond bigint"})
-    server.xadd(key, {"s": "x", "n": 0, "t": 0, "o": 0, "b": "no integer"})
+    for fields in FOREIGN:
+        server.xadd(key, fields)
     log.append(0, b"a", AT)
 
     entries = read(log)
 
-    assert [entry.event_id is None for entry in entries] == [True] * 4 + [False]
+    assert [entry.event_id is None for entry in entries] == [True] * len(FOREIGN) + [False]
     assert entries[0].body == b"hello world"
-    assert bodies(read(log, Position.of(entries[3]))) == [b"a"]
-    assert log.trim(0, Position.of(entries[3])) == 0
+    assert {(entry.at, entry.offset, entry.meta) for entry in entries[:-1]} == {(-1, 0, b"")}
+    last = Position.of(entries[-2])
+    assert bodies(read(log, last)) == [b"a"]
+    assert log.trim(0, last) == 0
+
+
+@pytest.mark.parametrize("fields", FOREIGN)
+def test_each_of_them_alone_is_found_among_others(
+    log: RedisLog, server: redis.Redis, prefix: str, fields: dict[str, Any]
+) -> None:
+    log.append(0, b"a", AT)
+    server.xadd(f"{prefix}:{{0}}:log", fields)
+    log.append(0, b"b", AT)
+
+    columns = log.read(0, None, 10, FOREVER).columns
+
+    assert [producer_id == NO_PRODUCER for producer_id in columns.producer_ids] == [
+        False,
+        True,
+        False,
+    ]
+    assert columns.offsets == [1, 0, 2]
+
+
+class Version1:
+    """A producer of the version before: it writes a field for each number, as text."""
+
+    def __init__(self, server: redis.Redis, prefix: str) -> None:
+        self._server = server
+        self._keys = [f"{prefix}:{{0}}:{name}" for name in ("log", "ordinal")]
+        self.event_id = EventId(2**63 - 9, 2**33)
+
+    def append(self, body: bytes) -> EventId:
+        stream, offset = self._keys
+        event_id = self.event_id
+        self.event_id = event_id._replace(sequence=event_id.sequence + 1)
+        fields: dict[Any, Any] = {
+            "s": event_id.producer_id,
+            "n": event_id.sequence,
+            "t": AT,
+            "o": self._server.incr(offset),
+            "b": body,
+        }
+        self._server.xadd(stream, fields)
+        return event_id
+
+
+@pytest.fixture
+def version_1(server: redis.Redis, prefix: str) -> Version1:
+    return Version1(server, prefix)
+
+
+def test_entries_of_version_1_are_read_too(log: RedisLog, version_1: Version1) -> None:
+    first = version_1.append(b"a")
+    second = log.append(0, b"b", AT + 1, b"meta").event_id
+    third = version_1.append(b"c")
+
+    entries = read(log)
+
+    assert [entry.event_id for entry in entries] == [first, second, third]
+    assert [entry.at for entry in entries] == [AT, AT + 1, AT]
+    assert [entry.offset for entry in entries] == [1, 2, 3]
+    assert [entry.meta for entry in entries] == [b"", b"meta", b""]
+    assert bodies(entries) == [b"a", b"b", b"c"]
+    for number, entry in enumerate(entries):
+        position = Position.of(entry)
+        assert bodies(read(log, position)) == [b"a", b"b", b"c"][number + 1 :]
+        assert log.pending(0, position) == 2 - number
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_mixed_stream_is_trimmed_at_the_expected_entry_alone(
+    log: RedisLog, version_1: Version1, version: int
+) -> None:
+    for _ in range(150):
+        version_1.append(b"a")
+        log.append(0, b"a", AT)
+    position = Position.of(read(log)[250 if version == 1 else 251])
+    assert position.event_id is not None
+    assert (position.event_id.producer_id == version_1.event_id.producer_id) == (version == 1)
+    producer_id, sequence = position.event_id
+
+    for other in (EventId(producer_id + 1, sequence), EventId(producer_id, sequence + 1)):
+        assert log.trim(0, position._replace(event_id=other)) == 0
+    assert log.trim(0, position) > 0
+
+    assert len(read(log, position)) == 300 - 251 - (version == 2)
+
+
+def test_a_chunk_of_one_version_follows_another(
+    log: RedisLog, version_1: Version1, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "ENTRIES_PER_CALL", 2)
+    for body in (b"a", b"b", b"c"):
+        version_1.append(body)
+    for body in (b"d", b"e", b"f", b"g"):
+        log.append(0, body, AT, body)
+
+    columns = log.read(0, None, 6, FOREVER).columns
+
+    assert columns.bodies == [b"a", b"b", b"c", b"d", b"e", b"f"]
+    assert columns.offsets == [1, 2, 3, 4, 5, 6]
+    assert columns.metas == [b"", b"", b"", b"d", b"e", b"f"]
+
+
+@pytest.mark.parametrize(
+    ("meta", "most"), [(Meta(), 110), (Meta(visitor=2**63 + 1, agent=2**64 - 1), 140)]
+)
+def test_an_event_takes_little_memory(
+    log: RedisLog, server: redis.Redis, prefix: str, meta: Meta, most: int
+) -> None:
+    """Of a page with fifteen contents, whose ids follow each other as they mostly do."""
+    body = encode({"pages.content": range(1_500_001, 1_500_016), "pages.page": [100_001]})
+    for _ in range(2_000):
+        log.append(0, body, AT, encode_meta(meta))
+
+    assert server.memory_usage(f"{prefix}:{{0}}:log", samples=0) / 2_000 <= most
 
 
 def test_a_stream_that_starts_over_is_read_from_its_beginning(

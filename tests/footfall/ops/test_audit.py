@@ -20,25 +20,25 @@ from footfall.flush import flush
 from footfall.models import (
     Adjustment,
     Audit,
-    Batch,
     HourTotal,
     Partition,
     ProducerState,
+    Projection,
     Rollup,
+    Segment,
     Spilled,
 )
 from footfall.ops import audit as auditing
-from footfall.ops import retention
+from footfall.ops import comparison
 from footfall.ops.adjust import adjust
 from footfall.ops.audit import (
     KEPT_LINES,
-    Difference,
     broken_positions,
     broken_totals,
     differences,
-    repair,
     run_audit,
 )
+from footfall.ops.comparison import Difference, repair
 from footfall.ops.invariants import broken_producer_states, broken_spill
 from footfall.ops.workers import Workers
 from footfall.record import record
@@ -115,7 +115,7 @@ def test_totals_are_compared_day_by_day(log: RedisLog, contents: list[Content]) 
 def test_targets_are_compared_range_by_range(
     contents: list[Content], monkeypatch: pytest.MonkeyPatch, chunk_size: int
 ) -> None:
-    monkeypatch.setattr(auditing, "CHUNK_SIZE", chunk_size)
+    monkeypatch.setattr(comparison, "CHUNK_SIZE", chunk_size)
     Content.objects.filter(pk__in=[one.pk for one in contents]).update(counter=7)
     told: list[tuple[str, int, int]] = []
 
@@ -126,26 +126,30 @@ def test_targets_are_compared_range_by_range(
     assert [progress for progress in told if progress[0] == "pages.content"][-1][1:] == (last, last)
 
 
-def test_batches_that_took_something_else_are_reported() -> None:
-    Batch.objects.update(events=F("events") + 2)
+def test_partitions_that_took_something_else_are_reported() -> None:
+    Partition.objects.filter(number=0).update(events=F("events") + 2)
 
     with pytest.raises(CommandError, match="1 positions are broken"):
         audit()
-    assert Audit.objects.get().lines == [
-        "batches: 5 events, partitions: 3",
-    ]
 
 
-def test_books_of_the_batches_stay_right_when_old_ones_go(log: RedisLog) -> None:
-    log.append(0, b"not a view", AT)
-    flush()
-    Batch.objects.update(at=timezone.now() - retention.KEEP_BATCHES)
+def test_a_corrupt_segment_is_named() -> None:
+    Segment.objects.update(data=b"?")
 
-    retention.prune()
+    with pytest.raises(CommandError, match="positions are broken"):
+        audit()
 
-    assert not Batch.objects.exists()
-    assert "clean" in audit()
-    assert sum(Partition.objects.values_list("pruned", flat=True)) == 4
+    assert [line for line in Audit.objects.get().lines if "1" in line and "corrupt" in line]
+
+
+def test_a_projection_without_a_place_in_the_store_is_named() -> None:
+    Projection.objects.filter(name="hourly:pages.content").update(key=1)
+
+    with pytest.raises(CommandError, match="0 counters differ"):
+        audit("--repair")
+
+    lines = Audit.objects.get().lines
+    assert "projection hourly:pages.content: the event store has no segment 1 of its key" in lines
 
 
 def test_producer_states_and_spilled_events_that_cannot_be_are_reported() -> None:
@@ -242,7 +246,7 @@ def test_an_audit_that_was_interrupted_is_not_clean(
     def interrupt() -> None:
         raise end
 
-    monkeypatch.setattr(auditing, "broken_batches", interrupt)
+    monkeypatch.setattr(auditing, "CHECKS", [interrupt])
 
     with pytest.raises(end):
         audit()

@@ -9,6 +9,7 @@ import pytest
 from footfall.models import Audit, Partition
 from footfall.ops.facts import Audits, Beat, Facts
 from footfall.ops.health import Level, find_problems
+from footfall.ops.lag import ProjectionStatus
 from footfall.ops.status import PartitionStatus, Status
 from footfall.ops.workers import Workers
 
@@ -185,3 +186,68 @@ def test_what_a_store_has_lost_is_told_for_a_week() -> None:
 
     assert said(lost) == ["amber: At least 12 events were lost inside a store."]
     assert said(replace(lost, now=NOW + timedelta(days=5, seconds=1))) != said(lost)
+
+
+def with_projection(name: str = "totals:pages.content", **fields: Any) -> Facts:
+    status = replace(HEALTHY.status, projections=[ProjectionStatus(name, **fields)])
+    return replace(HEALTHY, status=status)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seconds", "level"),
+    [
+        ("totals", 10, None),
+        ("totals", 11, Level.AMBER),
+        ("totals", 61, Level.RED),
+        ("hourly", 60, None),
+        ("hourly", 61, Level.AMBER),
+        ("hourly", 361, Level.RED),
+    ],
+)
+def test_a_projection_is_behind(kind: str, seconds: float, level: Level | None) -> None:
+    facts = with_projection(f"{kind}:pages.content", lag_events=1200, lag_seconds=seconds)
+
+    found = find_problems(facts)
+
+    assert [finding.level for finding in found] == ([level] if level else [])
+    for finding in found:
+        assert finding.what.startswith(f"The projection {kind}:pages.content is behind: 1,200")
+
+
+def test_a_projection_that_fails_says_why() -> None:
+    facts = with_projection(failed_at=NOW, error="DataError: out of range", lag_seconds=300)
+
+    assert said(facts) == [
+        "red: The projection totals:pages.content fails: DataError: out of range"
+    ]
+
+
+def test_views_of_a_model_that_is_unknown_here_are_no_fault() -> None:
+    assert said(with_projection("totals:shop.item", lag_events=7, lag_seconds=3600)) == [
+        "amber: Views of “shop.item” wait: this version does not know the model."
+    ]
+
+
+def test_views_that_wait_for_locked_rows_are_told() -> None:
+    facts = with_projection(carried_views=1500, carried_seconds=25)
+
+    assert said(facts) == [
+        "amber: 1,500 views of “pages.content” wait for locked rows, the oldest for 25 s."
+    ]
+    assert said(with_projection(carried_views=1500, carried_seconds=2)) == []
+
+
+@pytest.mark.parametrize(
+    ("numbers", "what"),
+    [
+        ([7], "Segment 7 of the event store is corrupt: its events cannot be read."),
+        ([7, 9], "Segments 7, 9 of the event store are corrupt: their events cannot be read."),
+    ],
+)
+def test_corrupt_segments_are_red(numbers: list[int], what: str) -> None:
+    facts = replace(HEALTHY, status=replace(HEALTHY.status, corrupt_segments=numbers))
+
+    (finding,) = find_problems(facts)
+
+    assert (finding.level, finding.what) == (Level.RED, what)
+    assert "from a backup" in finding.advice

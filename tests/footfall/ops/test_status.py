@@ -5,20 +5,28 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 from redis import Redis
 
 from catalog.pages.models import Content, Page
 from footfall.eventlog import RedisLog
-from footfall.flush import flush
+from footfall.flush import flush, ingest, project
 from footfall.ingest.spill import spill
-from footfall.models import DeadLetter
+from footfall.models import Carried, DeadLetter, Projection, Segment
+from footfall.ops.lag import read_projections
 from footfall.ops.status import LOG_TIMEOUT, status
 from footfall.record import record
+from footfall.registry import content_type_of
 from tests.support.proxy import Fault, Proxy
 from tests.support.views import AT, store_views
 
 pytestmark = pytest.mark.django_db
+
+MOMENT = timedelta(seconds=5)
+
+
+def at(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 def run(command: str) -> str:
@@ -94,9 +102,7 @@ def test_views_are_in_up_to_the_oldest_that_waits(log: RedisLog, contents: list[
     spill(1, b"", AT + 1000)
     store_views(log, (AT + 500, [contents[0].pk]))
 
-    assert status().as_of == pytest.approx(
-        datetime.fromtimestamp(AT / 1000 + 0.5, UTC), abs=timedelta(seconds=0.1)
-    )
+    assert status().as_of == pytest.approx(at(AT + 500), abs=timedelta(seconds=0.1))
 
 
 def test_an_entry_without_a_time_breaks_nothing(server: Redis, prefix: str) -> None:
@@ -127,3 +133,126 @@ def test_dead_letters_are_told_by_partition() -> None:
 
     assert [one.dead_letters for one in now.partitions] == [0, 2]
     assert now.dead_letters == 3
+
+
+def test_events_that_are_stored_and_not_counted_still_wait(
+    log: RedisLog, contents: list[Content]
+) -> None:
+    flush()
+    store_views(log, *[(AT + 500, [contents[0].pk]), (AT, [contents[1].pk])])
+    ingest()
+
+    stored = status()
+
+    assert (stored.unstored, stored.pending, stored.pending_in("pages.content")) == (0, 2, 2)
+    assert stored.as_of == stored.as_of_in("pages.content") == pytest.approx(at(AT), abs=MOMENT)
+    assert stored.stored_events == 2
+    lags = {one.name: (one.lag_events, one.lag_seconds > 0) for one in stored.projections}
+    assert lags["totals:pages.content"] == lags["hourly:pages.content"] == (2, True)
+
+    project(force=True)
+
+    counted = status()
+    assert counted.pending == 0
+    assert counted.as_of == pytest.approx(timezone.now(), abs=MOMENT)
+    assert not any(one.lag_events or one.lag_seconds for one in counted.projections)
+
+
+def test_an_old_event_in_a_later_segment_is_seen(log: RedisLog, contents: list[Content]) -> None:
+    """The spill, or a partition that was behind, brings one."""
+    for at_ms in (AT + 5000, AT):
+        store_views(log, (at_ms, [contents[0].pk]))
+        ingest()
+
+    assert status().as_of == pytest.approx(at(AT), abs=MOMENT)
+
+
+def test_views_by_the_hour_have_a_time_of_their_own(log: RedisLog, contents: list[Content]) -> None:
+    store_views(log, (AT - 1000, [contents[0].pk]))
+    flush()
+    store_views(log, (AT, [contents[0].pk]))
+    ingest()
+    project()  # the views by the hour are not due yet
+
+    now = status()
+
+    assert (now.pending, now.pending_in("pages.content")) == (0, 0)
+    assert now.as_of == pytest.approx(timezone.now(), abs=MOMENT)
+    assert now.series_as_of == now.series_as_of_in("pages.content")
+    assert now.series_as_of == pytest.approx(at(AT), abs=MOMENT)
+
+
+def test_carried_over_views_wait_for_the_counters_of_their_model(
+    page: Page, contents: list[Content]
+) -> None:
+    record(page, contents)
+    flush()
+    Carried.objects.create(
+        content_type=content_type_of(Content), target_id=contents[0].pk, views=3, since=AT
+    )
+
+    now = status()
+
+    assert (now.pending, now.pending_in("pages.content"), now.pending_in("pages.page")) == (3, 3, 0)
+    assert now.as_of == now.as_of_in("pages.content") == pytest.approx(at(AT), abs=MOMENT)
+    assert now.as_of_in("pages.page") == pytest.approx(timezone.now(), abs=MOMENT)
+    assert now.series_as_of == pytest.approx(timezone.now(), abs=MOMENT)
+    assert {one.name: one.carried_views for one in now.projections if one.carried_views} == {
+        "totals:pages.content": 3
+    }
+
+
+def test_of_a_model_that_was_never_viewed_only_the_log_is_known(page: Page) -> None:
+    record(page)
+
+    assert status().pending_in("pages.content") == status().pending_in("shop.item") == 1
+
+
+def test_a_projection_of_an_unknown_model_is_shown(page: Page) -> None:
+    Projection.objects.create(name="totals:shop.item", error="?", failed_at=timezone.now())
+    record(page)
+    ingest()
+    project(force=True)
+
+    (shown,) = (one for one in status().projections if one.label == "shop.item")
+
+    assert (shown.kind, shown.lag_events, shown.is_known, shown.error) == ("totals", 1, False, "?")
+
+
+def test_corrupt_segments_are_named(page: Page) -> None:
+    record(page)
+    flush()
+    assert status().corrupt_segments == []
+    Segment.objects.update(corrupt_at=timezone.now())
+
+    assert status().corrupt_segments == [1]
+    assert "corrupt segments: 1" in run("status")
+
+
+def test_any_number_of_projections_is_read_at_once(
+    page: Page, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    record(page)
+    ingest()
+    rows = [Projection(name=f"totals:shop.item{n}") for n in range(30)]
+    Projection.objects.bulk_create(rows)
+
+    with django_assert_num_queries(2):
+        assert len(read_projections()) >= 30
+
+
+def test_the_command_tells_how_far_projections_are(page: Page) -> None:
+    record(page)
+    flush()
+    record(page)
+    ingest()
+    Projection.objects.filter(name="hourly:pages.page").update(
+        failed_at=timezone.now(), error="no room"
+    )
+
+    lines = run("status").splitlines()
+
+    (header,) = (number for number, line in enumerate(lines) if line.startswith("projection"))
+    (hourly,) = (line for line in lines[header:] if line.startswith("hourly:pages.page"))
+    assert hourly.split()[1] == "1"
+    assert hourly.endswith("no room")

@@ -1,0 +1,121 @@
+"""How far each projection is behind the end of the event store."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Min, OuterRef, Subquery, Sum, Value
+from django.utils import timezone
+
+from footfall.models import Carried, Projection, Segment, StoreHead
+from footfall.registry import countable_models
+
+TOTALS, HOURLY = "totals", "hourly"
+
+LOOKED_AHEAD = 100
+"""Number of segments after a position in which the earliest event is looked for. Later segments
+have later events, but for some that came from the spill or from a partition that was behind."""
+
+
+@dataclass(frozen=True)
+class ProjectionStatus:
+    """One projection."""
+
+    name: str
+    """"totals:pages.content"."""
+    lag_events: int = 0
+    """Stored events that it has not applied, with and without views of its model."""
+    lag_seconds: float = 0.0
+    """For how long the first of them has been stored; 0 if there is none."""
+    oldest_seconds: float | None = None
+    """Age of the oldest event that it has not applied in full, carried over views among them."""
+    carried_views: int = 0
+    carried_seconds: float = 0.0
+    """Age of the oldest of them."""
+    failed_at: datetime | None = None
+    """Set while it fails."""
+    error: str = ""
+
+    @property
+    def kind(self) -> str:
+        return self.name.partition(":")[0]
+
+    @property
+    def label(self) -> str:
+        return self.name.partition(":")[2]
+
+    @property
+    def pending(self) -> int:
+        return self.lag_events + self.carried_views
+
+    @property
+    def is_known(self) -> bool:
+        """Whether this process knows its model."""
+        return self.label in countable_models()
+
+
+class CarriedViews(NamedTuple):
+    """What is carried over for one model."""
+
+    views: int
+    since: int
+    """Milliseconds since 1970."""
+
+
+def read_projections() -> list[ProjectionStatus]:
+    """Read every projection, in two queries. Call it after what is before the store was read.
+
+    An event that moves on meanwhile is then seen twice, but never missed.
+    """
+    after = Segment.objects.filter(number__gt=OuterRef("number"))
+    near = after.filter(number__lte=OuterRef("number") + LOOKED_AHEAD)
+    earliest = near.order_by().annotate(all=Value(1)).values("all").annotate(at=Min("first_at"))
+    rows = Projection.objects.order_by("name").annotate(
+        head=Subquery(StoreHead.objects.values("events")[:1]),
+        next_stored_at=Subquery(after.order_by("number").values("stored_at")[:1]),
+        next_first_at=Subquery(after.order_by("number").values("first_at")[:1]),
+        earliest_at=Subquery(earliest.values("at")),
+    )
+    positions = list(rows)
+    carried = carried_views()
+    now = timezone.now()
+    return [_status(row, carried if row.kind == TOTALS else {}, now) for row in positions]
+
+
+def carried_views() -> dict[str, CarriedViews]:
+    """Return what is carried over, by the label of the model."""
+    sums = Carried.objects.order_by().values_list("content_type")
+    found = sums.annotate(Sum("views"), Min("since"))
+    return {label_of(pk): CarriedViews(views, since) for pk, views, since in found}
+
+
+def label_of(content_type: int) -> str:
+    kind = ContentType.objects.get_for_id(content_type)
+    return f"{kind.app_label}.{kind.model}"
+
+
+def _status(
+    row: Projection, carried: Mapping[str, CarriedViews], now: datetime
+) -> ProjectionStatus:
+    annotated = vars(row)
+    views, since = carried.get(row.label, (0, None))
+    stored_at = annotated["next_stored_at"]
+    ages = map(age, (annotated["earliest_at"], annotated["next_first_at"], since))
+    return ProjectionStatus(
+        name=row.name,
+        lag_events=max(0, (annotated["head"] or 0) - row.events) if stored_at else 0,
+        lag_seconds=max(0.0, (now - stored_at).total_seconds()) if stored_at else 0.0,
+        oldest_seconds=max((seconds for seconds in ages if seconds is not None), default=None),
+        carried_views=views,
+        carried_seconds=age(since) or 0.0,
+        failed_at=row.failed_at,
+        error=row.error,
+    )
+
+
+def age(at: int | None) -> float | None:
+    """Return how many seconds ago `at` was, in ms since 1970."""
+    return None if at is None else max(0.0, time.time() - at / 1000)

@@ -1,0 +1,297 @@
+"""Counters against rollups, adjustments and event store, at whichever position each of them is."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from catalog.pages.models import Content, Page
+from footfall import sql
+from footfall.eventlog import RedisLog
+from footfall.flush import flush, ingest, project
+from footfall.models import Audit, Carried, Projection, Rollup, Segment
+from footfall.ops import comparison
+from footfall.ops.adjust import InvalidAdjustment, adjust
+from footfall.ops.audit import differences, run_audit
+from footfall.ops.comparison import Difference, Gap, Incomparable, compare, repair
+from footfall.projections import run
+from footfall.record import record
+from footfall.registry import content_type_of
+from tests.support.concurrency import meanwhile, run_at_once
+from tests.support.views import AT, HOUR, Counts, store_views
+
+pytestmark = pytest.mark.django_db
+
+AHEAD = {
+    "counters": lambda: run.project(["totals"], force=True),
+    "rollups": lambda: run.project(["hourly"], force=True),
+}
+
+
+@pytest.fixture(params=AHEAD)
+def ahead(
+    request: pytest.FixtureRequest, log: RedisLog, page: Page, contents: list[Content]
+) -> str:
+    """Two contents have three views; of two segments more only counters or rollups know.
+
+    There the first content has three views and the second has one.
+    """
+    first, second = contents[0].pk, contents[1].pk
+    store_views(log, *[(AT, [first, second])] * 3)
+    flush()
+    store_views(log, (AT, [first, second]), (AT + HOUR, [first]))
+    ingest()
+    store_views(log, (AT, [first]))
+    ingest()
+    AHEAD[request.param]()
+    return str(request.param)
+
+
+def test_counters_and_rollups_may_be_at_different_positions(
+    ahead: str, counts: Counts, contents: list[Content]
+) -> None:
+    assert counts() == ([6, 4, 0] if ahead == "counters" else [3, 3, 0])
+    assert not list(differences())
+    project(force=True)
+    assert not list(differences())
+
+
+def test_a_counter_that_is_wrong_by_what_is_between_is_found(
+    ahead: str, counts: Counts, contents: list[Content]
+) -> None:
+    """It has what the rollups have, and should not."""
+    first, second = contents[0].pk, contents[1].pk
+    rolled = {first: 3, second: 3} if ahead == "counters" else {first: 6, second: 4}
+    for target, views in rolled.items():
+        Content.objects.filter(pk=target).update(counter=views)
+    right = [6, 4] if ahead == "counters" else [3, 3]
+
+    found = list(differences())
+
+    assert found == [
+        Difference("pages.content", target, rolled[target], expected)
+        for target, expected in zip((first, second), right, strict=True)
+    ]
+    assert [repair(one) for one in found] == right
+    assert not list(differences())
+    project(force=True)
+    assert counts() == [6, 4, 0]
+    assert not list(differences())
+
+
+@pytest.mark.parametrize("chunk_size", [1, 2])
+def test_segments_between_are_read_once(
+    ahead: str, monkeypatch: pytest.MonkeyPatch, chunk_size: int
+) -> None:
+    monkeypatch.setattr(comparison, "CHUNK_SIZE", chunk_size)
+    read: list[int] = []
+    load = comparison.load
+    monkeypatch.setattr(
+        comparison, "load", lambda segment: (read.append(segment.number), load(segment))[1]
+    )
+
+    assert not list(compare(Gap("pages.content")))
+
+    assert read == [2, 3]
+
+
+def test_positions_that_move_while_they_are_compared(
+    log: RedisLog, contents: list[Content], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "CHUNK_SIZE", 1)
+    ids = [content.pk for content in contents]
+    store_views(log, *[(AT, ids)] * 3)
+    steps: list[Callable[[], object]] = [
+        ingest,
+        AHEAD["counters"],
+        lambda: (store_views(log, (AT, ids)), ingest(), AHEAD["rollups"]()),
+        lambda: (store_views(log, (AT, ids[:2])), ingest(), AHEAD["rollups"]()),
+        AHEAD["counters"],
+    ]
+    gap = Gap("pages.content")
+
+    found = list(compare(gap, lambda *progress: steps.pop(0)() if steps else None))
+    while steps:
+        steps.pop(0)()
+        found += compare(gap)
+
+    assert not found
+    assert not gap.views
+
+
+def test_carried_over_views_belong_to_the_counter(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    for _ in range(3):
+        record(page, contents)
+    flush()
+    carry(contents[0], 2)
+
+    assert list(differences()) == [Difference("pages.content", contents[0].pk, 3, 1)]
+    Content.objects.filter(pk=contents[0].pk).update(counter=1)
+    assert not list(differences())
+
+    Content.objects.filter(pk=contents[0].pk).update(counter=9)
+    (difference,) = differences()
+    assert repair(difference) == 1
+    project(force=True)
+    assert counts() == [3, 3, 3]
+    assert not list(differences())
+
+
+def carry(content: Content, views: int) -> None:
+    kind = content_type_of(Content)
+    Carried.objects.create(content_type=kind, target_id=content.pk, views=views, since=AT)
+
+
+def test_adjustments_belong_to_the_counter_while_rollups_are_behind(
+    ahead: str, contents: list[Content]
+) -> None:
+    adjust(Content, contents[0].pk, to=1, why="a robot")
+
+    assert not list(differences())
+    project(force=True)
+    assert not list(differences())
+
+
+def test_a_position_that_the_store_does_not_have_is_no_difference(
+    ahead: str, contents: list[Content]
+) -> None:
+    Projection.objects.filter(name="totals:pages.content").update(number=99, key=99)
+    audit = Audit()
+
+    lines = list(run_audit(audit, repair=True))
+
+    assert audit.differences == 0
+    assert [line for line in lines if line.startswith("pages.content: not compared")]
+    assert not audit.is_clean
+
+
+def test_a_projection_that_is_alone_is_no_difference(ahead: str) -> None:
+    Projection.objects.filter(name="totals:pages.content").delete()
+
+    with pytest.raises(Incomparable, match="its only projection is hourly"):
+        list(differences())
+
+
+def test_positions_that_are_too_far_apart_are_not_compared(
+    ahead: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "MAX_EVENTS", 2)
+
+    with pytest.raises(Incomparable, match="counters and rollups are 3 events apart"):
+        list(differences())
+
+
+def test_projections_are_brought_close_before(ahead: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(comparison, "NEAR_EVENTS", 2)
+    monkeypatch.setattr(comparison, "MAX_EVENTS", 2)
+
+    assert not list(differences())
+
+
+def test_views_are_not_taken_away_while_a_segment_cannot_be_read(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    """They may be in the counters, and the rollups cannot have them any more."""
+    for _ in range(3):
+        record(page, contents)
+    flush()
+    record(page, contents)
+    ingest()
+    AHEAD["counters"]()
+    Segment.objects.filter(number=2).update(data=b"?", corrupt_at=timezone.now())
+    AHEAD["rollups"]()
+    Content.objects.filter(pk=contents[2].pk).update(counter=2)
+    audit = Audit()
+
+    lines = list(run_audit(audit, repair=True))
+
+    assert counts() == [4, 4, 3]  # what was too low is repaired
+    assert not audit.is_clean
+    refused = "not repaired: cannot be explained, no one can read segments 2"
+    assert [line for line in lines if line.endswith(refused)] == [
+        f"pages.content {contents[0].pk}: counter 4, rollups say 3; {refused}",
+        f"pages.content {contents[1].pk}: counter 4, rollups say 3; {refused}",
+        f"pages.page {page.pk}: counter 4, rollups say 3; {refused}",
+    ]
+
+
+def test_without_a_corrupt_segment_they_are_taken_away(ahead: str, contents: list[Content]) -> None:
+    Content.objects.filter(pk=contents[2].pk).update(counter=2)
+
+    assert repair(Difference("pages.content", contents[2].pk, 2, 0)) == 0
+
+
+def test_below_zero_is_refused(page: Page, contents: list[Content]) -> None:
+    record(page, contents)
+    flush()
+    Rollup.objects.all().update(views=-5)
+
+    with pytest.raises(InvalidAdjustment, match="below 0"):
+        repair(Difference("pages.content", contents[0].pk, 1, -5))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_views_that_are_counted_meanwhile_are_no_difference(
+    page: Page, contents: list[Content], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With projections that move one by one, so that they are at different positions mostly."""
+    monkeypatch.setattr(comparison, "CHUNK_SIZE", 2)
+    over = threading.Event()
+
+    def count() -> None:
+        rounds = 0
+        while not over.is_set():
+            record(page, contents[rounds % 2 :])
+            ingest()
+            run.project(["totals", "hourly"][rounds % 3 == 1 :][:1], force=True)
+            rounds += 1
+        connection.close()
+
+    with meanwhile(count):
+        try:
+            for _ in range(30):
+                assert not list(differences())
+        finally:
+            over.set()
+    flush()
+    assert not list(differences())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_repair_beside_projections_is_exact(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    def count() -> None:
+        for rounds in range(40):
+            record(page, contents)
+            ingest()
+            run.project([("totals", "hourly")[rounds % 2]], force=True)
+
+    def spoil_and_repair() -> None:
+        for _ in range(20):
+            Content.objects.filter(pk=contents[0].pk).update(counter=10_000)
+            repair(Difference("pages.content", contents[0].pk, 10_000, 0))
+
+    run_at_once([count, spoil_and_repair])
+    while flush().more or project(force=True).more:
+        pass
+
+    assert counts() == [40, 40, 40]
+    assert not list(differences())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_snapshot_does_not_see_what_is_committed_meanwhile(page: Page) -> None:
+    def rename() -> None:
+        Page.objects.filter(pk=page.pk).update(title="Another")
+
+    names = Page.objects.filter(pk=page.pk).values_list("title", flat=True)
+    with sql.snapshot():
+        before = names.get()
+        run_at_once([rename])
+        assert names.get() == before
+    assert names.get() == "Another"
