@@ -60,6 +60,8 @@ class DropReason(StrEnum):
     """The entry of an event whose spilled copy was counted."""
     DEAD_LETTER = "dead_letter"
     TARGET_DELETED = "target_deleted"
+    COUNTER_FULL = "counter_full"
+    """Views of a target whose counter has reached the highest number of its column."""
 
 
 class Malformed(Exception):
