@@ -1,10 +1,10 @@
 """Counters against rollups, adjustments and event store, at whichever position each of them is."""
 
+import itertools
 import threading
 from collections.abc import Callable
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 
 from catalog.pages.models import Content, Page
@@ -16,7 +16,7 @@ from footfall.ops import comparison
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import differences, run_audit
 from footfall.ops.comparison import Difference, Gap, Incomparable, compare, repair
-from footfall.projections import run
+from footfall.projections.run import apply_new_events
 from footfall.record import record
 from footfall.registry import content_type_of
 from tests.support.concurrency import meanwhile, run_at_once
@@ -25,8 +25,8 @@ from tests.support.views import AT, HOUR, Counts, store_views
 pytestmark = pytest.mark.django_db
 
 AHEAD = {
-    "counters": lambda: run.project(["totals"], force=True),
-    "rollups": lambda: run.project(["hourly"], force=True),
+    "counters": lambda: apply_new_events(force=True, kinds=["totals"]),
+    "rollups": lambda: apply_new_events(force=True, kinds=["hourly"]),
 }
 
 
@@ -243,15 +243,14 @@ def test_views_that_are_counted_meanwhile_are_no_difference(
     over = threading.Event()
 
     def count() -> None:
-        rounds = 0
-        while not over.is_set():
+        for rounds in itertools.count():
+            if over.is_set():
+                break
             record(page, contents[rounds % 2 :])
             ingest()
-            run.project(["totals", "hourly"][rounds % 3 == 1 :][:1], force=True)
-            rounds += 1
-        connection.close()
+            AHEAD["rollups" if rounds % 3 == 1 else "counters"]()
 
-    with meanwhile(count):
+    with meanwhile(lambda: run_at_once([count])):
         try:
             for _ in range(30):
                 assert not list(differences())
@@ -269,7 +268,7 @@ def test_a_repair_beside_projections_is_exact(
         for rounds in range(40):
             record(page, contents)
             ingest()
-            run.project([("totals", "hourly")[rounds % 2]], force=True)
+            AHEAD["rollups" if rounds % 2 else "counters"]()
 
     def spoil_and_repair() -> None:
         for _ in range(20):
