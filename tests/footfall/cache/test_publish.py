@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -55,8 +56,8 @@ def test_flush_raises_the_copies_in_every_partition(
 def test_flusher_that_knows_where_copies_are_asks_no_other_partition(
     page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    knowing = Locations(life=0)
-    monkeypatch.setattr(publish, "locations", lambda label: knowing)
+    knowing: defaultdict[str, Locations] = defaultdict(lambda: Locations(life=0))
+    monkeypatch.setattr(publish, "locations", knowing.__getitem__)
     here = f"{partition_for(f'pages.page:{page.pk}')}"
     record(page, contents)
     flush()
