@@ -60,6 +60,8 @@ class DropReason(StrEnum):
     """The entry of an event whose spilled copy was counted."""
     DEAD_LETTER = "dead_letter"
     TARGET_DELETED = "target_deleted"
+    COUNTER_FULL = "counter_full"
+    """Views of a target whose counter has reached the highest number of its column."""
 
 
 class Malformed(Exception):
@@ -265,8 +267,9 @@ def encode_meta(meta: Meta) -> bytes:
 
     Without any it is b"". Raises ValueError or OverflowError for one that is too long or short.
     """
+    facts: tuple[int | bytes, ...] = meta
     known, parts = 0, []
-    for place, (fact, size) in enumerate(zip(meta, META_BYTES, strict=True)):
+    for place, (fact, size) in enumerate(zip(facts, META_BYTES, strict=True)):
         if fact:
             known |= 1 << place
             parts.append(fact if isinstance(fact, bytes) else fact.to_bytes(size, "big"))

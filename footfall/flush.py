@@ -28,7 +28,6 @@ from footfall.projections.rows import open_projections
 from footfall.projections.run import Projected, apply_new_events
 from footfall.registry import countable_models
 from footfall.store.append import append
-from footfall.store.read import remember
 
 FLUSH_TIMEOUT = 60.0  # seconds
 
@@ -82,8 +81,6 @@ def ingest(limit: int | None = None) -> Ingested:
         open_projections(events.labels(), before)
         failpoint("before_ingest_commit")
     failpoint("after_ingest_commit")
-    if len(segments) == 1:
-        remember(segments[0], events)
     trim(log, claims)
     failpoint("after_trim")
     finished = frozenset(claim.number for claim in claims if claim.reached_end)

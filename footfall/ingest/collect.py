@@ -16,7 +16,8 @@ from footfall.events import (
 from footfall.ingest.claims import Claim
 from footfall.ingest.producer_states import ProducerStates
 from footfall.models import DeadLetter
-from footfall.store.segment import NO_SEQUENCE, Events, EventsBuilder
+from footfall.store.builder import EventsBuilder
+from footfall.store.segment import NO_SEQUENCE, Events
 
 MAX_BODY_BYTES = 1024**2
 """Longest body stored for a dead letter; the rest is cut off."""

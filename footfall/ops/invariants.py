@@ -1,16 +1,79 @@
 """The invariants of event store, producer states and spill, for the audit."""
 
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import Any
 
-from django.db.models import BigIntegerField, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce
+from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Coalesce
 
+from footfall.events import DropReason
 from footfall.ingest.producer_states import NO_SEQUENCE
-from footfall.models import Partition, ProducerState, Spilled
+from footfall.models import Partition, ProducerState, Segment, Spilled, StoreHead
 
 MAX_LINES = 20
 """Most lines that one check yields."""
+
+
+def unaccounted_events() -> Iterator[str]:
+    """Yield a line if partitions and event store do not have the same number of events.
+
+    A new event of a partition is either stored or becomes a dead letter.
+    """
+    dead_letters = Cast(KT(f"dropped__{DropReason.DEAD_LETTER}"), BigIntegerField())
+    # One statement, so one moment: an ingest writes both in its transaction.
+    partitions = Partition.objects.annotate(all=Value(1))
+    taken = F("events") - F("events_before_store") - Coalesce(dead_letters, 0)
+    stored = Subquery(StoreHead.objects.values("events")[:1])
+    sums = partitions.annotate(taken=sum_of(partitions, "all", taken), stored=Coalesce(stored, 0))
+    for row in sums.order_by("number")[:1]:
+        if row.taken != row.stored:
+            yield f"event store: {row.stored} events, partitions: {row.taken}"
+
+
+def broken_store() -> Iterator[str]:
+    """Yield a line for each segment that no ingest and no compaction can have written."""
+    yield from islice(chain(_broken_head(), _broken_segments()), MAX_LINES)
+
+
+def _broken_head() -> Iterator[str]:
+    segments = Segment.objects.annotate(all=Value(1))
+    last = segments.order_by("-number")
+    has_segments = segments.exists()
+    # One statement, so one moment.
+    heads = StoreHead.objects.annotate(
+        last=Coalesce(Subquery(last.values("number")[:1]), 0),
+        last_key=Coalesce(Subquery(last.values("key")[:1]), 0),
+        stored=sum_of(segments, "all", "events"),
+    )
+    for head in heads:
+        if head.number != head.last:
+            yield f"event store: its end is segment {head.number}, the last one is {head.last}"
+        elif head.key != head.last_key:
+            yield f"event store: its end has another key than segment {head.last}"
+        if head.events != head.stored:
+            yield f"event store: {head.events} events, the segments have {head.stored}"
+    if has_segments and not heads:
+        yield "event store: it has segments and no end"
+
+
+def _broken_segments() -> Iterator[str]:
+    previous = 0
+    rows = Segment.objects.order_by("number").values_list("first", "number", "events", "partitions")
+    for first, number, events, partitions in rows.iterator():
+        if not previous + 1 == first <= number:
+            yield f"segment {number}: begins at {first}, the one before ends at {previous}"
+        if sum(partitions.values()) != events:
+            yield f"segment {number}: {events} events, {sum(partitions.values())} in its partitions"
+        previous = number
+
+
+def corrupt_segments() -> Iterator[str]:
+    """Yield a line for each segment that was found corrupt."""
+    corrupt = Segment.objects.defer("data").exclude(corrupt_at=None)
+    for segment in corrupt.order_by("number")[:MAX_LINES]:
+        yield f"segment {segment}: corrupt, {segment.events} events cannot be read"
 
 
 def sum_of(rows: QuerySet[Any], key: str, expression: Any) -> Coalesce:

@@ -1,9 +1,19 @@
 """Appends segments to the store. The head's row is locked last, and only until the commit."""
 
+import secrets
+import zlib
 from datetime import datetime
+from functools import partial
 
-from footfall.models import Segment, StorePosition
-from footfall.store.segment import Events
+from django.db import transaction
+
+from footfall.models import Segment, StoreHead, StorePosition
+from footfall.store.builder import split
+from footfall.store.read import remember
+from footfall.store.segment import VERSION, Events, encode
+
+HEAD = 1
+"""The primary key of the one row."""
 
 
 def append(
@@ -11,6 +21,48 @@ def append(
 ) -> tuple[StorePosition, list[Segment]]:
     """Store `events` in the transaction of the caller, and number the segments.
 
-    Returns the position before them, and the segments: more than one if they would be too large.
+    Returns the position before them, and the segments: more than one if they would be too large,
+    none if there are no events. Once it is committed, `read.load` has them without reading.
     """
-    raise NotImplementedError
+    parts = list(split(events))
+    segments = [new_segment(part, now) for part in parts]
+    if not segments:
+        head = StoreHead.objects.filter(pk=HEAD).first() or StoreHead()
+        return head.position, []
+    segments[0].seconds, segments[0].drained = seconds, drained
+    head = _locked_head()
+    before = head.position
+    for segment, part in zip(segments, parts, strict=True):
+        head.number += 1
+        head.key = secrets.randbelow(2**63 - 1) + 1
+        head.events += len(part)
+        segment.number = segment.first = head.number
+        segment.key = head.key
+        segment.save(force_insert=True)
+        transaction.on_commit(partial(remember, segment, part))
+    head.save()
+    return before, segments
+
+
+def new_segment(events: Events, stored_at: datetime) -> Segment:
+    """Return a segment with these events, without number and key."""
+    data = encode(events)
+    return Segment(
+        events=len(events),
+        first_at=min(events.at),
+        last_at=max(events.at),
+        stored_at=stored_at,
+        partitions=events.by_partition(),
+        version=VERSION,
+        checksum=zlib.crc32(data),
+        data=data,
+    )
+
+
+def _locked_head() -> StoreHead:
+    locked = StoreHead.objects.select_for_update()
+    head = locked.filter(pk=HEAD).first()
+    if head is None:  # of two that create it, the second waits here
+        StoreHead.objects.bulk_create([StoreHead(pk=HEAD)], ignore_conflicts=True)
+        head = locked.get(pk=HEAD)
+    return head

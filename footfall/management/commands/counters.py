@@ -1,4 +1,4 @@
-"""`manage.py counters flush | status | audit [--repair] | adjust | ready [PART...]`."""
+"""`manage.py counters flush | status | audit [--repair] | adjust | ready [PART...] | events`."""
 
 import time
 from typing import Any
@@ -17,12 +17,13 @@ from footfall.ops.lag import ProjectionStatus
 from footfall.ops.readiness import PARTS, REMARKS, check
 from footfall.ops.status import status
 from footfall.registry import countable_models
+from footfall.store import export
 
 BAR_WIDTH = 40  # characters
 
 
 class Command(BaseCommand):
-    help = "Flush the log, show the status of the counting, audit the counters or adjust one."
+    help = "Flush the log, show the status of the counting, audit or adjust counters, print events."
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
@@ -44,6 +45,10 @@ class Command(BaseCommand):
         how.add_argument("--by", type=int, help="the difference")
         adjust.add_argument("--why", required=True)
         adjust.add_argument("--who", help="username of the person who adjusts it")
+        events = commands.add_parser("events", help="print the kept events as JSON lines")
+        events.add_argument("--since", type=export.time, help="ISO date or time, UTC")
+        events.add_argument("--until", type=export.time, help="before this ISO date or time, UTC")
+        events.add_argument("--target", type=export.target, help="for example pages.content:7")
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         try:
@@ -94,6 +99,13 @@ class Command(BaseCommand):
                     one.error if one.failed_at else "",
                 ).rstrip()
             )
+
+    def events(self, **options: Any) -> None:
+        chosen = {name: options[name] for name in ("since", "until", "target")}
+        events = export.Export(**chosen, tell=self.stderr.write)
+        events.write(self.stdout)
+        if not events.is_complete:
+            raise CommandError("some kept events cannot be read")
 
     def ready(self, parts: list[str], **options: Any) -> None:
         every = [*PARTS, *REMARKS]
