@@ -52,7 +52,7 @@ def new_segment(events: Events, stored_at: datetime) -> Segment:
         first_at=min(events.at),
         last_at=max(events.at),
         stored_at=stored_at,
-        partitions=events.by_partition(),
+        partitions={str(number): n for number, n in events.by_partition().items()},
         version=VERSION,
         checksum=zlib.crc32(data),
         data=data,

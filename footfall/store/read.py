@@ -1,6 +1,7 @@
 """Reads segments from a position on."""
 
 import logging
+import random
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
@@ -90,14 +91,7 @@ def decoded(row: Segment) -> Events:
     try:
         events = verified(row)
     except Corrupt as error:
-        row.corrupt_at = timezone.now()
-        # Unless compaction has replaced the row, or another reader was first.
-        stored = Segment.objects.filter(pk=row.pk, checksum=row.checksum, corrupt_at=None)
-        if stored.update(corrupt_at=row.corrupt_at):
-            logger.error(
-                "segment %s is corrupt, its %s events cannot be read: %s",
-                row.number, row.events, error,
-            )  # fmt: skip
+        _mark(row, error)
         return Events()
     _number(events, row.number)
     return events
@@ -105,13 +99,48 @@ def decoded(row: Segment) -> Events:
 
 def verified(row: Segment) -> Events:
     """Return the events of a row with its data. Raises Corrupt."""
-    data = bytes(row.data)
-    if zlib.crc32(data) != row.checksum:
-        raise Corrupt("the checksum is another one")
+    data = _checked(row)
     events = decode(data, row.version)
     if len(events) != row.events:
-        raise Corrupt(f"there are {len(events)} events")
+        raise Corrupt(f"it has {len(events)} events")
     return events
+
+
+def check_some(max_bytes: int) -> None:
+    """Mark segments whose data does not match its checksum.
+
+    It reads about `max_bytes`, from a random segment on: called every day, it finds each in time.
+    """
+    rows = Segment.objects.filter(corrupt_at=None).order_by("number")
+    last = rows.values_list("number", flat=True).last() or 0
+    start = random.randint(0, last)  # noqa: S311
+    for part in (rows.filter(number__gt=start), rows.filter(number__lte=start)):
+        number = 0
+        while max_bytes > 0 and (page := list(part.filter(number__gt=number)[:ROWS_PER_QUERY])):
+            for row in page:
+                max_bytes -= len(row.data)
+                try:
+                    _checked(row)
+                except Corrupt as error:
+                    _mark(row, error)
+            number = page[-1].number
+
+
+def _checked(row: Segment) -> bytes:
+    data = bytes(row.data)
+    if zlib.crc32(data) != row.checksum:
+        raise Corrupt("its checksum is another one")
+    return data
+
+
+def _mark(row: Segment, error: Corrupt) -> None:
+    row.corrupt_at = timezone.now()
+    # Unless compaction has replaced the row, or another reader was first.
+    stored = Segment.objects.filter(pk=row.pk, checksum=row.checksum, corrupt_at=None)
+    if stored.update(corrupt_at=row.corrupt_at):
+        logger.error(
+            "segment %s is corrupt, its %s events cannot be read: %s", row.number, row.events, error
+        )
 
 
 def _number(events: Events, number: int) -> None:

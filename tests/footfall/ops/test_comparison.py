@@ -8,8 +8,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from footfall.projections.run import apply_new_events
-from footfall.store.compact import compact
 
 from catalog.pages.models import Content, Page
 from footfall import sql
@@ -20,9 +18,11 @@ from footfall.ops import comparison
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import differences, run_audit
 from footfall.ops.comparison import Difference, Gap, Incomparable, compare, repair
+from footfall.projections.run import apply_new_events
 from footfall.record import record
 from footfall.registry import content_type_of
 from footfall.store import read
+from footfall.store.compact import compact
 from footfall.store.segment import Events
 from tests.support.concurrency import meanwhile, run_at_once
 from tests.support.views import AT, HOUR, Counts, store_views
@@ -139,12 +139,13 @@ def test_positions_that_move_while_they_are_compared(
 
 
 def test_a_position_that_compaction_has_passed_is_left(
-    ahead: str, log: RedisLog, contents: list[Content], monkeypatch: pytest.MonkeyPatch
+    ahead: str, log: RedisLog, contents: list[Content]
 ) -> None:
     gap = Gap("pages.content")
     assert not list(compare(gap))
-    store_views(log, (AT, [contents[0].pk]))
-    flush()
+    for _ in range(20):
+        store_views(log, (AT, [contents[0].pk]))
+        flush()
     Segment.objects.update(stored_at=timezone.now() - timedelta(hours=1))
     assert compact()
     assert Segment.objects.count() == 1

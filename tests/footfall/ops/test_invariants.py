@@ -77,5 +77,9 @@ def test_a_segment_that_has_other_events_than_its_partitions_is_said() -> None:
 @pytest.mark.usefixtures("stored")
 def test_corrupt_segments_are_said() -> None:
     Segment.objects.filter(number=2).update(corrupt_at=timezone.now())
+    Segment.objects.filter(number=3).update(data=b"?")
 
-    assert list(corrupt_segments()) == ["segment 2: corrupt, 2 events cannot be read"]
+    assert list(corrupt_segments()) == [
+        "segment 2: corrupt, 2 events cannot be read",
+        "segment 3: corrupt, 2 events cannot be read",
+    ]

@@ -18,7 +18,15 @@ from footfall.store.compact import Small, compact, groups
 from footfall.store.read import scan
 from tests.support import processes
 from tests.support.concurrency import run_at_once
-from tests.support.store import Stored, all_stored, numbered, rows_of, store, store_at
+from tests.support.store import (
+    Stored,
+    all_stored,
+    numbered,
+    rows_of,
+    store,
+    store_at,
+    unhurried,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -167,6 +175,7 @@ def merged(sizes: list[int]) -> list[int]:
     return [left[number] for number in sorted(left)]
 
 
+@unhurried
 @given(some.lists(some.integers(1, 50_000), max_size=60))
 def test_plans_end(sizes: list[int]) -> None:
     """What is planned again and again comes to an end, with hardly any small segments left."""

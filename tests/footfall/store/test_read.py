@@ -12,7 +12,7 @@ from footfall.store import read
 from footfall.store.append import append
 from footfall.store.builder import size_of
 from footfall.store.compact import compact
-from footfall.store.read import PositionLost, load, remember, scan, segments_after
+from footfall.store.read import PositionLost, check_some, load, remember, scan, segments_after
 from tests.support.store import all_stored, built, numbered, rows_of, store
 
 pytestmark = pytest.mark.django_db
@@ -173,6 +173,33 @@ def test_a_corrupt_segment_is_told_once_and_has_no_events(
     told = [one.getMessage() for one in caplog.records if one.levelno == logging.ERROR]
     assert len(told) == 1
     assert "segment 2 is corrupt" in told[0]
+
+
+def test_a_row_that_was_compacted_since_is_not_marked(segments: list[Segment]) -> None:
+    row = Segment.objects.get(number=5)
+    row.data = b"?"
+    Projection.objects.create(name="totals:pages.content", number=5)
+    compact()
+
+    assert not read.decoded(row)
+
+    assert Segment.objects.get().corrupt_at is None
+
+
+@pytest.mark.parametrize("start", range(6))
+def test_segments_are_checked_from_a_random_one_on(
+    segments: list[Segment], monkeypatch: pytest.MonkeyPatch, start: int
+) -> None:
+    monkeypatch.setattr("random.randint", lambda first, last: start)
+    monkeypatch.setattr(read, "ROWS_PER_QUERY", 1)
+    Segment.objects.update(checksum=1)
+
+    check_some(max(len(one.data) for one in segments) + 1)
+
+    expected = sorted((start + n) % 5 + 1 for n in range(2))
+    assert numbers(Segment.objects.exclude(corrupt_at=None).order_by("number")) == expected
+    check_some(10**9)
+    assert not Segment.objects.filter(corrupt_at=None).exists()
 
 
 def test_a_scan_yields_what_overlaps_a_time(segments: list[Segment]) -> None:
