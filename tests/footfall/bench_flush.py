@@ -121,10 +121,10 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
     seconds = dict.fromkeys(STAGES, 0.0)
 
     def timed(title: str, stage: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
+        def run(*arguments: Any, **named: Any) -> Any:
             began = time.perf_counter()
             try:
-                return stage(*arguments)
+                return stage(*arguments, **named)
             finally:
                 seconds[title] += time.perf_counter() - began
 
