@@ -137,7 +137,7 @@ def test_a_spilled_event_that_is_malformed_is_a_dead_letter() -> None:
 
     flush()
 
-    assert DeadLetter.objects.get().reason.startswith("unknown version")
+    assert DeadLetter.objects.get().reason.startswith("not JSON")
     assert not Spilled.objects.exists()
 
 
