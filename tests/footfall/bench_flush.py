@@ -54,7 +54,9 @@ def say(text: str) -> None:
 def as_in_production(settings: Settings, log: object, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.COUNTERS_PARTITIONS = 8
     settings.COUNTERS_BATCH_EVENTS = 50_000
-    knowing = defaultdict(lambda: Locations(life=0))  # as after ten minutes
+    knowing: defaultdict[str, Locations] = defaultdict(
+        lambda: Locations(life=0)
+    )  # as after ten minutes
     monkeypatch.setattr(publish, "locations", knowing.__getitem__)
 
 
