@@ -70,11 +70,12 @@ def ingest(limit: int | None = None) -> Ingested:
         read(log, claims, limit)
         drain_spill(claims, limit)
         states = load_producer_states(claims)
-        new, dead_letters = deduplicate(claims, states)
+        new, unidentified = deduplicate(claims, states)
         events, malformed = decode_events(new)
+        dead_letters = [*unidentified, *malformed]
         failpoint("after_read")
-        store_dead_letters([*dead_letters, *malformed])
-        save_progress(claims, states, events.by_partition(), [*dead_letters, *malformed], now)
+        store_dead_letters(dead_letters)
+        save_progress(claims, states, events.by_partition(), dead_letters, now)
         failpoint("before_store")
         drained = sum(len(claim.spilled) for claim in claims)
         before, segments = append(events, now, seconds=time.monotonic() - started, drained=drained)
@@ -85,8 +86,8 @@ def ingest(limit: int | None = None) -> Ingested:
     failpoint("after_trim")
     finished = frozenset(claim.number for claim in claims if claim.reached_end)
     dropped = sum(states.dropped.values(), Counter[DropReason]())
-    if dead := len(dead_letters) + len(malformed):
-        dropped[DropReason.DEAD_LETTER] = dead
+    if dead_letters:
+        dropped[DropReason.DEAD_LETTER] = len(dead_letters)
     return Ingested(segments, dropped, finished, more=len(finished) < len(claims))
 
 

@@ -8,8 +8,6 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 from django.utils import timezone
-from footfall.projections.run import apply_new_events
-from footfall.store.compact import compact
 
 from catalog.pages.models import Content, Page
 from footfall import sql
@@ -20,9 +18,11 @@ from footfall.ops import comparison
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import differences, run_audit
 from footfall.ops.comparison import Difference, Gap, Incomparable, compare, repair
+from footfall.projections.run import apply_new_events
 from footfall.record import record
 from footfall.registry import content_type_of
 from footfall.store import read
+from footfall.store.compact import compact
 from footfall.store.segment import Events
 from tests.support.concurrency import meanwhile, run_at_once
 from tests.support.views import AT, HOUR, Counts, store_views
