@@ -192,7 +192,9 @@ class Campaign:
             return service.database_answers()
         if part == "web":
             return len(service.children("web")) >= 2
-        return part in ("broker", "command") or service.process(part) is not None
+        if part in ("broker", "command", "projections"):
+            return True
+        return service.process(part) is not None
 
     def _wait_counted(self) -> None:
         """Wait until everything in the log and in the spill is counted."""

@@ -130,7 +130,7 @@ def test_a_backlog_drains_in_bounded_batches(
 
     first = flush()
 
-    assert first.segments[0].partitions == {0: 15, 1: 5}
+    assert first.segments[0].partitions == {"0": 15, "1": 5}
     assert first.more
     assert first.finished_partitions == {1}
     assert ingest_for(seconds=10) == 2
