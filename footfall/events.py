@@ -3,6 +3,7 @@
 A body, version 2: the byte 2; then for each label, in their order: its length in bytes, the label,
 the number of ids, the first id, and the difference of each further id to the one before. Lengths,
 numbers and ids are varints: 7 bits a byte, the lowest first, the high bit set if another follows.
+Version 1 was JSON.
 
 A target is its label and an id from 1 to 2**63 - 1: an integer key itself. So no table says what an
 id stands for, and no restore can change it.
@@ -16,8 +17,7 @@ from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 VERSION = b"\x02"
-VERSION_1 = b"{"
-"""Version 1 is JSON."""
+LATER_VERSIONS = {bytes([number]) for number in range(3, 9)}
 BIGINT = 2**63
 MAX_LABEL_BYTES = 100
 EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000  # 2000 and 2200, in ms since 1970
@@ -60,6 +60,8 @@ class DropReason(StrEnum):
     """The entry of an event whose spilled copy was counted."""
     DEAD_LETTER = "dead_letter"
     TARGET_DELETED = "target_deleted"
+    COUNTER_FULL = "counter_full"
+    """Views of a target whose counter has reached the highest number of its column."""
 
 
 class Malformed(Exception):
@@ -101,9 +103,9 @@ def decode(body: bytes) -> dict[str, list[int]]:
     """Return what was viewed, ids by label, of an event of any version. Raises Malformed."""
     if body[:1] == VERSION:
         return _decode(body)
-    if body[:1] == VERSION_1:
-        return _decode_1(body)
-    raise Malformed(DeadLetterReason.UNKNOWN_VERSION, body[:1])
+    if body[:1] in LATER_VERSIONS:
+        raise Malformed(DeadLetterReason.UNKNOWN_VERSION, body[0])
+    return _decode_1(body)
 
 
 def normalize(body: bytes) -> bytes:
@@ -215,7 +217,7 @@ def _decode_1(body: bytes) -> dict[str, list[int]]:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Malformed(DeadLetterReason.NOT_JSON, type(error).__name__) from error
-    if event.get("type") != "Viewed":
+    if not isinstance(event, dict) or event.get("type") != "Viewed":
         raise Malformed(DeadLetterReason.NOT_A_VIEW)
     if event.get("v") != 1:
         raise Malformed(DeadLetterReason.UNKNOWN_VERSION, event.get("v"))
@@ -265,8 +267,9 @@ def encode_meta(meta: Meta) -> bytes:
 
     Without any it is b"". Raises ValueError or OverflowError for one that is too long or short.
     """
+    facts: tuple[int | bytes, ...] = meta
     known, parts = 0, []
-    for place, (fact, size) in enumerate(zip(meta, META_BYTES, strict=True)):
+    for place, (fact, size) in enumerate(zip(facts, META_BYTES, strict=True)):
         if fact:
             known |= 1 << place
             parts.append(fact if isinstance(fact, bytes) else fact.to_bytes(size, "big"))

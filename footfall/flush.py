@@ -28,7 +28,6 @@ from footfall.projections.rows import open_projections
 from footfall.projections.run import Projected, apply_new_events
 from footfall.registry import countable_models
 from footfall.store.append import append
-from footfall.store.read import remember
 
 FLUSH_TIMEOUT = 60.0  # seconds
 
@@ -71,25 +70,24 @@ def ingest(limit: int | None = None) -> Ingested:
         read(log, claims, limit)
         drain_spill(claims, limit)
         states = load_producer_states(claims)
-        new, dead_letters = deduplicate(claims, states)
+        new, unidentified = deduplicate(claims, states)
         events, malformed = decode_events(new)
+        dead_letters = [*unidentified, *malformed]
         failpoint("after_read")
-        store_dead_letters([*dead_letters, *malformed])
-        save_progress(claims, states, events.by_partition(), [*dead_letters, *malformed], now)
+        store_dead_letters(dead_letters)
+        save_progress(claims, states, events.by_partition(), dead_letters, now)
         failpoint("before_store")
         drained = sum(len(claim.spilled) for claim in claims)
         before, segments = append(events, now, seconds=time.monotonic() - started, drained=drained)
         open_projections(events.labels(), before)
         failpoint("before_ingest_commit")
     failpoint("after_ingest_commit")
-    if len(segments) == 1:
-        remember(segments[0], events)
     trim(log, claims)
     failpoint("after_trim")
     finished = frozenset(claim.number for claim in claims if claim.reached_end)
     dropped = sum(states.dropped.values(), Counter[DropReason]())
-    if dead := len(dead_letters) + len(malformed):
-        dropped[DropReason.DEAD_LETTER] = dead
+    if dead_letters:
+        dropped[DropReason.DEAD_LETTER] = len(dead_letters)
     return Ingested(segments, dropped, finished, more=len(finished) < len(claims))
 
 

@@ -81,5 +81,5 @@ def test_a_step_that_has_none_is_found() -> None:
     longer = source.replace(trim, f"{trim}    claim()\n").replace("claims = claim()", "claims = []")
     last = source.replace('    failpoint("after_trim")\n', "")
 
-    assert steps(longer, "flush", "footfall")["claim"] == "after_trim"
-    assert steps(last, "flush", "footfall")["trim"] == "nowhere"
+    assert steps(longer, "ingest", "footfall")["claim"] == "after_trim"
+    assert steps(last, "ingest", "footfall")["trim"] == "nowhere"

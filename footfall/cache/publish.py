@@ -45,6 +45,8 @@ def publish(applied: Sequence[Applied]) -> None:
     except LogError as away:
         logger.warning("the counters were not published: %s", away)
     for one in applied:
+        if not one.counters:
+            continue
         model = countable_models()[one.label]
         for receiver, error in counted.send_robust(model, counters=one.counters):
             if isinstance(error, Exception):

@@ -1,7 +1,7 @@
 """From what was read to events to store and dead letters. Uses neither Redis nor the database."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from footfall.events import (
     EARLIEST,
@@ -157,4 +157,5 @@ def _reason(at: int, meta: bytes) -> str:
 def _selected(some: NewEvents, indexes: Sequence[int]) -> NewEvents:
     if len(indexes) == len(some.ats):
         return some
-    return NewEvents(some.partition, *([column[i] for i in indexes] for column in some[1:]))
+    columns: Any = ([column[i] for i in indexes] for column in some[1:])
+    return NewEvents(some.partition, *columns)

@@ -9,9 +9,9 @@ from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
 from footfall.events import DropReason
-from footfall.ingest.producer_states import NO_SEQUENCE
 from footfall.models import Partition, ProducerState, Segment, Spilled, StoreHead
 from footfall.store.read import check_some
+from footfall.store.segment import NO_SEQUENCE
 
 MAX_LINES = 20
 """Most lines that one check yields."""

@@ -5,6 +5,7 @@ The views of deleted targets move to one row per model and day.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from django.db import models, transaction
@@ -14,6 +15,7 @@ from django.utils import timezone
 from footfall import sql
 from footfall.conf import conf
 from footfall.models import HourTotal, Rollup
+from footfall.projections import rows
 from footfall.projections.series import DAY, HOUR, Interval
 from footfall.registry import content_type_of, countable_models
 
@@ -31,6 +33,7 @@ def compact() -> int:
     """
     cutoff = Interval.DAY.start(timezone.now() - timedelta(days=conf.COUNTERS_HOURLY_DAYS))
     removed = 0
+    rows.open_missing(countable_models())
     for model in countable_models().values():
         for day in _days(model, cutoff):
             while some := compact_some(model, day):
@@ -47,19 +50,23 @@ def _days(model: type[models.Model], cutoff: datetime) -> list[datetime]:
     return sorted(set(days.values_list("day", flat=True)))
 
 
-def compact_some(model: type[models.Model], day: datetime) -> int:
-    """Compact one day of some targets of `model`; return how many rows were removed.
+@contextmanager
+def _alone(model: type[models.Model]) -> Iterator[None]:
+    """A transaction in which nothing else adds to the views of `model` by the hour."""
+    with transaction.atomic():
+        rows.lock(model._meta.label_lower, ["hourly"])
+        yield
 
-    The targets are locked in the order of their ids, as in a flush: no flush adds to their rollups
-    meanwhile, and the two do not deadlock.
-    """
+
+def compact_some(model: type[models.Model], day: datetime) -> int:
+    """Compact one day of some targets of `model`; return how many rows were removed."""
     rollups = Rollup.objects.filter(content_type=content_type_of(model))
     hours = rollups.filter(hour__gt=day, hour__lt=day + DAY)
-    with transaction.atomic():
+    with _alone(model):
         targets = hours.order_by("target_id").values_list("target_id", flat=True).distinct()
         ids = list(targets[:CHUNK_SIZE])
-        locked = sql.lock(model._base_manager.filter(pk__in=ids)).order_by("pk")
-        deleted = set(ids) - set(locked.values_list("pk", flat=True))
+        there = model._base_manager.filter(pk__in=ids)
+        deleted = set(ids) - set(there.values_list("pk", flat=True))
         moved = _move(model, hours.filter(target_id__in=ids), deleted)
         return moved + _move(model, rollups.filter(target_id__in=deleted, hour=day), deleted)
 
@@ -67,22 +74,17 @@ def compact_some(model: type[models.Model], day: datetime) -> int:
 def _move(
     model: type[models.Model], rollups: models.QuerySet[Rollup], deleted: Iterable[int]
 ) -> int:
-    """Move views to the first hour of their day, those of deleted targets to `DELETED`.
-
-    Call it with the targets locked. It locks the rollups too: a deleted target has no row to lock.
-    """
+    """Move views to the first hour of their day, those of deleted targets to `DELETED`."""
     deleted = frozenset(deleted)
-    locked = rollups.select_for_update().order_by("target_id", "hour")
     views: Counter[tuple[int, int]] = Counter()
-    keys = []
-    for target, hour, count in locked.values_list("target_id", "hour", "views"):
-        keys.append((target, hour))
+    moved = 0
+    for target, hour, count in rollups.values_list("target_id", "hour", "views"):
+        moved += 1
         views[DELETED if target in deleted else target, _number(Interval.DAY.start(hour))] += count
-    if not keys:
-        return 0
-    rollups.delete()
-    sql.add_rollups(model, views)
-    return len(keys)
+    if moved:
+        rollups.delete()
+        sql.add_rollups(model, views)
+    return moved
 
 
 def compact_totals(model: type[models.Model], day: datetime) -> int:
@@ -94,18 +96,12 @@ def compact_totals(model: type[models.Model], day: datetime) -> int:
     kind = content_type_of(model)
     of_targets = Rollup.objects.filter(content_type=kind, hour__gt=day, hour__lt=day + DAY)
     of_day = HourTotal.objects.filter(content_type=kind, hour__gte=day, hour__lt=day + DAY)
-    with transaction.atomic():
-        # It must exist to be locked first: a flush locks totals in the order of the hours, too.
-        first = HourTotal(content_type=kind, hour=day, views=0)
-        HourTotal.objects.bulk_create([first], ignore_conflicts=True)
-        rows = of_day.select_for_update().order_by("hour").values_list("hour", "views")
-        hours = {hour: views for hour, views in rows if hour > day}
-        # Checked under the locks: whatever a flush adds from now on has an hour in the totals.
+    with _alone(model):
         if of_targets.exists():
             return 0
-        # Only those that were summed up: a flush may have added an hour since.
-        of_day.filter(hour__in=hours).delete()
-        sql.add_hour_totals(model, {_number(day): sum(hours.values())})
+        hours = list(of_day.filter(hour__gt=day).values_list("views", flat=True))
+        of_day.filter(hour__gt=day).delete()
+        sql.add_hour_totals(model, {_number(day): sum(hours)})
     return len(hours)
 
 
@@ -114,7 +110,7 @@ def compact_deleted(model: type[models.Model], cutoff: datetime) -> int:
     rollups = Rollup.objects.filter(content_type=content_type_of(model), hour__lt=cutoff)
     removed = 0
     for ids in _deleted(model, rollups):
-        with transaction.atomic():
+        with _alone(model):
             removed += _move(model, rollups.filter(target_id__in=ids), ids)
     return removed
 

@@ -1,34 +1,110 @@
-"""The sums of a batch are added to the counters and to the views by the hour."""
+"""The projection `totals`: views are added to the counters of their targets.
 
+A row that another transaction has locked holds up itself, not the others: its views are carried
+over in a table of their own, and added once it is free.
+"""
+
+import logging
+import time
 from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from django.db import models
 
 from footfall import sql
-from footfall.ingest.aggregate import Sums
-from footfall.registry import countable_models
+from footfall.common.failpoints import failpoint
+from footfall.events import DropReason
+from footfall.models import Carried
+from footfall.projections.batch import Batch
+from footfall.projections.rows import claim, move
+from footfall.registry import content_type_of, countable_models
+from footfall.sql.batch import MAX_COUNTER
 
-Counters = dict[str, dict[int, int]]
-"""The counters after this batch, by label, then by id, of every target that exists."""
+logger = logging.getLogger(__name__)
+
+Counters = dict[int, int]
+"""New counters by id, of every target that was counted."""
+
+CHUNK_SIZE = 5_000  # carried rows that one statement deletes
 
 
-def apply(sums: Sums) -> tuple[Counters, int]:
-    """Add to the counters: one UPDATE per model, models in the order of their labels.
+class Applied(NamedTuple):
+    """What one transaction did, for those who publish it."""
 
-    Returns the new counters, and how many views were of deleted targets.
+    label: str
+    first: int
+    """Number of the first segment that was applied, also if it had no view of the model."""
+    last: int
+    masks: Mapping[int, int]
+    """The partitions from which targets were viewed in these segments, by id: a bit for each."""
+    counters: Counters
+    committed: float
+    """When, by the monotonic clock."""
+
+
+def project_totals(label: str, batch: Batch) -> Applied | None:
+    """Apply the batch in a transaction of its own.
+
+    Returns None if the projection is not at the batch's position, or applied by another process.
+    Raises sql.LockTimeout.
     """
-    counters: Counters = {}
-    deleted = 0
-    for label, totals in sorted(sums.totals.items()):
-        counters[label] = sql.add_counts(countable_models()[label], totals)
-        deleted += sum(n for target, n in totals.items() if target not in counters[label])
-    return counters, deleted
+    with sql.atomic_with_lock_timeout():
+        row = claim("totals", label, batch.position)
+        if row is None:
+            return None
+        failpoint("totals_before_apply")
+        counters, dropped = apply(countable_models()[label], batch.totals(label), batch.since)
+        failpoint("totals_after_apply")
+        move(row, batch.until, dropped)
+        failpoint("totals_before_commit")
+    committed = time.monotonic()
+    failpoint("totals_after_commit")
+    first, last = batch.position.number + 1, batch.until.number
+    return Applied(label, first, last, batch.masks(label), counters, committed)
 
 
-def roll_up(sums: Sums, counters: Counters) -> None:
-    """Add to the rollups of every target that exists, and to the hourly totals."""
-    for label, existing in counters.items():
-        hourly = {key: n for key, n in sums.hourly[label].items() if key[0] in existing}
-        totals: Counter[int] = Counter()
-        for (_target, hour), n in hourly.items():
-            totals[hour] += n
-        sql.add_rollups(countable_models()[label], hourly)
-        sql.add_hour_totals(countable_models()[label], totals)
+def apply(
+    model: type[models.Model], counts: Mapping[int, int], since: int
+) -> tuple[Counters, Counter[str]]:
+    """Add to the counters: {id: views}, and what was carried over, in one UPDATE.
+
+    since: when the earliest view happened, in ms since 1970. Returns the new counters, and how many
+    views were not counted, by reason.
+    """
+    of_model = Carried.objects.filter(content_type=content_type_of(model))
+    carried = dict(of_model.values_list("target_id", "views"))
+    counters = None if carried else sql.add_counts_unless_locked(model, counts)
+    if counters is not None:
+        return counters, _dropped(model, counts, counters)
+    every = dict(counts)
+    for target, views in carried.items():
+        every[target] = every.get(target, 0) + views
+    free = sql.lock_free(model, every)
+    counters = sql.add_counts(model, {target: every[target] for target in free})
+    locked = sql.existing(model, every.keys() - free)
+    sql.add_carried(model, {target: counts[target] for target in locked & counts.keys()}, since)
+    _forget(of_model, carried.keys() - locked)
+    done = {target: views for target, views in every.items() if target not in locked}
+    return counters, _dropped(model, done, counters)
+
+
+def _forget(rows: models.QuerySet[Carried], ids: Iterable[int]) -> None:
+    """Delete carried rows: their targets were counted, or are gone."""
+    ids = sorted(ids)
+    for start in range(0, len(ids), CHUNK_SIZE):
+        rows.filter(target_id__in=ids[start : start + CHUNK_SIZE]).delete()
+
+
+def _dropped(
+    model: type[models.Model], counts: Mapping[int, int], counters: Counters
+) -> Counter[str]:
+    """Return how many of the views were not counted, by reason."""
+    dropped: Counter[str] = Counter()
+    for target in counts.keys() - counters.keys():
+        dropped[DropReason.TARGET_DELETED] += counts[target]
+    if max(counters.values(), default=0) >= MAX_COUNTER:
+        full = [target for target, views in counters.items() if views >= MAX_COUNTER]
+        logger.error("%s %s: the counter is full", model._meta.label, full)
+        dropped[DropReason.COUNTER_FULL] += sum(counts[target] for target in full)
+    return dropped

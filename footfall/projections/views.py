@@ -16,7 +16,8 @@ class Viewed(NamedTuple):
     """Ids by label."""
     hour: int
     """Since 1970."""
-    count: int
+    views: int
+    """Of each target."""
     partition: int
 
 

@@ -1,16 +1,17 @@
 """The statements that differ between databases, in one module for each engine.
 
-Such a module has `add_counts`, `add_hourly` and `move_producer_states`, each one statement for a
-whole batch. A row of `add_hourly`: hour since 1970, views, and the target if the table has one.
+Such a module has `add_counts`, `add_hourly`, `add_carried`, `select_ids` and
+`move_producer_states`, each one statement for a whole batch, and how it waits for locks. A row of
+`add_hourly`: hour since 1970, views, and the target if the table has one.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from django.db import connection, models
+from django.db import OperationalError, connection, models, transaction
 from django.db.models import QuerySet
 
 from footfall.models import HourTotal, Rollup
@@ -22,16 +23,37 @@ class Conflict(Exception):
     """Another process has changed rows that this transaction had claimed: roll it back."""
 
 
+class LockTimeout(Exception):
+    """Another transaction has held a row or a table for too long: nothing has changed."""
+
+
 def dialect() -> Any:
     """Return the module for the database's engine. It gets everything in the order of its keys."""
     return import_module(f"{__name__}.{connection.vendor}")
 
 
+@contextmanager
+def atomic_with_lock_timeout() -> Iterator[None]:
+    """A transaction of its own, in which a statement waits only a moment for a lock.
+
+    PostgreSQL: 250 ms; MySQL and MariaDB: 1 s; SQLite: as long as ever. Raises LockTimeout.
+    """
+    engine = dialect()
+    try:
+        with engine.lock_timeout(), transaction.atomic(durable=True):
+            engine.set_local_lock_timeout()
+            yield
+    except OperationalError as error:
+        if engine.is_lock_timeout(error):
+            raise LockTimeout(str(error).strip()) from error
+        raise
+
+
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
     """Add to the counters of `model` in one statement: {id: views}.
 
-    Returns the new counter of every id that exists. Rows are locked in the order of their ids: two
-    flushes that lock the same rows in different orders would deadlock.
+    Returns the new counter of every id that exists; none rises above `MAX_COUNTER`. Rows are locked
+    in the order of their ids.
     """
     found: dict[int, int] = {}
     if counts:
@@ -39,10 +61,50 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     return found
 
 
+def add_counts_unless_locked(
+    model: type[models.Model], counts: Mapping[int, int]
+) -> dict[int, int] | None:
+    """Do the same, or nothing and return None: when a row is locked, or might be.
+
+    Call it in `atomic_with_lock_timeout`. MySQL and MariaDB would wait too long to find out.
+    """
+    engine = dialect()
+    if not engine.WAITS_FOR_ROWS:
+        return None
+    try:
+        with transaction.atomic():
+            return add_counts(model, counts)
+    except OperationalError as error:
+        if engine.is_lock_timeout(error):
+            return None
+        raise
+
+
+def lock_free(model: type[models.Model], ids: Collection[int]) -> set[int]:
+    """Lock the targets with these ids that no other transaction has locked; return their ids."""
+    return dialect().select_ids(model, sorted(ids), lock=True) if ids else set()
+
+
+def existing(model: type[models.Model], ids: Collection[int]) -> set[int]:
+    """Return those of the ids that are there, locked or not."""
+    return dialect().select_ids(model, sorted(ids), lock=False) if ids else set()
+
+
+def add_carried(model: type[models.Model], counts: Mapping[int, int], since: int) -> None:
+    """Add to the views of `model` that are carried over: {id: views}.
+
+    since: when the earliest of them happened, in ms since 1970. Call it while the row of the
+    projection is locked.
+    """
+    if counts:
+        rows = [(target, views, since) for target, views in sorted(counts.items())]
+        dialect().add_carried(content_type_of(model).pk, rows)
+
+
 def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]) -> None:
     """Add to the rollups of `model`: {(id, hour since 1970): views}.
 
-    Call it while the targets' rows are locked: then no other flush adds to the same rollups.
+    Call it while the row of the projection `hourly` is locked: nothing else may add to them.
     """
     if hourly:
         rows = [(hour, views, target) for (target, hour), views in sorted(hourly.items())]
@@ -52,7 +114,7 @@ def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]
 def add_hour_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
     """Add to the views of all targets of `model`: {hour since 1970: views}.
 
-    Rows are locked in the order of the hours, so that two flushes do not deadlock.
+    Call it while the row of the projection `hourly` is locked.
     """
     if hourly:
         dialect().add_hourly(HourTotal, content_type_of(model).pk, sorted(hourly.items()))
@@ -66,7 +128,7 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> None:
 
 
 def lock(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:
-    """Return countable `rows`, locked as a flush locks them: no flush changes them meanwhile.
+    """Return countable `rows`, locked as `totals` locks them: it changes none meanwhile.
 
     Where the database has such a lock, a transaction that inserts a foreign key to them does not
     wait. MariaDB locks the rows of joined tables too, and SQLite locks the whole database.

@@ -6,7 +6,11 @@ from typing import Any, NamedTuple
 
 from django.db import connection, models
 
+from footfall.events import BIGINT
 from footfall.registry import counter_field
+
+MAX_COUNTER = BIGINT - 1
+"""A counter that has reached it stays there: one of them must not make a whole UPDATE fail."""
 
 STATEMENT_BYTES = 4 * 1024**2
 """Bytes of all bodies in one statement. MySQL and MariaDB reject a statement that is longer than

@@ -6,13 +6,43 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import HourTotal, ProducerState, Rollup
-from footfall.sql.batch import Move, as_json, names_of
+from footfall.models import Carried, HourTotal, ProducerState, Rollup
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
+
+WAITS_FOR_ROWS = False
+"""Its time-outs are in seconds: always take the rows that are free."""
+GAVE_UP = (1205, 1213)
+"""Errors: lock wait timeout, deadlock."""
+TIMEOUTS = ("innodb_lock_wait_timeout", "lock_wait_timeout")
+"""Of rows; of tables that are being altered."""
 
 MAX_ROWS = 100_000
 """Rows of one statement, 4 MB. A server rejects more than max_allowed_packet, 16 MB by default."""
+
+
+@contextmanager
+def lock_timeout() -> Iterator[None]:
+    """Set the time-outs of the session, which has no others, to 1 s; afterwards as before."""
+    kept = ", ".join(f"@footfall_{name} = @@{name}, {name} = 1" for name in TIMEOUTS)
+    before = ", ".join(f"{name} = @footfall_{name}" for name in TIMEOUTS)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET {kept}")
+    try:
+        yield
+    finally:
+        if connection.connection and not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET {before}")
+
+
+def set_local_lock_timeout() -> None:
+    """There is none."""
+
+
+def is_lock_timeout(error: OperationalError) -> bool:
+    return bool(error.args) and error.args[0] in GAVE_UP
 
 
 def parts(given: Iterable[Sequence[Any]]) -> Iterator[str]:
@@ -38,7 +68,10 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     table, key, counter = names_of(model)
     added = rows("added", id="BIGINT", views="BIGINT")
     joined = f"{added} STRAIGHT_JOIN {table} AS target ON target.{key} = added.id"
-    update = f"UPDATE {joined} SET target.{counter} = target.{counter} + added.views"  # noqa: S608
+    update = f"""
+        UPDATE {joined} SET target.{counter} =
+            LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views
+    """  # noqa: S608
     select = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
     found: dict[int, int] = {}
     with connection.cursor() as cursor:
@@ -47,6 +80,34 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
             cursor.execute(select, [part])
             found.update(cursor.fetchall())
     return found
+
+
+def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
+    table, key, _ = names_of(model)
+    wanted = rows("wanted", id="BIGINT")
+    statement = f"""
+        SELECT target.{key} FROM {wanted}
+        STRAIGHT_JOIN {table} AS target ON target.{key} = wanted.id
+        {"FOR UPDATE SKIP LOCKED" if lock else ""}
+    """  # noqa: S608
+    found: set[int] = set()
+    with connection.cursor() as cursor:
+        for part in parts((target,) for target in ids):
+            cursor.execute(statement, [part])
+            found.update(target for (target,) in cursor.fetchall())
+    return found
+
+
+def add_carried(content_type: int, given: Sequence[tuple[int, int, int]]) -> None:
+    source = rows("added", target="BIGINT", more="BIGINT", at="BIGINT")
+    statement = f"""
+        INSERT INTO {Carried._meta.db_table} (content_type_id, target_id, views, since)
+        SELECT %s, added.target, added.more, added.at FROM {source}
+        ON DUPLICATE KEY UPDATE views = views + added.more, since = LEAST(since, added.at)
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        for part in parts(given):
+            cursor.execute(statement, [content_type, part])
 
 
 def add_hourly(

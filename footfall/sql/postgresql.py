@@ -1,19 +1,40 @@
 """PostgreSQL: `unnest` turns arrays into rows."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import HourTotal, ProducerState, Rollup
-from footfall.sql.batch import Move, names_of
+from footfall.models import Carried, HourTotal, ProducerState, Rollup
+from footfall.sql.batch import MAX_COUNTER, Move, names_of
+
+WAITS_FOR_ROWS = True
+LOCK_TIMEOUT = "250ms"
+GAVE_UP = {"55P03", "40P01"}
+"""SQLSTATE: lock not available, deadlock detected."""
 
 # Set until the end of the transaction; the statements after the first one join nothing.
 NESTED_LOOP = """
     SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
     SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off
 """
+
+
+def lock_timeout() -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def set_local_lock_timeout() -> None:
+    """Until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+
+
+def is_lock_timeout(error: OperationalError) -> bool:
+    """Tell it by the code, which psycopg has in `sqlstate` and psycopg2 in `pgcode`."""
+    codes = {getattr(error.__cause__, name, None) for name in ("sqlstate", "pgcode")}
+    return bool(codes & GAVE_UP)
 
 
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
@@ -25,7 +46,8 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     """
     table, key, counter = names_of(model)
     statement = f"""
-        UPDATE {table} AS target SET {counter} = target.{counter} + added.views
+        UPDATE {table} AS target
+        SET {counter} = LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views
         FROM unnest(%s::bigint[], %s::bigint[]) AS added (id, views)
         WHERE target.{key} = added.id
         RETURNING target.{key}, target.{counter}
@@ -36,19 +58,54 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
         return dict(cursor.fetchall())
 
 
-def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, rows: Sequence[tuple[int, ...]]
-) -> None:
-    target, its_id = (", target_id", ", %s::bigint[]") if table is Rollup else ("", "")
+def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
+    table, key, _ = names_of(model)
     statement = f"""
-        INSERT INTO {table._meta.db_table} AS stored (content_type_id, hour, views{target})
-        SELECT %s, to_timestamp(hour * 3600), views{target}
-        FROM unnest(%s::bigint[], %s::bigint[]{its_id}) AS added (hour, views{target})
-        ON CONFLICT (content_type_id, hour{target})
-        DO UPDATE SET views = stored.views + EXCLUDED.views
+        SELECT target.{key} FROM unnest(%s::bigint[]) AS wanted (id)
+        JOIN {table} AS target ON target.{key} = wanted.id
+        {"FOR NO KEY UPDATE OF target SKIP LOCKED" if lock else ""}
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [_array(ids)])
+        return {target for (target,) in cursor.fetchall()}
+
+
+def add_carried(content_type: int, rows: Sequence[tuple[int, int, int]]) -> None:
+    statement = f"""
+        INSERT INTO {Carried._meta.db_table} AS stored (content_type_id, target_id, views, since)
+        SELECT %s, target_id, views, since
+        FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS added (target_id, views, since)
+        ON CONFLICT (content_type_id, target_id) DO UPDATE
+        SET views = stored.views + EXCLUDED.views, since = LEAST(stored.since, EXCLUDED.since)
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [content_type, *map(_array, zip(*rows, strict=True))])
+
+
+def add_hourly(
+    table: type[Rollup] | type[HourTotal], content_type: int, rows: Sequence[tuple[int, ...]]
+) -> None:
+    """Nothing else writes these rows, so an UPDATE and an INSERT of the others do what ON CONFLICT
+    DO UPDATE does, without locking each row first: that costs time and WAL.
+    """
+    target, its_id = (", target_id", ", %s::bigint[]") if table is Rollup else ("", "")
+    name = table._meta.db_table
+    added = f"unnest(%s::bigint[], %s::bigint[]{its_id}) AS added (hour, views{target})"
+    same = "AND stored.target_id = added.target_id" if target else ""
+    update = f"""
+        UPDATE {name} AS stored SET views = stored.views + added.views FROM {added}
+        WHERE stored.content_type_id = %s AND stored.hour = to_timestamp(added.hour * 3600) {same}
+    """  # noqa: S608
+    insert = f"""
+        INSERT INTO {name} (content_type_id, hour, views{target})
+        SELECT %s, to_timestamp(hour * 3600), views{target} FROM {added}
+        ON CONFLICT (content_type_id, hour{target}) DO NOTHING
+    """  # noqa: S608
+    columns = [*map(_array, zip(*rows, strict=True))]
+    with connection.cursor() as cursor:
+        cursor.execute(update, [*columns, content_type])
+        if cursor.rowcount < len(rows):
+            cursor.execute(insert, [content_type, *columns])
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> int:

@@ -1,20 +1,40 @@
 """SQLite from 3.35: `json_each` turns a text into rows. It has one writer at a time: no locks."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
 
-from django.db import connection, models, transaction
+from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import HourTotal, ProducerState, Rollup
-from footfall.sql.batch import Move, as_json, names_of
+from footfall.models import Carried, HourTotal, ProducerState, Rollup
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
+
+WAITS_FOR_ROWS = True
+"""It has no locks of rows."""
+BUSY = 5
+"""SQLITE_BUSY, in the lowest byte of its error codes."""
+
+
+def lock_timeout() -> AbstractContextManager[None]:
+    return nullcontext()
+
+
+def set_local_lock_timeout() -> None:
+    """There is none: a transaction has waited before it begins."""
+
+
+def is_lock_timeout(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == BUSY
 
 
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
     table, key, counter = names_of(model)
     statement = f"""
-        UPDATE {table} SET {counter} = {counter} + json_extract(added.value, '$[1]')
+        UPDATE {table} SET {counter} =
+            MIN({counter}, {MAX_COUNTER} - json_extract(added.value, '$[1]'))
+            + json_extract(added.value, '$[1]')
         FROM json_each(%s) AS added
         WHERE {table}.{key} = json_extract(added.value, '$[0]')
         RETURNING {key}, {counter}
@@ -22,6 +42,27 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     with connection.cursor() as cursor:
         cursor.execute(statement, [as_json(counts.items())])
         return dict(cursor.fetchall())
+
+
+def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
+    table, key, _ = names_of(model)
+    statement = f"SELECT {key} FROM {table} WHERE {key} IN (SELECT value FROM json_each(%s))"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [json.dumps(ids)])
+        return {target for (target,) in cursor.fetchall()}
+
+
+def add_carried(content_type: int, rows: Sequence[tuple[int, int, int]]) -> None:
+    statement = f"""
+        INSERT INTO {Carried._meta.db_table} (content_type_id, target_id, views, since)
+        SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
+            json_extract(value, '$[2]')
+        FROM json_each(%s) WHERE true
+        ON CONFLICT (content_type_id, target_id) DO UPDATE
+        SET views = views + EXCLUDED.views, since = MIN(since, EXCLUDED.since)
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [content_type, as_json(rows)])
 
 
 def add_hourly(

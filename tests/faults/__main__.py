@@ -18,7 +18,7 @@ from tests.faults.fault_plan import CLUSTER_KINDS, KINDS, plan_faults
 from tests.faults.report import figures, table
 from tests.faults.service import Service
 
-GAP = 3.7  # seconds between two faults on average: 150 and some in 10 minutes
+GAP = 3.5  # seconds between two faults on average: 150 and some in 10 minutes
 PAGES = 200
 PROFILES: dict[str, tuple[Any, ...]] = {
     "redis": (KINDS, Service, Campaign),

@@ -124,6 +124,10 @@ class Campaign:
         """Return the views that are known to be lost: none, with a single Redis."""
         return None
 
+    def notes(self, verdict: Verdict[str]) -> dict[str, str]:
+        """Return further figures, by name."""
+        return {}
+
     def _outcome(
         self, span: Interval, run: Run, verdict: Verdict[str], audit: str,
         segments: Sequence[tuple[float, int, int]], dropped: Counter[str],
@@ -134,6 +138,7 @@ class Campaign:
             span, sorted(self._happened, key=lambda one: one.began), run, verdict,
             audit, by_log=sum(events for _, events, _ in segments) - by_spill, by_spill=by_spill,
             stored=[at - offset for at, _, _ in segments], dropped=dropped,
+            notes=self.notes(verdict),
         )  # fmt: skip
 
     def _inject(self, began: float, seconds: float) -> None:
@@ -187,7 +192,9 @@ class Campaign:
             return service.database_answers()
         if part == "web":
             return len(service.children("web")) >= 2
-        return part in ("broker", "command") or service.process(part) is not None
+        if part in ("broker", "command", "projections"):
+            return True
+        return service.process(part) is not None
 
     def _wait_counted(self) -> None:
         """Wait until everything in the log and in the spill is counted."""

@@ -21,14 +21,12 @@ from redis.crc import key_slot
 
 from footfall import events
 from footfall.eventlog import EventId, RedisLog
-from loadtest.common.client import Run
 from loadtest.common.stores import Redis
 from loadtest.common.verdict import Verdict
 from loadtest.common.waiting import wait_until
-from tests.faults.campaign import Campaign, Outcome, Say
+from tests.faults.campaign import Campaign, Say
 from tests.faults.fault_plan import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.injection import INJECTORS, Injector
-from tests.faults.intervals import Interval
 from tests.faults.service import RestartedRedis, Service
 from tests.support.redis_cluster import Node, RedisCluster
 
@@ -256,18 +254,14 @@ class ClusterCampaign(Campaign):
                 views.update(f"{label.partition('.')[2]} {one}" for one in ids)
         return views
 
-    def _outcome(
-        self, span: Interval, run: Run, verdict: Verdict[str], audit: str, last: int
-    ) -> Outcome:
-        outcome = super()._outcome(span, run, verdict, audit, last)
-        outcome.notes = {
+    def notes(self, verdict: Verdict[str]) -> dict[str, str]:
+        return {
             "replicas promoted": str(self._cluster_service.promotions),
             "events that replication lost": str(len(self._cluster_service.gone)),
             **{f"  {name}": str(number) for name, number in self._cluster_service.cost.items()},
             "  in views": str(verdict.total().gone),
             "  of these answered and not counted": str(verdict.missing),
         }
-        return outcome
 
     def _is_whole(self, part: str) -> bool:
         return (

@@ -3,6 +3,7 @@
 from collections import Counter
 from itertools import combinations
 
+from tests.faults.__main__ import GAP
 from tests.faults.clustered import CLUSTER_INJECTORS
 from tests.faults.fault_plan import CLUSTER_KINDS, KINDS, plan_faults
 from tests.faults.injection import INJECTORS
@@ -39,7 +40,7 @@ def test_a_seed_repeats_its_schedule() -> None:
 
 def test_ten_minutes_have_150_faults_of_every_kind() -> None:
     for seed in range(20):
-        planned = plan_faults(seed, 600, 3.7)
+        planned = plan_faults(seed, 600, GAP)
 
         assert len(planned) >= 150
         assert Counter(one.name for one in planned).keys() == KINDS.keys()

@@ -6,10 +6,11 @@ full_page_writes: name another by DATABASE_URL to see the WAL of one that is dur
 
 import random
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
+from types import ModuleType
 from typing import Any
 
 import psutil
@@ -25,21 +26,24 @@ from footfall.cache.locations import Locations
 from footfall.eventlog import EventId
 from footfall.eventlog.envelope import pack
 from footfall.ops.audit import differences
+from footfall.projections import hourly, run, totals
 from footfall.record import name_of, partition_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 PAGES, ON_EACH, EVENTS = 10_000, 15, 200_000
-STAGES = (
-    "read",
-    "load_producer_states",
-    "deduplicate",
-    "aggregate",
-    "apply",
-    "roll_up",
-    "save_progress",
-    "publish",
-)
+STAGES: dict[str, tuple[ModuleType, str]] = {
+    "read": (flush, "read"),
+    "deduplicate": (flush, "deduplicate"),
+    "decode": (flush, "decode_events"),
+    "save progress": (flush, "save_progress"),
+    "store": (flush, "append"),
+    "read segments": (run, "read_batch"),
+    "counters": (totals, "apply"),
+    "rollups": (hourly, "apply"),
+    "publish": (flush, "publish"),
+    "trim": (flush, "trim"),
+}
 
 
 def say(text: str) -> None:
@@ -50,8 +54,10 @@ def say(text: str) -> None:
 def as_in_production(settings: Settings, log: object, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.COUNTERS_PARTITIONS = 8
     settings.COUNTERS_BATCH_EVENTS = 50_000
-    knowing = Locations(life=0)  # as after ten minutes
-    monkeypatch.setattr(publish, "locations", lambda: knowing)
+    knowing: defaultdict[str, Locations] = defaultdict(
+        lambda: Locations(life=0)
+    )  # as after ten minutes
+    monkeypatch.setattr(publish, "locations", knowing.__getitem__)
 
 
 @pytest.fixture
@@ -116,19 +122,19 @@ def stages(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
     """Collect the seconds of each stage of the flush."""
     seconds = dict.fromkeys(STAGES, 0.0)
 
-    def timed(name: str, stage: Callable[..., Any]) -> Callable[..., Any]:
-        def run(*arguments: Any) -> Any:
+    def timed(title: str, stage: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **named: Any) -> Any:
             began = time.perf_counter()
             try:
-                return stage(*arguments)
+                return stage(*arguments, **named)
             finally:
-                seconds[name] += time.perf_counter() - began
+                seconds[title] += time.perf_counter() - began
 
         return run
 
     with monkeypatch.context() as patch:
-        for name in STAGES:
-            patch.setattr(flush, name, timed(name, getattr(flush, name)))
+        for title, (module, name) in STAGES.items():
+            patch.setattr(module, name, timed(title, getattr(module, name)))
         yield seconds
 
 

@@ -1,10 +1,11 @@
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
+from footfall import worker
 from footfall.cache import publish
 from footfall.eventlog import RedisLog
 from footfall.log import get_log
@@ -22,6 +23,13 @@ def log(settings: Settings, prefix: str) -> RedisLog:
     settings.COUNTERS_LOG_RETENTION_SECONDS = 600
     publish.locations.cache_clear()
     return get_log()
+
+
+@pytest.fixture(autouse=True)
+def projections_end() -> Iterator[None]:
+    """End the thread of the projections, if the test has started it, and so its connection."""
+    yield
+    worker.projecting.stop(10)
 
 
 @pytest.fixture

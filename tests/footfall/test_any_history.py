@@ -4,9 +4,11 @@ Hypothesis makes the histories; the database, Redis, and everything between them
 Each view is of a content of its own, so its counter tells whether it was counted.
 """
 
+import os
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
@@ -24,16 +26,21 @@ from hypothesis.stateful import (
 
 from catalog.pages.models import Content
 from footfall import events
+from footfall.common.failpoints import ENVIRONMENT
 from footfall.eventlog import EventId
 from footfall.eventlog.lua_scripts import APPEND
 from footfall.eventlog.producer import Producer
-from footfall.flush import flush, flush_all
+from footfall.flush import flush, flush_all, ingest
 from footfall.ingest.spill import spill
 from footfall.log import get_log
-from footfall.models import Partition, Spilled
+from footfall.models import Partition, Projection, Spilled
 from footfall.ops.audit import differences
+from footfall.projections.rows import KINDS
+from footfall.projections.run import apply_new_events
 from footfall.record import name_of, partition_for, record, targets
-from tests.support.failpoints import FLUSH
+from footfall.store.compact import compact
+from footfall.store.read import load, segments_after
+from tests.support.failpoints import COMPACT, INGEST, PROJECT
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +52,7 @@ VIEWS_PER_STEP = 4  # at most
 LIMITS = (100, 3, 1)  # events in one flush
 
 
-class Crash(Exception):
+class Crash(BaseException):
     """Stands for a kill of the flush: its transaction is rolled back, and the rest not run."""
 
 
@@ -125,17 +132,26 @@ class History(RuleBasedStateMachine):
     @rule(
         number=some.integers(0, VIEWS_PER_STEP),
         limit=some.sampled_from(LIMITS),
-        dies=some.sampled_from(sorted(FLUSH)),
+        dies=some.sampled_from(sorted({*INGEST, *PROJECT})),
     )
     def the_flush_dies(self, number: int, limit: int, dies: str) -> None:
+        """In the projections it dies only if there is something to project."""
         self.pages_are_read(number)
-
-        def failpoint(name: str) -> None:
-            if name == dies:
-                raise Crash
-
-        with mock.patch("footfall.flush.failpoint", failpoint), pytest.raises(Crash):
+        with dying(dies):
             flush(limit)
+
+    @rule(limit=some.sampled_from(LIMITS))
+    def only_an_ingest_runs(self, limit: int) -> None:
+        ingest(limit)
+
+    @rule(max_events=some.integers(1, 3), kinds=some.sampled_from(KINDS))
+    def one_kind_of_projection_comes_forward(self, max_events: int, kinds: str) -> None:
+        apply_new_events(force=True, kinds=[kinds], max_events=max_events)
+
+    @rule(dies=some.sampled_from(["", *COMPACT]))
+    def the_store_is_compacted(self, dies: str) -> None:
+        with mock.patch("footfall.store.compact.MIN_AGE", timedelta()), dying(dies):
+            compact()
 
     # --- The stores -------------------------------------------------------------------------------
 
@@ -187,10 +203,19 @@ class History(RuleBasedStateMachine):
         for partition in range(PARTITIONS):
             entries = get_log().read(partition, None, 10_000, CAP).entries
             waiting |= {entry.body for entry in entries}
+        waiting |= self.stored()
         return {
             pk for pk, content in self.exact.items()
             if not counters[pk] and body(content) not in waiting
         }  # fmt: skip
+
+    def stored(self) -> set[bytes]:
+        """Return the events in the store that are not in the counters yet."""
+        projection = Projection.objects.filter(name="totals:pages.content").first()
+        if projection is None:
+            return set()
+        segments = segments_after(projection.position)
+        return {body for segment in segments for body in load(segment).bodies}
 
     def excuse_what_is_gone(self) -> None:
         """A store's own loss is its own; that it comes to light nowhere else is `exact`'s."""
@@ -222,6 +247,18 @@ class History(RuleBasedStateMachine):
     def forget_log(self) -> None:
         for key in self.keys():
             self.server.delete(key)
+
+
+@contextmanager
+def dying(at: str) -> Iterator[None]:
+    """Crash at a failpoint, if it is reached. A projection is not asked to survive that."""
+
+    def kill(pid: int, number: int) -> None:
+        raise Crash
+
+    environment = {ENVIRONMENT: at}
+    with mock.patch.dict(os.environ, environment), mock.patch("os.kill", kill), suppress(Crash):
+        yield
 
 
 def body(content: Content) -> bytes:

@@ -1,6 +1,8 @@
 """Real processes that are killed at every step of a view, and what they leave behind."""
 
 import signal
+from datetime import timedelta
+from unittest import mock
 from urllib.parse import quote
 
 import psutil
@@ -10,12 +12,14 @@ from django.db import connection
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.flush import flush, flush_all
-from footfall.models import Batch
+from footfall.models import Segment
 from footfall.ops.audit import broken_positions, differences
+from footfall.ops.invariants import broken_store
 from footfall.record import record
+from footfall.store.compact import compact
 from loadtest.common.waiting import wait_until
 from tests.support import processes
-from tests.support.failpoints import FLUSH, RECORD
+from tests.support.failpoints import COMPACT, INGEST, PROJECT, RECORD
 from tests.support.processes import manage
 from tests.support.views import Counts
 
@@ -27,10 +31,17 @@ def read_page(pk: int) -> None:
     record(page, [place.content for place in page.placements.all()])
 
 
-@pytest.mark.parametrize(("failpoint", "committed"), FLUSH.items())
+@pytest.mark.parametrize(
+    ("failpoint", "stored", "counted"),
+    [
+        *((failpoint, stored, False) for failpoint, stored in INGEST.items()),
+        *((failpoint, True, counted) for failpoint, counted in PROJECT.items()),
+    ],
+)
 def test_a_flush_that_is_killed_counts_once(
     failpoint: str,
-    committed: bool,
+    stored: bool,
+    counted: bool,
     page: Page,
     contents: list[Content],
     counts: Counts,
@@ -42,13 +53,42 @@ def test_a_flush_that_is_killed_counts_once(
     died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
 
     assert died.returncode == -signal.SIGKILL
-    assert counts() == [10 * committed] * 3
+    assert counts() == [10 * counted] * 3
+    assert not list(differences())
     record(page, contents)
     flush_all()
     assert counts() == [11, 11, 11]
     assert not list(differences())
     assert not list(broken_positions())
-    assert Batch.objects.count() == 1 + committed
+    assert Segment.objects.count() == 1 + stored
+
+
+def compact_all() -> None:
+    with mock.patch("footfall.store.compact.MIN_AGE", timedelta()):
+        compact()
+
+
+@pytest.mark.parametrize("failpoint", COMPACT)
+def test_a_compaction_that_is_killed_keeps_every_event(
+    failpoint: str,
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
+    environment: dict[str, str],
+) -> None:
+    for _ in range(5):
+        record(page, contents)
+        flush_all()
+
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, compact_all)
+
+    assert died.returncode == -signal.SIGKILL
+    compact_all()
+    assert [segment.events for segment in Segment.objects.all()] == [5]
+    record(page, contents)
+    flush_all()
+    assert counts() == [6, 6, 6]
+    assert not list(broken_store())
 
 
 @pytest.mark.parametrize("failpoint", RECORD)
@@ -87,11 +127,11 @@ def test_a_flush_that_is_stopped_does_not_hold_its_claim_for_ever(
     record(page, contents)
     environment.pop("POSTGRES_HOST", None)
     environment["DATABASE_URL"] = database_url("-c idle_in_transaction_session_timeout=500ms")
-    stopping = {**environment, ENVIRONMENT: "before_commit:STOP"}
+    stopping = {**environment, ENVIRONMENT: "before_ingest_commit:STOP"}
     stopped = processes.start(stopping, manage, "counters", "flush")
     try:
         wait_until(lambda: psutil.Process(stopped.pid).status() == psutil.STATUS_STOPPED, 60)
-        wait_until(lambda: flush().batch, 30)
+        wait_until(lambda: flush().segments, 30)
         assert counts() == [1, 1, 1]
     finally:
         psutil.Process(stopped.pid).resume()

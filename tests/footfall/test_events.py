@@ -105,9 +105,11 @@ def test_a_label_has_a_hundred_bytes_at_most() -> None:
 
 
 MALFORMED = {
-    b"": "unknown version b''",
-    b"\xff{": "unknown version b'\\xff'",
-    b"\x03" + PAGE + b"\x01\x07": "unknown version b'\\x03'",
+    b"": "not JSON",
+    b"\xff{": "not JSON",
+    b"nonsense": "not JSON",
+    b"[1]": "not a view",
+    b"\x03" + PAGE + b"\x01\x07": "unknown version 3",
     b"\x02": "names no targets",
     b"\x02" + PAGE: "ends too early",
     b"\x02" + PAGE[:-1]: "ends too early",
@@ -135,7 +137,7 @@ MALFORMED = {
     b"\x02\x02\xff.\x01\x01": "not the name of a model: b'\\xff.'",
     b"\x02\x05page\x00\x01\x01": "not the name of a model: b'page\\x00'",
     b"\x02\xff" + b"p" * 255 + b"\x01\x01": "not the name of a model",
-    b"{" + b'"a":' + b"[" * 100_000: "not JSON: RecursionError",
+    b"[" * 100_000: "not JSON: RecursionError",
     b'{"v": ' + b"9" * 5000 + b"}": "not JSON: ValueError",
     b"{\xff": "not JSON: UnicodeDecodeError",
     body_1({"pages.page": [1]}, type="Deleted"): "not a view",

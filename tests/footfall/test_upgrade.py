@@ -75,16 +75,31 @@ def test_events_that_waited_are_counted_once(
     flushes = [run("counters", "flush") for _ in range(2)]
     audits.append(run("counters", "audit"))
 
+    # One more is stored for a worker that knows its model.
     assert [flush.stdout for flush in flushes] == [
-        f"{log['waiting']} events counted\n",
+        f"{log['waiting'] + 1} events counted\n",
         "0 events counted\n",
     ]
+    assert select(
+        old, "SELECT number FROM counters_projection WHERE name = 'totals:shop.item'"
+    ) == [0]
     for table, expected in log["counters"].items():
         found = dict(select(old, f"SELECT id, counter FROM {table}"))  # noqa: S608
         assert {str(pk): counter for pk, counter in found.items()} == expected
     assert [(audit.returncode, audit.stdout[:5]) for audit in audits] == [(0, "clean")] * 2
     for table in ("counters_spilled", "counters_invalidation"):
         assert select(old, f"SELECT count(*) FROM {table}") == [0]  # noqa: S608
+
+
+def test_a_flusher_of_the_version_before_cannot_count_past_the_store(
+    old: BaseDatabaseWrapper, environment: dict[str, str]
+) -> None:
+    """It writes a batch in the transaction that counts: without its table all is rolled back."""
+    environment |= databases.environment(old.settings_dict["NAME"])
+    migrated = processes.run(environment, manage, "migrate", "--verbosity", "0")
+
+    assert migrated.returncode == 0, migrated.stderr
+    assert select(old, "SELECT to_regclass('counters_batch') IS NULL") == [True]
 
 
 def test_what_the_tables_say_in_the_old_words_is_said_in_the_new_ones(
@@ -99,15 +114,19 @@ def test_what_the_tables_say_in_the_old_words_is_said_in_the_new_ones(
         "target deleted",
     ]
 
-    migrated = processes.run(environment, manage, "migrate", "--verbosity", "0")
+    words = processes.run(
+        environment, manage, "migrate", "counters", "0009", "--verbosity", "0", "--skip-checks"
+    )
 
-    assert migrated.returncode == 0, migrated.stderr
+    assert words.returncode == 0, words.stderr
     assert select(old, names) == [
         "already_counted",
         "counted_from_spill",
         "dead_letter",
         "target_deleted",
     ]
+    migrated = processes.run(environment, manage, "migrate", "--verbosity", "0")
+    assert migrated.returncode == 0, migrated.stderr
     assert [reason[:8] for reason in select(old, "SELECT reason FROM counters_deadletter")] == [
         "not JSON"
     ]

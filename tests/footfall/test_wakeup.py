@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -25,15 +24,7 @@ from tests.support.schedule import scheduled
 from tests.support.views import AT, Counts, store_views
 
 
-@pytest.fixture
-def ending() -> Iterator[None]:
-    """Ends the thread of the projections after the test."""
-    yield
-    worker.projecting.stop(10)
-
-
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("ending")
 def test_a_tick_stores_the_events_and_has_them_counted(
     page: Page, contents: list[Content], counts: Counts
 ) -> None:
@@ -46,7 +37,6 @@ def test_a_tick_stores_the_events_and_has_them_counted(
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("ending")
 def test_a_projection_that_waits_keeps_no_event_from_being_stored(
     page: Page, contents: list[Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,7 +52,6 @@ def test_a_projection_that_waits_keeps_no_event_from_being_stored(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("ending")
 def test_a_tick_while_an_ingest_runs_returns_at_once(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:

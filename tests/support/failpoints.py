@@ -12,16 +12,30 @@ RECORD = {
     "after_spill": ("spill", 1),
 }
 
-# A flush: whether its batch is committed by then.
-FLUSH = {
+# An ingest: whether its events are stored by then. None of them is counted yet.
+INGEST = {
     "after_read": False,
-    "after_apply": False,
-    "before_commit": False,
-    "after_commit": True,
-    "before_publish": True,
-    "before_trim": True,
+    "before_store": False,
+    "before_ingest_commit": False,
+    "after_ingest_commit": True,
     "after_trim": True,
 }
+
+# The projections, counters first: whether the counters of contents have the views by then.
+PROJECT = {
+    "totals_before_apply": False,
+    "totals_after_apply": False,
+    "totals_before_commit": False,
+    "totals_after_commit": True,
+    "hourly_before_apply": True,
+    "hourly_after_apply": True,
+    "hourly_before_commit": True,
+    "hourly_after_commit": True,
+    "after_publish": True,
+}
+
+# A compaction of the event store: it changes no counter.
+COMPACT = ("before_compact_commit", "after_compact_commit")
 
 # A file is received and published: whether there is a row, and entries in the queue.
 UPLOAD = {
@@ -46,24 +60,36 @@ WORK = {
 # A file is given up: whether its dead letter is written by then.
 GIVEN_UP = {"upload_finished": False, "upload_removed": True}
 
-ALL = {*RECORD, *FLUSH, *UPLOAD, *WORK, *GIVEN_UP}
+ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *UPLOAD, *WORK, *GIVEN_UP}
 
-# The steps of the two pipelines, and where a process dies first after each.
+# The steps of the pipelines, and where a process dies first after each.
 STEPS = {
-    "footfall/flush.py:flush": {
+    "footfall/flush.py:ingest": {
         "claim": "after_read",
         "read": "after_read",
         "drain_spill": "after_read",
         "load_producer_states": "after_read",
         "deduplicate": "after_read",
-        "aggregate": "after_apply",
-        "store_dead_letters": "after_apply",
-        "apply": "after_apply",
-        "roll_up": "after_apply",
-        "save_progress": "before_commit",
-        "note_locations": "before_publish",
-        "publish": "before_trim",
+        "decode_events": "after_read",
+        "store_dead_letters": "before_store",
+        "save_progress": "before_store",
+        "append": "before_ingest_commit",
+        "open_projections": "before_ingest_commit",
         "trim": "after_trim",
+    },
+    "footfall/flush.py:project": {
+        "apply_new_events": "after_publish",
+        "publish": "after_publish",
+    },
+    "footfall/projections/totals.py:project_totals": {
+        "claim": "totals_before_apply",
+        "apply": "totals_after_apply",
+        "move": "totals_before_commit",
+    },
+    "footfall/projections/hourly.py:project_hourly": {
+        "claim": "hourly_before_apply",
+        "apply": "hourly_after_apply",
+        "move": "hourly_before_commit",
     },
     "uploads/processing/worker.py:process_next": {
         "read_entry": "upload_read",

@@ -14,7 +14,8 @@ from catalog.pages.models import Content, Page
 from footfall.cache import entries
 from footfall.flush import flush, flush_all
 from footfall.models import Spilled
-from footfall.ops.audit import differences, repair
+from footfall.ops.audit import differences
+from footfall.ops.comparison import repair
 from tests.catalog.pages.reading import Reader
 from tests.support import databases
 from tests.support.concurrency import run_at_once

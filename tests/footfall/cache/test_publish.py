@@ -2,7 +2,8 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 
 import pytest
 import redis
@@ -16,7 +17,9 @@ from footfall.cache.locations import Locations
 from footfall.eventlog import LogError
 from footfall.flush import flush
 from footfall.models import Invalidation
+from footfall.projections.totals import Applied
 from footfall.record import partition_for, record
+from footfall.registry import counted_as
 
 pytestmark = pytest.mark.django_db
 
@@ -38,6 +41,10 @@ def copies(
 Copies = Callable[[], dict[str, bytes | None]]
 
 
+def applied(target: Page | Content, counter: int, committed: float) -> Applied:
+    return Applied(counted_as(type(target)), 1, 1, {}, {target.pk: counter}, committed)
+
+
 def test_flush_raises_the_copies_in_every_partition(
     page: Page, contents: list[Content], copies: Copies
 ) -> None:
@@ -49,8 +56,8 @@ def test_flush_raises_the_copies_in_every_partition(
 def test_flusher_that_knows_where_copies_are_asks_no_other_partition(
     page: Page, contents: list[Content], copies: Copies, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    knowing = Locations(life=0)
-    monkeypatch.setattr(publish, "locations", lambda: knowing)
+    knowing: defaultdict[str, Locations] = defaultdict(lambda: Locations(life=0))
+    monkeypatch.setattr(publish, "locations", knowing.__getitem__)
     here = f"{partition_for(f'pages.page:{page.pk}')}"
     record(page, contents)
     flush()
@@ -58,11 +65,11 @@ def test_flusher_that_knows_where_copies_are_asks_no_other_partition(
 
 
 def test_suspended_publisher_changes_nothing(contents: list[Content], copies: Copies) -> None:
-    name = f"pages.content:{contents[0].pk}"
-    publish.increase_counters({name: 5}, time.monotonic() - publish.MAX_AGE_SECONDS - 1)
+    now = time.monotonic()
+    publish.increase_counters([applied(contents[0], 5, now - publish.MAX_AGE_SECONDS - 1)])
     assert copies() == {"0": b"0", "1": b"0"}
-    publish.increase_counters({name: 5}, time.monotonic())
-    publish.increase_counters({name: 4}, time.monotonic())
+    publish.increase_counters([applied(contents[0], 5, now)])
+    publish.increase_counters([applied(contents[0], 4, now)])
     assert copies() == {"0": b"5", "1": b"5"}
 
 
@@ -105,15 +112,14 @@ def test_counters_of_one_model_are_told_though_those_of_another_cannot_be(
 ) -> None:
     works = publish.increase_counters
 
-    def fail(counters: Mapping[str, int], committed: float) -> None:
-        works(counters, committed)
+    def fail(all_applied: Sequence[Applied]) -> None:
+        works(all_applied)
         raise LogError("one server of the cluster is dead")
 
     monkeypatch.setattr(publish, "increase_counters", fail)
 
-    publish.publish(
-        {"pages.page": {page.pk: 5}, "pages.content": {contents[0].pk: 5}}, time.monotonic()
-    )
+    now = time.monotonic()
+    publish.publish([applied(page, 5, now), applied(contents[0], 5, now)])
 
     assert copies() == {"0": b"5", "1": b"5"}
 

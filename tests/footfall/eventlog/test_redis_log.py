@@ -32,7 +32,7 @@ def header(
     return struct.pack(">QQIQ", offset, producer_id, sequence, at) + meta
 
 
-FOREIGN: list[dict[str, Any]] = [
+FOREIGN: list[dict[Any, Any]] = [
     {"hello": "world"},
     {"s": -1, "n": 0, "t": 0, "o": 0, "b": "negative producer"},
     {"s": 1, "n": 2**63, "t": 0, "o": 0, "b": "beyond bigint"},
@@ -69,7 +69,7 @@ def test_an_entry_that_was_not_made_by_a_producer_has_no_event_id(
 
 @pytest.mark.parametrize("fields", FOREIGN)
 def test_each_of_them_alone_is_found_among_others(
-    log: RedisLog, server: redis.Redis, prefix: str, fields: dict[str, Any]
+    log: RedisLog, server: redis.Redis, prefix: str, fields: dict[Any, Any]
 ) -> None:
     log.append(0, b"a", AT)
     server.xadd(f"{prefix}:{{0}}:log", fields)
@@ -177,7 +177,9 @@ def test_an_event_takes_little_memory(
     for _ in range(2_000):
         log.append(0, body, AT, encode_meta(meta))
 
-    assert server.memory_usage(f"{prefix}:{{0}}:log", samples=0) / 2_000 <= most
+    taken = server.memory_usage(f"{prefix}:{{0}}:log", samples=0)
+    assert taken
+    assert taken / 2_000 <= most
 
 
 def test_a_stream_that_starts_over_is_read_from_its_beginning(
@@ -219,12 +221,12 @@ def test_retention_keeps_recent_entries_before_the_position(
 def test_retention_gives_way_to_its_size(
     open_log: Callable[..., RedisLog], server: redis.Redis, prefix: str
 ) -> None:
-    log = open_log(retention_seconds=600, retention_bytes=10_000)
+    log = open_log(retention_seconds=600, retention_bytes=50_000)
     for _ in range(1000):
         log.append(0, b"a" * 100, AT)
 
     assert 500 < log.trim(0, Position.of(read(log)[-1])) < 1000
-    assert 5_000 < (server.memory_usage(f"{prefix}:{{0}}:log") or 0) <= 10_000
+    assert 25_000 < (server.memory_usage(f"{prefix}:{{0}}:log") or 0) <= 50_000
 
 
 def test_redis_refusing_is_refused_and_opens_the_circuit(

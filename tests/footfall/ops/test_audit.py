@@ -134,12 +134,12 @@ def test_partitions_that_took_something_else_are_reported() -> None:
 
 
 def test_a_corrupt_segment_is_named() -> None:
-    Segment.objects.update(data=b"?")
+    Segment.objects.update(corrupt_at=timezone.now())
 
-    with pytest.raises(CommandError, match="positions are broken"):
+    with pytest.raises(CommandError, match="1 positions are broken"):
         audit()
 
-    assert [line for line in Audit.objects.get().lines if "1" in line and "corrupt" in line]
+    assert Audit.objects.get().lines == ["segment 1: corrupt, 3 events cannot be read"]
 
 
 def test_a_projection_without_a_place_in_the_store_is_named() -> None:

@@ -1,7 +1,9 @@
 """Counters against rollups, adjustments and event store, at whichever position each of them is."""
 
+import itertools
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -16,17 +18,20 @@ from footfall.ops import comparison
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import differences, run_audit
 from footfall.ops.comparison import Difference, Gap, Incomparable, compare, repair
-from footfall.projections import run
+from footfall.projections.run import apply_new_events
 from footfall.record import record
 from footfall.registry import content_type_of
+from footfall.store import read
+from footfall.store.compact import compact
+from footfall.store.segment import Events
 from tests.support.concurrency import meanwhile, run_at_once
 from tests.support.views import AT, HOUR, Counts, store_views
 
 pytestmark = pytest.mark.django_db
 
 AHEAD = {
-    "counters": lambda: run.project(["totals"], force=True),
-    "rollups": lambda: run.project(["hourly"], force=True),
+    "counters": lambda: apply_new_events(force=True, kinds=["totals"]),
+    "rollups": lambda: apply_new_events(force=True, kinds=["hourly"]),
 }
 
 
@@ -86,15 +91,17 @@ def test_segments_between_are_read_once(
     ahead: str, monkeypatch: pytest.MonkeyPatch, chunk_size: int
 ) -> None:
     monkeypatch.setattr(comparison, "CHUNK_SIZE", chunk_size)
-    read: list[int] = []
-    load = comparison.load
-    monkeypatch.setattr(
-        comparison, "load", lambda segment: (read.append(segment.number), load(segment))[1]
-    )
+    numbers: list[int] = []
+
+    def load(segment: Segment) -> Events:
+        numbers.append(segment.number)
+        return read.load(segment)
+
+    monkeypatch.setattr(comparison, "load", load)
 
     assert not list(compare(Gap("pages.content")))
 
-    assert read == [2, 3]
+    assert numbers == [2, 3]
 
 
 def test_positions_that_move_while_they_are_compared(
@@ -103,21 +110,47 @@ def test_positions_that_move_while_they_are_compared(
     monkeypatch.setattr(comparison, "CHUNK_SIZE", 1)
     ids = [content.pk for content in contents]
     store_views(log, *[(AT, ids)] * 3)
+
+    def view(viewed: list[int]) -> None:
+        store_views(log, (AT, viewed))
+        ingest()
+        AHEAD["rollups"]()
+
     steps: list[Callable[[], object]] = [
         ingest,
         AHEAD["counters"],
-        lambda: (store_views(log, (AT, ids)), ingest(), AHEAD["rollups"]()),
-        lambda: (store_views(log, (AT, ids[:2])), ingest(), AHEAD["rollups"]()),
+        lambda: view(ids),
+        lambda: view(ids[:2]),
         AHEAD["counters"],
     ]
-    gap = Gap("pages.content")
 
-    found = list(compare(gap, lambda *progress: steps.pop(0)() if steps else None))
+    def step(*progress: object) -> None:
+        if steps:
+            steps.pop(0)()
+
+    gap = Gap("pages.content")
+    found = list(compare(gap, step))
     while steps:
-        steps.pop(0)()
+        step()
         found += compare(gap)
 
     assert not found
+    assert not gap.views
+
+
+def test_a_position_that_compaction_has_passed_is_left(
+    ahead: str, log: RedisLog, contents: list[Content]
+) -> None:
+    gap = Gap("pages.content")
+    assert not list(compare(gap))
+    for _ in range(20):
+        store_views(log, (AT, [contents[0].pk]))
+        flush()
+    Segment.objects.update(stored_at=timezone.now() - timedelta(hours=1))
+    assert compact()
+    assert Segment.objects.count() == 1
+
+    assert not list(compare(gap))
     assert not gap.views
 
 
@@ -193,7 +226,7 @@ def test_projections_are_brought_close_before(ahead: str, monkeypatch: pytest.Mo
 
 
 def test_views_are_not_taken_away_while_a_segment_cannot_be_read(
-    page: Page, contents: list[Content], counts: Counts
+    page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They may be in the counters, and the rollups cannot have them any more."""
     for _ in range(3):
@@ -203,6 +236,7 @@ def test_views_are_not_taken_away_while_a_segment_cannot_be_read(
     ingest()
     AHEAD["counters"]()
     Segment.objects.filter(number=2).update(data=b"?", corrupt_at=timezone.now())
+    monkeypatch.setattr(read, "_remembered", read.Remembered())  # another process
     AHEAD["rollups"]()
     Content.objects.filter(pk=contents[2].pk).update(counter=2)
     audit = Audit()
@@ -243,12 +277,12 @@ def test_views_that_are_counted_meanwhile_are_no_difference(
     over = threading.Event()
 
     def count() -> None:
-        rounds = 0
-        while not over.is_set():
+        for rounds in itertools.count():
+            if over.is_set():
+                break
             record(page, contents[rounds % 2 :])
             ingest()
-            run.project(["totals", "hourly"][rounds % 3 == 1 :][:1], force=True)
-            rounds += 1
+            AHEAD["rollups" if rounds % 3 == 1 else "counters"]()
         connection.close()
 
     with meanwhile(count):
@@ -269,7 +303,7 @@ def test_a_repair_beside_projections_is_exact(
         for rounds in range(40):
             record(page, contents)
             ingest()
-            run.project([("totals", "hourly")[rounds % 2]], force=True)
+            AHEAD["rollups" if rounds % 2 else "counters"]()
 
     def spoil_and_repair() -> None:
         for _ in range(20):

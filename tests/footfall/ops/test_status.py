@@ -9,6 +9,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from redis import Redis
 
 from catalog.pages.models import Content, Page
+from footfall import events
 from footfall.eventlog import RedisLog
 from footfall.flush import flush, ingest, project
 from footfall.ingest.spill import spill
@@ -208,15 +209,18 @@ def test_of_a_model_that_was_never_viewed_only_the_log_is_known(page: Page) -> N
     assert status().pending_in("pages.content") == status().pending_in("shop.item") == 1
 
 
-def test_a_projection_of_an_unknown_model_is_shown(page: Page) -> None:
-    Projection.objects.create(name="totals:shop.item", error="?", failed_at=timezone.now())
-    record(page)
-    ingest()
-    project(force=True)
+def test_a_projection_of_an_unknown_model_is_shown(log: RedisLog) -> None:
+    log.append(0, events.encode({"shop.item": [1]}), AT)
+    flush()
 
-    (shown,) = (one for one in status().projections if one.label == "shop.item")
+    shown = [one for one in status().projections if one.label == "shop.item"]
 
-    assert (shown.kind, shown.lag_events, shown.is_known, shown.error) == ("totals", 1, False, "?")
+    assert [(one.name, one.lag_events, one.is_known) for one in shown] == [
+        ("hourly:shop.item", 1, False),
+        ("totals:shop.item", 1, False),
+    ]
+    assert status().pending == status().pending_in("shop.item") == 1
+    assert status().pending_in("pages.content") == 0
 
 
 def test_corrupt_segments_are_named(page: Page) -> None:

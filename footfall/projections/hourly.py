@@ -1,0 +1,39 @@
+"""The projection `hourly`: views by target and hour, and of all targets of a model by hour.
+
+It writes only its own tables, and asks no other: views of targets that do not exist are in them
+too.
+"""
+
+from django.db import models
+
+from footfall import sql
+from footfall.common.failpoints import failpoint
+from footfall.projections.batch import Batch, Hours
+from footfall.projections.rows import claim, move
+from footfall.registry import countable_models
+
+
+def project_hourly(label: str, batch: Batch) -> bool:
+    """Apply the batch in a transaction of its own.
+
+    Returns False if the projection is not at the batch's position, or applied by another process.
+    Raises sql.LockTimeout.
+    """
+    with sql.atomic_with_lock_timeout():
+        row = claim("hourly", label, batch.position)
+        if row is None:
+            return False
+        failpoint("hourly_before_apply")
+        apply(countable_models()[label], batch.hours.get(label, {}))
+        failpoint("hourly_after_apply")
+        move(row, batch.until, {})
+        failpoint("hourly_before_commit")
+    failpoint("hourly_after_commit")
+    return True
+
+
+def apply(model: type[models.Model], hours: Hours) -> None:
+    """Add to the rollups and to the hourly totals."""
+    rollups = {(target, hour): n for hour, views in hours.items() for target, n in views.items()}
+    sql.add_rollups(model, rollups)
+    sql.add_hour_totals(model, {hour: sum(views.values()) for hour, views in hours.items()})
