@@ -30,11 +30,11 @@ class Batch:
     def hours(self) -> Mapping[str, Hours]:
         """By label, then as in `Hours`."""
         hours: dict[str, dict[int, dict[int, int]]] = {}
-        for targets, hour, count, _ in self.views:
+        for targets, hour, times, _ in self.views:
             for label, ids in targets.items():
                 views = hours.setdefault(label, {}).setdefault(hour, {})
                 for target in ids:
-                    views[target] = views.get(target, 0) + count
+                    views[target] = views.get(target, 0) + times
         return hours
 
     def totals(self, label: str) -> Mapping[int, int]:

@@ -16,7 +16,7 @@ class Viewed(NamedTuple):
     """Ids by label."""
     hour: int
     """Since 1970."""
-    count: int
+    times: int
     partition: int
 
 

@@ -18,6 +18,8 @@ GAVE_UP = (1205, 1213)
 TIMEOUTS = ("innodb_lock_wait_timeout", "lock_wait_timeout")
 """Of rows; of tables that are being altered."""
 
+BY_KEY = "FORCE INDEX (PRIMARY)"
+"""Else a small table may be read as a whole, and rows be locked that are not wanted."""
 MAX_ROWS = 100_000
 """Rows of one statement, 4 MB. A server rejects more than max_allowed_packet, 16 MB by default."""
 
@@ -67,7 +69,7 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     """
     table, key, counter = names_of(model)
     added = rows("added", id="BIGINT", views="BIGINT")
-    joined = f"{added} STRAIGHT_JOIN {table} AS target ON target.{key} = added.id"
+    joined = f"{added} STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = added.id"
     update = f"""
         UPDATE {joined} SET target.{counter} =
             LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views
@@ -87,7 +89,7 @@ def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> 
     wanted = rows("wanted", id="BIGINT")
     statement = f"""
         SELECT target.{key} FROM {wanted}
-        STRAIGHT_JOIN {table} AS target ON target.{key} = wanted.id
+        STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = wanted.id
         {"FOR UPDATE SKIP LOCKED" if lock else ""}
     """  # noqa: S608
     found: set[int] = set()
@@ -130,7 +132,7 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     names = ("producer_id", "number", "old", "sequence", "spilled")
     source = rows("move", **dict.fromkeys(names, "BIGINT"))
     statement = f"""
-        UPDATE {source} STRAIGHT_JOIN {ProducerState._meta.db_table} AS state
+        UPDATE {source} STRAIGHT_JOIN {ProducerState._meta.db_table} AS state {BY_KEY}
             ON state.producer_id = move.producer_id AND state.`partition` = move.number
             AND state.sequence = move.old
         SET state.sequence = move.sequence, state.spilled = move.spilled, state.updated_at = %s

@@ -85,27 +85,19 @@ def add_carried(content_type: int, rows: Sequence[tuple[int, int, int]]) -> None
 def add_hourly(
     table: type[Rollup] | type[HourTotal], content_type: int, rows: Sequence[tuple[int, ...]]
 ) -> None:
-    """Nothing else writes these rows, so an UPDATE and an INSERT of the others do what ON CONFLICT
-    DO UPDATE does, without locking each row first: that costs time and WAL.
+    """An upsert has no choice of an index. An UPDATE, or MERGE, writes 40 % less WAL, but before a
+    growing table is analysed it may take the index by hour, and then runs for minutes.
     """
     target, its_id = (", target_id", ", %s::bigint[]") if table is Rollup else ("", "")
-    name = table._meta.db_table
-    added = f"unnest(%s::bigint[], %s::bigint[]{its_id}) AS added (hour, views{target})"
-    same = "AND stored.target_id = added.target_id" if target else ""
-    update = f"""
-        UPDATE {name} AS stored SET views = stored.views + added.views FROM {added}
-        WHERE stored.content_type_id = %s AND stored.hour = to_timestamp(added.hour * 3600) {same}
+    statement = f"""
+        INSERT INTO {table._meta.db_table} AS stored (content_type_id, hour, views{target})
+        SELECT %s, to_timestamp(hour * 3600), views{target}
+        FROM unnest(%s::bigint[], %s::bigint[]{its_id}) AS added (hour, views{target})
+        ON CONFLICT (content_type_id, hour{target})
+        DO UPDATE SET views = stored.views + EXCLUDED.views
     """  # noqa: S608
-    insert = f"""
-        INSERT INTO {name} (content_type_id, hour, views{target})
-        SELECT %s, to_timestamp(hour * 3600), views{target} FROM {added}
-        ON CONFLICT (content_type_id, hour{target}) DO NOTHING
-    """  # noqa: S608
-    columns = [*map(_array, zip(*rows, strict=True))]
     with connection.cursor() as cursor:
-        cursor.execute(update, [*columns, content_type])
-        if cursor.rowcount < len(rows):
-            cursor.execute(insert, [content_type, *columns])
+        cursor.execute(statement, [content_type, *map(_array, zip(*rows, strict=True))])
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
