@@ -1,10 +1,9 @@
 """MariaDB from 10.6 and MySQL from 8.0: `JSON_TABLE` turns a text into rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
@@ -47,9 +46,9 @@ def is_lock_timeout(error: OperationalError) -> bool:
     return bool(error.args) and error.args[0] in GAVE_UP
 
 
-def parts(given: Iterable[Sequence[Any]]) -> Iterator[str]:
+def parts(columns: Sequence[Sequence[int]]) -> Iterator[str]:
     """Yield the rows as one JSON text for each statement: mostly one."""
-    left = iter(given)
+    left = zip(*columns, strict=True)
     while part := list(islice(left, MAX_ROWS)):
         yield as_json(part)
 
@@ -62,7 +61,9 @@ def rows(name: str, **columns: str) -> str:
     return f"JSON_TABLE(%s, '$[*]' COLUMNS ({listed})) AS {name}"
 
 
-def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
+def add_counts(
+    model: type[models.Model], ids: Sequence[int], views: Sequence[int]
+) -> dict[int, int]:
     """Rows are locked in the order of the join: STRAIGHT_JOIN begins with the sorted ids.
 
     MySQL has no UPDATE ... RETURNING: a SELECT reads the new counters while the rows are locked.
@@ -77,7 +78,7 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     select = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
     found: dict[int, int] = {}
     with connection.cursor() as cursor:
-        for part in parts(counts.items()):
+        for part in parts((ids, views)):
             cursor.execute(update, [part])
             cursor.execute(select, [part])
             found.update(cursor.fetchall())
@@ -94,13 +95,13 @@ def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> 
     """  # noqa: S608
     found: set[int] = set()
     with connection.cursor() as cursor:
-        for part in parts((target,) for target in ids):
+        for part in parts((ids,)):
             cursor.execute(statement, [part])
             found.update(target for (target,) in cursor.fetchall())
     return found
 
 
-def add_carried(content_type: int, given: Sequence[tuple[int, int, int]]) -> None:
+def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
     source = rows("added", target="BIGINT", more="BIGINT", at="BIGINT")
     statement = f"""
         INSERT INTO {Carried._meta.db_table} (content_type_id, target_id, views, since)
@@ -108,12 +109,12 @@ def add_carried(content_type: int, given: Sequence[tuple[int, int, int]]) -> Non
         ON DUPLICATE KEY UPDATE views = views + added.more, since = LEAST(since, added.at)
     """  # noqa: S608
     with connection.cursor() as cursor:
-        for part in parts(given):
+        for part in parts(columns):
             cursor.execute(statement, [content_type, part])
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, given: Sequence[tuple[int, ...]]
+    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
     target, its_id = (", target_id", ", added.target") if table is Rollup else ("", "")
     source = rows("added", hour="BIGINT", more="BIGINT", target="BIGINT")
@@ -123,7 +124,7 @@ def add_hourly(
         FROM {source} ON DUPLICATE KEY UPDATE views = views + added.more
     """  # noqa: S608
     with connection.cursor() as cursor:
-        for part in parts(given):
+        for part in parts(columns):
             cursor.execute(statement, [content_type, part])
 
 

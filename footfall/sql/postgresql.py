@@ -1,6 +1,6 @@
 """PostgreSQL: `unnest` turns arrays into rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 
@@ -37,7 +37,9 @@ def is_lock_timeout(error: OperationalError) -> bool:
     return bool(codes & GAVE_UP)
 
 
-def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
+def add_counts(
+    model: type[models.Model], ids: Sequence[int], views: Sequence[int]
+) -> dict[int, int]:
     """Rows are locked as they are updated, in the order in which the join finds them.
 
     So the join must be a nested loop over the sorted ids, with an index scan for each: `unnest`
@@ -54,7 +56,7 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(NESTED_LOOP)
-        cursor.execute(statement, [_array(counts), _array(counts.values())])
+        cursor.execute(statement, [_array(ids), _array(views)])
         return dict(cursor.fetchall())
 
 
@@ -70,7 +72,7 @@ def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> 
         return {target for (target,) in cursor.fetchall()}
 
 
-def add_carried(content_type: int, rows: Sequence[tuple[int, int, int]]) -> None:
+def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
     statement = f"""
         INSERT INTO {Carried._meta.db_table} AS stored (content_type_id, target_id, views, since)
         SELECT %s, target_id, views, since
@@ -79,11 +81,11 @@ def add_carried(content_type: int, rows: Sequence[tuple[int, int, int]]) -> None
         SET views = stored.views + EXCLUDED.views, since = LEAST(stored.since, EXCLUDED.since)
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type, *map(_array, zip(*rows, strict=True))])
+        cursor.execute(statement, [content_type, *map(_array, columns)])
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, rows: Sequence[tuple[int, ...]]
+    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
     """An upsert has no choice of an index. An UPDATE, or MERGE, writes 40 % less WAL, but before a
     growing table is analysed it may take the index by hour, and then runs for minutes.
@@ -97,7 +99,7 @@ def add_hourly(
         DO UPDATE SET views = stored.views + EXCLUDED.views
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type, *map(_array, zip(*rows, strict=True))])
+        cursor.execute(statement, [content_type, *map(_array, columns)])
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> int:

@@ -1,7 +1,7 @@
-"""What counters and series cost from the event store on: `pytest -s tests/footfall/bench_projections.py`.
+"""What counters and series cost: `pytest -s tests/footfall/bench_projections.py`.
 
-Not a test: pytest does not collect it by itself. The suite's own PostgreSQL is not durable: name
-another by DATABASE_URL.
+From the event store on. Not a test: pytest does not collect it by itself. The suite's own
+PostgreSQL is not durable: name another by DATABASE_URL.
 """
 
 import random
