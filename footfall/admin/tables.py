@@ -30,10 +30,10 @@ class PartitionAdmin(ReadOnlyAdmin):
 class SegmentAdmin(ReadOnlyAdmin):
     """Segments without their data, which may be 4 MB each."""
 
-    list_display = (
-        "number", "events", "from_time", "to_time", "stored_at", "seconds", "drained", "corrupt_at",
+    list_display = ("number", "events", "stored_at", "seconds", "drained", "corrupt_at")
+    fields = (
+        *list_display, "first", "from_time", "to_time", "partitions", "version", "checksum", "key",
     )  # fmt: skip
-    fields = ("number", "first", *list_display[1:], "partitions", "version", "checksum", "key")
     ordering = ("-number",)
     date_hierarchy = "stored_at"
     show_full_result_count = False
@@ -41,11 +41,11 @@ class SegmentAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Segment]:
         return super().get_queryset(request).defer("data")
 
-    @admin.display(description=_("first event"), ordering="first_at")
+    @admin.display(description=_("first event"))
     def from_time(self, segment: Segment) -> datetime:
         return at(segment.first_at)
 
-    @admin.display(description=_("last event"), ordering="last_at")
+    @admin.display(description=_("last event"))
     def to_time(self, segment: Segment) -> datetime:
         return at(segment.last_at)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 
 from catalog.pages.models import Content, Page
@@ -316,6 +316,28 @@ def test_a_repair_beside_projections_is_exact(
 
     assert counts() == [40, 40, 40]
     assert not list(differences())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_no_projection_moves_during_a_repair(
+    ahead: str, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not connection.features.has_select_for_update:
+        pytest.skip("it locks the whole database")
+    Content.objects.filter(pk=contents[0].pk).update(counter=1)
+    calculate = comparison._expected
+
+    def with_projections_beside(model: type[models.Model], pk: int) -> int:
+        run_at_once([lambda: apply_new_events(force=True)])
+        return calculate(model, pk)
+
+    monkeypatch.setattr(comparison, "_expected", with_projections_beside)
+
+    repair(Difference("pages.content", contents[0].pk, 1, 0))
+
+    while project(force=True).more:
+        pass
+    assert counts() == [6, 4, 0]
 
 
 @pytest.mark.django_db(transaction=True)

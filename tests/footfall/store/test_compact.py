@@ -5,14 +5,17 @@ import signal
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.db.models import Sum
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as some
+from pytest_django import DjangoAssertNumQueries
 
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.models import Projection, Segment, StoreHead
 from footfall.ops.invariants import broken_store
+from footfall.sql import Conflict
 from footfall.store import compact as compacting
 from footfall.store.compact import Small, compact, groups
 from footfall.store.read import scan
@@ -21,6 +24,7 @@ from tests.support.concurrency import run_at_once
 from tests.support.store import (
     Stored,
     all_stored,
+    built,
     numbered,
     rows_of,
     store,
@@ -142,6 +146,28 @@ def test_a_corrupt_segment_stays_as_it_is(is_known: bool) -> None:
     assert all_stored() == [*numbered(4), *numbered(4, start=5)]
 
 
+def test_a_segment_that_became_corrupt_since_the_plan_ends_a_merge() -> None:
+    for n in range(9):
+        store(numbered(1, start=n))
+    Segment.objects.filter(number=5).update(corrupt_at=timezone.now())
+
+    assert compacting._merge(1, 9) == (4, 4)
+    assert ranges() == [(1, 4), (5, 5), (6, 6), (7, 7), (8, 8), (9, 9)]
+
+
+def test_a_compaction_that_has_nothing_to_do_reads_no_data(
+    django_assert_num_queries: DjangoAssertNumQueries, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacting, "GROWTH", 2)
+    for n in range(9):
+        store(numbered(1, start=n))
+    Segment.objects.filter(number=5).update(corrupt_at=timezone.now())
+    assert compact() == 6
+
+    with django_assert_num_queries(2):
+        compact()
+
+
 @pytest.mark.parametrize("first_is_corrupt", [True, False])
 def test_a_merge_that_would_take_too_much_memory_is_several(
     monkeypatch: pytest.MonkeyPatch, first_is_corrupt: bool
@@ -220,6 +246,30 @@ def test_a_compaction_that_is_killed_is_done_or_not(
     compact()
     assert ranges() == [(1, 8)]
     assert all_stored() == numbered(8)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_only_one_process_compacts_at_a_time() -> None:
+    if not connection.features.has_select_for_update_skip_locked:
+        pytest.skip("this database has one writer")
+    for n in range(8):
+        store(numbered(1, start=n))
+
+    with transaction.atomic():
+        Segment.objects.select_for_update().get(number=1)
+        assert run_at_once([compact]) == [0]
+
+    assert compact() == 7
+
+
+def test_segments_that_were_changed_meanwhile_are_not_replaced() -> None:
+    rows = [store(numbered(1, start=n)) for n in range(3)]
+    Segment.objects.filter(number=2).delete()
+
+    with pytest.raises(Conflict), transaction.atomic():
+        compacting._replace(rows, built(numbered(3)))
+
+    assert ranges() == [(1, 1), (3, 3)]
 
 
 @pytest.mark.django_db(transaction=True)

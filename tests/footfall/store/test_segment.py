@@ -63,6 +63,13 @@ def test_runs_keep_their_numbers(runs: list[tuple[int, int, int]]) -> None:
     assert decode(encode(events), VERSION).runs == events.runs
 
 
+def test_sequences_and_times_from_one_end_to_the_other_come_back() -> None:
+    ends = (-1, 2**63 - 1, 0, 2**63 - 1, -1)
+    rows = [Stored(sequence=end, at=end) for end in ends]
+
+    assert list(rows_of(decode(encode(built(rows)), VERSION))) == rows
+
+
 def test_values_that_no_event_has_come_back() -> None:
     events = built(numbered(2))
     events.bodies.append(b"unused")
@@ -98,12 +105,13 @@ def test_a_byte_that_was_flipped_is_noticed(
 @given(MANY, some.data())
 def test_a_cut_is_noticed(runs: list[list[Stored]], data: some.DataObject) -> None:
     segment = new_segment(built(*runs, numbered(1)), timezone.now())
-    segment.data = segment.data[: data.draw(some.integers(0, len(segment.data) - 1))]
-
-    with pytest.raises(Corrupt):
-        verified(segment)
-    with pytest.raises(Corrupt):
-        decode(segment.data, VERSION)
+    whole = segment.data
+    for end in (data.draw(some.integers(0, len(whole) - 1)), len(whole) - 1):
+        segment.data = whole[:end]
+        with pytest.raises(Corrupt):
+            verified(segment)
+        with pytest.raises(Corrupt):
+            decode(segment.data, VERSION)
 
 
 def test_a_row_whose_other_fields_are_wrong_is_corrupt() -> None:
@@ -145,6 +153,33 @@ def test_damaged_columns_are_corrupt_or_events(
 
 def deflated(data: bytes) -> bytes:
     return zlib.compress(data, 1, RAW_DEFLATE)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"body": [0, 1, 2, 3]},
+        {"body": [0, 1, 2, -1]},
+        {"metas": [b"1", b"2"], "meta": [0, 1, 2, 0]},
+        {"runs": [Run(0, 0, 3)]},
+        {"runs": [Run(0, 0, 5), Run(0, 0, -1)]},
+    ],
+    ids=str,
+)
+def test_columns_that_do_not_fit_each_other_are_corrupt(wrong: dict[str, Any]) -> None:
+    events = built([Stored(sequence=n, body=bytes(n % 3)) for n in range(4)])
+    vars(events).update(wrong)
+
+    with pytest.raises(Corrupt):
+        decode(encode(events), VERSION)
+
+
+def test_lengths_that_are_negative_are_corrupt() -> None:
+    columns = zlib.decompress(encode(built([Stored(body=b"ab"), Stored(body=b"c")])), RAW_DEFLATE)
+    assert b"b\2\1abc" in columns
+
+    with pytest.raises(Corrupt):
+        decode(deflated(columns.replace(b"b\2\1abc", b"b\4\xffabc")), VERSION)
 
 
 @pytest.mark.parametrize("follows", [b"", b"\0"])
