@@ -6,7 +6,7 @@
 import gc
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -24,7 +24,7 @@ from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
 from footfall.log import get_log
 from footfall.models import Carried, Partition, Projection, Segment, StoreHead
-from footfall.projections.rows import open_projections
+from footfall.projections.rows import KINDS, open_projections
 from footfall.projections.run import Projected, apply_new_events
 from footfall.registry import countable_models
 from footfall.store.append import append
@@ -91,12 +91,12 @@ def ingest(limit: int | None = None) -> Ingested:
     return Ingested(segments, dropped, finished, more=len(finished) < len(claims))
 
 
-def project(force: bool = False) -> Projected:
+def project(force: bool = False, kinds: Collection[str] = KINDS) -> Projected:
     """Bring the projections forward, each in a transaction of its own; publish the counters.
 
     force: also those that are not due yet. One that fails is alone behind.
     """
-    projected = apply_new_events(force)
+    projected = apply_new_events(force, kinds=kinds)
     publish(projected.applied)
     failpoint("after_publish")
     return projected
