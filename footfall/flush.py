@@ -4,14 +4,16 @@
 """
 
 import gc
+import threading
 import time
 from collections import Counter
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from footfall.cache.publish import publish
@@ -130,7 +132,9 @@ def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
     log is away, and Behind after `timeout` seconds.
     """
     end = time.monotonic() + timeout
-    events = _ingest_all(end)
+    # What this transaction stores, other connections do not see: it is projected afterwards.
+    with nullcontext() if connection.in_atomic_block else projecting():
+        events = _ingest_all(end)
     head = StoreHead.objects.get_or_create(pk=1)[0].number
     while names := _behind(head):
         if not project(force=True).more and _behind(head):
@@ -138,6 +142,31 @@ def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
                 raise Behind(f"still behind after {timeout:g} s: {', '.join(names)}")
             time.sleep(0.05)
     return events
+
+
+@contextmanager
+def projecting() -> Iterator[None]:
+    """Bring the projections forward meanwhile, and to the end: each kind in a thread of its own."""
+    is_last = threading.Event()
+
+    def run(kind: str) -> None:
+        try:
+            while not is_last.is_set():
+                project(force=True, kinds=[kind])
+                is_last.wait(0.02)
+            while project(force=True, kinds=[kind]).more:
+                pass
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(KINDS)) as threads:
+        running = [threads.submit(run, kind) for kind in KINDS]
+        try:
+            yield
+        finally:
+            is_last.set()
+        for one in running:
+            one.result()
 
 
 def _ingest_all(end: float) -> int:
