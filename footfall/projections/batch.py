@@ -1,13 +1,15 @@
 """The new events that projections apply: those of consecutive segments, summed up once for all."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+from footfall.events import decode
 from footfall.models import StorePosition
-from footfall.projections.views import Viewed, views_of
+from footfall.projections.views import views_of
 from footfall.store.read import load, segments_after
+from footfall.store.segment import Events
 
 MAX_ROWS = 300_000
 """Targets of different events in a batch, after which no further segment is read: so many rows are
@@ -39,8 +41,13 @@ class Batch:
     alike: dict[int, dict[bytes, Alike]] = field(default_factory=dict)
     """By hour since 1970, then by body."""
 
-    def add(self, views: Iterable[Viewed]) -> None:
-        for body, targets, hour, times, partition in views:
+    decoded: dict[bytes, dict[str, list[int]]] = field(default_factory=dict)
+    """Targets by body."""
+
+    def add(self, events: Events) -> None:
+        if "targets" not in vars(events):  # else ingest has decoded them, in this process
+            events.targets = [self._decode(body) for body in events.bodies]
+        for body, targets, hour, times, partition in views_of(events):
             of_hour = self.alike.setdefault(hour, {})
             mask = 1 << partition
             if known := of_hour.get(body):
@@ -48,6 +55,13 @@ class Batch:
             else:
                 of_hour[body] = Alike(targets, times, mask)
                 self.rows += sum(map(len, targets.values()))
+
+    def _decode(self, body: bytes) -> dict[str, list[int]]:
+        """Decode a body once, in however many segments it is."""
+        targets = self.decoded.get(body)
+        if targets is None:
+            targets = self.decoded[body] = decode(body)
+        return targets
 
     @cached_property
     def hours(self) -> Mapping[str, Hours]:
@@ -89,7 +103,7 @@ def read_batch(position: StorePosition, max_events: int) -> Batch:
     """
     batch = Batch(position, position)
     for segment in segments_after(position, max_events):
-        batch.add(views_of(load(segment)))
+        batch.add(load(segment))
         batch.since = min(batch.since or segment.first_at, segment.first_at)
         events = batch.until.events + segment.events
         batch.until = StorePosition(segment.number, segment.key, events)

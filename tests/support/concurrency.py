@@ -59,7 +59,7 @@ def locked(rows: QuerySet[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def in_transaction(do: Callable[[], None], *, commit: bool = True) -> Iterator[None]:
+def in_transaction(do: Callable[[], object], *, commit: bool = True) -> Iterator[None]:
     """Do something in a transaction of another connection, which ends after the body."""
     done, leave = threading.Event(), threading.Event()
 

@@ -15,7 +15,7 @@ from footfall.projections.batch import Batch, read_batch
 from footfall.projections.rows import BEGINNING
 from footfall.projections.run import PROJECTORS, Delays, Projector, apply_new_events
 from footfall.sql import Conflict
-from tests.support.concurrency import locked
+from tests.support.concurrency import in_transaction, locked
 from tests.support.failpoints import PROJECT
 from tests.support.projections import positions, rolled_up, view
 from tests.support.views import AT, HOUR, Counts
@@ -324,6 +324,22 @@ def test_a_projection_that_another_process_applies_is_left_to_it(
     assert counts() == [0, 0, 0]
     page.refresh_from_db()
     assert page.counter == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has no locks of rows")
+def test_nothing_is_applied_to_a_model_whose_projections_are_locked(
+    page: Page, ids: list[int], counts: Counts
+) -> None:
+    view({"pages.page": [page.pk], "pages.content": ids})
+
+    with in_transaction(lambda: rows.lock("pages.content")):
+        projected = apply_new_events()
+
+    assert {*projected.waiting} == {"totals:pages.content", "hourly:pages.content"}
+    assert {*projected.moved} == {"totals:pages.page", "hourly:pages.page"}
+    apply_new_events(force=True)
+    assert counts() == [1, 1, 1]
 
 
 @pytest.mark.parametrize("place", [place for place in PROJECT if "_" in place])
