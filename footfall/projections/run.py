@@ -161,6 +161,7 @@ class Run:
 
     def _apply(self, row: Projection, batch: Batch) -> None:
         if row.label not in countable_models():
+            delays.failed(row.name)
             self.projected.unknown.append(row.name)
             return
         try:
