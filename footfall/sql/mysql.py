@@ -71,10 +71,8 @@ def add_counts(
     table, key, counter = names_of(model)
     added = rows("added", id="BIGINT", views="BIGINT")
     joined = f"{added} STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = added.id"
-    update = f"""
-        UPDATE {joined} SET target.{counter} =
-            LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views
-    """  # noqa: S608
+    sum_of = f"LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views"
+    update = f"UPDATE {joined} SET target.{counter} = {sum_of}"  # noqa: S608
     select = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
     found: dict[int, int] = {}
     with connection.cursor() as cursor:

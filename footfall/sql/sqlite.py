@@ -33,10 +33,9 @@ def add_counts(
     model: type[models.Model], ids: Sequence[int], views: Sequence[int]
 ) -> dict[int, int]:
     table, key, counter = names_of(model)
+    added = "json_extract(added.value, '$[1]')"
     statement = f"""
-        UPDATE {table} SET {counter} =
-            MIN({counter}, {MAX_COUNTER} - json_extract(added.value, '$[1]'))
-            + json_extract(added.value, '$[1]')
+        UPDATE {table} SET {counter} = MIN({counter}, {MAX_COUNTER} - {added}) + {added}
         FROM json_each(%s) AS added
         WHERE {table}.{key} = json_extract(added.value, '$[0]')
         RETURNING {key}, {counter}
