@@ -8,12 +8,9 @@ from typing import NamedTuple
 from footfall.events import decode
 from footfall.models import StorePosition
 from footfall.projections.views import views_of
+from footfall.sql import rows_per_transaction
 from footfall.store.read import load, segments_after
 from footfall.store.segment import Events
-
-MAX_ROWS = 300_000
-"""Targets of different events in a batch, after which no further segment is read: so many rows are
-locked at once, for some seconds."""
 
 Hours = Mapping[int, Mapping[int, int]]
 """By hour since 1970, then by id: views."""
@@ -97,16 +94,18 @@ class Batch:
 
 
 def read_batch(position: StorePosition, max_events: int) -> Batch:
-    """Read about `max_events` events after `position`, less if they name very many targets.
+    """Read about `max_events` events after `position`, less if they name very many targets:
+    so many rows are locked at once.
 
     Raises PositionLost.
     """
     batch = Batch(position, position)
+    most = rows_per_transaction()
     for segment in segments_after(position, max_events):
         batch.add(load(segment))
         batch.since = min(batch.since or segment.first_at, segment.first_at)
         events = batch.until.events + segment.events
         batch.until = StorePosition(segment.number, segment.key, events)
-        if batch.rows >= MAX_ROWS:
+        if batch.rows >= most:
             break
     return batch

@@ -33,6 +33,11 @@ def dialect() -> Any:
     return import_module(f"{__name__}.{connection.vendor}")
 
 
+def rows_per_transaction() -> int:
+    """Return about how many rows one transaction may lock: for some 3 s."""
+    return int(dialect().ROWS_PER_TRANSACTION)
+
+
 @contextmanager
 def atomic_with_lock_timeout() -> Iterator[None]:
     """A transaction of its own, in which a statement waits only a moment for a lock.

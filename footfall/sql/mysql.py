@@ -10,6 +10,7 @@ from django.db import OperationalError, connection, models, transaction
 from footfall.models import Carried, HourTotal, ProducerState, Rollup
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
 
+ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
 """Its time-outs are in seconds: always take the rows that are free."""
 GAVE_UP = (1205, 1213)

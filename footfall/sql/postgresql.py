@@ -9,6 +9,7 @@ from django.db import OperationalError, connection, models, transaction
 from footfall.models import Carried, HourTotal, ProducerState, Rollup
 from footfall.sql.batch import MAX_COUNTER, Move, names_of
 
+ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
 LOCK_TIMEOUT = "250ms"
 GAVE_UP = {"55P03", "40P01"}

@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, models, transaction
 from footfall.models import Carried, HourTotal, ProducerState, Rollup
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
 
+ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
 """It has no locks of rows."""
 BUSY = 5

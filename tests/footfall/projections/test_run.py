@@ -267,7 +267,7 @@ def test_a_backlog_is_applied_in_bounded_transactions(ids: list[int], counts: Co
 def test_segments_that_name_very_many_targets_come_one_by_one(
     ids: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batch, "MAX_ROWS", 3)
+    monkeypatch.setattr(batch, "rows_per_transaction", lambda: 3)
     for _ in range(3):
         view({"pages.content": ids}, times=10)
 
