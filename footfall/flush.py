@@ -99,8 +99,10 @@ def project(force: bool = False, kinds: Collection[str] = KINDS) -> Projected:
     force: also those that are not due yet. One that fails is alone behind.
     """
     projected = apply_new_events(force, kinds=kinds)
-    publish(projected.applied)
-    failpoint("after_publish")
+    if "totals" in kinds:  # it sends what is due of the invalidations, too
+        publish(projected.applied)
+    if projected.moved:
+        failpoint("after_publish")
     return projected
 
 
