@@ -16,8 +16,6 @@ from footfall.store.read import scan
 from footfall.store.segment import Events
 from tests.support.views import AT
 
-# Of Hypothesis: a busy machine fails no test.
-
 
 class Stored(NamedTuple):
     """One event as the store has it."""
