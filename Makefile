@@ -41,11 +41,12 @@ run: $(INSTALLED) ## Run the service, stores included (PORT=8000, DATA_DIR=.data
 
 # Of all tests on PostgreSQL, where nothing is left out.
 MEASURED = $(if $(ARGS),,$(filter postgres,$(DB)))
-MEASURE = -W "ignore:Unable to activate pytest branch coverage" -m slipcover --json --out .coverage.json
 
 test: $(INSTALLED) ## Run the tests on real stores (ARGS="-k flush", DB=postgres|mysql|sqlite)
-	@FOOTFALL_TESTS_DB=$(DB) $(BIN)/python $(if $(MEASURED),$(MEASURE)) -m pytest $(PARALLEL) $(ARGS)
-	@$(if $(MEASURED),$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --fail-under 90)
+	@rm -f .coverage.*
+	@FOOTFALL_TESTS_DB=$(DB) FOOTFALL_TESTS_COVERAGE=$(MEASURED) env -u PYTHONDONTWRITEBYTECODE \
+		$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+	@$(if $(MEASURED),$(BIN)/python -m slipcover --merge .coverage.gw*.json --out .coverage.json --fail-under 90)
 
 attacks: $(INSTALLED) ## Attack a running service for 30 s in each way that once stopped it: 7 minutes
 	@FOOTFALL_ATTACK_SECONDS=30 $(BIN)/python -m pytest tests/live/test_bodies.py tests/live/test_connections.py $(ARGS)
@@ -109,5 +110,5 @@ vulnerabilities: $(INSTALLED) ## Look for known vulnerabilities in what requirem
 	@$(BIN)/python requirements/vulnerabilities.py $(ARGS)
 
 clean: ## Remove .venv and every cache; the data of `make run` (.data) stays
-	rm -rf .venv .coverage.json .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .coverage.* .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

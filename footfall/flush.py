@@ -138,8 +138,11 @@ def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
     with nullcontext() if connection.in_atomic_block else projecting():
         events = _ingest_all(end)
     head = StoreHead.objects.get_or_create(pk=1)[0].number
-    while names := _behind(head):
-        if not project(force=True).more and _behind(head):
+    names = _behind(head)
+    while names:
+        if project(force=True).more:
+            continue
+        if names := _behind(head):
             if time.monotonic() > end:
                 raise Behind(f"still behind after {timeout:g} s: {', '.join(names)}")
             time.sleep(0.05)

@@ -70,10 +70,7 @@ class Supervisor:
         environment = service.environment(
             self.configuration, os.environ, await self._start_stores()
         )
-        await self._run_once(
-            service.manage(environment, "migrate", "--no-input", "--verbosity", "0")
-        )
-        administrator = await self._run_once(service.manage(environment, "firstadmin"))
+        administrator = await self._run_once(service.manage(environment, "firstadmin", "--migrate"))
         for program in service.programs(self.configuration, environment):
             self._keep_running(program)
         await self._wait_until(partial(_is_healthy, self.configuration.address), "The web server")

@@ -27,11 +27,13 @@ def save_progress(
     """Write producer states and positions. stored: events by partition."""
     states.save()
     dead = Counter(letter.partition for letter in dead_letters)
-    moved = [claim for claim in claims if claim.entries or claim.spilled]
-    for claim in moved:
+    for claim in claims:
+        if not (claim.entries or claim.spilled):
+            continue
         partition = claim.partition
         dropped = Counter(states.dropped[claim.number])
         if dead[claim.number]:
             dropped[DropReason.DEAD_LETTER] = dead[claim.number]
         partition.advance(claim.entries, stored[claim.number], dropped, now)
-    Partition.objects.bulk_update([claim.partition for claim in moved], Partition.ADVANCED)
+        # A statement for each: `bulk_update` takes five times as long to write one for all.
+        partition.save(update_fields=Partition.ADVANCED)

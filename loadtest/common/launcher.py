@@ -100,6 +100,10 @@ class Copy:
         self.port = port
         self.environment = {**PLAIN, "DATA_DIR": str(data_dir), "PORT": str(port), **variables}
         self.log = data_dir / "output"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again once it has ended."""
         command = [sys.executable, "-m", "standalone"]
         program = Program("footfall", command, ROOT, self.environment)
         self.process = start(program, self.log)

@@ -4,15 +4,18 @@
 """
 
 import json
+import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
 import redis
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
+from pytest_django import DjangoDbBlocker
 
 from tests.support import databases, processes
 from tests.support.processes import Done, manage
@@ -20,24 +23,59 @@ from tests.support.processes import Done, manage
 pytestmark = [pytest.mark.django_db, pytest.mark.postgres]
 
 OLD = Path(__file__).parent / "upgrade"
+REASONS = "SELECT DISTINCT jsonb_object_keys(dropped) FROM counters_batch ORDER BY 1"
 
 
-@pytest.fixture
-def old() -> Iterator[BaseDatabaseWrapper]:
-    """A connection to a database of its own that the dump was loaded into."""
+class Upgraded(NamedTuple):
+    """A database of its own that the dump was loaded into, and that was migrated then."""
+
+    connection: BaseDatabaseWrapper
+    reasons: list[list[str]]
+    """Why events were dropped, as it says before and after `counters.0009_words`."""
+
+    def select(self, statement: str) -> list[Any]:
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement)
+            rows = cursor.fetchall()
+        return [row[0] if len(row) == 1 else row for row in rows]
+
+
+@pytest.fixture(scope="module")
+def upgraded(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Upgraded]:
+    with django_db_blocker.unblock(), database() as old:
+        upgraded = Upgraded(old, [])
+        upgraded.reasons.append(upgraded.select(REASONS))
+        migrate(old, "counters", "0009", "--skip-checks")
+        upgraded.reasons.append(upgraded.select(REASONS))
+        migrate(old)
+        yield upgraded
+
+
+@contextmanager
+def database() -> Iterator[BaseDatabaseWrapper]:
     name = f"test_upgrade_{uuid4().hex}"
-    loaded = connection.copy("upgrade")
-    loaded.settings_dict = {**connection.settings_dict, "NAME": name}
+    old = connection.copy("upgrade")
+    old.settings_dict = {**connection.settings_dict, "NAME": name}
     with connection._nodb_cursor() as cursor:
         cursor.execute(f"CREATE DATABASE {name}")
     try:
-        with loaded.cursor() as cursor:
+        with old.cursor() as cursor:
             cursor.execute((OLD / "dump.sql").read_text())
-        yield loaded
+        yield old
     finally:
-        loaded.close()
+        old.close()
         with connection._nodb_cursor() as cursor:
             cursor.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def environment_of(old: BaseDatabaseWrapper) -> dict[str, str]:
+    return databases.environment(old.settings_dict["NAME"])
+
+
+def migrate(old: BaseDatabaseWrapper, *words: str) -> None:
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", **environment_of(old)}
+    done = processes.run(environment, manage, "migrate", *words, "--verbosity", "0")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.fixture
@@ -53,24 +91,41 @@ def log(server: redis.Redis, prefix: str) -> dict[str, Any]:
     return log
 
 
-def select(old: BaseDatabaseWrapper, statement: str) -> list[Any]:
-    with old.cursor() as cursor:
-        cursor.execute(statement)
-        rows = cursor.fetchall()
-    return [row[0] if len(row) == 1 else row for row in rows]
+def test_what_the_tables_say_in_the_old_words_is_said_in_the_new_ones(upgraded: Upgraded) -> None:
+    assert upgraded.reasons == [
+        ["counted from the spill", "seen before", "set aside", "target deleted"],
+        ["already_counted", "counted_from_spill", "dead_letter", "target_deleted"],
+    ]
+    letters = upgraded.select("SELECT reason FROM counters_deadletter")
+    assert [reason[:8] for reason in letters] == ["not JSON"]
+    permissions = """
+        SELECT codename FROM auth_permission
+        JOIN auth_group_permissions ON permission_id = auth_permission.id ORDER BY codename
+    """
+    assert upgraded.select(permissions) == [
+        "add_deadletter",
+        "change_deadletter",
+        "delete_deadletter",
+        "view_deadletter",
+    ]
+
+
+def test_a_flusher_of_the_version_before_cannot_count_past_the_store(upgraded: Upgraded) -> None:
+    """It writes a batch in the transaction that counts: without its table all is rolled back."""
+    assert upgraded.select("SELECT to_regclass('counters_batch') IS NULL") == [True]
 
 
 def test_events_that_waited_are_counted_once(
-    old: BaseDatabaseWrapper, log: dict[str, Any], environment: dict[str, str]
+    upgraded: Upgraded, log: dict[str, Any], environment: dict[str, str]
 ) -> None:
-    environment |= databases.environment(old.settings_dict["NAME"])
-    assert select(old, "SELECT count(*) FROM counters_spilled") == [4]
+    environment |= environment_of(upgraded.connection)
+    assert upgraded.select("SELECT count(*) FROM counters_spilled") == [4]
+    lowered = "SELECT counter_lowered FROM counters_invalidation ORDER BY id"
+    assert upgraded.select(lowered) == [False, True]
 
     def run(*command: str) -> Done:
         return processes.run(environment, manage, *command)
 
-    migrated = run("migrate", "--verbosity", "0")
-    assert migrated.returncode == 0, migrated.stderr
     audits = [run("counters", "audit")]
     flushes = [run("counters", "flush") for _ in range(2)]
     audits.append(run("counters", "audit"))
@@ -80,67 +135,11 @@ def test_events_that_waited_are_counted_once(
         f"{log['waiting'] + 1} events counted\n",
         "0 events counted\n",
     ]
-    assert select(
-        old, "SELECT number FROM counters_projection WHERE name = 'totals:shop.item'"
-    ) == [0]
+    of_item = "SELECT number FROM counters_projection WHERE name = 'totals:shop.item'"
+    assert upgraded.select(of_item) == [0]
     for table, expected in log["counters"].items():
-        found = dict(select(old, f"SELECT id, counter FROM {table}"))  # noqa: S608
+        found = dict(upgraded.select(f"SELECT id, counter FROM {table}"))  # noqa: S608
         assert {str(pk): counter for pk, counter in found.items()} == expected
     assert [(audit.returncode, audit.stdout[:5]) for audit in audits] == [(0, "clean")] * 2
     for table in ("counters_spilled", "counters_invalidation"):
-        assert select(old, f"SELECT count(*) FROM {table}") == [0]  # noqa: S608
-
-
-def test_a_flusher_of_the_version_before_cannot_count_past_the_store(
-    old: BaseDatabaseWrapper, environment: dict[str, str]
-) -> None:
-    """It writes a batch in the transaction that counts: without its table all is rolled back."""
-    environment |= databases.environment(old.settings_dict["NAME"])
-    migrated = processes.run(environment, manage, "migrate", "--verbosity", "0")
-
-    assert migrated.returncode == 0, migrated.stderr
-    assert select(old, "SELECT to_regclass('counters_batch') IS NULL") == [True]
-
-
-def test_what_the_tables_say_in_the_old_words_is_said_in_the_new_ones(
-    old: BaseDatabaseWrapper, environment: dict[str, str]
-) -> None:
-    environment |= databases.environment(old.settings_dict["NAME"])
-    names = "SELECT DISTINCT jsonb_object_keys(dropped) FROM counters_batch ORDER BY 1"
-    assert select(old, names) == [
-        "counted from the spill",
-        "seen before",
-        "set aside",
-        "target deleted",
-    ]
-
-    words = processes.run(
-        environment, manage, "migrate", "counters", "0009", "--verbosity", "0", "--skip-checks"
-    )
-
-    assert words.returncode == 0, words.stderr
-    assert select(old, names) == [
-        "already_counted",
-        "counted_from_spill",
-        "dead_letter",
-        "target_deleted",
-    ]
-    migrated = processes.run(environment, manage, "migrate", "--verbosity", "0")
-    assert migrated.returncode == 0, migrated.stderr
-    assert [reason[:8] for reason in select(old, "SELECT reason FROM counters_deadletter")] == [
-        "not JSON"
-    ]
-    assert select(old, "SELECT counter_lowered FROM counters_invalidation ORDER BY id") == [
-        False,
-        True,
-    ]
-    permissions = """
-        SELECT codename FROM auth_permission
-        JOIN auth_group_permissions ON permission_id = auth_permission.id ORDER BY codename
-    """
-    assert select(old, permissions) == [
-        "add_deadletter",
-        "change_deadletter",
-        "delete_deadletter",
-        "view_deadletter",
-    ]
+        assert upgraded.select(f"SELECT count(*) FROM {table}") == [0]  # noqa: S608

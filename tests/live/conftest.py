@@ -1,3 +1,4 @@
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
@@ -53,7 +54,9 @@ def service() -> Iterator[Copy]:
         stack.callback(copy.end)
         wait_until(copy.is_ready, 60)
         yield copy
-        assert copy.stop() == 0, copy.output
+        assert copy.stop(signal.SIGINT) == 0, copy.output
+        assert copy.output.rstrip().endswith("footfall | stopped")
+        assert not copy.leftovers()
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from loadtest.common.launcher import Copy
 from loadtest.common.waiting import wait_until
-from tests.live.fixtures import Manage
+from tests.live.fixtures import Manage, kill
 from tests.live.readers import Readers
 from tests.support.concurrency import meanwhile
 
@@ -59,12 +59,12 @@ def test_a_thousand_reads_from_16_clients(readers: Readers) -> None:
 
 
 def test_the_flusher_is_killed_five_times(service: Copy, readers: Readers) -> None:
-    def kill() -> None:
+    def kill_them() -> None:
         for _ in range(5):
             time.sleep(0.3)
-            service.kill("flusher")
+            kill(service, "flusher")
 
-    with meanwhile(kill):
+    with meanwhile(kill_them):
         for _ in range(10):
             readers.read(REQUESTS // 10)
             time.sleep(0.2)
@@ -104,11 +104,11 @@ def test_four_loops_of_the_flush_command_beside_the_worker(
 def test_redis_is_killed_again_and_again(service: Copy, readers: Readers) -> None:
     """For some seconds it is away more than it is there: pages are answered all the same."""
 
-    def kill() -> None:
+    def kill_them() -> None:
         for _ in range(4):
-            service.kill("redis")
+            kill(service, "redis")
 
-    with meanwhile(kill):
+    with meanwhile(kill_them):
         for _ in range(10):
             readers.read(REQUESTS // 10)
             time.sleep(0.2)
@@ -117,12 +117,12 @@ def test_redis_is_killed_again_and_again(service: Copy, readers: Readers) -> Non
 
 
 def test_postgresql_and_a_web_worker_are_killed(service: Copy, readers: Readers) -> None:
-    def kill() -> None:
+    def kill_them() -> None:
         time.sleep(0.5)
-        service.kill("postgres")
-        service.kill("web")
+        kill(service, "postgres")
+        kill(service, "web")
 
-    with meanwhile(kill):
+    with meanwhile(kill_them):
         for _ in range(10):
             readers.read(REQUESTS // 10)
             time.sleep(0.2)

@@ -127,10 +127,10 @@ def test_a_second_signal_kills_what_does_not_stop(
 def test_a_setup_that_fails_stops_the_start_with_its_words(
     script: Script, supervise: Callable[..., int]
 ) -> None:
-    with pytest.raises(StartError, match=r"`manage\.py migrate` ended with exit code 3"):
+    with pytest.raises(StartError, match=r"`manage\.py firstadmin` ended with exit code 3"):
         supervise({"web": POLITE}, setup="print('no table'); exit(3)")
 
-    assert "migrate: no table" in script.lines
+    assert "firstadmin: no table" in script.lines
     assert "web: up" not in script.lines
 
 

@@ -5,7 +5,8 @@ import secrets
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import IntegrityError, transaction
 
 from accounts.models import User
@@ -18,7 +19,12 @@ class Command(BaseCommand):
         "is made and printed once. An existing user is never changed."
     )
 
-    def handle(self, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--migrate", action="store_true", help="Migrate the database first.")
+
+    def handle(self, *, migrate: bool, **options: Any) -> None:
+        if migrate:  # in this process: to start another takes longer than both
+            call_command("migrate", interactive=False, verbosity=0)
         if self.print_existing():
             return
         username = os.environ.get("DJANGO_SUPERUSER_USERNAME") or "admin"
