@@ -1,5 +1,6 @@
 """The base class of countable models, and the tables of the counting."""
 
+from footfall.models.identity import Identity
 from footfall.models.log import DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
 from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup
@@ -14,6 +15,7 @@ __all__ = [
     "Dashboard",
     "DeadLetter",
     "HourTotal",
+    "Identity",
     "Invalidation",
     "Partition",
     "ProducerState",
