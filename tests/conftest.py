@@ -84,7 +84,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server() -> Iterator[redis.Redis]:
     """A client of the Redis server, to look at what is really there."""
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
