@@ -6,3 +6,5 @@ import pytest  # noqa: F401  # jobs stand in modules of tests
 import project.celery  # noqa: F401
 
 django.setup()
+
+import project.urls  # noqa: E402, F401  # which every command of manage.py checks
