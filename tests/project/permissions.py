@@ -159,7 +159,8 @@ def make_staff(method: str, path: str, who: str) -> User:
     others = Permission.objects.exclude(pk__in=needed)
     if method == "GET":  # who may change something may see it
         others = others.exclude(codename=f"change_{model}")
-    staff.user_permissions.set(needed if who == "permitted" else others)
+    given = needed if who == "permitted" else others
+    staff.user_permissions.set(given.values_list("pk", flat=True))
     return staff
 
 

@@ -3,7 +3,7 @@
 import django
 import pytest  # noqa: F401  # jobs stand in modules of tests
 
-import project.celery  # noqa: F401
+import project.celery
 
 django.setup()
 
