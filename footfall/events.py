@@ -20,6 +20,8 @@ VERSION = b"\x02"
 LATER_VERSIONS = {bytes([number]) for number in range(3, 9)}
 BIGINT = 2**63
 MAX_LABEL_BYTES = 100
+MAX_BODY_BYTES = 1024**2
+"""Of a body that can be stored: some 300,000 targets."""
 EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000  # 2000 and 2200, in ms since 1970
 
 
@@ -33,6 +35,7 @@ class DeadLetterReason(StrEnum):
     NOT_A_VIEW = "not a view"
     UNKNOWN_VERSION = "unknown version {!r:.40}"
     TRUNCATED = "ends too early"
+    TOO_LONG = "has {} bytes"
     INVALID_NUMBER = "not a number at byte {}"
     NO_TARGETS = "names no targets"
     INVALID_LABEL = "not the name of a model: {!r:.100}"
@@ -96,11 +99,15 @@ def encode(ids: Mapping[str, Collection[int]]) -> bytes:
             _append_varint(body, following - one)
     if len(body) == len(VERSION):
         raise ValueError("a view has at least one target")
+    if len(body) > MAX_BODY_BYTES:
+        raise ValueError(f"a view of so many targets has {len(body)} bytes")
     return bytes(body)
 
 
 def decode(body: bytes) -> dict[str, list[int]]:
     """Return what was viewed, ids by label, of an event of any version. Raises Malformed."""
+    if len(body) > MAX_BODY_BYTES:
+        raise Malformed(DeadLetterReason.TOO_LONG, len(body))
     if body[:1] == VERSION:
         return _decode(body)
     if body[:1] in LATER_VERSIONS:

@@ -4,14 +4,16 @@
 """
 
 import gc
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from footfall.cache.publish import publish
@@ -24,7 +26,7 @@ from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
 from footfall.log import get_log
 from footfall.models import Carried, Partition, Projection, Segment, StoreHead
-from footfall.projections.rows import open_projections
+from footfall.projections.rows import KINDS, open_projections
 from footfall.projections.run import Projected, apply_new_events
 from footfall.registry import countable_models
 from footfall.store.append import append
@@ -91,14 +93,16 @@ def ingest(limit: int | None = None) -> Ingested:
     return Ingested(segments, dropped, finished, more=len(finished) < len(claims))
 
 
-def project(force: bool = False) -> Projected:
+def project(force: bool = False, kinds: Collection[str] = KINDS) -> Projected:
     """Bring the projections forward, each in a transaction of its own; publish the counters.
 
     force: also those that are not due yet. One that fails is alone behind.
     """
-    projected = apply_new_events(force)
-    publish(projected.applied)
-    failpoint("after_publish")
+    projected = apply_new_events(force, kinds=kinds)
+    if "totals" in kinds:  # it sends what is due of the invalidations, too
+        publish(projected.applied)
+    if projected.moved:
+        failpoint("after_publish")
     return projected
 
 
@@ -130,7 +134,9 @@ def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
     log is away, and Behind after `timeout` seconds.
     """
     end = time.monotonic() + timeout
-    events = _ingest_all(end)
+    # What this transaction stores, other connections do not see: it is projected afterwards.
+    with nullcontext() if connection.in_atomic_block else projecting():
+        events = _ingest_all(end)
     head = StoreHead.objects.get_or_create(pk=1)[0].number
     names = _behind(head)
     while names:
@@ -141,6 +147,31 @@ def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
                 raise Behind(f"still behind after {timeout:g} s: {', '.join(names)}")
             time.sleep(0.05)
     return events
+
+
+@contextmanager
+def projecting() -> Iterator[None]:
+    """Bring the projections forward meanwhile, and to the end: each kind in a thread of its own."""
+    is_last = threading.Event()
+
+    def run(kind: str) -> None:
+        try:
+            while not is_last.is_set():
+                project(force=True, kinds=[kind])
+                is_last.wait(0.02)
+            while project(force=True, kinds=[kind]).more:
+                pass
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(KINDS)) as threads:
+        running = [threads.submit(run, kind) for kind in KINDS]
+        try:
+            yield
+        finally:
+            is_last.set()
+        for one in running:
+            one.result()
 
 
 def _ingest_all(end: float) -> int:

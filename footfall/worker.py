@@ -1,32 +1,34 @@
 """Wakes ingest and projections: at each tick of Celery beat, and by itself when no tick has come
 for 3 seconds.
 
-The projections have a thread of their own: one that waits for a lock keeps no event from being
-stored. A tick that is lost, doubled or late changes nothing.
+Each kind of projection has a thread of its own: one that waits for a lock keeps no event from being
+stored, and rollups keep no counter waiting. A tick that is lost, doubled or late changes nothing.
 """
 
 import logging
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.db import close_old_connections, connections, reset_queries
 
 from footfall.common.wakeup import SLICE, Wakeup
 from footfall.flush import ingest, project
+from footfall.projections.rows import KINDS
 
 logger = logging.getLogger(__name__)
 
 QUEUE = "counters"
-IDLE_SECONDS = 10.0
-"""After so long without a wake-up, the thread of the projections ends; the next one starts it."""
+IDLE_SECONDS = 30.0
+"""After so long without a wake-up, the thread of a projection ends; the next one starts it."""
 
 _ingesting = threading.Lock()
 
 
 def tick() -> None:
-    """Wake both for Celery beat."""
+    """Wake ingest and projections for Celery beat."""
     FlushWakeup.last_tick = time.monotonic()
     wake()
 
@@ -38,7 +40,7 @@ def wake() -> None:
             run_step("the ingest", ingest_for)
         finally:
             _ingesting.release()
-    projecting.wake()
+    wake_projections()
 
 
 def ingest_for(seconds: float) -> int:
@@ -50,13 +52,13 @@ def ingest_for(seconds: float) -> int:
         batches += bool(ingested.segments)
         if not ingested.segments or not ingested.more or time.monotonic() > end:
             return batches
-        projecting.wake()
+        wake_projections()
 
 
-def project_for(seconds: float) -> None:
-    """Bring the projections forward while there is more, for about `seconds`."""
+def project_for(kind: str, seconds: float) -> None:
+    """Bring the projections of a kind forward while there is more, for about `seconds`."""
     end = time.monotonic() + seconds
-    while project().more and time.monotonic() < end:
+    while project(kinds=[kind]).more and time.monotonic() < end:
         pass
 
 
@@ -73,14 +75,13 @@ def run_step(name: str, step: Callable[[float], Any]) -> None:
 
 
 class Background:
-    """Runs a step in one thread of this process whenever it is woken.
+    """Brings the projections of one kind forward, in one thread of this process, when it is woken.
 
     A wake-up while it runs makes it run once more.
     """
 
-    def __init__(self, name: str, step: Callable[[float], Any]) -> None:
-        self._name = name
-        self._step = step
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
         self._woken = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -90,7 +91,7 @@ class Background:
         self._woken.set()
         with self._starting:
             if self._thread is None or not self._thread.is_alive():  # not alive: after a fork
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread = threading.Thread(target=self._run, name=self._kind, daemon=True)
                 self._thread.start()
 
     def stop(self, timeout: float) -> None:
@@ -104,7 +105,7 @@ class Background:
     def _run(self) -> None:
         while self._is_woken():
             close_old_connections()
-            run_step(self._name, self._step)
+            run_step(f"the projection {self._kind}", partial(project_for, self._kind))
         connections.close_all()
 
     def _is_woken(self) -> bool:
@@ -118,7 +119,18 @@ class Background:
             return True
 
 
-projecting = Background("projections", project_for)
+_projecting = [Background(kind) for kind in KINDS]
+
+
+def wake_projections() -> None:
+    for one in _projecting:
+        one.wake()
+
+
+def stop_projections(timeout: float) -> None:
+    """Let what they do now finish, for `timeout` seconds at most each."""
+    for one in _projecting:
+        one.stop(timeout)
 
 
 class FlushWakeup(Wakeup):
@@ -130,4 +142,4 @@ class FlushWakeup(Wakeup):
 
     def stop(self, parent: Any) -> None:
         super().stop(parent)
-        projecting.stop(SLICE)
+        stop_projections(SLICE)

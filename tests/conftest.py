@@ -11,6 +11,7 @@ from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.utils import translation
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 from xdist.scheduler import LoadFileScheduling
 
@@ -20,6 +21,10 @@ from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
 from tests.support.stores import ASKED, XDIST_WORKER, temporary_directory, wait_for_database
 from tests.support.tables import emptied_quickly
+
+# On a busy machine everything may take long: that is no fault of what is tested.
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 SLOWEST = ("standalone", "live", "browser", "wheel", "faults")
 """Rooms of tests that start processes of their own and wait for them."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from footfall.events import (
     EARLIEST,
     LATEST,
+    MAX_BODY_BYTES,
     DeadLetterReason,
     Malformed,
     check_time,
@@ -18,9 +19,6 @@ from footfall.ingest.producer_states import ProducerStates
 from footfall.models import DeadLetter
 from footfall.store.builder import EventsBuilder
 from footfall.store.segment import NO_SEQUENCE, Events
-
-MAX_BODY_BYTES = 1024**2
-"""Longest body stored for a dead letter; the rest is cut off."""
 
 
 class NewEvents(NamedTuple):

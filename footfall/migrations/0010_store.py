@@ -22,6 +22,15 @@ def store_uncompressed(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor)
         schema_editor.execute("ALTER TABLE counters_segment ALTER COLUMN data SET STORAGE EXTERNAL")
 
 
+def leave_room(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Let all rollups of a page be updated at once without leaving it: most of them are, each time.
+
+    That takes half of the time, and no index is touched. Pages that are full already stay so.
+    """
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("ALTER TABLE counters_rollup SET (fillfactor = 50)")
+
+
 def rename_permissions(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     """Groups and users that may view batches may view segments."""
     permissions = apps.get_model("auth", "Permission").objects.filter(
@@ -179,5 +188,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunPython(begin_store, migrations.RunPython.noop),
         migrations.RunPython(store_uncompressed, migrations.RunPython.noop),
+        migrations.RunPython(leave_room, migrations.RunPython.noop),
         migrations.RunPython(rename_permissions, migrations.RunPython.noop),
     ]

@@ -26,7 +26,7 @@ class Rollup(Target):
 class HourTotal(OfModel):
     """Views of all targets of one model in one hour: the sum of their rollups.
 
-    Written by the flush, so that charts of a whole model read one row per hour.
+    Written with them, so that charts of a whole model read one row per hour.
     """
 
     pk = models.CompositePrimaryKey("content_type_id", "hour")

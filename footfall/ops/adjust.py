@@ -10,8 +10,8 @@ from footfall.models import Adjustment
 from footfall.registry import content_type_of, counter_field
 
 MAX_COUNTER = 10**15
-"""Highest value to set. A counter that has no room for another view would make every flush
-fail; and Lua compares the copies in Redis as doubles, which are exact up to 9 * 10^15."""
+"""Highest value to set: Lua compares the copies in Redis as doubles, which are exact up to
+9 * 10^15."""
 
 
 class InvalidAdjustment(ValueError):
@@ -29,10 +29,10 @@ def adjust(
 ) -> Adjustment | None:
     """Set the counter of a target `to` a number of views, or change it `by` a number.
 
-    who: the user; None for a command. The row is locked, so no flush comes between the adjustment
-    and the counter. Views that are still in the log are counted afterwards. Returns the adjustment,
-    or None if the counter has that value already. Raises the model's DoesNotExist, TypeError if the
-    model is not countable, or InvalidAdjustment.
+    who: the user; None for a command. The row is locked, so no view is counted between the
+    adjustment and the counter; those that are pending are counted afterwards. Returns the
+    adjustment, or None if the counter has that value already. Raises the model's DoesNotExist,
+    TypeError if the model is not countable, or InvalidAdjustment.
     """
     field = counter_field(model)
     if (to is None) == (by is None) or not why.strip():

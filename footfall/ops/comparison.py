@@ -106,7 +106,7 @@ class Gap:
     def _add_segment(self, segment: Segment, sign: int) -> None:
         for viewed in views_of(load(segment)):
             for target in viewed.targets.get(self.label, ()):
-                self.views[target] += sign * viewed.views
+                self.views[target] += sign * viewed.times
                 if not self.views[target]:
                     del self.views[target]
 

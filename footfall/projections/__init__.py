@@ -1,5 +1,6 @@
-"""What is computed from the events: counters, hourly views, rankings.
+"""What is computed from the events: counters, views by the hour, rankings.
 
-Computed by `totals` (in the flush) and `ranking` (a task); read by `series`; old hours compacted by
-`compact`.
+`run` brings the projections forward: `totals` and `hourly` apply a `batch` of stored events, and
+`rows` has their positions. `ranking` is computed by a task, `series` reads, and `compact` turns old
+hours into days.
 """

@@ -3,7 +3,7 @@
 The views of deleted targets move to one row per model and day.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -76,14 +76,15 @@ def _move(
 ) -> int:
     """Move views to the first hour of their day, those of deleted targets to `DELETED`."""
     deleted = frozenset(deleted)
-    views: Counter[tuple[int, int]] = Counter()
+    days: dict[int, Counter[int]] = defaultdict(Counter)
     moved = 0
-    for target, hour, count in rollups.values_list("target_id", "hour", "views"):
+    for target, hour, views in rollups.values_list("target_id", "hour", "views"):
         moved += 1
-        views[DELETED if target in deleted else target, _number(Interval.DAY.start(hour))] += count
+        day = _number(Interval.DAY.start(hour))
+        days[day][DELETED if target in deleted else target] += views
     if moved:
         rollups.delete()
-        sql.add_rollups(model, views)
+        sql.add_rollups(model, days)
     return moved
 
 

@@ -34,6 +34,5 @@ def project_hourly(label: str, batch: Batch) -> bool:
 
 def apply(model: type[models.Model], hours: Hours) -> None:
     """Add to the rollups and to the hourly totals."""
-    rollups = {(target, hour): n for hour, views in hours.items() for target, n in views.items()}
-    sql.add_rollups(model, rollups)
+    sql.add_rollups(model, hours)
     sql.add_hour_totals(model, {hour: sum(views.values()) for hour, views in hours.items()})

@@ -19,7 +19,7 @@ from footfall.sql import LockTimeout
 
 logger = logging.getLogger(__name__)
 
-MAX_EVENTS = 200_000
+MAX_EVENTS = 500_000
 """Events that one transaction applies: the more, the more of them are views of the same targets."""
 MAX_DELAY = 60.0  # seconds between the tries of a projection that keeps failing
 
@@ -161,6 +161,7 @@ class Run:
 
     def _apply(self, row: Projection, batch: Batch) -> None:
         if row.label not in countable_models():
+            delays.failed(row.name)
             self.projected.unknown.append(row.name)
             return
         try:

@@ -12,17 +12,20 @@ HOUR = 3_600_000  # milliseconds
 class Viewed(NamedTuple):
     """Events with the same targets in the same hour, from one partition."""
 
+    body: bytes
+    """The same for the same targets."""
     targets: Mapping[str, Sequence[int]]
     """Ids by label."""
     hour: int
     """Since 1970."""
-    views: int
-    """Of each target."""
+    times: int
+    """How many events."""
     partition: int
 
 
 def views_of(events: Events) -> Iterator[Viewed]:
     """Yield what was viewed. Most runs are of one hour, and there the events are counted alone."""
+    bodies, targets = events.bodies, events.targets
     start = 0
     for run in events.runs:
         end = start + run.events
@@ -31,8 +34,8 @@ def views_of(events: Events) -> Iterator[Viewed]:
         first, last = min(at) // HOUR, max(at) // HOUR
         if first == last:
             for index, count in Counter(body).items():
-                yield Viewed(events.targets[index], first, count, run.partition)
+                yield Viewed(bodies[index], targets[index], first, count, run.partition)
         else:
             alike = Counter(zip(body, [one // HOUR for one in at], strict=True))
             for (index, hour), count in alike.items():
-                yield Viewed(events.targets[index], hour, count, run.partition)
+                yield Viewed(bodies[index], targets[index], hour, count, run.partition)

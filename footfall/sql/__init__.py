@@ -1,8 +1,9 @@
 """The statements that differ between databases, in one module for each engine.
 
 Such a module has `add_counts`, `add_hourly`, `add_carried`, `select_ids` and
-`move_producer_states`, each one statement for a whole batch, and how it waits for locks. A row of
-`add_hourly`: hour since 1970, views, and the target if the table has one.
+`move_producer_states`, each one statement for a whole batch, and how it waits for locks. They get
+columns of equal length. Those of `add_hourly`: hours since 1970, views, and targets if the table
+has them.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -32,6 +33,11 @@ def dialect() -> Any:
     return import_module(f"{__name__}.{connection.vendor}")
 
 
+def rows_per_transaction() -> int:
+    """Return about how many rows one transaction may lock: for some 3 s."""
+    return int(dialect().ROWS_PER_TRANSACTION)
+
+
 @contextmanager
 def atomic_with_lock_timeout() -> Iterator[None]:
     """A transaction of its own, in which a statement waits only a moment for a lock.
@@ -57,7 +63,8 @@ def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int
     """
     found: dict[int, int] = {}
     if counts:
-        found = dialect().add_counts(model, dict(sorted(counts.items())))
+        ids = sorted(counts)
+        found = dialect().add_counts(model, ids, [counts[target] for target in ids])
     return found
 
 
@@ -97,27 +104,36 @@ def add_carried(model: type[models.Model], counts: Mapping[int, int], since: int
     projection is locked.
     """
     if counts:
-        rows = [(target, views, since) for target, views in sorted(counts.items())]
-        dialect().add_carried(content_type_of(model).pk, rows)
+        ids = sorted(counts)
+        columns = (ids, [counts[target] for target in ids], [since] * len(ids))
+        dialect().add_carried(content_type_of(model).pk, columns)
 
 
-def add_rollups(model: type[models.Model], hourly: Mapping[tuple[int, int], int]) -> None:
-    """Add to the rollups of `model`: {(id, hour since 1970): views}.
+def add_rollups(model: type[models.Model], views: Mapping[int, Mapping[int, int]]) -> None:
+    """Add to the rollups of `model`: by hour since 1970, then by id.
 
     Call it while the row of the projection `hourly` is locked: nothing else may add to them.
     """
-    if hourly:
-        rows = [(hour, views, target) for (target, hour), views in sorted(hourly.items())]
-        dialect().add_hourly(Rollup, content_type_of(model).pk, rows)
+    hours: list[int] = []
+    counts: list[int] = []
+    targets: list[int] = []
+    for hour, of_hour in sorted(views.items()):
+        ids = sorted(of_hour)
+        targets += ids
+        counts += [of_hour[target] for target in ids]
+        hours += [hour] * len(ids)
+    if targets:
+        dialect().add_hourly(Rollup, content_type_of(model).pk, (hours, counts, targets))
 
 
-def add_hour_totals(model: type[models.Model], hourly: Mapping[int, int]) -> None:
-    """Add to the views of all targets of `model`: {hour since 1970: views}.
+def add_hour_totals(model: type[models.Model], views: Mapping[int, int]) -> None:
+    """Add to the views of all targets of `model`, by hour since 1970.
 
     Call it while the row of the projection `hourly` is locked.
     """
-    if hourly:
-        dialect().add_hourly(HourTotal, content_type_of(model).pk, sorted(hourly.items()))
+    if views:
+        columns = (list(views), list(views.values()))
+        dialect().add_hourly(HourTotal, content_type_of(model).pk, columns)
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> None:

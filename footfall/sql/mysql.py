@@ -1,16 +1,16 @@
 """MariaDB from 10.6 and MySQL from 8.0: `JSON_TABLE` turns a text into rows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from itertools import islice
-from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
 from footfall.models import Carried, HourTotal, ProducerState, Rollup
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
 
+ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
 """Its time-outs are in seconds: always take the rows that are free."""
 GAVE_UP = (1205, 1213)
@@ -18,6 +18,8 @@ GAVE_UP = (1205, 1213)
 TIMEOUTS = ("innodb_lock_wait_timeout", "lock_wait_timeout")
 """Of rows; of tables that are being altered."""
 
+BY_KEY = "FORCE INDEX (PRIMARY)"
+"""Else a small table may be read as a whole, and rows be locked that are not wanted."""
 MAX_ROWS = 100_000
 """Rows of one statement, 4 MB. A server rejects more than max_allowed_packet, 16 MB by default."""
 
@@ -45,9 +47,9 @@ def is_lock_timeout(error: OperationalError) -> bool:
     return bool(error.args) and error.args[0] in GAVE_UP
 
 
-def parts(given: Iterable[Sequence[Any]]) -> Iterator[str]:
+def parts(columns: Sequence[Sequence[int]]) -> Iterator[str]:
     """Yield the rows as one JSON text for each statement: mostly one."""
-    left = iter(given)
+    left = zip(*columns, strict=True)
     while part := list(islice(left, MAX_ROWS)):
         yield as_json(part)
 
@@ -60,22 +62,22 @@ def rows(name: str, **columns: str) -> str:
     return f"JSON_TABLE(%s, '$[*]' COLUMNS ({listed})) AS {name}"
 
 
-def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
+def add_counts(
+    model: type[models.Model], ids: Sequence[int], views: Sequence[int]
+) -> dict[int, int]:
     """Rows are locked in the order of the join: STRAIGHT_JOIN begins with the sorted ids.
 
     MySQL has no UPDATE ... RETURNING: a SELECT reads the new counters while the rows are locked.
     """
     table, key, counter = names_of(model)
     added = rows("added", id="BIGINT", views="BIGINT")
-    joined = f"{added} STRAIGHT_JOIN {table} AS target ON target.{key} = added.id"
-    update = f"""
-        UPDATE {joined} SET target.{counter} =
-            LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views
-    """  # noqa: S608
+    joined = f"{added} STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = added.id"
+    sum_of = f"LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views"
+    update = f"UPDATE {joined} SET target.{counter} = {sum_of}"  # noqa: S608
     select = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
     found: dict[int, int] = {}
     with connection.cursor() as cursor:
-        for part in parts(counts.items()):
+        for part in parts((ids, views)):
             cursor.execute(update, [part])
             cursor.execute(select, [part])
             found.update(cursor.fetchall())
@@ -87,18 +89,18 @@ def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> 
     wanted = rows("wanted", id="BIGINT")
     statement = f"""
         SELECT target.{key} FROM {wanted}
-        STRAIGHT_JOIN {table} AS target ON target.{key} = wanted.id
+        STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = wanted.id
         {"FOR UPDATE SKIP LOCKED" if lock else ""}
     """  # noqa: S608
     found: set[int] = set()
     with connection.cursor() as cursor:
-        for part in parts((target,) for target in ids):
+        for part in parts((ids,)):
             cursor.execute(statement, [part])
             found.update(target for (target,) in cursor.fetchall())
     return found
 
 
-def add_carried(content_type: int, given: Sequence[tuple[int, int, int]]) -> None:
+def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
     source = rows("added", target="BIGINT", more="BIGINT", at="BIGINT")
     statement = f"""
         INSERT INTO {Carried._meta.db_table} (content_type_id, target_id, views, since)
@@ -106,12 +108,12 @@ def add_carried(content_type: int, given: Sequence[tuple[int, int, int]]) -> Non
         ON DUPLICATE KEY UPDATE views = views + added.more, since = LEAST(since, added.at)
     """  # noqa: S608
     with connection.cursor() as cursor:
-        for part in parts(given):
+        for part in parts(columns):
             cursor.execute(statement, [content_type, part])
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, given: Sequence[tuple[int, ...]]
+    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
     target, its_id = (", target_id", ", added.target") if table is Rollup else ("", "")
     source = rows("added", hour="BIGINT", more="BIGINT", target="BIGINT")
@@ -121,7 +123,7 @@ def add_hourly(
         FROM {source} ON DUPLICATE KEY UPDATE views = views + added.more
     """  # noqa: S608
     with connection.cursor() as cursor:
-        for part in parts(given):
+        for part in parts(columns):
             cursor.execute(statement, [content_type, part])
 
 
@@ -130,7 +132,7 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     names = ("producer_id", "number", "old", "sequence", "spilled")
     source = rows("move", **dict.fromkeys(names, "BIGINT"))
     statement = f"""
-        UPDATE {source} STRAIGHT_JOIN {ProducerState._meta.db_table} AS state
+        UPDATE {source} STRAIGHT_JOIN {ProducerState._meta.db_table} AS state {BY_KEY}
             ON state.producer_id = move.producer_id AND state.`partition` = move.number
             AND state.sequence = move.old
         SET state.sequence = move.sequence, state.spilled = move.spilled, state.updated_at = %s

@@ -1,7 +1,7 @@
 """SQLite from 3.35: `json_each` turns a text into rows. It has one writer at a time: no locks."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from django.db import OperationalError, connection, models, transaction
 from footfall.models import Carried, HourTotal, ProducerState, Rollup
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
 
+ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
 """It has no locks of rows."""
 BUSY = 5
@@ -29,18 +30,19 @@ def is_lock_timeout(error: OperationalError) -> bool:
     return getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == BUSY
 
 
-def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
+def add_counts(
+    model: type[models.Model], ids: Sequence[int], views: Sequence[int]
+) -> dict[int, int]:
     table, key, counter = names_of(model)
+    added = "json_extract(added.value, '$[1]')"
     statement = f"""
-        UPDATE {table} SET {counter} =
-            MIN({counter}, {MAX_COUNTER} - json_extract(added.value, '$[1]'))
-            + json_extract(added.value, '$[1]')
+        UPDATE {table} SET {counter} = MIN({counter}, {MAX_COUNTER} - {added}) + {added}
         FROM json_each(%s) AS added
         WHERE {table}.{key} = json_extract(added.value, '$[0]')
         RETURNING {key}, {counter}
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [as_json(counts.items())])
+        cursor.execute(statement, [as_json(zip(ids, views, strict=True))])
         return dict(cursor.fetchall())
 
 
@@ -52,7 +54,7 @@ def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> 
         return {target for (target,) in cursor.fetchall()}
 
 
-def add_carried(content_type: int, rows: Sequence[tuple[int, int, int]]) -> None:
+def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
     statement = f"""
         INSERT INTO {Carried._meta.db_table} (content_type_id, target_id, views, since)
         SELECT %s, json_extract(value, '$[0]'), json_extract(value, '$[1]'),
@@ -62,11 +64,11 @@ def add_carried(content_type: int, rows: Sequence[tuple[int, int, int]]) -> None
         SET views = views + EXCLUDED.views, since = MIN(since, EXCLUDED.since)
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type, as_json(rows)])
+        cursor.execute(statement, [content_type, as_json(zip(*columns, strict=True))])
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, rows: Sequence[tuple[int, ...]]
+    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
     target = ", target_id" if table is Rollup else ""
     its_id = ", json_extract(value, '$[2]')" if target else ""
@@ -80,7 +82,7 @@ def add_hourly(
         DO UPDATE SET views = views + EXCLUDED.views
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type, as_json(rows)])
+        cursor.execute(statement, [content_type, as_json(zip(*columns, strict=True))])
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime) -> int:

@@ -33,7 +33,8 @@ MAX_DECODED = 16 * 1024**2
 GROWTH = 4
 """How much larger than the largest of them a merged segment is, unless it is full."""
 MIN_AGE = timedelta(minutes=1)
-"""So that readers rarely meet it. They go on if they do."""
+"""So that readers rarely meet it, though they go on if they do; and `status` looks at the segments
+of the last minute."""
 
 
 class Small(NamedTuple):

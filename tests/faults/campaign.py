@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psutil
+import psycopg2
 import redis
 
 from loadtest.common.client import Load, Run, meanwhile
@@ -88,6 +89,7 @@ class Campaign:
         self._say = say
         self._happened: list[Happened] = []
         self._ended = threading.Event()
+        self._stored: list[float] = []
 
     def carry_out(self, seconds: float, *, clients: int, pause: float, seed: int) -> Outcome:
         """Load the service, inject the faults, wait until it has recovered, and check the counters.
@@ -102,11 +104,14 @@ class Campaign:
             ("127.0.0.1", service.port), drawn(sorted(targets), seed), math.inf,
             connections=clients, rate=clients / pause,
         )  # fmt: skip
+        watching = threading.Thread(target=self._watch_store)
+        watching.start()
         with meanwhile(load):
             try:
                 self._inject(began, seconds)
             finally:
                 self._ended.set()
+        watching.join()
         span = (began, time.monotonic())
         service.wake_all()
         self._wait_counted()
@@ -130,16 +135,25 @@ class Campaign:
 
     def _outcome(
         self, span: Interval, run: Run, verdict: Verdict[str], audit: str,
-        segments: Sequence[tuple[float, int, int]], dropped: Counter[str],
+        segments: Sequence[tuple[int, int]], dropped: Counter[str],
     ) -> Outcome:  # fmt: skip
-        offset = time.time() - time.monotonic()
-        by_spill = sum(drained for _, _, drained in segments) - dropped["counted_from_log"]
+        by_spill = sum(drained for _, drained in segments) - dropped["counted_from_log"]
         return Outcome(
             span, sorted(self._happened, key=lambda one: one.began), run, verdict,
-            audit, by_log=sum(events for _, events, _ in segments) - by_spill, by_spill=by_spill,
-            stored=[at - offset for at, _, _ in segments], dropped=dropped,
+            audit, by_log=sum(events for events, _ in segments) - by_spill, by_spill=by_spill,
+            stored=self._stored, dropped=dropped,
             notes=self.notes(verdict),
         )  # fmt: skip
+
+    def _watch_store(self) -> None:
+        """Note when segments are added. What they say of themselves ends with their compaction."""
+        last = 0
+        while not self._ended.wait(0.2):
+            with suppress(psycopg2.Error):
+                number = self._service.last_segment()
+                if number > last:
+                    self._stored.append(time.monotonic())
+                    last = number
 
     def _inject(self, began: float, seconds: float) -> None:
         threads = []

@@ -32,10 +32,7 @@ TARGETS = """
     SELECT page_id, 'content ' || content_id FROM pages_pagecontent
     UNION ALL SELECT id, 'page ' || id FROM pages_page
 """
-SEGMENTS = """
-    SELECT extract(epoch FROM stored_at), events, drained
-    FROM counters_segment WHERE number > %s ORDER BY number
-"""
+SEGMENTS = "SELECT events, drained FROM counters_segment WHERE number > %s ORDER BY number"
 DROPPED = "SELECT dropped FROM counters_partition UNION ALL SELECT dropped FROM counters_projection"
 
 
@@ -198,11 +195,11 @@ class Service:
             last: int = cursor.fetchone()[0]
             return last
 
-    def segments_after(self, last: int) -> list[tuple[float, int, int]]:
-        """Return (Unix time, events, spilled ones of these) of each later segment."""
+    def segments_after(self, last: int) -> list[tuple[int, int]]:
+        """Return (events, spilled ones of these) of each later segment."""
         with self.cursor() as cursor:
             cursor.execute(SEGMENTS, (last,))
-            return [(float(at), events, drained) for at, events, drained in cursor.fetchall()]
+            return list(cursor.fetchall())
 
     def dropped(self) -> Counter[str]:
         """Return how many events were dropped so far, by reason."""

@@ -24,10 +24,15 @@ from footfall import events, flush
 from footfall.cache import publish
 from footfall.cache.locations import Locations
 from footfall.eventlog import EventId
-from footfall.eventlog.envelope import pack
+from footfall.eventlog.envelope import RawEntry, columns_of, pack
+from footfall.ingest.claims import Claim
+from footfall.ingest.collect import decode_events, deduplicate
+from footfall.ingest.producer_states import ProducerStates
+from footfall.models import Partition
 from footfall.ops.audit import differences
 from footfall.projections import hourly, run, totals
 from footfall.record import name_of, partition_for
+from footfall.store.segment import encode
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,6 +169,46 @@ def test_drain(
         view(server, prefix, known, viewed)
         drain(title, monkeypatch)
     assert not list(differences())
+
+
+@pytest.mark.parametrize("title", ["one hot page", "Zipf over 10,000 pages"])
+def test_ingest(title: str) -> None:
+    """From Redis' reply to the encoded segment, on one core: without Redis, and without SQL."""
+    contents = range(1, ON_EACH + 1)
+    known = {
+        page: events.encode({
+            "pages.page": {page},
+            "pages.content": {page * ON_EACH + position for position in contents},
+        })
+        for page in range(1, PAGES + 1)
+    }  # fmt: skip
+    pages = list(known)
+    weights = list(accumulate(1 / page for page in pages))
+    viewed = random.Random(1).choices(pages, cum_weights=weights, k=50_000)
+    at = time.time_ns() // 1_000_000
+    replies: dict[int, list[RawEntry]] = defaultdict(list)
+    for number, page in enumerate(viewed if "Zipf" in title else [1] * len(viewed)):
+        of_partition = replies[page % 8]
+        header = len(of_partition).to_bytes(8, "big") + pack(
+            EventId(number % 16 + 1, number), at, b""
+        )
+        of_partition.append((b"%d-0" % number, [b"h", header, b"b", known[page]]))
+
+    def ingest() -> bytes:
+        claims = [
+            Claim(Partition(number=number), columns_of(reply)) for number, reply in replies.items()
+        ]
+        new, _ = deduplicate(claims, ProducerStates([]))
+        stored, _ = decode_events(new)
+        return encode(stored)
+
+    with flush.gc_paused():
+        took = []
+        for _ in range(7):
+            began = time.process_time()
+            ingest()
+            took.append(time.process_time() - began)
+    say(f"{title}: {len(viewed) / min(took):,.0f} events/s from the reply to the segment")
 
 
 def written() -> dict[str, int]:

@@ -6,7 +6,7 @@ Not a test: pytest does not collect it by itself. Times are of the processor, th
 import random
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from itertools import accumulate
@@ -41,7 +41,10 @@ def say(text: str) -> None:
 class Traffic:
     """Views of pages, as the log has them: by partition, and by 16 producers."""
 
-    def __init__(self, per_second: float, zipf: bool, with_meta: bool = False) -> None:
+    def __init__(
+        self, per_second: float, zipf: bool, with_meta: bool = False, scattered: bool = False
+    ) -> None:
+        self._scattered = scattered
         self._random = random.Random(1)
         self._per_second = per_second
         self._weights = list(accumulate(1 / (n + 1) if zipf or not n else 0 for n in range(PAGES)))
@@ -58,7 +61,7 @@ class Traffic:
             producer_id = self._random.choice(self._producer_ids)
             self._at += 1_000 / self._per_second
             sequence, at = self._sequences[producer_id], int(self._at)
-            row = (producer_id + 0, sequence, at, body(page), self._meta())
+            row = (producer_id + 0, sequence, at, body(page, self._scattered), self._meta())
             self._sequences[producer_id] += 1
             for column, value in zip(found[self._partitions[page]], row, strict=True):
                 column.append(value)
@@ -73,8 +76,11 @@ class Traffic:
         return events.encode_meta(events.Meta(visitor=visitor, agent=agent))
 
 
-def body(page: int) -> bytes:
-    contents = range(page * ON_EACH + 1, (page + 1) * ON_EACH + 1)
+def body(page: int, scattered: bool) -> bytes:
+    """Return the body of a view. scattered: the ids of the contents are anywhere, not in a row."""
+    contents: Sequence[int] = range(page * ON_EACH + 1, (page + 1) * ON_EACH + 1)
+    if scattered:
+        contents = random.Random(page).sample(range(1, PAGES * ON_EACH), ON_EACH)
     return events.encode({"pages.page": [page + 1], "pages.content": contents})
 
 
@@ -142,14 +148,15 @@ def wal_bytes() -> int:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("segments", "events_each"),
-    [(7_200, 1), (600, 100), (60, 3_000)],
-    ids=["1/s", "100/s", "3000/s"],
+    [(7_200, 1), (600, 100), (180, 1_000), (60, 3_000)],
+    ids=["1/s", "100/s", "1000/s", "3000/s"],
 )
-def test_bytes_at_a_rate(segments: int, events_each: int) -> None:
+@pytest.mark.parametrize("scattered", [False, True], ids=["", "scattered"])
+def test_bytes_at_a_rate(segments: int, events_each: int, scattered: bool) -> None:
     """A segment a second."""
     count = segments * events_each
     began = wal_bytes()
-    ingest(Traffic(events_each, zipf=True), segments, events_each)
+    ingest(Traffic(events_each, zipf=True, scattered=scattered), segments, events_each)
     wal = wal_bytes() - began
     Projection.objects.create(name="totals:pages.content", number=segments)
     say("")

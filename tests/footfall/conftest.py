@@ -29,7 +29,7 @@ def log(settings: Settings, prefix: str) -> RedisLog:
 def projections_end() -> Iterator[None]:
     """End the thread of the projections, if the test has started it, and so its connection."""
     yield
-    worker.projecting.stop(10)
+    worker.stop_projections(10)
 
 
 @pytest.fixture

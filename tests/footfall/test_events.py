@@ -111,6 +111,7 @@ MALFORMED = {
     b"[1]": "not a view",
     b"\x03" + PAGE + b"\x01\x07": "unknown version 3",
     b"\x02": "names no targets",
+    b"\x02" + b"x" * 2**20: "has 1048577 bytes",
     b"\x02" + PAGE: "ends too early",
     b"\x02" + PAGE[:-1]: "ends too early",
     b"\x02" + PAGE + b"\x01": "ends too early",
@@ -249,3 +250,8 @@ def test_a_time_out_of_range_is_malformed(at: int) -> None:
 @pytest.mark.parametrize("at", [946_684_800_000, 1_763_683_200_000, 7_258_118_399_999])
 def test_a_time_in_range(at: int) -> None:
     check_time(at)
+
+
+def test_a_view_of_too_many_targets_is_not_recorded() -> None:
+    with pytest.raises(ValueError, match="so many targets"):
+        encode({"pages.content": range(1, 2**20)})

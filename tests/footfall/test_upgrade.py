@@ -33,7 +33,7 @@ class Upgraded(NamedTuple):
     reasons: list[list[str]]
     """Why events were dropped, as it says before and after `counters.0009_words`."""
     letters: list[str]
-    """Why they are dead letters, as it says afterwards."""
+    """Why there were dead letters, before anything was flushed."""
 
     def select(self, statement: str) -> list[Any]:
         with self.connection.cursor() as cursor:

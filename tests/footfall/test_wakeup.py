@@ -17,6 +17,8 @@ from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import Audit, Partition, ProducerState, Segment
 from footfall.ops import retention
+from footfall.projections.rows import KINDS
+from footfall.projections.run import Projected
 from footfall.record import record
 from loadtest.common.waiting import wait_until
 from project.celery import app
@@ -41,7 +43,7 @@ def test_a_projection_that_waits_keeps_no_event_from_being_stored(
     page: Page, contents: list[Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     going_on = threading.Event()
-    monkeypatch.setattr(worker.projecting, "_step", lambda seconds: going_on.wait(10))
+    monkeypatch.setattr(worker, "project", lambda **kinds: going_on.wait(10) and Projected())
     try:
         for number in range(1, 4):
             record(page, contents)
@@ -55,7 +57,7 @@ def test_a_projection_that_waits_keeps_no_event_from_being_stored(
 def test_a_tick_while_an_ingest_runs_returns_at_once(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker.projecting, "_step", lambda seconds: None)
+    monkeypatch.setattr(worker, "wake_projections", lambda: None)
     record(page)
     with worker._ingesting:
         tasks.flush()
@@ -68,7 +70,7 @@ def test_an_error_is_one_line(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "ingest_for", None)
-    monkeypatch.setattr(worker.projecting, "_step", lambda seconds: None)
+    monkeypatch.setattr(worker, "wake_projections", lambda: None)
 
     tasks.flush()
 
@@ -93,7 +95,7 @@ def test_without_ticks_the_flush_wakes_itself(
     step.stop(None)
 
     assert counts() == [1, 1, 1]
-    ours = ("flush-wakeup", "projections")
+    ours = ("flush-wakeup", *KINDS)
     assert not [thread for thread in threading.enumerate() if thread.name in ours]
 
 
@@ -154,7 +156,7 @@ def test_a_producer_state_stays_as_long_as_its_events_are_in_the_log(
 
 @pytest.mark.django_db
 def test_queries_are_not_kept(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker.projecting, "wake", lambda: None)
+    monkeypatch.setattr(worker, "wake_projections", lambda: None)
     settings.DEBUG = True
     tasks.flush()
     once = len(connection.queries)

@@ -3,7 +3,6 @@
 import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -18,6 +17,7 @@ from django_celery_beat.models import IntervalSchedule, PeriodicTask
 from accounts.models import User, Welcome
 from catalog.pages.models import Content, Page, Text
 from footfall import worker
+from footfall.flush import project
 from footfall.record import record
 from project.beat_scheduler import Scheduler, handle_signals
 from project.celery import app
@@ -106,7 +106,7 @@ def test_of_two_beats_the_ticks_of_the_second_change_nothing(
     beat: Callable[[], Scheduler], sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In this thread: another one does not see the transaction of the test.
-    monkeypatch.setattr(worker.projecting, "wake", partial(worker.project_for, 1))
+    monkeypatch.setattr(worker, "wake_projections", project)
     text = Text.objects.create(title="A text", text="...")
     page = Page.objects.create(title="A page")
     Welcome.objects.create(user=User.objects.create_user("ada", "ada@example.com"))

@@ -6,7 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 
 def run_at_once(jobs: Iterable[Callable[[], Any]]) -> list[Any]:
@@ -44,3 +45,38 @@ def meanwhile(run: Callable[[], None]) -> Iterator[None]:
     finally:
         thread.join()
     assert not errors, errors
+
+
+@contextmanager
+def locked(rows: QuerySet[Any]) -> Iterator[None]:
+    """Have another connection lock these rows until the end of the body."""
+
+    def lock() -> None:
+        list(rows.order_by("pk").select_for_update())
+
+    with in_transaction(lock):
+        yield
+
+
+@contextmanager
+def in_transaction(do: Callable[[], object], *, commit: bool = True) -> Iterator[None]:
+    """Do something in a transaction of another connection, which ends after the body."""
+    done, leave = threading.Event(), threading.Event()
+
+    def run() -> None:
+        try:
+            with transaction.atomic():
+                do()
+                done.set()
+                leave.wait(60)
+                transaction.set_rollback(not commit)
+        finally:
+            done.set()
+            connection.close()
+
+    with meanwhile(run):
+        done.wait(60)
+        try:
+            yield
+        finally:
+            leave.set()

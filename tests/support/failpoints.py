@@ -21,17 +21,18 @@ INGEST = {
     "after_trim": True,
 }
 
-# The projections, counters first: whether the counters of contents have the views by then.
+# The projections: whether the counters of contents have the views by then; None where another
+# thread of the process may be as far or not.
 PROJECT = {
     "totals_before_apply": False,
     "totals_after_apply": False,
     "totals_before_commit": False,
     "totals_after_commit": True,
-    "hourly_before_apply": True,
-    "hourly_after_apply": True,
-    "hourly_before_commit": True,
-    "hourly_after_commit": True,
-    "after_publish": True,
+    "hourly_before_apply": None,
+    "hourly_after_apply": None,
+    "hourly_before_commit": None,
+    "hourly_after_commit": None,
+    "after_publish": None,
 }
 
 # A compaction of the event store: it changes no counter.

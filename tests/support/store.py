@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
 
 from footfall import events as viewed
 from footfall.models import Segment
@@ -16,9 +15,6 @@ from footfall.store.builder import EventsBuilder
 from footfall.store.read import scan
 from footfall.store.segment import Events
 from tests.support.views import AT
-
-# Of Hypothesis: a busy machine fails no test.
-unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 class Stored(NamedTuple):

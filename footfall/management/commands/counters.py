@@ -8,7 +8,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from footfall.eventlog import LogError
-from footfall.flush import flush_all
+from footfall.flush import Behind, flush_all
 from footfall.models import Audit
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import run_audit
@@ -57,7 +57,10 @@ class Command(BaseCommand):
             raise CommandError(f"The log is away: {error}") from error
 
     def flush(self, **options: Any) -> None:
-        self.stdout.write(f"{flush_all()} events counted")
+        try:
+            self.stdout.write(f"{flush_all()} events counted")
+        except Behind as error:
+            raise CommandError(str(error)) from error
 
     def status(self, **options: Any) -> None:
         row = "{:>9}  {:>11}  {:>9}  {:<22}  {:<20}  {:>10}  {:>8}"
@@ -96,7 +99,7 @@ class Command(BaseCommand):
                     one.lag_events,
                     f"{one.lag_seconds:.1f} s",
                     one.carried_views,
-                    one.error if one.failed_at else "",
+                    " ".join(one.error.split()) if one.failed_at else "",
                 ).rstrip()
             )
 
@@ -123,7 +126,7 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if not audit.is_clean:
             raise CommandError(
-                f"{audit.differences} counters differ, {audit.broken} positions are broken"
+                f"{audit.differences} counters differ, {audit.broken} invariants are broken"
             )
         if not audit.differences:
             self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
@@ -156,5 +159,5 @@ class Command(BaseCommand):
             raise CommandError(f"{model} is not counted; these are: {names}") from None
         except (ObjectDoesNotExist, InvalidAdjustment) as error:
             raise CommandError(str(error)) from None
-        done = f"{adjusted.amount:+d}. Views in the log come on top." if adjusted else "unchanged."
+        done = f"{adjusted.amount:+d}. Views that wait come on top." if adjusted else "unchanged."
         self.stdout.write(f"{model} {id}: {done}")

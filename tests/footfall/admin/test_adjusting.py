@@ -175,7 +175,7 @@ def test_the_command_sets_a_counter(contents: list[Content], counts: Counts) -> 
         stdout=out,
     )
 
-    assert out.getvalue() == f"pages.content {contents[0].pk}: +7. Views in the log come on top.\n"
+    assert out.getvalue() == f"pages.content {contents[0].pk}: +7. Views that wait come on top.\n"
     assert counts() == [7, 0, 0]
     assert str(Adjustment.objects.get().by) == "ada"
 

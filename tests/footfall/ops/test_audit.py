@@ -129,14 +129,14 @@ def test_targets_are_compared_range_by_range(
 def test_partitions_that_took_something_else_are_reported() -> None:
     Partition.objects.filter(number=0).update(events=F("events") + 2)
 
-    with pytest.raises(CommandError, match="1 positions are broken"):
+    with pytest.raises(CommandError, match="1 invariants are broken"):
         audit()
 
 
 def test_a_corrupt_segment_is_named() -> None:
     Segment.objects.update(corrupt_at=timezone.now())
 
-    with pytest.raises(CommandError, match="1 positions are broken"):
+    with pytest.raises(CommandError, match="1 invariants are broken"):
         audit()
 
     assert Audit.objects.get().lines == ["segment 1: corrupt, 3 events cannot be read"]
@@ -201,7 +201,7 @@ def test_a_log_that_was_trimmed_above_its_position_is_reported(
     flush()
     Partition.objects.filter(number=0).update(offset=1)
 
-    with pytest.raises(CommandError, match="1 positions are broken"):
+    with pytest.raises(CommandError, match="1 invariants are broken"):
         audit("--repair")
 
 

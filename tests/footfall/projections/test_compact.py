@@ -4,7 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.models import Sum
 from pytest_django import Settings
 
@@ -18,7 +18,7 @@ from footfall.ops.audit import broken_totals, differences
 from footfall.projections import compact as compacting
 from footfall.projections.compact import DELETED, compact
 from footfall.projections.series import Interval, Point, series, series_by_model
-from tests.support.concurrency import run_at_once
+from tests.support.concurrency import locked, run_at_once
 from tests.support.views import AT, HOUR, store_views
 
 pytestmark = pytest.mark.django_db
@@ -157,6 +157,15 @@ def test_compacting_beside_flushes_of_late_views_loses_nothing(
     assert (total.count(), total.aggregate(n=Sum("views"))["n"]) == (2, 3 * events)
     assert not list(differences())
     assert not list(broken_totals())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has no locks of rows")
+def test_compacting_waits_for_no_target(viewed: list[Content]) -> None:
+    with locked(Content.objects.all()):
+        assert compact() == 3 * 7 + 7
+
+    assert not list(differences())
 
 
 def test_events_set_aside_are_dismissed_in_the_end(log: RedisLog) -> None:

@@ -71,6 +71,7 @@ def test_what_has_no_counter_has_no_history() -> None:
 def test_hour_totals_are_kept_too(
     log: RedisLog, contents: list[Content], django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
+    """Also of what was viewed and does not exist: the projection asks no other table."""
     first, second, third = (content.pk for content in contents)
     store_views(log, (AT, [first, second]), (AT + HOUR, [first]))
     flush()
@@ -80,7 +81,6 @@ def test_hour_totals_are_kept_too(
     with django_assert_num_queries(1):
         found = series_by_model(Interval.HOUR, *hours(0, 3))
 
-    # One of them is of a content that does not exist: it is in the series, and in no counter.
     assert [views for _, views in found[Content]] == [4, 1, 0]
     assert [views for _, views in found[Page]] == [0, 0, 0]
     assert_totals_are_the_sums()

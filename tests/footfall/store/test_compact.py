@@ -29,7 +29,6 @@ from tests.support.store import (
     rows_of,
     store,
     store_at,
-    unhurried,
 )
 
 pytestmark = pytest.mark.django_db
@@ -201,7 +200,6 @@ def merged(sizes: list[int]) -> list[int]:
     return [left[number] for number in sorted(left)]
 
 
-@unhurried
 @given(some.lists(some.integers(1, 50_000), max_size=60))
 def test_plans_end(sizes: list[int]) -> None:
     """What is planned again and again comes to an end, with hardly any small segments left."""

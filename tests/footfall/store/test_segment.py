@@ -23,7 +23,7 @@ from footfall.store.segment import (
     decode,
     encode,
 )
-from tests.support.store import Stored, built, numbered, rows_of, unhurried
+from tests.support.store import Stored, built, numbered, rows_of
 
 POSITIVE = some.integers(0, 2**63 - 1)
 IDS = some.sampled_from([0, 7, 2**62]) | POSITIVE
@@ -42,7 +42,6 @@ def columns(events: Events) -> dict[str, Any]:
     return {name: list(column) for name, column in vars(events).items()}
 
 
-@unhurried
 @given(MANY)
 def test_what_is_encoded_comes_back(runs: list[list[Stored]]) -> None:
     events = built(*runs)
@@ -54,7 +53,6 @@ def test_what_is_encoded_comes_back(runs: list[list[Stored]]) -> None:
     assert columns(decode(encode(decoded), VERSION)) == columns(events)
 
 
-@unhurried
 @given(some.lists(some.tuples(POSITIVE, some.integers(0, 2**16 - 1), some.integers(1, 3))))
 def test_runs_keep_their_numbers(runs: list[tuple[int, int, int]]) -> None:
     events = built(numbered(sum(count for _number, _partition, count in runs)))
@@ -84,7 +82,6 @@ def test_views_of_one_page_at_one_time_take_hardly_any_space() -> None:
     assert len(encode(spilled)) < 300
 
 
-@unhurried
 @given(MANY, some.data())
 def test_a_byte_that_was_flipped_is_noticed(
     runs: list[list[Stored]], data: some.DataObject
@@ -101,7 +98,6 @@ def test_a_byte_that_was_flipped_is_noticed(
     decodes_or_is_corrupt(segment.data)
 
 
-@unhurried
 @given(MANY, some.data())
 def test_a_cut_is_noticed(runs: list[list[Stored]], data: some.DataObject) -> None:
     segment = new_segment(built(*runs, numbered(1)), timezone.now())
@@ -132,14 +128,12 @@ def decodes_or_is_corrupt(data: bytes) -> None:
     assert len(list(rows_of(events))) == len(events)
 
 
-@unhurried
 @given(some.binary())
 def test_any_bytes_are_corrupt_or_events(data: bytes) -> None:
     decodes_or_is_corrupt(data)
     decodes_or_is_corrupt(deflated(data))
 
 
-@unhurried
 @given(MANY, some.data())
 def test_damaged_columns_are_corrupt_or_events(
     runs: list[list[Stored]], data: some.DataObject
@@ -218,7 +212,6 @@ def test_nothing_is_encoded_that_cannot_be_decoded() -> None:
             encode(events)
 
 
-@unhurried
 @given(MANY, some.data())
 def test_a_part_has_the_events_of_its_range(
     runs: list[list[Stored]], data: some.DataObject
