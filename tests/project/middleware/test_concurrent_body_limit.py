@@ -11,6 +11,7 @@ import pytest
 from django.contrib import admin
 from django.core.handlers.wsgi import WSGIHandler
 from django.db import connection
+from django.template.response import SimpleTemplateResponse
 from django.test import Client, RequestFactory
 from django.urls import reverse
 from rest_framework.test import APIClient
@@ -84,7 +85,11 @@ def test_no_body_of_the_api_is_waited_for_in_a_transaction() -> None:
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("kind", [FORM, MULTIPART])
-def test_no_form_of_the_admin_is_waited_for_in_a_transaction(client: Client, kind: str) -> None:
+def test_no_form_of_the_admin_is_waited_for_in_a_transaction(
+    client: Client, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # After its view; to render all of these pages takes seconds.
+    monkeypatch.setattr(SimpleTemplateResponse, "rendered_content", "")
     client.force_login(make_user(is_staff=True, is_superuser=True))
     body = b"title=x" if kind == FORM else part(b"x", name="", field="title") + END
     for model in admin.site._registry:
