@@ -86,7 +86,6 @@ ROWS = {
     (method, f"/api/v1{path}"): dict(zip(WHO, map(int, answers), strict=True))
     for method, path, *answers in map(str.split, filter(None, TABLE.splitlines()))
 }
-CASES = [(method, path, who) for method, path in ROWS for who in WHO]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 VERBS = {"GET": "view", "POST": "add", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
 MODELS = {
