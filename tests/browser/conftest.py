@@ -17,6 +17,8 @@ from playwright.sync_api import (
 )
 from pytest_django.live_server_helper import LiveServer
 
+from tests.support.stores import memory_has_room
+
 PATIENCE = 30_000  # milliseconds that the browser gets for each step
 
 
@@ -41,8 +43,9 @@ def browser() -> Iterator[Browser]:
         # Beside a running event loop Django would refuse all queries.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         with sync_playwright() as playwright:
-            # Containers run as root, and have little shared memory.
-            arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
+            arguments = ["--no-sandbox"]  # containers run as root
+            if not memory_has_room():  # many containers have little
+                arguments.append("--disable-dev-shm-usage")
             browser = playwright.chromium.launch(executable_path=path, args=arguments)
             yield browser
             browser.close()

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -157,14 +157,18 @@ def temporary_directory(stack: ExitStack) -> Path:
 
     It is in memory, if there is room: what the stores write takes the kernel less time there.
     """
-    parent = None
-    with suppress(OSError):
-        if shutil.disk_usage(MEMORY).free > ROOM:
-            parent = MEMORY
+    parent = MEMORY if memory_has_room() else None
     directory = Path(tempfile.mkdtemp(prefix="footfall-tests-", dir=parent))
     stack.callback(shutil.rmtree, directory, ignore_errors=True)
     directory.chmod(0o711)
     return directory
+
+
+def memory_has_room() -> bool:
+    try:
+        return shutil.disk_usage(MEMORY).free > ROOM
+    except OSError:
+        return False
 
 
 def use_own_redis(stack: ExitStack) -> None:
