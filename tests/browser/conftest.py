@@ -43,10 +43,12 @@ def browser() -> Iterator[Browser]:
         # Beside a running event loop Django would refuse all queries.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         with sync_playwright() as playwright:
-            arguments = ["--no-sandbox"]  # containers run as root
-            if not memory_has_room():  # many containers have little
-                arguments.append("--disable-dev-shm-usage")
-            browser = playwright.chromium.launch(executable_path=path, args=arguments)
+            browser = playwright.chromium.launch(
+                executable_path=path,
+                args=["--no-sandbox"],  # containers run as root
+                # Playwright's, for containers, which have little shared memory.
+                ignore_default_args=["--disable-dev-shm-usage"] if memory_has_room() else None,
+            )
             yield browser
             browser.close()
 
