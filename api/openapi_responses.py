@@ -45,7 +45,7 @@ def errors(*statuses: int) -> dict[int, OpenApiResponse]:
     return {status: BY_STATUS[status] for status in statuses}
 
 
-class FilterExtension(DjangoFilterExtension):
+class FilterExtension(DjangoFilterExtension):  # type: ignore[no-untyped-call]
     """Takes no GeoDjango into account: to look for its library starts some dozen processes."""
 
     priority = 1

@@ -3,6 +3,7 @@
 from itertools import count
 
 from django.apps import apps
+from django.db.models import Model
 
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
 
@@ -15,7 +16,9 @@ def remove_all_pages() -> None:
     No signals are sent: for each row they look for what shows it.
     """
     kinds = [model for model in apps.get_models() if issubclass(model, Content)]
-    for model in (PageContent, *sorted(kinds, key=lambda model: model is Content), Page):
+    kinds.sort(key=lambda model: model is Content)  # their tables refer to its table
+    models: list[type[Model]] = [PageContent, *kinds, Page]
+    for model in models:
         rows = model._base_manager.all()
         rows._raw_delete(rows.db)
 
