@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import close_old_connections, connections, reset_queries
 
+from footfall.common.ticks import TickLimit
 from footfall.common.wakeup import SLICE, Wakeup
 from footfall.flush import ingest, project
 from footfall.projections.rows import KINDS
@@ -25,12 +26,14 @@ IDLE_SECONDS = 30.0
 """After so long without a wake-up, the thread of a projection ends; the next one starts it."""
 
 _ingesting = threading.Lock()
+_ticks = TickLimit(0.2)
 
 
 def tick() -> None:
     """Wake ingest and projections for Celery beat."""
     FlushWakeup.last_tick = time.monotonic()
-    wake()
+    if _ticks.allows():
+        wake()
 
 
 def wake() -> None:
