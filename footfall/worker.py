@@ -14,6 +14,7 @@ from typing import Any
 
 from django.db import close_old_connections, connections, reset_queries
 
+from footfall import sql
 from footfall.common.ticks import TickLimit
 from footfall.common.wakeup import SLICE, Wakeup
 from footfall.flush import ingest, project
@@ -27,6 +28,8 @@ IDLE_SECONDS = 30.0
 
 _ingesting = threading.Lock()
 _ticks = TickLimit(0.2)
+_looks = TickLimit(4.0)
+"""For stuck transactions: found after 20 s, they are ended within 30."""
 
 
 def tick() -> None:
@@ -38,12 +41,20 @@ def tick() -> None:
 
 def wake() -> None:
     """Ingest in this thread, unless another thread of this process does; then project."""
+    if _looks.allows():
+        run_step("the search for stuck transactions", end_stuck)
     if _ingesting.acquire(blocking=False):
         try:
             run_step("the ingest", ingest_for)
         finally:
             _ingesting.release()
     wake_projections()
+
+
+def end_stuck(seconds: float) -> None:
+    """End transactions of workers that are stopped: they hold what all others need."""
+    for pid in sql.end_stuck():
+        logger.warning("ended the transaction of a worker that is stopped: backend %s", pid)
 
 
 def ingest_for(seconds: float) -> int:
