@@ -66,7 +66,9 @@ def test_a_new_row_starts_at_zero_a_copy_too(text: Text) -> None:
 
 def dumped(*models: type[models.Model]) -> str:
     """Return a dump of all rows of these models, as `dumpdata` makes it."""
-    return serializers.serialize("json", [row for model in models for row in model.objects.all()])
+    return serializers.serialize(
+        "json", [row for model in models for row in model._default_manager.all()]
+    )
 
 
 def load(dump: str) -> None:
