@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from standalone import room
+
 MEDIA = "media"  # the default of MEDIA_ROOT in project/settings.py
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,7 +66,10 @@ def check_port(configuration: Configuration) -> None:
 
 @contextlib.contextmanager
 def lock_data_dir(data_dir: Path) -> Iterator[None]:
-    """Lock `data_dir` for this process. Raises `ConfigurationError` if another one has the lock."""
+    """Lock `data_dir` for this process.
+
+    Raises `ConfigurationError` if another one has the lock, and OSError if the disk is full.
+    """
     try:
         if not data_dir.exists():
             # PostgreSQL's user has to pass through a directory of root; its contents are private.
@@ -75,6 +80,8 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
             if path.exists():  # earlier versions left it open to other users
                 path.chmod(0o700 if path.is_dir() else 0o600)
     except OSError as error:
+        if room.says_full(error):
+            raise
         raise ConfigurationError(f"DATA_DIR {data_dir} cannot be used: {error}") from error
     with lock:
         try:
