@@ -19,6 +19,7 @@ T = TypeVar("T")
 FIRST_PAUSE = 0.2  # seconds before the first restart
 PAUSE_FACTOR = 1.6  # from each pause to the next
 MAX_PAUSE = 10.0
+POLL = 0.5  # seconds between two looks at a full disk
 UPTIME = 5.0  # seconds after which the pause is the first one again
 MAX_LINE = 64 * 1024  # bytes; a longer line is shown in pieces
 
@@ -54,7 +55,7 @@ class Runner:
         """Wait for so long, or until there is room on the disk; return whether there is."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            await asyncio.sleep(min(left, FIRST_PAUSE))
+            await asyncio.sleep(min(left, POLL))
             if not room.is_full(*self._directories(program)):
                 return True
         return False
