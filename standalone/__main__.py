@@ -36,8 +36,8 @@ def run(wanted: Configuration, console: Console) -> int | None:
             registry = PidRegistry(wanted.data_dir)
             for name in registry.end_stale_processes():
                 console.write("footfall", f"ended the {name} that an earlier run left behind")
-            configuration.check_port(wanted)
-            return asyncio.run(Supervisor(wanted, Runner(console, registry)).run())
+            with configuration.hold_port(wanted):
+                return asyncio.run(Supervisor(wanted, Runner(console, registry)).run())
     except (StartError, StoreError, OSError) as error:
         if not room.says_full(error) and not room.is_full(wanted.data_dir):
             raise

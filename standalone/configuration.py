@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +63,24 @@ def check_port(configuration: Configuration) -> None:
                 f"PORT {port} cannot be used on {host} ({error.strerror}). "
                 f"Choose another: PORT={port + 1 if port < 65535 else 8000} make run"
             ) from error
+
+
+@contextlib.contextmanager
+def hold_port(configuration: Configuration) -> Iterator[None]:
+    """Check the port, and keep it from another copy until the web server listens, and after.
+
+    The sockets of granian's workers share a port (`SO_REUSEPORT`), so those of two copies would,
+    too. Raises `ConfigurationError`.
+    """
+    check_port(configuration)
+    found = socket.getaddrinfo(configuration.host, configuration.port, type=socket.SOCK_STREAM)
+    family, kind, _, _, address = found[0]
+    with socket.socket(family, kind) as held:
+        if sys.platform == "linux":
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with contextlib.suppress(OSError):  # it was another server's until just now
+                held.bind(address)  # it does not listen, and so gets no connection
+        yield
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from pathlib import Path
 LEAST = 32 * 1024**2
 """Bytes: twice what PostgreSQL needs to go on, a new segment of its log."""
 ERRORS = {errno.ENOSPC, errno.EDQUOT}
-PAUSE = 5.0  # seconds between two tries to start
+PAUSE = 3.0  # seconds between two tries to start
 
 
 def is_full(*directories: Path) -> bool:
@@ -28,7 +28,7 @@ def wait(directory: Path) -> None:
     """Return when there is room, after `PAUSE` seconds at least."""
     time.sleep(PAUSE)
     while is_full(directory):
-        time.sleep(1.0)
+        time.sleep(PAUSE)
 
 
 def _existing(path: Path) -> Path:
