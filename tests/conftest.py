@@ -1,6 +1,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 from xdist.scheduler import LoadFileScheduling
 
 from api.throttling import Throttle
+from footfall.identity import Moment
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
 from tests.support.stores import temporary_directory, wait_for_database
@@ -87,6 +89,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         with django_db_blocker.unblock():
             stack.enter_context(emptied_quickly())
         yield
+
+
+@pytest.fixture(autouse=True)
+def no_identity(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a database there is no identity: the keys in Redis have the prefix alone."""
+    if not uses_database(request.node):
+        nothing = Moment("", 0, datetime.now(UTC))
+        monkeypatch.setattr("footfall.log.moment", lambda: nothing)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""`manage.py counters flush | status | audit [--repair] | adjust | ready [PART...] | events`."""
+"""`manage.py counters flush | status | audit | adjust | ready | events | new-identity`."""
 
 import time
 from typing import Any
@@ -9,6 +9,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from footfall.eventlog import LogError
 from footfall.flush import Behind, flush_all
+from footfall.identity import IDLE, StillRunning, renew_identity
+from footfall.log import logs_of_others
 from footfall.models import Audit
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import run_audit
@@ -28,6 +30,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         commands.add_parser("flush", help="count everything that is in the log now, then exit")
+        commands.add_parser(
+            "new-identity", help="let a copy of a database count for itself, in a log of its own"
+        )
         commands.add_parser("status", help="show how far each partition and each projection is")
         ready = commands.add_parser("ready", help="is every part there? exit 1 if one is missing")
         ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
@@ -52,7 +57,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         try:
-            getattr(self, command)(**options)
+            getattr(self, command.replace("-", "_"))(**options)
         except LogError as error:
             raise CommandError(f"The log is away: {error}") from error
 
@@ -86,8 +91,28 @@ class Command(BaseCommand):
             self.stdout.write(f"corrupt segments: {', '.join(map(str, now.corrupt_segments))}")
         if now.missing:
             self.stdout.write(f"lost inside a store: at least {now.missing} events")
+        if not now.log_error:
+            self.others()
         if now.log_error:
             raise CommandError(f"The log is away: {now.log_error}")
+
+    def others(self) -> None:
+        """Tell of logs that no ingest of this database reads."""
+        for name, entries in sorted(logs_of_others().items()):
+            self.stdout.write(f"the log of another database, {name or '-'}: {entries} entries")
+
+    def new_identity(self, **options: Any) -> None:
+        try:
+            name = renew_identity()
+        except StillRunning:
+            raise CommandError(
+                "An ingest has just worked on this database: stop its processes, and try again"
+                f" after {IDLE.seconds} s."
+            ) from None
+        self.stdout.write(
+            f"The identity of this database is {name} now. Restart all processes of this copy: web"
+            " servers, workers and beat. What waits in the log of the old identity is not its own."
+        )
 
     def projections(self, projections: list[ProjectionStatus]) -> None:
         row = "{:<32}  {:>10}  {:>10}  {:>10}  {}"
