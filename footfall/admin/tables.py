@@ -6,8 +6,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.ingest.spill import replay
@@ -73,7 +73,7 @@ class ReplayedFilter(admin.SimpleListFilter):
     parameter_name = "replayed"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("no", _("no")), ("yes", _("yes")), ("all", _("all"))]
+        return [("no", gettext("no")), ("yes", gettext("yes")), ("all", gettext("all"))]
 
     def value(self) -> str:
         return super().value() or "no"

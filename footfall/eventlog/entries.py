@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 NO_PRODUCER = -1
 """In the columns, for an entry that was not made by a producer of this log."""
@@ -109,7 +109,10 @@ class Columns:
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Columns":
-        return cls(*map(list, zip(*rows, strict=True))) if rows else cls()
+        if not rows:
+            return cls()
+        columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+        return cls(*columns)
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -53,8 +53,15 @@ def _of_version_2(reply: Sequence[RawEntry]) -> Columns | None:
     if max(max(offsets), max(producer_ids), max(ats)) >= BIGINT:
         return None
     metas = [header[HEADER.size :] for header in headers]
-    columns = ids, producer_ids, sequences, ats, offsets, bodies, metas
-    return Columns(*map(list, columns))
+    return Columns(
+        list(ids),
+        list(producer_ids),
+        list(sequences),
+        list(ats),
+        list(offsets),
+        list(bodies),
+        metas,
+    )
 
 
 def _of_any_version(reply: Sequence[RawEntry]) -> Columns:

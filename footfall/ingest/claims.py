@@ -52,11 +52,14 @@ _probed_at = float("-inf")
 
 
 def all_partitions() -> set[int]:
-    """Return the partitions of the settings, the table and the spill."""
+    """Return the partitions of the table, the settings and the spill."""
+    return {*Partition.objects.values_list("number", flat=True)} | _wanted()
+
+
+def _wanted() -> set[int]:
     spilled = Spilled.objects.filter(partition__gte=conf.COUNTERS_PARTITIONS)
     return {
         *range(conf.COUNTERS_PARTITIONS),
-        *Partition.objects.values_list("number", flat=True),
         *spilled.values_list("partition", flat=True).distinct(),
     }
 
@@ -67,7 +70,7 @@ def claim(also: Collection[int] = (), take: Take = EVERYTHING) -> list[Claim]:
     also: partitions that neither the settings nor the table may have.
     """
     known = set(Partition.objects.values_list("number", flat=True))
-    missing = [Partition(number=number) for number in sorted(all_partitions().union(also) - known)]
+    missing = [Partition(number=number) for number in sorted(_wanted().union(also) - known)]
     Partition.objects.bulk_create(missing, ignore_conflicts=True)
     free = Partition.objects.select_for_update(skip_locked=True).order_by("number")
     if take.partition is not None:

@@ -8,6 +8,7 @@ import logging
 import struct
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
+from itertools import product
 from typing import NamedTuple, TypeVar
 
 from django.db import DataError
@@ -50,14 +51,20 @@ def in_parts(
 ) -> list[T]:
     """Ingest a batch that has failed with `error`, or some of it; return what each part did.
 
-    Raises what an ingest raises that stores nothing of the event.
+    After all parts it raises what one has raised although it only had to store a dead letter: that
+    is no fault of an event.
     """
     logger.error("a batch cannot be stored; it is taken in parts", exc_info=error)
-    return [
-        _narrow(ingest, Take(limit, number, source))
-        for number in partitions
-        for source in (Source.LOG, Source.SPILL)
-    ]
+    done: list[T] = []
+    failed: Exception | None = None
+    for number, source in product(partitions, (Source.LOG, Source.SPILL)):
+        try:
+            done.append(_narrow(ingest, Take(limit, number, source)))
+        except POISON as reason:
+            failed = reason
+    if failed:
+        raise failed
+    return done
 
 
 def _narrow(ingest: Callable[[Take], T], take: Take) -> T:

@@ -21,8 +21,7 @@ def store_dead_letters(
     Left out are those of events that have a letter: they were read again. A letter that was
     replayed, and whose event still cannot be counted, waits again.
     """
-    new = [*_wait_again(letters)]
-    again = [letter for letter in letters if letter.pk is not None]
+    new, again = _wait_again(letters)
     known = {(letter.partition, letter.entry_id) for letter in _with_ids(new)}
     read_before = [letter for letter in new if (letter.partition, letter.entry_id) in known]
     for letter in read_before:
@@ -35,21 +34,24 @@ def store_dead_letters(
     return [*new, *again]
 
 
-def _wait_again(letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
-    """Yield the letters that have no row yet, after the others wait again."""
-    replayed = [letter.pk for letter in letters if letter.pk is not None]
-    rows = DeadLetter.objects.filter(pk__in=replayed)
-    existing = {*rows.values_list("pk", flat=True)} if replayed else set()
-    by_reason: defaultdict[str, list[int]] = defaultdict(list)
+def _wait_again(letters: Sequence[DeadLetter]) -> tuple[list[DeadLetter], list[DeadLetter]]:
+    """Return the letters that have no row, and those that had been replayed: they wait again."""
+    new: list[DeadLetter] = []
+    by_reason: defaultdict[str, list[DeadLetter]] = defaultdict(list)
     for letter in letters:
-        if letter.pk in existing:
-            by_reason[letter.reason].append(letter.pk)
-        else:  # also if an operator has deleted it meanwhile
-            letter.pk = None
-            yield letter
-    for reason, keys in by_reason.items():
-        again = DeadLetter.objects.filter(pk__in=keys)
-        again.update(reason=reason, replayed_at=None, replayed_by=None)
+        (by_reason[letter.reason] if letter.pk else new).append(letter)
+    again: list[DeadLetter] = []
+    for reason, some in by_reason.items():
+        rows = DeadLetter.objects.filter(pk__in=[letter.pk for letter in some])
+        existing = {*rows.values_list("pk", flat=True)}
+        rows.update(reason=reason, replayed_at=None, replayed_by=None)
+        for letter in some:
+            if letter.pk in existing:
+                again.append(letter)
+            else:  # an operator has deleted it meanwhile
+                letter.pk = None
+                new.append(letter)
+    return new, again
 
 
 def _with_ids(letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:

@@ -69,6 +69,7 @@ class Migration(migrations.Migration):
             "replayed_by",
             models.ForeignKey(
                 blank=True,
+                db_index=False,
                 null=True,
                 on_delete=models.SET_NULL,
                 related_name="+",

@@ -181,6 +181,7 @@ class DeadLetter(models.Model):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
         verbose_name=_("replayed by"),
     )
 

@@ -152,8 +152,7 @@ def is_after_a_gap(entry: Entry, partition: int) -> bool:
         return False
     producer_id, sequence = entry.event_id
     states = ProducerState.objects.filter(partition=partition, producer_id=producer_id)
-    state = states.values_list("sequence", flat=True).first()
-    return state is not None and sequence - state > 1
+    return states.filter(sequence__lt=sequence - 1).exists()
 
 
 def broken_projections() -> Iterator[str]:

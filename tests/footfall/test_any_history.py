@@ -83,6 +83,7 @@ class History(RuleBasedStateMachine):
         assert set(counters.values()) <= {1}
         assert not list(differences())
         self.forget_log()
+        get_log().close()  # what its producers have appended, the next history does not know
         transaction.savepoint_rollback(self.before)
 
     # --- Views ------------------------------------------------------------------------------------

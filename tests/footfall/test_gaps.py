@@ -51,8 +51,10 @@ PRUNED = Kept(since=AT - 7 * 24 * 3_600_000, epoch=43 * 24, today=50)
 def test_sequences_that_are_left_out_are_lost(
     producer_id: int, state: int | None, sequences: list[int], kept: Kept, lost: int
 ) -> None:
-    known = ProducerState(producer_id=producer_id, partition=0, sequence=state)
-    states = ProducerStates([] if state is None else [known])
+    known = [] if state is None else [state]
+    states = ProducerStates(
+        ProducerState(producer_id=producer_id, partition=0, sequence=one) for one in known
+    )
 
     states.accept(entries(producer_id, sequences), 0, kept)
 
@@ -133,8 +135,8 @@ def trimmed(server: redis.Redis, key: str) -> Any:
 
 
 def removed_by_hand(server: redis.Redis, key: str) -> Any:
-    third_last = server.xrevrange(f"{key}:log", count=3)[-1][0]
-    server.xdel(f"{key}:log", third_last)
+    entries: Any = server.xrevrange(f"{key}:log", count=3)
+    server.xdel(f"{key}:log", entries[-1][0])
 
 
 @pytest.mark.django_db

@@ -7,11 +7,11 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from footfall.eventlog import LogError
+from footfall.eventlog import LogError, PositionLost
 from footfall.flush import Behind, flush_all
 from footfall.identity import IDLE, StillRunning, renew_identity
 from footfall.log import logs_of_others
-from footfall.models import Audit
+from footfall.models import Audit, Identity, Partition
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import run_audit
 from footfall.ops.comparison import Progress
@@ -92,12 +92,21 @@ class Command(BaseCommand):
         if now.missing:
             self.stdout.write(f"lost inside a store: at least {now.missing} events")
         if not now.log_error:
-            self.others()
+            self.tell_of_log()
         if now.log_error:
             raise CommandError(f"The log is away: {now.log_error}")
 
-    def others(self) -> None:
-        """Tell of logs that no ingest of this database reads."""
+    def tell_of_log(self) -> None:
+        """Tell what has happened to the log, and of logs that are not this database's."""
+        for one in Partition.objects.exclude(position_lost="").order_by("number"):
+            how = PositionLost(one.position_lost).replace("_", " ")
+            at = f"{one.position_lost_at:%Y-%m-%d %H:%M:%S}"
+            self.stdout.write(f"the log of partition {one}: its position was lost at {at}: {how}")
+        if conflict_at := Identity.objects.values_list("conflict_at", flat=True).first():
+            self.stdout.write(
+                f"{conflict_at:%Y-%m-%d %H:%M:%S}: another database reads this log, or this"
+                " database was restored; for a copy: manage.py counters new-identity"
+            )
         for name, entries in sorted(logs_of_others().items()):
             self.stdout.write(f"the log of another database, {name or '-'}: {entries} entries")
 

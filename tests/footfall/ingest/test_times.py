@@ -1,5 +1,6 @@
 """When an event happened: three clocks, of which one may be anywhere."""
 
+import time
 from datetime import timedelta
 from unittest import mock
 
@@ -13,8 +14,11 @@ from footfall.ingest.spill import replay, spill
 from footfall.ingest.times import BLOCK, plausible, plausible_times
 from footfall.models import DeadLetter, Rollup, Spilled
 from footfall.record import record
-from tests.support.views import AT, HOUR, Counts
+from tests.support.views import HOUR, Counts
 
+pytestmark = pytest.mark.usefixtures("real_delay")
+AT = (int(time.time() * 1000) // HOUR - 12) * HOUR
+"""A full hour of today or yesterday."""
 NOW = 1_763_683_200_000
 MINUTE, DAY = 60_000, 24 * HOUR
 YEARS = 40 * 365 * DAY
