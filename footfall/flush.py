@@ -30,7 +30,7 @@ from footfall.ingest.claims import (
 )
 from footfall.ingest.collect import decode_events, deduplicate
 from footfall.ingest.conflicts import find_conflict, newest_of_log, note_newest
-from footfall.ingest.poison import POISON, Take, in_parts
+from footfall.ingest.poison import POISON, Source, Take, in_parts
 from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
 from footfall.log import forget_owner, get_log, owner
@@ -95,13 +95,17 @@ def ingest(limit: int | None = None) -> Ingested:
 
 def _ingest(take: Take) -> Ingested:
     started = time.monotonic()
-    log = get_log()
-    unknown = unknown_partitions(log)
-    newest = newest_of_log()
+    name, log = owner().name, get_log()
+    newest, is_away = newest_of_log(name)
+    if is_away and not log.is_cluster:
+        if take.source is Source.LOG:
+            return Ingested(more=True)
+        take = take._replace(source=Source.SPILL)
+    unknown = set() if is_away else unknown_partitions(log)
     with transaction.atomic(durable=True), gc_paused():
         claims = claim(unknown, take)
         moment = identity.moment()
-        if moment.name != owner().name:
+        if moment.name != name:
             raise IdentityChanged
         has_conflict = find_conflict(newest, moment)
         read(log, claims, take)
@@ -120,9 +124,9 @@ def _ingest(take: Take) -> Ingested:
         failpoint("before_ingest_commit")
     failpoint("after_ingest_commit")
     if segments:
-        note_newest(segments[-1].number, segments[-1].key)
+        note_newest(name, segments[-1].number, segments[-1].key)
     elif has_conflict:
-        note_newest(before.number, before.key)
+        note_newest(name, before.number, before.key)
     trim(log, claims)
     failpoint("after_trim")
     finished = frozenset(claim.number for claim in claims if claim.reached_end)

@@ -6,21 +6,24 @@ segment there that its own store does not have says so.
 
 import logging
 
-from footfall.eventlog import LogError
+from footfall.eventlog import Away, LogError
 from footfall.eventlog.identities import Newest
 from footfall.identity import ROW, Moment
-from footfall.log import identities, owner
+from footfall.log import identities
 from footfall.models import Identity, Segment, StoreHead
 
 logger = logging.getLogger(__name__)
 
 
-def newest_of_log() -> Newest | None:
-    """Return what the last ingest of this log noted. Call it before the transaction begins."""
+def newest_of_log(name: str) -> tuple[Newest | None, bool]:
+    """Return what the last ingest of this log noted, and whether Redis is away.
+
+    name: identity of the database. Call it before the transaction begins.
+    """
     try:
-        return identities().newest(owner().name)
-    except LogError:
-        return None
+        return identities().newest(name), False
+    except LogError as error:
+        return None, isinstance(error, Away)
 
 
 def find_conflict(seen: Newest | None, moment: Moment) -> bool:
@@ -36,10 +39,10 @@ def find_conflict(seen: Newest | None, moment: Moment) -> bool:
     return True
 
 
-def note_newest(number: int, key: int) -> None:
+def note_newest(name: str, number: int, key: int) -> None:
     """Tell Redis the newest segment. Only ever after the commit."""
     try:
-        identities().note(owner().name, (number, key))
+        identities().note(name, (number, key))
     except LogError as error:
         logger.warning("the newest segment was not noted in Redis: %s", error)
 

@@ -124,8 +124,9 @@ def test_an_ingest_notices_that_its_database_has_another_identity(
 
 
 @pytest.fixture
-def away(monkeypatch: pytest.MonkeyPatch) -> mock.Mock:
-    """The database does not answer a process that starts."""
+def away(monkeypatch: pytest.MonkeyPatch, prefix: str, server: redis.Redis) -> mock.Mock:
+    """The database does not answer a process that starts. None was noted in Redis."""
+    server.delete(f"{prefix}:identities")
     asked = mock.Mock(side_effect=OperationalError("away"))
     monkeypatch.setattr("footfall.log.moment", asked)
     monkeypatch.setattr(log_module, "RETRY_SECONDS", 0.01)
@@ -153,7 +154,7 @@ def test_while_the_database_is_away_none_of_several_is_used(
 
     with pytest.raises(OperationalError):
         get_log()
-    url = reverse("pages:page-detail", kwargs={"pk": page.pk})
+    url = reverse("page-detail", args=[page.pk])
     assert client.get(url).status_code == 503
 
 

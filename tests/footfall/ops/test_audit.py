@@ -200,7 +200,7 @@ def test_a_log_that_was_trimmed_above_its_position_is_reported(
     store_views(log, *[(AT, [contents[0].pk])] * 500)
     flush()
     Partition.objects.filter(number=0).update(position="1-1", sequence=1)
-    ProducerState.objects.update(sequence=1)
+    ProducerState.objects.filter(partition=0).update(sequence=1)
 
     with pytest.raises(CommandError, match="1 invariants are broken"):
         audit("--repair")
@@ -214,7 +214,7 @@ def test_a_position_that_moves_meanwhile_is_no_finding(
     store_views(log, *[(AT, [contents[0].pk])] * 500)
     flush()
     Partition.objects.filter(number=0).update(position="1-1", sequence=1)
-    ProducerState.objects.update(sequence=1)
+    ProducerState.objects.filter(partition=0).update(sequence=1)
     stale = list(Partition.objects.order_by("number"))
     Partition.objects.filter(number=0).update(position="1-2")
 
