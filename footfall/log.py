@@ -11,7 +11,7 @@ from footfall.conf import MAX_PARTITIONS, cached_until_change, clear_cached, con
 from footfall.eventlog import LogError, RedisLog
 from footfall.eventlog.entries import UNKNOWN_DAY
 from footfall.eventlog.identities import Identities
-from footfall.identity import moment
+from footfall.identity import Moment, moment
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def owner() -> Owner:
     DatabaseError if there are several, or none.
     """
     try:
-        now = moment()
+        now = _moment()
     except DatabaseError:
         if name := _only_name():
             _retry_until_it_is_read()
@@ -114,6 +114,16 @@ def _log(prefix: str) -> RedisLog:
     )
 
 
+def _moment() -> Moment:
+    """Return the moment; leave no connection in a thread that had none: it may never close it."""
+    had_connection = connection.connection is not None
+    try:
+        return moment()
+    finally:
+        if not had_connection:
+            connection.close()
+
+
 def _only_name() -> tuple[str] | None:
     """Return the only identity that Redis names, in a tuple; None if there is not one."""
     try:
@@ -130,11 +140,9 @@ def _retry_until_it_is_read() -> None:
         while True:
             time.sleep(RETRY_SECONDS)
             try:
-                moment()
+                _moment()
             except DatabaseError:
                 continue
-            finally:
-                connection.close()
             forget_owner()
             return
 
