@@ -126,10 +126,10 @@ def add_hourly(
         cursor.execute(statement, [content_type, *map(_array, columns)])
 
 
-def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
+def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:
     statement = f"""
         UPDATE {ProducerState._meta.db_table} AS state
-        SET sequence = move.sequence, spilled = move.spilled, updated_at = %s
+        SET sequence = move.sequence, spilled = move.spilled, updated_at = %s, epoch = %s
         FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
             AS move (producer_id, partition, old, sequence, spilled)
         WHERE state.producer_id = move.producer_id AND state.partition = move.partition
@@ -137,7 +137,7 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     """  # noqa: S608
     columns = [list(column) for column in zip(*moves, strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [now, *columns])
+        cursor.execute(statement, [now, epoch, *columns])
         return int(cursor.rowcount)
 
 
