@@ -48,7 +48,7 @@ def end_stuck() -> list[int]:
             AND clock_timestamp() - state_change > %s / 2
     """
     with connection.cursor() as cursor:
-        cursor.execute(statement, [MARKED, STUCK_AFTER, STUCK_AFTER])
+        cursor.execute(statement, (MARKED, STUCK_AFTER, STUCK_AFTER))
         stuck = [pid for (pid,) in cursor.fetchall()]
         for pid in stuck:
             cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
