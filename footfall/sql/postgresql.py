@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import OperationalError, connection, models, transaction
 
@@ -14,7 +14,7 @@ WAITS_FOR_ROWS = True
 LOCK_TIMEOUT = "250ms"
 MARKED = "footfall counts"
 MARK = f"SELECT set_config('application_name', '{MARKED}', true)"
-STUCK_AFTER = timedelta(seconds=20)
+STUCK_AFTER = 20.0  # seconds
 GAVE_UP = {"55P03", "40P01"}
 """SQLSTATE: lock not available, deadlock detected."""
 
@@ -44,11 +44,11 @@ def end_stuck() -> list[int]:
     statement = """
         SELECT pid FROM pg_stat_activity
         WHERE application_name = %s AND datname = current_database() AND usename = current_user
-            AND wait_event_type = 'Client' AND clock_timestamp() - xact_start > %s
-            AND clock_timestamp() - state_change > %s / 2
+            AND wait_event_type = 'Client' AND clock_timestamp() - xact_start > make_interval(secs => %s)
+            AND clock_timestamp() - state_change > make_interval(secs => %s)
     """
     with connection.cursor() as cursor:
-        cursor.execute(statement, (MARKED, STUCK_AFTER, STUCK_AFTER))
+        cursor.execute(statement, [MARKED, STUCK_AFTER, STUCK_AFTER / 2])
         stuck = [pid for (pid,) in cursor.fetchall()]
         for pid in stuck:
             cursor.execute("SELECT pg_terminate_backend(%s)", [pid])

@@ -47,6 +47,7 @@ PRUNED = Kept(since=AT - 7 * 24 * 3_600_000, epoch=43 * 24, today=50)
         (FROM_BEFORE, None, [7], ALL_KEPT, 0),
         (FROM_BEFORE, 5, [7, 12], ALL_KEPT, 0),
     ],
+    ids=range(15),  # producer ids are random, and every process must have the same names
 )
 def test_sequences_that_are_left_out_are_lost(
     producer_id: int, state: int | None, sequences: list[int], kept: Kept, lost: int
