@@ -23,10 +23,10 @@ from footfall.ops.adjust import InvalidAdjustment
 from footfall.ops.lag import HOURLY, TOTALS
 from footfall.ops.status import corrupt_segments
 from footfall.projections.rows import BEGINNING, lock, name_of
-from footfall.projections.views import views_of
 from footfall.registry import content_type_of, countable_models, counter_field
 from footfall.sql.batch import names_of
 from footfall.store.read import PositionLost, load, segments_after
+from footfall.store.views import views_of
 
 CHUNK_SIZE = 5_000  # targets that one snapshot compares
 READ_EVENTS = 100_000  # events between two positions that are listed at a time

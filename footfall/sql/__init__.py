@@ -15,7 +15,7 @@ from typing import Any
 from django.db import OperationalError, connection, models, transaction
 from django.db.models import QuerySet
 
-from footfall.models import HourTotal, Rollup
+from footfall.models import Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
 from footfall.sql.batch import Move
 
@@ -114,6 +114,24 @@ def add_rollups(model: type[models.Model], views: Mapping[int, Mapping[int, int]
 
     Call it while the row of the projection `hourly` is locked: nothing else may add to them.
     """
+    columns = _columns(views)
+    if columns[0]:
+        dialect().add_hourly(Rollup, content_type_of(model).pk, columns)
+
+
+def add_views(
+    table: type[Base] | type[Recounted],
+    content_type: int,
+    views: Mapping[int, Mapping[int, int]],
+) -> None:
+    """Add to the views of targets in the base, or in a recount: by hour since 1970, then by id."""
+    columns = _columns(views)
+    if columns[0]:
+        dialect().add_hourly(table, content_type, columns)
+
+
+def _columns(views: Mapping[int, Mapping[int, int]]) -> tuple[list[int], list[int], list[int]]:
+    """Return hours, views and targets, in the order of the hours and then of the targets."""
     hours: list[int] = []
     counts: list[int] = []
     targets: list[int] = []
@@ -122,8 +140,7 @@ def add_rollups(model: type[models.Model], views: Mapping[int, Mapping[int, int]
         targets += ids
         counts += [of_hour[target] for target in ids]
         hours += [hour] * len(ids)
-    if targets:
-        dialect().add_hourly(Rollup, content_type_of(model).pk, (hours, counts, targets))
+    return hours, counts, targets
 
 
 def add_hour_totals(model: type[models.Model], views: Mapping[int, int]) -> None:

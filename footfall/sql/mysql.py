@@ -7,8 +7,8 @@ from itertools import islice
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, HourTotal, ProducerState, Rollup
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
+from footfall.models import Carried, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, names_of
 
 ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
@@ -113,9 +113,9 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
-    target, its_id = (", target_id", ", added.target") if table is Rollup else ("", "")
+    target, its_id = (", target_id", ", added.target") if has_targets(table) else ("", "")
     source = rows("added", hour="BIGINT", more="BIGINT", target="BIGINT")
     statement = f"""
         INSERT INTO {table._meta.db_table} (content_type_id, hour, views{target})

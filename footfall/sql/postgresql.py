@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, HourTotal, ProducerState, Rollup
-from footfall.sql.batch import MAX_COUNTER, Move, names_of
+from footfall.models import Carried, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, has_targets, names_of
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -86,12 +86,12 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
     """An upsert has no choice of an index. An UPDATE, or MERGE, writes 40 % less WAL, but before a
     growing table is analysed it may take the index by hour, and then runs for minutes.
     """
-    target, its_id = (", target_id", ", %s::bigint[]") if table is Rollup else ("", "")
+    target, its_id = (", target_id", ", %s::bigint[]") if has_targets(table) else ("", "")
     statement = f"""
         INSERT INTO {table._meta.db_table} AS stored (content_type_id, hour, views{target})
         SELECT %s, to_timestamp(hour * 3600), views{target}

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, HourTotal, ProducerState, Rollup
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
+from footfall.models import Carried, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, names_of
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -68,9 +68,9 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
-    target = ", target_id" if table is Rollup else ""
+    target = ", target_id" if has_targets(table) else ""
     its_id = ", json_extract(value, '$[2]')" if target else ""
     # Without the WHERE, SQLite would parse the ON as that of a join.
     statement = f"""

@@ -38,6 +38,9 @@ PROJECT = {
 # A compaction of the event store: it changes no counter.
 COMPACT = ("before_compact_commit", "after_compact_commit")
 
+# Events leave the store into the base: that changes no counter, either.
+REMOVE = ("before_remove_commit", "after_remove_commit")
+
 # A file is received and published: whether there is a row, and entries in the queue.
 UPLOAD = {
     "upload_received": (False, 0),
@@ -61,7 +64,7 @@ WORK = {
 # A file is given up: whether its dead letter is written by then.
 GIVEN_UP = {"upload_finished": False, "upload_removed": True}
 
-ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *UPLOAD, *WORK, *GIVEN_UP}
+ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *REMOVE, *UPLOAD, *WORK, *GIVEN_UP}
 
 # The steps of the pipelines, and where a process dies first after each.
 STEPS = {

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from footfall.eventlog import LogError
 from footfall.flush import Behind, flush_all
+from footfall.management.recounting import Recounting
 from footfall.models import Audit
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import run_audit
@@ -22,7 +23,7 @@ from footfall.store import export
 BAR_WIDTH = 40  # characters
 
 
-class Command(BaseCommand):
+class Command(Recounting):
     help = "Flush the log, show the status of the counting, audit or adjust counters, print events."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,6 +46,7 @@ class Command(BaseCommand):
         how.add_argument("--by", type=int, help="the difference")
         adjust.add_argument("--why", required=True)
         adjust.add_argument("--who", help="username of the person who adjusts it")
+        self.add_recounting(commands)
         events = commands.add_parser("events", help="print the kept events as JSON lines")
         events.add_argument("--since", type=export.time, help="ISO date or time, UTC")
         events.add_argument("--until", type=export.time, help="before this ISO date or time, UTC")
@@ -81,6 +83,7 @@ class Command(BaseCommand):
                 )
             )
         self.projections(now.projections)
+        self.retention()
         self.stdout.write(f"spilled: {now.spilled}   dead letters: {now.dead_letters}")
         if now.corrupt_segments:
             self.stdout.write(f"corrupt segments: {', '.join(map(str, now.corrupt_segments))}")
