@@ -11,7 +11,7 @@ from footfall.ops import retention
 from footfall.ops.audit import run_audit
 from footfall.projections import compact as compacting
 from footfall.projections import ranking
-from footfall.store import upkeep
+from footfall.recount import upkeep
 
 flush = shared_task(name="counters.flush")(worker.tick)
 prune = shared_task(name="counters.prune")(retention.prune)

@@ -11,7 +11,15 @@ from django.utils.translation import ngettext
 
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.ingest.spill import replay
-from footfall.models import Adjustment, Audit, DeadLetter, Partition, Projection, Segment
+from footfall.models import (
+    Adjustment,
+    Audit,
+    Correction,
+    DeadLetter,
+    Partition,
+    Projection,
+    Segment,
+)
 
 
 @admin.register(Audit)
@@ -64,6 +72,14 @@ class ProjectionAdmin(ReadOnlyAdmin):
 class AdjustmentAdmin(ReadOnlyAdmin):
     list_display = ("at", "content_type", "target_id", "amount", "by", "reason")
     list_select_related = ("content_type", "by")
+
+
+@admin.register(Correction)
+class CorrectionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "kind", "label", "target_id", "before", "after", "text", "audit")
+    list_filter = ("kind", "label")
+    list_select_related = ("audit",)
+    ordering = ("-pk",)
 
 
 @admin.register(DeadLetter)

@@ -1,6 +1,6 @@
 """The statements that differ between databases, in one module for each engine.
 
-Such a module has `add_counts`, `add_hourly`, `add_carried`, `select_ids` and
+Such a module has `add_counts`, `set_counts`, `add_hourly`, `add_carried`, `select_ids` and
 `move_producer_states`, each one statement for a whole batch, and how it waits for locks. They get
 columns of equal length. Those of `add_hourly`: hours since 1970, views, and targets if the table
 has them.
@@ -85,6 +85,13 @@ def add_counts_unless_locked(
         if engine.is_lock_timeout(error):
             return None
         raise
+
+
+def set_counts(model: type[models.Model], counters: Mapping[int, int]) -> None:
+    """Set the counters of `model`: {id: counter}. Call it while their rows are locked."""
+    if counters:
+        ids = sorted(counters)
+        dialect().set_counts(model, ids, [counters[target] for target in ids])
 
 
 def lock_free(model: type[models.Model], ids: Collection[int]) -> set[int]:
@@ -182,6 +189,11 @@ def snapshot() -> Iterator[None]:
         return
     with dialect().snapshot():
         yield
+
+
+def analyze(model: type[models.Model]) -> None:
+    """Let the database look at a table that was filled just now, where that helps its plans."""
+    dialect().analyze(model._meta.db_table)
 
 
 def table_bytes(model: type[models.Model]) -> int | None:

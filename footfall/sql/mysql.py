@@ -84,6 +84,18 @@ def add_counts(
     return found
 
 
+def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence[int]) -> None:
+    table, key, counter = names_of(model)
+    wanted = rows("wanted", id="BIGINT", views="BIGINT")
+    statement = f"""
+        UPDATE {wanted} STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = wanted.id
+        SET target.{counter} = wanted.views
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        for part in parts((ids, counters)):
+            cursor.execute(statement, [part])
+
+
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
     table, key, _ = names_of(model)
     wanted = rows("wanted", id="BIGINT")
@@ -147,6 +159,10 @@ def snapshot() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield
+
+
+def analyze(table: str) -> None:
+    """Nothing: its plans go by the keys here."""
 
 
 def table_bytes(table: str) -> int | None:

@@ -61,6 +61,17 @@ def add_counts(
         return dict(cursor.fetchall())
 
 
+def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence[int]) -> None:
+    table, key, counter = names_of(model)
+    statement = f"""
+        UPDATE {table} AS target SET {counter} = wanted.views
+        FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (id, views)
+        WHERE target.{key} = wanted.id
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [_array(ids), _array(counters)])
+
+
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
     table, key, _ = names_of(model)
     statement = f"""
@@ -123,6 +134,11 @@ def snapshot() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield
+
+
+def analyze(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {table}")
 
 
 def table_bytes(table: str) -> int | None:

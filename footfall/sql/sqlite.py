@@ -46,6 +46,17 @@ def add_counts(
         return dict(cursor.fetchall())
 
 
+def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence[int]) -> None:
+    table, key, counter = names_of(model)
+    statement = f"""
+        UPDATE {table} SET {counter} = json_extract(wanted.value, '$[1]')
+        FROM json_each(%s) AS wanted
+        WHERE {table}.{key} = json_extract(wanted.value, '$[0]')
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [as_json(zip(ids, counters, strict=True))])
+
+
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
     table, key, _ = names_of(model)
     statement = f"SELECT {key} FROM {table} WHERE {key} IN (SELECT value FROM json_each(%s))"  # noqa: S608
@@ -109,6 +120,10 @@ def snapshot() -> Iterator[None]:
             yield
     finally:
         database.transaction_mode = mode
+
+
+def analyze(table: str) -> None:
+    """Nothing: its plans go by the keys here."""
 
 
 def table_bytes(table: str) -> int | None:

@@ -41,6 +41,20 @@ COMPACT = ("before_compact_commit", "after_compact_commit")
 # Events leave the store into the base: that changes no counter, either.
 REMOVE = ("before_remove_commit", "after_remove_commit")
 
+# Views are counted again, and corrected: in chunks, each with its progress.
+RECOUNT = (
+    "before_recount_commit",
+    "after_recount_commit",
+    "before_repair_commit",
+    "after_repair_commit",
+    "before_rebuild_commit",
+    "after_rebuild_commit",
+    "before_rebuild_end",
+    "after_rebuild_end",
+    "before_adopt_commit",
+    "after_adopt_commit",
+)
+
 # A file is received and published: whether there is a row, and entries in the queue.
 UPLOAD = {
     "upload_received": (False, 0),
@@ -64,7 +78,7 @@ WORK = {
 # A file is given up: whether its dead letter is written by then.
 GIVEN_UP = {"upload_finished": False, "upload_removed": True}
 
-ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *REMOVE, *UPLOAD, *WORK, *GIVEN_UP}
+ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *REMOVE, *RECOUNT, *UPLOAD, *WORK, *GIVEN_UP}
 
 # The steps of the pipelines, and where a process dies first after each.
 STEPS = {
