@@ -101,6 +101,7 @@ STEPS = {
     },
     "footfall/projections/totals.py:project_totals": {
         "claim": "totals_before_apply",
+        "note_counted_before": "totals_before_apply",
         "apply": "totals_after_apply",
         "move": "totals_before_commit",
     },

@@ -224,7 +224,7 @@ def test_whatever_happens_in_whatever_order() -> None:
         History,
         settings=settings(
             max_examples=HISTORIES,
-            stateful_step_count=20,
+            stateful_step_count=15,
             deadline=None,
             phases=[Phase.generate],
             database=None,
