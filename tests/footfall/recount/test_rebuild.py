@@ -274,8 +274,7 @@ FAILPOINTS = [
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("name", [TOTALS, HOURLY])
-@pytest.mark.parametrize("is_lost", [True, False])
+@pytest.mark.parametrize(("name", "is_lost"), [(TOTALS, True), (HOURLY, False)])
 def test_a_rebuild_that_is_killed_goes_on(
     ids: list[int], name: str, is_lost: bool, environment: dict[str, str]
 ) -> None:
