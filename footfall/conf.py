@@ -81,6 +81,12 @@ class Conf:
     COUNTERS_HOURLY_DAYS = Setting(int, 400, 31)
     """Days for which views are kept by the hour, then by the day. The dashboard shows 30."""
 
+    COUNTERS_KEEP_DAYS = Setting(int, 400, 0)
+    """Days, of 24 hours in which the service ran, for which events are kept; 0: for ever. What has
+    left the event store stays counted, by target and hour."""
+    COUNTERS_STORE_MAX_BYTES = Setting(int, 0, 0)
+    """Most bytes of data in the event store; 0: any number."""
+
 
 conf = Conf()
 SETTINGS: list[Setting[Any]] = [one for one in vars(Conf).values() if isinstance(one, Setting)]

@@ -11,12 +11,12 @@ from footfall.ops import retention
 from footfall.ops.audit import run_audit
 from footfall.projections import compact as compacting
 from footfall.projections import ranking
-from footfall.store import compact as store_compacting
+from footfall.recount import upkeep
 
 flush = shared_task(name="counters.flush")(worker.tick)
 prune = shared_task(name="counters.prune")(retention.prune)
 compact = shared_task(name="counters.fold")(compacting.compact)
-compact_store = shared_task(name="counters.compact_store")(store_compacting.compact)
+compact_store = shared_task(name="counters.compact_store")(upkeep.keep_store)
 rank = shared_task(name="counters.rank")(ranking.rank_due)
 
 

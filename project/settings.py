@@ -215,6 +215,8 @@ COUNTERS_CACHE_MAX_BYTES = counters_setting(Conf.COUNTERS_CACHE_MAX_BYTES)
 COUNTERS_BATCH_BYTES = counters_setting(Conf.COUNTERS_BATCH_BYTES)
 COUNTERS_BATCH_EVENTS = counters_setting(Conf.COUNTERS_BATCH_EVENTS)
 COUNTERS_HOURLY_DAYS = counters_setting(Conf.COUNTERS_HOURLY_DAYS)
+COUNTERS_KEEP_DAYS = counters_setting(Conf.COUNTERS_KEEP_DAYS)
+COUNTERS_STORE_MAX_BYTES = counters_setting(Conf.COUNTERS_STORE_MAX_BYTES)
 
 # --- Uploads --------------------------------------------------------------------------------------
 

@@ -11,7 +11,15 @@ from django.utils.translation import gettext_lazy as _
 
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.ingest.spill import replay
-from footfall.models import Adjustment, Audit, DeadLetter, Partition, Projection, Segment
+from footfall.models import (
+    Adjustment,
+    Audit,
+    Correction,
+    DeadLetter,
+    Partition,
+    Projection,
+    Segment,
+)
 
 
 @admin.register(Audit)
@@ -85,6 +93,14 @@ class ReplayedFilter(admin.SimpleListFilter):
         if self.value() == "all":
             return queryset
         return queryset.filter(replayed_at__isnull=self.value() == "no")
+
+
+@admin.register(Correction)
+class CorrectionAdmin(ReadOnlyAdmin):
+    list_display = ("at", "kind", "label", "target_id", "before", "after", "text", "audit")
+    list_filter = ("kind", "label")
+    list_select_related = ("audit",)
+    ordering = ("-pk",)
 
 
 @admin.register(DeadLetter)

@@ -4,13 +4,16 @@ from footfall.models.identity import Identity
 from footfall.models.log import DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
 from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup
-from footfall.models.store import Carried, Projection, Segment, StoreHead, StorePosition
+from footfall.models.recount import Correction, Recount, Recounted
+from footfall.models.store import Base, Carried, Projection, Segment, StoreHead, StorePosition
 from footfall.models.targets import Countable
 
 __all__ = [
     "Adjustment",
     "Audit",
+    "Base",
     "Carried",
+    "Correction",
     "Countable",
     "Dashboard",
     "DeadLetter",
@@ -21,6 +24,8 @@ __all__ = [
     "ProducerState",
     "Projection",
     "Ranking",
+    "Recount",
+    "Recounted",
     "Rollup",
     "Segment",
     "Spilled",

@@ -28,6 +28,12 @@ class StoreHead(models.Model):
     number = models.BigIntegerField(default=0)
     key = models.BigIntegerField(default=0)
     events = models.BigIntegerField(default=0)
+    removed_number = models.BigIntegerField(default=0, db_default=0)
+    removed_key = models.BigIntegerField(default=0, db_default=0)
+    removed_events = models.BigIntegerField(default=0, db_default=0)
+    """The end of what has left the store: its views are in the base."""
+    discarded = models.BigIntegerField(default=0, db_default=0)
+    """Events of corrupt segments that were given up: neither in the store nor in the base."""
 
     class Meta:
         verbose_name = _("end of the event store")
@@ -39,6 +45,10 @@ class StoreHead(models.Model):
     @property
     def position(self) -> StorePosition:
         return StorePosition(self.number, self.key, self.events)
+
+    @property
+    def removed(self) -> StorePosition:
+        return StorePosition(self.removed_number, self.removed_key, self.removed_events)
 
 
 class Segment(models.Model):
@@ -67,6 +77,8 @@ class Segment(models.Model):
     """The events: see footfall/store/segment.py."""
     corrupt_at = models.DateTimeField(_("found corrupt at"), null=True, db_index=True)
     """Set when `data` did not match its checksum: its events cannot be read."""
+    epoch = models.BigIntegerField(_("epoch"), default=0, db_default=0)
+    """In which it was stored; of a compacted segment, the last of them. Retention goes by it."""
 
     class Meta:
         verbose_name = _("segment")
@@ -76,8 +88,36 @@ class Segment(models.Model):
         return f"{self.number}"
 
 
+class Base(Target):
+    """Views of one target in one hour that are in no segment: those of before, and what has left.
+
+    Every view is in the base or in the store. Rollups begin with the base, and counters too.
+    """
+
+    pk = models.CompositePrimaryKey("content_type_id", "target_id", "hour")
+    hour = models.DateTimeField(_("hour"))
+    """1970-01-01 00:00: at an unknown time, so not in the rollups."""
+    views = models.BigIntegerField(_("views"))
+
+    class Meta:
+        verbose_name = _("views in the base")
+        verbose_name_plural = _("views in the base")
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id}/{self.target_id} {self.hour:%Y-%m-%d %H}: {self.views}"
+
+
 class Projection(models.Model):
     """How far a projection has applied the event store. Whoever applies events locks its row."""
+
+    class Counted(models.TextChoices):
+        """Whether counters were above 0, and nothing explained it, when their counting began."""
+
+        NOT_LOOKED = ""
+        NO = "no"
+        YES = "yes"
+        UNKNOWN = "unknown"
+        """It began before this was noted."""
 
     name = models.CharField(_("name"), max_length=150, primary_key=True)
     """"totals:pages.content": its kind, and the label of its model."""
@@ -91,6 +131,13 @@ class Projection(models.Model):
     failed_at = models.DateTimeField(_("failed at"), null=True)
     """Null once it has worked again."""
     error = models.TextField(_("error"), blank=True)
+    counted_before = models.CharField(
+        max_length=10,
+        choices=Counted,
+        blank=True,
+        default=Counted.NOT_LOOKED,
+        db_default=Counted.UNKNOWN,
+    )
 
     class Meta:
         verbose_name = _("projection")

@@ -1,6 +1,7 @@
 """The audit: are the invariants true, while views keep coming?
 
-* every counter is what rollups, adjustments and event store say: see `comparison`;
+* every counter and every rollup is what base, events and adjustments say: see `footfall.recount`;
+  or, in a quick audit, every counter is what rollups, adjustments and event store say;
 * the hourly totals are the sums of the rollups, for every model and day;
 * the log was not trimmed above a position, and no producer state is below a position;
 * every projection is at a place that the event store has;
@@ -23,8 +24,6 @@ from django.utils import timezone
 from footfall.eventlog import Entry
 from footfall.log import get_log
 from footfall.models import Audit, HourTotal, Partition, ProducerState, Projection, Rollup
-from footfall.ops.adjust import InvalidAdjustment
-from footfall.ops.comparison import Difference, Gap, Incomparable, Progress, compare, repair
 from footfall.ops.invariants import (
     broken_producer_states,
     broken_spill,
@@ -33,24 +32,33 @@ from footfall.ops.invariants import (
     sum_of,
     unaccounted_events,
 )
+from footfall.ops.recounted import Recounted
+from footfall.recount.comparison import Difference, compare
+from footfall.recount.counting import Progress
+from footfall.recount.gap import Gap, Incomparable
 from footfall.registry import content_type_of, countable_models
-from footfall.store.read import PositionLost, segments_after
+from footfall.store.read import is_known
 
 KEPT_LINES = 100
 
 
 def run_audit(
-    audit: Audit, repair: bool = False, progress: Progress | None = None
+    audit: Audit,
+    repair: bool = False,
+    progress: Progress | None = None,
+    *,
+    quick: bool = False,
 ) -> Iterator[str]:
     """Check everything, yield a line for each thing that is wrong, and save the result in `audit`.
 
-    repair: repair the counters too. Raises LogError or DatabaseError if a store is away. An audit
-    that was interrupted keeps the error, and is not clean.
+    repair: repair counters and rollups too. quick: compare counters with rollups alone. Raises
+    LogError or DatabaseError if a store is away. An audit that was interrupted keeps the error, and
+    is not clean; the next one goes on with what it has counted.
     """
     audit.started_at = timezone.now()
     audit.save()
     try:
-        for line in _findings(audit, repair, progress):
+        for line in _findings(audit, repair, progress, quick):
             if len(audit.lines) < KEPT_LINES:
                 audit.lines.append(line)
             yield line
@@ -62,36 +70,30 @@ def run_audit(
         audit.save()
 
 
-def _findings(audit: Audit, repairs: bool, progress: Progress | None) -> Iterator[str]:
+def _findings(audit: Audit, repairs: bool, progress: Progress | None, quick: bool) -> Iterator[str]:
     audit.repaired = repairs
-    for label in sorted(countable_models()):
-        gap = Gap(label)
-        try:
-            for difference in compare(gap, progress):
-                audit.differences += 1
-                yield f"{difference}{_repaired(difference, gap, audit) if repairs else ''}"
-        except Incomparable as reason:
-            audit.broken += 1
-            yield str(reason)
+    yield from _quick(audit, progress) if quick else Recounted(audit, repairs, progress).findings()
     for check in CHECKS:
         for line in check():
             audit.broken += 1
             yield line
 
 
+def _quick(audit: Audit, progress: Progress | None) -> Iterator[str]:
+    for label in sorted(countable_models()):
+        try:
+            for difference in compare(Gap(label), progress):
+                audit.differences += 1
+                yield str(difference)
+        except Incomparable as reason:
+            audit.broken += 1
+            yield str(reason)
+
+
 def differences(progress: Progress | None = None) -> Iterator[Difference]:
-    """Yield every target that differs, model by model. Raises Incomparable."""
+    """Yield every counter that differs from its rollups, model by model. Raises Incomparable."""
     for label in sorted(countable_models()):
         yield from compare(Gap(label), progress)
-
-
-def _repaired(difference: Difference, gap: Gap, audit: Audit) -> str:
-    try:
-        expected = repair(difference, gap)
-    except InvalidAdjustment as reason:
-        audit.repaired = False
-        return f"; not repaired: {reason}"
-    return "; deleted meanwhile" if expected is None else f"; set to {expected}"
 
 
 def broken_totals() -> Iterator[str]:
@@ -159,12 +161,10 @@ def broken_projections() -> Iterator[str]:
     """Yield a line for each projection whose position the event store does not have."""
     for projection in Projection.objects.order_by("name"):
         number, key, _ = projection.position
-        try:
-            segments_after(projection.position, 1)
-        except PositionLost:
-            # Unless it has moved since it was read, and the segment was compacted.
-            if Projection.objects.filter(pk=projection.pk, number=number, key=key).exists():
-                yield f"projection {projection}: the event store has no segment {number} of its key"
+        same = Projection.objects.filter(pk=projection.pk, number=number, key=key)
+        # Unless it has moved since it was read, and the segment was compacted.
+        if not is_known(projection.position) and same.exists():
+            yield f"projection {projection}: the event store has no segment {number} of its key"
 
 
 CHECKS = (

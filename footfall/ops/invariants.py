@@ -8,6 +8,7 @@ from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce
 
+from footfall import sql
 from footfall.events import DropReason
 from footfall.models import Partition, ProducerState, Segment, Spilled, StoreHead
 from footfall.store.read import check_some
@@ -28,7 +29,8 @@ def unaccounted_events() -> Iterator[str]:
     # One statement, so one moment: an ingest writes both in its transaction.
     partitions = Partition.objects.annotate(all=Value(1))
     taken = F("events") - F("events_before_store") - Coalesce(dead_letters, 0)
-    stored = Subquery(StoreHead.objects.values("events")[:1])
+    every = F("events") + F("discarded")
+    stored = Subquery(StoreHead.objects.annotate(every=every).values("every")[:1])
     sums = partitions.annotate(taken=sum_of(partitions, "all", taken), stored=Coalesce(stored, 0))
     for row in sums.order_by("number")[:1]:
         if row.taken != row.stored:
@@ -46,8 +48,8 @@ def _broken_head() -> Iterator[str]:
     has_segments = segments.exists()
     # One statement, so one moment.
     heads = StoreHead.objects.annotate(
-        last=Coalesce(Subquery(last.values("number")[:1]), 0),
-        last_key=Coalesce(Subquery(last.values("key")[:1]), 0),
+        last=Coalesce(Subquery(last.values("number")[:1]), F("removed_number")),
+        last_key=Coalesce(Subquery(last.values("key")[:1]), F("removed_key")),
         stored=sum_of(segments, "all", "events"),
     )
     for head in heads:
@@ -55,16 +57,19 @@ def _broken_head() -> Iterator[str]:
             yield f"event store: its end is segment {head.number}, the last one is {head.last}"
         elif head.key != head.last_key:
             yield f"event store: its end has another key than segment {head.last}"
-        if head.events != head.stored:
-            yield f"event store: {head.events} events, the segments have {head.stored}"
+        events = head.events - head.removed_events
+        if events != head.stored:
+            yield f"event store: {events} events, the segments have {head.stored}"
     if has_segments and not heads:
         yield "event store: it has segments and no end"
 
 
 def _broken_segments() -> Iterator[str]:
-    previous = 0
     rows = Segment.objects.order_by("number").values_list("first", "number", "events", "partitions")
-    for first, number, events, partitions in rows.iterator():
+    with sql.snapshot():
+        previous = StoreHead.objects.values_list("removed_number", flat=True).first() or 0
+        found = list(rows)
+    for first, number, events, partitions in found:
         if not previous + 1 == first <= number:
             yield f"segment {number}: begins at {first}, the one before ends at {previous}"
         if sum(partitions.values()) != events:

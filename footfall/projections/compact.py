@@ -14,7 +14,8 @@ from django.utils import timezone
 
 from footfall import sql
 from footfall.conf import conf
-from footfall.models import HourTotal, Rollup
+from footfall.identity import database_now, ensure_identity
+from footfall.models import Base, HourTotal, Rollup
 from footfall.projections import rows
 from footfall.projections.series import DAY, HOUR, Interval
 from footfall.registry import content_type_of, countable_models
@@ -31,7 +32,9 @@ def compact() -> int:
 
     Views of such hours that are counted later are compacted by the next call.
     """
-    cutoff = Interval.DAY.start(timezone.now() - timedelta(days=conf.COUNTERS_HOURLY_DAYS))
+    ensure_identity()
+    now = min(timezone.now(), database_now())  # hours that are gone do not come back
+    cutoff = Interval.DAY.start(now - timedelta(days=conf.COUNTERS_HOURLY_DAYS))
     removed = 0
     rows.open_missing(countable_models())
     for model in countable_models().values():
@@ -68,6 +71,7 @@ def compact_some(model: type[models.Model], day: datetime) -> int:
         there = model._base_manager.filter(pk__in=ids)
         deleted = set(ids) - set(there.values_list("pk", flat=True))
         moved = _move(model, hours.filter(target_id__in=ids), deleted)
+        _move_base(model, day, ids)
         return moved + _move(model, rollups.filter(target_id__in=deleted, hour=day), deleted)
 
 
@@ -86,6 +90,17 @@ def _move(
         rollups.delete()
         sql.add_rollups(model, days)
     return moved
+
+
+def _move_base(model: type[models.Model], day: datetime, ids: Iterable[int]) -> None:
+    """Move their views in the base to the first hour of the day."""
+    of_model = Base.objects.filter(content_type=content_type_of(model), target_id__in=ids)
+    hours = of_model.filter(hour__gt=day, hour__lt=day + DAY)
+    views: Counter[int] = Counter()
+    for target, times in hours.values_list("target_id", "views"):
+        views[target] += times
+    hours.delete()
+    sql.add_views(Base, content_type_of(model).pk, {_number(day): views})
 
 
 def compact_totals(model: type[models.Model], day: datetime) -> int:

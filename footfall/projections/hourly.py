@@ -8,9 +8,10 @@ from django.db import models
 
 from footfall import sql
 from footfall.common.failpoints import failpoint
-from footfall.projections.batch import Batch, Hours
+from footfall.projections.batch import Batch
 from footfall.projections.rows import claim, move
 from footfall.registry import countable_models
+from footfall.store.views import Hours
 
 
 def project_hourly(label: str, batch: Batch) -> bool:

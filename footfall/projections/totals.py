@@ -11,14 +11,15 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from django.db import models
+from django.db.models import Exists, OuterRef
 
 from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.events import DropReason
-from footfall.models import Carried
+from footfall.models import Adjustment, Base, Carried, Projection
 from footfall.projections.batch import Batch
 from footfall.projections.rows import claim, move
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, counter_field
 from footfall.sql.batch import MAX_COUNTER
 
 logger = logging.getLogger(__name__)
@@ -53,6 +54,8 @@ def project_totals(label: str, batch: Batch) -> Applied | None:
         row = claim("totals", label, batch.position)
         if row is None:
             return None
+        if not row.counted_before:
+            note_counted_before(row)
         failpoint("totals_before_apply")
         counters, dropped = apply(countable_models()[label], batch.totals(label), batch.since)
         failpoint("totals_after_apply")
@@ -62,6 +65,18 @@ def project_totals(label: str, batch: Batch) -> Applied | None:
     failpoint("totals_after_commit")
     first, last = batch.position.number + 1, batch.until.number
     return Applied(label, first, last, batch.masks(label), counters, committed)
+
+
+def note_counted_before(row: Projection) -> None:
+    """Note whether the model had counts when its counting began: before anything is applied."""
+    model = countable_models()[row.label]
+    kind, counter = content_type_of(model), counter_field(model).name
+    counted = model._base_manager.filter(**{f"{counter}__gt": 0})
+    for table in (Base, Adjustment):
+        explained = table._default_manager.filter(content_type=kind, target_id=OuterRef("pk"))
+        counted = counted.exclude(Exists(explained))
+    row.counted_before = Projection.Counted.YES if counted.exists() else Projection.Counted.NO
+    row.save(update_fields=["counted_before"])
 
 
 def apply(

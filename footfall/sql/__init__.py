@@ -1,6 +1,6 @@
 """The statements that differ between databases, in one module for each engine.
 
-Such a module has `add_counts`, `add_hourly`, `add_carried`, `select_ids` and
+Such a module has `add_counts`, `set_counts`, `add_hourly`, `add_carried`, `select_ids` and
 `move_producer_states`, each one statement for a whole batch, and how it waits for locks. They get
 columns of equal length. Those of `add_hourly`: hours since 1970, views, and targets if the table
 has them.
@@ -15,7 +15,7 @@ from typing import Any
 from django.db import OperationalError, connection, models, transaction
 from django.db.models import QuerySet
 
-from footfall.models import HourTotal, Rollup
+from footfall.models import Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
 from footfall.sql.batch import Move
 
@@ -104,6 +104,13 @@ def add_counts_unless_locked(
         raise
 
 
+def set_counts(model: type[models.Model], counters: Mapping[int, int]) -> None:
+    """Set the counters of `model`: {id: counter}. Call it while their rows are locked."""
+    if counters:
+        ids = sorted(counters)
+        dialect().set_counts(model, ids, [counters[target] for target in ids])
+
+
 def lock_free(model: type[models.Model], ids: Collection[int]) -> set[int]:
     """Lock the targets with these ids that no other transaction has locked; return their ids."""
     return dialect().select_ids(model, sorted(ids), lock=True) if ids else set()
@@ -131,6 +138,24 @@ def add_rollups(model: type[models.Model], views: Mapping[int, Mapping[int, int]
 
     Call it while the row of the projection `hourly` is locked: nothing else may add to them.
     """
+    columns = _columns(views)
+    if columns[0]:
+        dialect().add_hourly(Rollup, content_type_of(model).pk, columns)
+
+
+def add_views(
+    table: type[Base] | type[Recounted],
+    content_type: int,
+    views: Mapping[int, Mapping[int, int]],
+) -> None:
+    """Add to the views of targets in the base, or in a recount: by hour since 1970, then by id."""
+    columns = _columns(views)
+    if columns[0]:
+        dialect().add_hourly(table, content_type, columns)
+
+
+def _columns(views: Mapping[int, Mapping[int, int]]) -> tuple[list[int], list[int], list[int]]:
+    """Return hours, views and targets, in the order of the hours and then of the targets."""
     hours: list[int] = []
     counts: list[int] = []
     targets: list[int] = []
@@ -139,8 +164,7 @@ def add_rollups(model: type[models.Model], views: Mapping[int, Mapping[int, int]
         targets += ids
         counts += [of_hour[target] for target in ids]
         hours += [hour] * len(ids)
-    if targets:
-        dialect().add_hourly(Rollup, content_type_of(model).pk, (hours, counts, targets))
+    return hours, counts, targets
 
 
 def add_hour_totals(model: type[models.Model], views: Mapping[int, int]) -> None:
@@ -182,6 +206,11 @@ def snapshot() -> Iterator[None]:
         return
     with dialect().snapshot():
         yield
+
+
+def analyze(model: type[models.Model]) -> None:
+    """Let the database look at a table that was filled just now, where that helps its plans."""
+    dialect().analyze(model._meta.db_table)
 
 
 def table_bytes(model: type[models.Model]) -> int | None:

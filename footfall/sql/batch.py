@@ -39,5 +39,10 @@ def names_of(model: type[models.Model]) -> list[str]:
     return [connection.ops.quote_name(str(name)) for name in names]
 
 
+def has_targets(table: type[models.Model]) -> bool:
+    """Tell whether a table of views by the hour has them by target, too."""
+    return any(field.name == "target_id" for field in table._meta.fields)
+
+
 def as_json(rows: Iterable[Sequence[Any]]) -> str:
     return json.dumps(list(rows), separators=(",", ":"))

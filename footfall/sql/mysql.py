@@ -7,8 +7,8 @@ from itertools import islice
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, HourTotal, ProducerState, Rollup
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
+from footfall.models import Carried, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, names_of
 
 ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
@@ -84,6 +84,18 @@ def add_counts(
     return found
 
 
+def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence[int]) -> None:
+    table, key, counter = names_of(model)
+    wanted = rows("wanted", id="BIGINT", views="BIGINT")
+    statement = f"""
+        UPDATE {wanted} STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = wanted.id
+        SET target.{counter} = wanted.views
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        for part in parts((ids, counters)):
+            cursor.execute(statement, [part])
+
+
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
     table, key, _ = names_of(model)
     wanted = rows("wanted", id="BIGINT")
@@ -113,9 +125,9 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
-    target, its_id = (", target_id", ", added.target") if table is Rollup else ("", "")
+    target, its_id = (", target_id", ", added.target") if has_targets(table) else ("", "")
     source = rows("added", hour="BIGINT", more="BIGINT", target="BIGINT")
     statement = f"""
         INSERT INTO {table._meta.db_table} (content_type_id, hour, views{target})
@@ -149,6 +161,10 @@ def snapshot() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield
+
+
+def analyze(table: str) -> None:
+    """Nothing: its plans go by the keys here."""
 
 
 def table_bytes(table: str) -> int | None:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, HourTotal, ProducerState, Rollup
-from footfall.sql.batch import MAX_COUNTER, Move, names_of
+from footfall.models import Carried, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, has_targets, names_of
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -85,6 +85,17 @@ def add_counts(
         return dict(cursor.fetchall())
 
 
+def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence[int]) -> None:
+    table, key, counter = names_of(model)
+    statement = f"""
+        UPDATE {table} AS target SET {counter} = wanted.views
+        FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (id, views)
+        WHERE target.{key} = wanted.id
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [_array(ids), _array(counters)])
+
+
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
     table, key, _ = names_of(model)
     statement = f"""
@@ -110,12 +121,12 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
     """An upsert has no choice of an index. An UPDATE, or MERGE, writes 40 % less WAL, but before a
     growing table is analysed it may take the index by hour, and then runs for minutes.
     """
-    target, its_id = (", target_id", ", %s::bigint[]") if table is Rollup else ("", "")
+    target, its_id = (", target_id", ", %s::bigint[]") if has_targets(table) else ("", "")
     statement = f"""
         INSERT INTO {table._meta.db_table} AS stored (content_type_id, hour, views{target})
         SELECT %s, to_timestamp(hour * 3600), views{target}
@@ -147,6 +158,11 @@ def snapshot() -> Iterator[None]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
         yield
+
+
+def analyze(table: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"ANALYZE {table}")
 
 
 def table_bytes(table: str) -> int | None:

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, HourTotal, ProducerState, Rollup
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, names_of
+from footfall.models import Carried, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, names_of
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -46,6 +46,17 @@ def add_counts(
         return dict(cursor.fetchall())
 
 
+def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence[int]) -> None:
+    table, key, counter = names_of(model)
+    statement = f"""
+        UPDATE {table} SET {counter} = json_extract(wanted.value, '$[1]')
+        FROM json_each(%s) AS wanted
+        WHERE {table}.{key} = json_extract(wanted.value, '$[0]')
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [as_json(zip(ids, counters, strict=True))])
+
+
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
     table, key, _ = names_of(model)
     statement = f"SELECT {key} FROM {table} WHERE {key} IN (SELECT value FROM json_each(%s))"  # noqa: S608
@@ -68,9 +79,9 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[Rollup] | type[HourTotal], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
 ) -> None:
-    target = ", target_id" if table is Rollup else ""
+    target = ", target_id" if has_targets(table) else ""
     its_id = ", json_extract(value, '$[2]')" if target else ""
     # Without the WHERE, SQLite would parse the ON as that of a join.
     statement = f"""
@@ -110,6 +121,10 @@ def snapshot() -> Iterator[None]:
             yield
     finally:
         database.transaction_mode = mode
+
+
+def analyze(table: str) -> None:
+    """Nothing: its plans go by the keys here."""
 
 
 def table_bytes(table: str) -> int | None:

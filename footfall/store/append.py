@@ -7,6 +7,7 @@ from functools import partial
 
 from django.db import transaction
 
+from footfall import identity
 from footfall.models import Segment, StoreHead, StorePosition
 from footfall.store.builder import split
 from footfall.store.read import remember
@@ -25,12 +26,13 @@ def append(
     none if there are no events. Once it is committed, `read.load` has them without reading.
     """
     parts = list(split(events))
-    segments = [new_segment(part, now) for part in parts]
-    if not segments:
+    if not parts:
         head = StoreHead.objects.filter(pk=HEAD).first() or StoreHead()
         return head.position, []
+    epoch = identity.epoch()
+    segments = [new_segment(part, now, epoch) for part in parts]
     segments[0].seconds, segments[0].drained = seconds, drained
-    head = _locked_head()
+    head = locked_head()
     before = head.position
     for segment, part in zip(segments, parts, strict=True):
         head.number += 1
@@ -44,22 +46,24 @@ def append(
     return before, segments
 
 
-def new_segment(events: Events, stored_at: datetime) -> Segment:
+def new_segment(events: Events, stored_at: datetime, epoch: int = 0) -> Segment:
     """Return a segment with these events, without number and key."""
     data = encode(events)
     return Segment(
         events=len(events),
-        first_at=min(events.at),
-        last_at=max(events.at),
+        first_at=min(events.at, default=0),
+        last_at=max(events.at, default=0),
         stored_at=stored_at,
         partitions={str(number): n for number, n in events.by_partition().items()},
         version=VERSION,
         checksum=zlib.crc32(data),
         data=data,
+        epoch=epoch,
     )
 
 
-def _locked_head() -> StoreHead:
+def locked_head() -> StoreHead:
+    """Lock the end of the store, and return it. Lock it last, and commit soon: ingests wait."""
     locked = StoreHead.objects.select_for_update()
     head = locked.filter(pk=HEAD).first()
     if head is None:  # of two that create it, the second waits here

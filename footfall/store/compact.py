@@ -1,8 +1,8 @@
 """Compaction: consecutive small segments become one. At low traffic, a segment is mostly overhead.
 
-Only segments that every projection has passed, and of one day: so a later retention can remove
-whole segments. An event is written again some five times at most, since a segment is only merged
-into one that is several times as large, or full.
+Only segments that all have passed, and of one day: retention removes whole segments. An event is
+written again some five times at most, since a segment is only merged into one that is several times
+as large, or full.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,15 +11,17 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import Min, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 
 from footfall.common.failpoints import failpoint
-from footfall.models import Projection, Segment
+from footfall.identity import HOURS_PER_DAY
+from footfall.models import Segment
 from footfall.sql import Conflict
 from footfall.store.append import new_segment
 from footfall.store.builder import EventsBuilder, size_of
+from footfall.store.floor import passed
 from footfall.store.read import decoded
 from footfall.store.segment import Events
 
@@ -45,7 +47,8 @@ class Small(NamedTuple):
     events: int
     data: int
     """Its length in bytes."""
-    day: date
+    day: tuple[date, int]
+    """Also by epoch: only what retention would remove on one day is merged."""
 
 
 @dataclass
@@ -122,8 +125,7 @@ def _range(segments: Sequence[Small]) -> Iterator[tuple[int, int]]:
 
 def _small() -> QuerySet[Any]:
     """Return the segments that may be merged, in order; two neighbours always fit into one."""
-    passed = Projection.objects.aggregate(n=Min("number"))["n"] or 0
-    old = Segment.objects.filter(number__lte=passed, stored_at__lt=timezone.now() - MIN_AGE)
+    old = Segment.objects.filter(number__lte=passed(), stored_at__lt=timezone.now() - MIN_AGE)
     small = old.annotate(length=Length("data")).filter(
         events__lte=MAX_EVENTS // 2, length__lte=MAX_DATA // 2, corrupt_at=None
     )
@@ -131,9 +133,10 @@ def _small() -> QuerySet[Any]:
 
 
 def _candidates() -> Iterator[Small]:
-    rows = _small().values_list("number", "first", "events", "length", "stored_at")
-    for number, first, events, length, stored_at in rows.iterator():
-        yield Small(number, first, events, length, stored_at.date())
+    rows = _small().values_list("number", "first", "events", "length", "stored_at", "epoch")
+    for number, first, events, length, stored_at, epoch in rows.iterator():
+        day = stored_at.date(), epoch // HOURS_PER_DAY
+        yield Small(number, first, events, length, day)
 
 
 def _merge(first: int, last: int) -> tuple[int, int]:
@@ -143,7 +146,7 @@ def _merge(first: int, last: int) -> tuple[int, int]:
     compacts, or has changed them.
     """
     with transaction.atomic():
-        _lock_store()
+        lock_store()
         rows = list(_small().filter(number__gte=first, number__lte=last))
         if not rows:
             raise Conflict("the segments have changed")
@@ -155,8 +158,11 @@ def _merge(first: int, last: int) -> tuple[int, int]:
     return (merged[-1] if merged else rows[0]).number, len(merged)
 
 
-def _lock_store() -> None:
-    """Lock the first segment, whichever it is: only one process compacts at a time."""
+def lock_store() -> None:
+    """Lock the first segment, whichever it is: only one process compacts or removes at a time.
+
+    Raises Conflict.
+    """
     rows = Segment.objects.order_by("number").values_list("number", flat=True)
     first = rows.first() or 0
     if not rows.select_for_update(skip_locked=True).filter(number=first):
@@ -182,7 +188,9 @@ def _collect(rows: Iterable[Segment]) -> tuple[list[Segment], Events]:
 
 def _replace(merged: Sequence[Segment], events: Events) -> None:
     first, last = merged[0], merged[-1]
-    segment = new_segment(events, last.stored_at)
+    segment = new_segment(events, last.stored_at, last.epoch)
+    if not len(events):  # all of them were given up
+        segment.first_at, segment.last_at = first.first_at, last.last_at
     segment.number, segment.key, segment.first = last.number, last.key, first.first
     segment.seconds = sum(row.seconds for row in merged)
     segment.drained = sum(row.drained for row in merged)

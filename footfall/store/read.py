@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from django.utils import timezone
 
-from footfall.models import Segment, StorePosition
+from footfall.models import Segment, StoreHead, StorePosition
 from footfall.store.builder import cut_segments, size_of
 from footfall.store.segment import Corrupt, Events, Run, decode
 
@@ -26,6 +26,17 @@ class PositionLost(Exception):
     """The store has no segment that ends at the position: it was restored from a backup."""
 
 
+def is_known(position: StorePosition) -> bool:
+    """Tell whether the store has everything after `position`: it is the end of one of its segments,
+    of what has left it, or its beginning.
+    """
+    ends_there = Segment.objects.filter(number=position.number, key=position.key)
+    if position.number and ends_there.exists():
+        return True
+    head = StoreHead.objects.order_by("pk").first() or StoreHead()
+    return position[:2] == head.removed[:2]
+
+
 def segments_after(position: StorePosition, max_events: int | None = None) -> Sequence[Segment]:
     """Return the segments after `position` in order, without their data.
 
@@ -33,10 +44,8 @@ def segments_after(position: StorePosition, max_events: int | None = None) -> Se
     Raises PositionLost.
     """
     rows = Segment.objects.defer("data").filter(number__gt=position.number).order_by("number")
-    if position.number:
-        ends_there = Segment.objects.filter(number=position.number, key=position.key)
-        if not ends_there.exists():
-            raise PositionLost(f"the store has no segment {position.number} with this key")
+    if not is_known(position):
+        raise PositionLost(f"the store has no segment {position.number} with this key")
     if max_events is None:
         return list(rows)
     segments: list[Segment] = []

@@ -3,92 +3,30 @@
 Not a test: pytest does not collect it by itself. Times are of the processor, the best of several.
 """
 
-import random
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
-from itertools import accumulate
-from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.db.models import Sum
 from django.db.models.functions import Length
 
-from footfall import events
 from footfall.models import Projection, Segment
 from footfall.store import segment
 from footfall.store.append import append
-from footfall.store.builder import EventsBuilder, size_of
+from footfall.store.builder import size_of
 from footfall.store.compact import compact
 from footfall.store.export import Export
-from footfall.store.segment import VERSION, Events, decode, encode
-from tests.support.views import AT
+from footfall.store.segment import VERSION, decode, encode
+from tests.support.traffic import Traffic, build
 
-PAGES, ON_EACH, PRODUCERS, PARTITIONS = 10_000, 15, 16, 8
 EVENTS, TIMES = 50_000, 7
-
-Columns = dict[int, tuple[list[Any], list[Any], list[Any], list[Any], list[Any]]]
-"""As `EventsBuilder.add` takes them, by partition."""
 
 
 def say(text: str) -> None:
     print(text)  # noqa: T201
-
-
-class Traffic:
-    """Views of pages, as the log has them: by partition, and by 16 producers."""
-
-    def __init__(
-        self, per_second: float, zipf: bool, with_meta: bool = False, scattered: bool = False
-    ) -> None:
-        self._scattered = scattered
-        self._random = random.Random(1)
-        self._per_second = per_second
-        self._weights = list(accumulate(1 / (n + 1) if zipf or not n else 0 for n in range(PAGES)))
-        self._producer_ids = [self._random.getrandbits(63) for _ in range(PRODUCERS)]
-        self._partitions = [self._random.randrange(PARTITIONS) for _ in range(PAGES)]
-        self._sequences: Counter[int] = Counter()
-        self._with_meta = with_meta
-        self._at = float(AT)
-
-    def columns(self, count: int) -> Columns:
-        """Return the next so many views; every value is an object of its own, as from Redis."""
-        found: Columns = defaultdict(lambda: ([], [], [], [], []))
-        for page in self._random.choices(range(PAGES), cum_weights=self._weights, k=count):
-            producer_id = self._random.choice(self._producer_ids)
-            self._at += 1_000 / self._per_second
-            sequence, at = self._sequences[producer_id], int(self._at)
-            row = (producer_id + 0, sequence, at, body(page, self._scattered), self._meta())
-            self._sequences[producer_id] += 1
-            for column, value in zip(found[self._partitions[page]], row, strict=True):
-                column.append(value)
-        return found
-
-    def _meta(self) -> bytes:
-        """Return one of 20,000 visitors with one of 300 agents."""
-        if not self._with_meta:
-            return b""
-        known = random.Random(self._random.randrange(20_000))
-        visitor, agent = known.getrandbits(64), random.Random(known.randrange(300)).getrandbits(64)
-        return events.encode_meta(events.Meta(visitor=visitor, agent=agent))
-
-
-def body(page: int, scattered: bool) -> bytes:
-    """Return the body of a view. scattered: the ids of the contents are anywhere, not in a row."""
-    contents: Sequence[int] = range(page * ON_EACH + 1, (page + 1) * ON_EACH + 1)
-    if scattered:
-        contents = random.Random(page).sample(range(1, PAGES * ON_EACH), ON_EACH)
-    return events.encode({"pages.page": [page + 1], "pages.content": contents})
-
-
-def build(columns: Columns) -> Events:
-    builder = EventsBuilder()
-    for partition, of_it in columns.items():
-        builder.add(partition, *of_it)
-    return builder.events()
 
 
 def best(run: Callable[[], object]) -> float:

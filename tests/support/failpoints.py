@@ -38,6 +38,23 @@ PROJECT = {
 # A compaction of the event store: it changes no counter.
 COMPACT = ("before_compact_commit", "after_compact_commit")
 
+# Events leave the store into the base: that changes no counter, either.
+REMOVE = ("before_remove_commit", "after_remove_commit")
+
+# Views are counted again, and corrected: in chunks, each with its progress.
+RECOUNT = (
+    "before_recount_commit",
+    "after_recount_commit",
+    "before_repair_commit",
+    "after_repair_commit",
+    "before_rebuild_commit",
+    "after_rebuild_commit",
+    "before_rebuild_end",
+    "after_rebuild_end",
+    "before_adopt_commit",
+    "after_adopt_commit",
+)
+
 # A file is received and published: whether there is a row, and entries in the queue.
 UPLOAD = {
     "upload_received": (False, 0),
@@ -61,7 +78,7 @@ WORK = {
 # A file is given up: whether its dead letter is written by then.
 GIVEN_UP = {"upload_finished": False, "upload_removed": True}
 
-ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *UPLOAD, *WORK, *GIVEN_UP}
+ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *REMOVE, *RECOUNT, *UPLOAD, *WORK, *GIVEN_UP}
 
 # The steps of the pipelines, and where a process dies first after each.
 STEPS = {
@@ -84,6 +101,7 @@ STEPS = {
     },
     "footfall/projections/totals.py:project_totals": {
         "claim": "totals_before_apply",
+        "note_counted_before": "totals_before_apply",
         "apply": "totals_after_apply",
         "move": "totals_before_commit",
     },

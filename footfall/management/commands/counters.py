@@ -1,30 +1,26 @@
-"""`manage.py counters flush | status | audit | adjust | ready | events | new-identity`."""
+"""`manage.py counters`: flush, status, adjust, ready, events, new-identity, and `recounting`."""
 
-import time
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from footfall.eventlog import LogError, PositionLost
 from footfall.flush import Behind, flush_all
 from footfall.identity import IDLE, StillRunning, renew_identity
 from footfall.log import logs_of_others
-from footfall.models import Audit, Identity, Partition
+from footfall.management.recounting import Recounting
+from footfall.models import Identity, Partition
 from footfall.ops.adjust import InvalidAdjustment, adjust
-from footfall.ops.audit import run_audit
-from footfall.ops.comparison import Progress
 from footfall.ops.lag import ProjectionStatus
 from footfall.ops.readiness import PARTS, REMARKS, check
 from footfall.ops.status import Status, status
 from footfall.registry import countable_models
 from footfall.store import export
 
-BAR_WIDTH = 40  # characters
 
-
-class Command(BaseCommand):
+class Command(Recounting):
     help = "Flush the log, show the status of the counting, audit or adjust counters, print events."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,12 +32,6 @@ class Command(BaseCommand):
         commands.add_parser("status", help="show how far each partition and each projection is")
         ready = commands.add_parser("ready", help="is every part there? exit 1 if one is missing")
         ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
-        audit = commands.add_parser(
-            "audit", help="check that counters are the sum of their rollups; exit 1 if one is not"
-        )
-        audit.add_argument(
-            "--repair", action="store_true", help="set wrong counters to the sum of their rollups"
-        )
         adjust = commands.add_parser("adjust", help="set a counter by hand, and record who and why")
         adjust.add_argument("model", help="for example pages.content")
         adjust.add_argument("id", type=int)
@@ -50,6 +40,7 @@ class Command(BaseCommand):
         how.add_argument("--by", type=int, help="the difference")
         adjust.add_argument("--why", required=True)
         adjust.add_argument("--who", help="username of the person who adjusts it")
+        self.add_recounting(commands)
         events = commands.add_parser("events", help="print the kept events as JSON lines")
         events.add_argument("--since", type=export.time, help="ISO date or time, UTC")
         events.add_argument("--until", type=export.time, help="before this ISO date or time, UTC")
@@ -86,6 +77,7 @@ class Command(BaseCommand):
                 )
             )
         self.projections(now.projections)
+        self.retention()
         self.stdout.write(f"spilled: {now.spilled}   dead letters: {now.dead_letters}")
         if now.corrupt_segments:
             self.stdout.write(f"corrupt segments: {', '.join(map(str, now.corrupt_segments))}")
@@ -166,34 +158,6 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {state}")
         if missing:
             raise CommandError(f"missing: {', '.join(missing)}")
-
-    def audit(self, repair: bool, **options: Any) -> None:
-        audit = Audit()
-        for line in run_audit(audit, repair, self.progress()):
-            self.stdout.write(line)
-        if not audit.is_clean:
-            raise CommandError(
-                f"{audit.differences} counters differ, {audit.broken} invariants are broken"
-            )
-        if not audit.differences:
-            self.stdout.write("clean: every counter is the sum of its rollups and adjustments")
-
-    def progress(self) -> Progress | None:
-        """Return a function that draws a bar on a terminal, at most ten times a second."""
-        if not self.stderr.isatty():
-            return None
-        drawn = 0.0
-
-        def draw(label: str, done: int, of: int) -> None:
-            nonlocal drawn
-            if time.monotonic() - drawn > 0.1 or done == of:
-                drawn = time.monotonic()
-                filled = BAR_WIDTH * done // max(1, of)
-                bar = f"{'#' * filled}{'.' * (BAR_WIDTH - filled)}"
-                end = "\n" if done == of else ""
-                self.stderr.write(f"\r{label:<24} [{bar}] {done:,}/{of:,}", ending=end)
-
-        return draw
 
     def adjust(self, model: str, id: int, who: str | None, **options: Any) -> None:  # noqa: A002
         try:

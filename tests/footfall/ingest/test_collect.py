@@ -10,8 +10,8 @@ from footfall.ingest.claims import Claim
 from footfall.ingest.collect import NewEvents, decode_events, deduplicate
 from footfall.ingest.producer_states import ProducerStates
 from footfall.models import DeadLetter, Partition, ProducerState, Spilled
-from footfall.projections.views import views_of
 from footfall.store.segment import NO_SEQUENCE
+from footfall.store.views import views_of
 
 AT = 1_763_683_200_000
 MOMENT = Moment("", 0, datetime.fromtimestamp(AT / 1000, UTC))

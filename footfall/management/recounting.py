@@ -1,0 +1,141 @@
+"""The commands that count again, and those that give something up."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from footfall.conf import conf
+from footfall.models import Audit
+from footfall.ops.audit import run_audit
+from footfall.recount.adopt import adopt
+from footfall.recount.counting import Progress
+from footfall.recount.drop import NotDropped, drop
+from footfall.recount.gap import Incomparable
+from footfall.recount.rebuild import NoProjection, rebuild
+from footfall.registry import countable_models
+from footfall.store.discard import NotCorrupt, discard
+from footfall.store.export import time as milliseconds
+from footfall.store.retain import retention
+
+BAR_WIDTH = 40  # characters
+SAID_EVERY = 10.0  # seconds, where there is no terminal
+
+
+def day(text: str) -> datetime:
+    """Return an ISO date as its first moment, UTC. Raises ValueError."""
+    at = datetime.fromtimestamp(milliseconds(text) / 1000, UTC)
+    return at.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+class Recounting(BaseCommand):
+    """`manage.py counters audit | rebuild | adopt | drop | discard`."""
+
+    def add_recounting(self, commands: Any) -> None:
+        """Add the commands to the parser of `manage.py counters`."""
+        audit = commands.add_parser(
+            "audit", help="count again, and compare counters and rollups with it; exit 1 if wrong"
+        )
+        how = audit.add_mutually_exclusive_group()
+        how.add_argument("--repair", action="store_true", help="set what is wrong to what is right")
+        how.add_argument(
+            "--quick", action="store_true", help="only compare counters with their rollups"
+        )
+        rebuild = commands.add_parser("rebuild", help="compute a projection again from the events")
+        rebuild.add_argument("name", help="for example totals:pages.content")
+        rebuild.add_argument("--since", type=day, help="of `hourly`: from this day on, UTC")
+        adopt = commands.add_parser("adopt", help="keep what counters had before the counting")
+        adopt.add_argument("model", help="for example pages.content")
+        drop = commands.add_parser("drop", help="give up a projection, so that it holds up nothing")
+        drop.add_argument("name", help="for example totals:shop.item")
+        drop.add_argument("--force", action="store_true", help="also if its model is counted here")
+        discard = commands.add_parser("discard", help="give up the events of a corrupt segment")
+        discard.add_argument("number", type=int, metavar="SEGMENT")
+
+    def audit(self, repair: bool, quick: bool, **options: Any) -> None:
+        audit = Audit()
+        for line in run_audit(audit, repair, self.progress(), quick=quick):
+            self.stdout.write(line)
+        if not audit.is_clean:
+            raise CommandError(
+                f"{audit.differences} counters differ, {audit.broken} invariants are broken"
+            )
+        if not audit.differences:
+            self.stdout.write("clean: every counter is the sum of its views and adjustments")
+
+    def rebuild(self, name: str, since: datetime | None, **options: Any) -> None:
+        try:
+            done = rebuild(name, since, self.progress())
+        except (NoProjection, Incomparable) as error:
+            raise CommandError(str(error)) from None
+        what = "counters" if name.startswith("totals:") else "days of rollups"
+        self.stdout.write(f"{name}: {done.changed} {what} corrected")
+        if done.left:
+            numbers = ", ".join(map(str, done.unread))
+            raise CommandError(
+                f"{done.left} {what} were left as they were: nothing explains what would be taken"
+                " away" + (f", and segments {numbers} cannot be read" if numbers else "")
+            )
+
+    def adopt(self, model: str, **options: Any) -> None:
+        if (label := model.lower()) not in countable_models():
+            names = ", ".join(sorted(countable_models()))
+            raise CommandError(f"{model} is not counted; these are: {names}")
+        try:
+            done = adopt(label, self.progress())
+        except Incomparable as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{label}: {done.views} views of {done.targets} targets are in the base")
+        if done.too_low:
+            named = ", ".join(map(str, done.named))
+            self.stdout.write(f"{done.too_low} counters are too low, and left to a repair: {named}")
+
+    def drop(self, name: str, force: bool, **options: Any) -> None:
+        try:
+            row = drop(name, force=force)
+        except NotDropped as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(
+            f"{name} is given up at segment {row.number}: events may leave the store and be"
+            f" compacted without it. If {row.label} is viewed again, it begins there, and"
+            f" `counters rebuild {name}` counts what it has missed."
+        )
+
+    def discard(self, number: int, **options: Any) -> None:
+        try:
+            given_up = discard(number)
+        except NotCorrupt as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{given_up} events of segment {number} are given up")
+
+    def retention(self) -> None:
+        """Say what is in the event store, and what keeps it from getting smaller."""
+        now = retention()
+        days, most = conf.COUNTERS_KEEP_DAYS, conf.COUNTERS_STORE_MAX_BYTES
+        kept = f"kept for {days} days" if days else "kept for ever"
+        limit = f", at most {most / 1024**2:,.1f} MiB" if most else ""
+        left = f", segments up to {now.removed} have left" if now.removed else ""
+        size = f"{now.data_bytes / 1024**2:,.1f} MiB of events"
+        self.stdout.write(f"event store: {size}, {kept}{limit}{left}")
+        if now.held_up_by:
+            self.stdout.write(f"it keeps more than it should: {now.held_up_by}")
+
+    def progress(self) -> Progress:
+        """Return a function that draws a bar on a terminal, or else writes a line at times."""
+        is_terminal = self.stderr.isatty()
+        every = 0.1 if is_terminal else SAID_EVERY
+        said = time.monotonic()
+
+        def draw(label: str, done: int, of: int) -> None:
+            nonlocal said
+            is_due = time.monotonic() - said > every
+            if is_due or (done == of and is_terminal):
+                said = time.monotonic()
+                filled = BAR_WIDTH * done // max(1, of)
+                bar = f"[{'#' * filled}{'.' * (BAR_WIDTH - filled)}] " if is_terminal else ""
+                start, end = ("\r", "") if is_terminal and done < of else ("\r", "\n")
+                start = start if is_terminal else ""
+                self.stderr.write(f"{start}{label:<24} {bar}{done:,}/{of:,}", ending=end)
+
+        return draw

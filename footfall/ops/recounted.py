@@ -1,0 +1,118 @@
+"""The part of an audit that counts everything again."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from footfall.models import Audit, Projection, Recount, StoreHead, StorePosition
+from footfall.projections.rows import BEGINNING, name_of
+from footfall.recount.comparison import TOTALS, Difference, bring_close
+from footfall.recount.counters import Counters
+from footfall.recount.counting import Progress, finish, run, take
+from footfall.recount.gap import Incomparable, positions
+from footfall.recount.repair import NotRepaired, repair_counter, repair_rollups, repair_totals
+from footfall.recount.rollups import Rollups
+from footfall.registry import countable_models
+from footfall.store.read import is_known
+
+MAX_NUMBERS = 20
+
+
+@dataclass
+class Recounted:
+    """Counts all models again, and compares counters and rollups with that."""
+
+    audit: Audit
+    repairs: bool
+    progress: Progress | None
+
+    def findings(self) -> Iterator[str]:
+        """Yield a line for everything that differs, or that cannot be known."""
+        taken = []
+        for label in sorted(countable_models()):
+            try:
+                positions(label)
+                bring_close(label)
+                taken += take([label], Recount.Kind.AUDIT, _boundary())
+            except Incomparable as reason:
+                yield self._broken(reason)
+        try:
+            rows = run(taken, self.progress)
+        except Incomparable as reason:
+            yield self._broken(reason)
+            return
+        for row in rows:
+            try:
+                yield from self._counters(row)
+                yield from self._rollups(row)
+            except Incomparable as reason:
+                yield self._broken(reason)
+            with suppress(Incomparable):
+                finish(row)
+
+    def _broken(self, reason: object) -> str:
+        self.audit.broken += 1
+        return str(reason)
+
+    def _counters(self, row: Recount) -> Iterator[str]:
+        counters = Counters(row)
+        above = unexplained = 0
+        for difference in counters.compare(self.progress):
+            above += difference.counter > difference.expected
+            if counters.unread and difference.counter > difference.expected:
+                unexplained += 1
+                continue
+            self.audit.differences += 1
+            yield f"{difference}{self._repaired(counters, difference) if self.repairs else ''}"
+        if unexplained:  # the segments are counted as broken by themselves
+            numbers = ", ".join(map(str, counters.unread[:MAX_NUMBERS]))
+            yield (
+                f"{row.label}: segments {numbers} cannot be read; {unexplained} counters are higher"
+                " than what is left says, which may be right"
+            )
+        if not above and not counters.unread:
+            _note_explained(row.label)
+
+    def _repaired(self, counters: Counters, difference: Difference) -> str:
+        try:
+            expected = repair_counter(counters, difference.target, self.audit)
+        except NotRepaired as reason:
+            self.audit.repaired = False
+            return f"; not repaired: {reason}"
+        return "; deleted meanwhile" if expected is None else f"; set to {expected}"
+
+    def _rollups(self, row: Recount) -> Iterator[str]:
+        rollups = Rollups(row)
+        for wrong in rollups.compare(self.progress):
+            if rollups.unread and wrong.views > 0:
+                continue  # said already: what is less is not known
+            line = wrong.text(row.label)
+            if not self.repairs:
+                yield self._broken(line)
+                continue
+            try:
+                repair_rollups(rollups, wrong)
+            except NotRepaired as reason:
+                yield self._broken(f"{line}; not repaired: {reason}")
+            else:
+                yield f"{line}; repaired"
+        if self.repairs and (days := repair_totals(rollups)):
+            yield f"{row.label}: the hourly totals of {days} days were set to their rollups"
+
+
+def _boundary() -> StorePosition:
+    """Return the lowest position of the projections: there is the least to count twice."""
+    rows = Projection.objects.order_by("number")
+    known = [
+        row.position for row in rows if row.label in countable_models() and is_known(row.position)
+    ]
+    head = StoreHead.objects.order_by("pk").first()
+    return min(known, default=head.position if head else BEGINNING)
+
+
+def _note_explained(label: str) -> None:
+    """No counter is higher than it should be: so there was nothing when the counting began."""
+    rows = Projection.objects.filter(name=name_of(TOTALS, label))
+    rows.filter(counted_before=Projection.Counted.UNKNOWN).update(
+        counted_before=Projection.Counted.NO
+    )

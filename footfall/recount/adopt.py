@@ -1,0 +1,98 @@
+"""Adopts a column that had counts before: what nothing explains of them goes into the base."""
+
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from footfall import sql
+from footfall.common.failpoints import failpoint
+from footfall.models import Base, Correction, Projection, Recounted
+from footfall.projections.rows import name_of
+from footfall.recount.comparison import TOTALS, highest_id, ranges
+from footfall.recount.counters import Counters
+from footfall.recount.counting import Progress, finish, run, take, touch
+from footfall.recount.gap import Incomparable, positions
+from footfall.registry import content_type_of, counter_field
+from footfall.store.read import is_known
+
+CHUNK_SIZE = 2_000  # targets that one transaction adopts
+UNKNOWN_HOUR = 0
+MAX_NAMED = 20
+
+
+@dataclass
+class Adopted:
+    """What became of the counters of one model."""
+
+    targets: int = 0
+    views: int = 0
+    too_low: int = 0
+    """Counters that are lower than they should be: these are left to a repair."""
+    named: tuple[int, ...] = ()
+    """The first of them."""
+
+
+def adopt(label: str, progress: Progress | None = None) -> Adopted:
+    """Take what nobody can explain of the model's counters into the base, at an unknown time.
+
+    Each chunk is a transaction; called again, it goes on, and adopts nothing twice. Raises
+    Incomparable if something is in the way, such as a segment that cannot be read.
+    """
+    position = positions(label).get(TOTALS)
+    if position is None or not is_known(position):
+        raise Incomparable(f"{label}: its counters have no position in the event store")
+    (recount,) = run(take([label], "adopt", position), progress)
+    counters, adopted, highest = Counters(recount), Adopted(), highest_id(label)
+    for after, last in ranges(counters.model, CHUNK_SIZE):
+        with transaction.atomic():
+            counters.lock()
+            _refuse_if_unread(counters)
+            _adopt_some(counters, after, last, adopted)
+            touch(counters.recount)
+            failpoint("before_adopt_commit")
+        failpoint("after_adopt_commit")
+        if progress:
+            progress(label, min(last, highest), highest)
+    Projection.objects.filter(name=name_of(TOTALS, label)).update(
+        counted_before=Projection.Counted.NO
+    )
+    finish(counters.recount)
+    return adopted
+
+
+def _refuse_if_unread(counters: Counters) -> None:
+    if counters.unread:
+        numbers = ", ".join(map(str, counters.unread[:MAX_NAMED]))
+        raise Incomparable(
+            f"{counters.recount.label}: segments {numbers} cannot be read, so their views would"
+            " count twice once they are mended; put them back or discard them first"
+        )
+
+
+def _adopt_some(counters: Counters, after: int, last: int, adopted: Adopted) -> None:
+    """Add the differences to base and recount alike: so they are none afterwards."""
+    model, label = counters.model, counters.recount.label
+    differing = model._base_manager.filter(pk__in=counters.differing(after, last))
+    present = dict(sql.lock(differing).values_list("pk", counter_field(model).name))
+    explained = counters.explain(present)
+    views = {pk: n - explained[pk].views for pk, n in present.items()}
+    more = {pk: n for pk, n in views.items() if n > 0}
+    too_low = sorted(pk for pk, n in views.items() if n < 0)
+    kind = content_type_of(model).pk
+    sql.add_views(Base, kind, {UNKNOWN_HOUR: more})
+    sql.add_views(Recounted, kind, {UNKNOWN_HOUR: more})
+    Correction.objects.bulk_create(
+        Correction(
+            kind=Correction.Kind.ADOPT,
+            label=label,
+            target_id=pk,
+            before=explained[pk].views,
+            after=present[pk],
+            text="views from before the counting, taken into the base",
+        )
+        for pk in sorted(more)
+    )
+    adopted.targets += len(more)
+    adopted.views += sum(more.values())
+    adopted.too_low += len(too_low)
+    adopted.named = (*adopted.named, *too_low)[:MAX_NAMED]

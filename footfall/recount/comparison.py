@@ -1,0 +1,148 @@
+"""Compares every counter with adjustments and rollups, or with what was counted again.
+
+Counters and rollups may be at different positions in the store. For each target:
+
+    counter + carried over == rollups + adjustments + views between the two positions
+
+where the last are negative while the rollups are ahead. The boundary of a recount is a position,
+too.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from django.db import connection, models
+from django.db.models import Max
+
+from footfall import sql
+from footfall.events import BIGINT
+from footfall.flush import project
+from footfall.models import Adjustment, Carried, Recounted, Rollup
+from footfall.projections.rows import BEGINNING
+from footfall.recount.counting import Progress
+from footfall.recount.gap import Gap, positions
+from footfall.registry import content_type_of, countable_models, counter_field
+from footfall.sql.batch import MAX_COUNTER, names_of
+
+TOTALS, HOURLY = "totals", "hourly"
+CHUNK_SIZE = 5_000  # targets that one snapshot compares
+NEAR_EVENTS = 100_000  # with more events between the positions, projections are run first
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A target whose counter is not what it should be."""
+
+    label: str
+    target: int
+    counter: int
+    expected: int
+    source: str = field(default="rollups", compare=False)
+
+    def __str__(self) -> str:
+        said = f"{self.source} say {self.expected}"
+        return f"{self.label} {self.target}: counter {self.counter}, {said}"
+
+
+def bring_close(label: str) -> None:
+    """Run the projections while the positions are far apart and come closer."""
+
+    def distance() -> int:
+        found = positions(label)
+        return abs(found[TOTALS].events - found[HOURLY].events) if found else 0
+
+    before = distance()
+    while before > NEAR_EVENTS:
+        project(force=True)
+        now = distance()
+        if now >= before:
+            return
+        before = now
+
+
+def compare(gap: Gap, progress: Progress | None = None) -> Iterator[Difference]:
+    """Yield every target of one model whose counter differs from the rollups, in the order of the
+    ids. Raises Incomparable.
+
+    Each chunk is compared in one snapshot: projections commit before it or after it.
+    """
+
+    def follow() -> None:
+        found = positions(gap.label)
+        gap.follow(found.get(TOTALS, BEGINNING), found.get(HOURLY, BEGINNING))
+
+    bring_close(gap.label)
+    yield from compare_ranges(gap, Rollup, follow, progress)
+
+
+def compare_ranges(
+    gap: Gap,
+    source: type[Rollup] | type[Recounted],
+    follow: Callable[[], object],
+    progress: Progress | None = None,
+) -> Iterator[Difference]:
+    """Yield every target that differs from `source`. follow: moves the gap, in each snapshot."""
+    model = countable_models()[gap.label]
+    highest = highest_id(gap.label)
+    for after, last in ranges(model, CHUNK_SIZE):
+        with sql.snapshot():
+            follow()
+            found = compare_range(gap, source, after, last)
+        yield from found
+        if progress:
+            progress(gap.label, min(last, highest), highest)
+
+
+def highest_id(label: str) -> int:
+    return countable_models()[label]._base_manager.aggregate(n=Max("pk"))["n"] or 0
+
+
+def ranges(model: type[models.Model], size: int, after: int = -1) -> Iterator[tuple[int, int]]:
+    """Yield (after, last): `size` targets each, however their ids are spread."""
+    ids = model._base_manager.order_by("pk").values_list("pk", flat=True)
+    while (last := ids.filter(pk__gt=after)[size - 1 : size].first()) is not None:
+        yield after, last
+        after = last
+    yield after, BIGINT - 1
+
+
+def compare_range(
+    gap: Gap, source: type[Rollup] | type[Recounted], after: int, last: int
+) -> list[Difference]:
+    """Return the targets that differ, of those with ids from `after` + 1 to `last`."""
+    model = countable_models()[gap.label]
+    kind, span = content_type_of(model).pk, (after, last)
+    with connection.cursor() as cursor:
+        cursor.execute(_comparison(model, source), [*[kind, *span] * 3, *span])
+        # By id: the counter, and what it should be if there were no gap.
+        rows = {int(pk): (int(n), int(expected)) for pk, n, expected in cursor.fetchall()}
+    views = {target: n for target, _hour, n in gap.of_ids(after, last)}
+    counter = counter_field(model).name
+    equal = model._base_manager.filter(pk__in=views.keys() - rows.keys())
+    rows |= {pk: (n, n) for pk, n in equal.values_list("pk", counter)}
+    said_by = "rollups" if source is Rollup else "events"
+    expected = {pk: min(n + views.get(pk, 0), MAX_COUNTER) for pk, (_, n) in rows.items()}
+    return [
+        Difference(gap.label, target, n, expected[target], said_by)
+        for target, (n, _) in sorted(rows.items())
+        if n != expected[target]
+    ]
+
+
+def _comparison(model: type[models.Model], source: type[Rollup] | type[Recounted]) -> str:
+    table, key, counter = names_of(model)
+    expected = "COALESCE(rolled.n, 0) + COALESCE(adjusted.n, 0) - COALESCE(carried.n, 0)"
+    sums = """
+        SELECT target_id, SUM({}) AS n FROM {}
+        WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
+    """
+    return f"""
+        SELECT target.{key}, target.{counter}, {expected} FROM {table} target
+        LEFT JOIN ({sums.format("views", source._meta.db_table)}) rolled
+            ON rolled.target_id = target.{key}
+        LEFT JOIN ({sums.format("amount", Adjustment._meta.db_table)}) adjusted
+            ON adjusted.target_id = target.{key}
+        LEFT JOIN ({sums.format("views", Carried._meta.db_table)}) carried
+            ON carried.target_id = target.{key}
+        WHERE target.{key} > %s AND target.{key} <= %s AND target.{counter} <> {expected}
+    """  # noqa: S608

@@ -1,0 +1,269 @@
+"""Counts again: base and events of some models, chunk by chunk, into a table of its own.
+
+Each chunk is a transaction with its progress, so it goes on from wherever it was interrupted. There
+is one recount per model: another process that goes on with it takes it over.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from django.db import connection, models, transaction
+from django.db.models.functions import Now
+
+from footfall import sql
+from footfall.common.failpoints import failpoint
+from footfall.identity import epoch
+from footfall.models import Base, Recount, Recounted, Segment, StorePosition
+from footfall.recount.gap import Incomparable
+from footfall.registry import content_type_of, countable_models
+from footfall.sql import rows_per_transaction
+from footfall.store.append import locked_head
+from footfall.store.floor import ABANDONED_AFTER
+from footfall.store.read import PositionLost, is_known, load, segments_after
+from footfall.store.views import Hours, Summed
+
+CHUNK_EVENTS = 500_000
+CHUNK_ROWS = 50_000
+"""Rows that one transaction copies or removes."""
+LAST_ID = 2**63 - 1
+FIRST_STAGES = (Recount.Stage.CLEAR, Recount.Stage.BASE)
+HOUR = 3_600  # seconds
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+REBUILDS = (Recount.Kind.TOTALS, Recount.Kind.HOURLY)
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is done, how much of it is done, and of how much."""
+
+
+class TakenOver(Incomparable):
+    """Another process goes on with the recount, or it was given up as abandoned."""
+
+
+def take(
+    labels: Iterable[str], kind: str, boundary: StorePosition, since: datetime | None = None
+) -> list[Recount]:
+    """Begin recounts up to `boundary`, or take over those that were interrupted.
+
+    Raises Incomparable if the recount of a model belongs to a rebuild of another kind.
+    """
+    with transaction.atomic():
+        head = locked_head()  # nothing leaves the store meanwhile
+        return [
+            _take(label, kind, max(boundary, head.removed), head.removed, since)
+            for label in sorted(labels)
+        ]
+
+
+def _take(
+    label: str,
+    kind: str,
+    boundary: StorePosition,
+    removed: StorePosition,
+    since: datetime | None,
+) -> Recount:
+    row = Recount.objects.select_for_update().filter(label=label).first()
+    oldest = epoch() - ABANDONED_AFTER
+    if row and row.epoch >= oldest and row.kind in REBUILDS and row.kind != kind:
+        name = f"{row.kind}:{label}"
+        raise Incomparable(f"{label}: not compared, the rebuild of {name} is not finished")
+    if row and row.epoch >= oldest and row.since == since and _is_usable(row):
+        if kind != row.kind:
+            row.kind, row.cursor = kind, row.cursor if row.stage in FIRST_STAGES else -1
+    else:
+        row = Recount(label=label, kind=kind, since=since)
+        row.started_at = row.touched_at = Now()
+        row.number, row.key, row.events = removed
+        row.boundary_number, row.boundary_key, row.boundary_events = boundary
+    row.token = secrets.randbelow(2**63 - 1) + 1
+    row.epoch = epoch()
+    row.save()
+    row.refresh_from_db()
+    return row
+
+
+def _is_usable(row: Recount) -> bool:
+    """Tell whether the store has its boundary, and nothing that it missed can be read now."""
+    mended = Segment.objects.filter(number__in=row.corrupt, corrupt_at=None)
+    return is_known(row.boundary) and not mended.exists()
+
+
+def locked(row: Recount) -> Recount:
+    """Lock the recount in this transaction, and return it as it is now. Raises TakenOver."""
+    return _own(row, Recount.objects.select_for_update())
+
+
+def current(row: Recount) -> Recount:
+    """Return the recount as it is now. Raises TakenOver."""
+    return _own(row, Recount.objects.all())
+
+
+def _own(row: Recount, rows: models.QuerySet[Recount]) -> Recount:
+    found = rows.filter(label=row.label, token=row.token).first()
+    if found is None:
+        raise TakenOver(f"{row.label}: not compared, another process recounts it, or gave it up")
+    return found
+
+
+def touch(row: Recount) -> None:
+    """Save a locked recount, and that it goes on."""
+    row.touched_at = Now()
+    row.epoch = epoch()
+    row.save()
+
+
+def run(rows: Sequence[Recount], progress: Progress | None = None) -> list[Recount]:
+    """Count up to the boundaries; return the recounts as they are then.
+
+    Raises Incomparable, TakenOver if another process goes on with one of them.
+    """
+    rows = [_prepare(row, progress) for row in rows]
+    while unfinished := [row for row in rows if row.stage != Recount.Stage.DONE]:
+        first = min(row.position for row in unfinished)
+        group = [row for row in unfinished if row.position == first]
+        done = {row.label: row for row in _count_some(group)}
+        rows = [done.get(row.label, row) for row in rows]
+        if progress and done:
+            last = min(rows, key=lambda row: row.position)
+            progress("events", last.events, last.boundary_events)
+    sql.analyze(Recounted)
+    return rows
+
+
+def advance(row: Recount, boundary: StorePosition) -> Recount:
+    """Count on up to a later boundary."""
+    with transaction.atomic():
+        row = locked(row)
+        row.boundary_number, row.boundary_key, row.boundary_events = boundary
+        row.stage = Recount.Stage.EVENTS
+        touch(row)
+    return run([row])[0]
+
+
+def finish(row: Recount) -> None:
+    """End the recount, and remove what it has counted: if that is interrupted, the next does."""
+    with transaction.atomic():
+        locked(row).delete()
+    after = -1
+    kind = content_type_of(countable_models()[row.label]).pk
+    while after < LAST_ID:
+        with transaction.atomic():
+            if Recount.objects.filter(label=row.label).exists():
+                return  # that one removes the rest
+            after = _clear_some(kind, after)
+
+
+def drop_abandoned() -> int:
+    """Remove the recounts that nobody goes on with; return how many. They hold up nothing."""
+    return Recount.objects.filter(epoch__lt=epoch() - ABANDONED_AFTER).delete()[0]
+
+
+def _prepare(row: Recount, progress: Progress | None) -> Recount:
+    """Remove what is left of an earlier recount, and copy the base."""
+    kind = content_type_of(countable_models()[row.label]).pk
+    while row.stage in FIRST_STAGES:
+        with transaction.atomic():
+            row = locked(row)
+            if row.stage == Recount.Stage.CLEAR:
+                row.cursor = _clear_some(kind, row.cursor)
+            elif row.stage == Recount.Stage.BASE:
+                row.cursor = _copy_some(kind, row.cursor, row.since)
+            if row.cursor == LAST_ID:
+                clear = row.stage == Recount.Stage.CLEAR
+                row.stage, row.cursor = FIRST_STAGES[1] if clear else Recount.Stage.EVENTS, -1
+            touch(row)
+            failpoint("before_recount_commit")
+        failpoint("after_recount_commit")
+        if progress:
+            progress(f"base of {row.label}", 0 if row.stage in FIRST_STAGES else 1, 1)
+    return row
+
+
+def _end_of_some(rows: models.QuerySet[Base] | models.QuerySet[Recounted], after: int) -> int:
+    """Return up to which target id there are about CHUNK_ROWS rows; LAST_ID for the last ones."""
+    ids = rows.filter(target_id__gt=after).order_by("target_id")
+    found: int | None = ids.values_list("target_id", flat=True)[CHUNK_ROWS : CHUNK_ROWS + 1].first()
+    return LAST_ID if found is None else found
+
+
+def _clear_some(kind: int, after: int) -> int:
+    rows = Recounted.objects.filter(content_type=kind)
+    last = _end_of_some(rows, after)
+    rows.filter(target_id__gt=after, target_id__lte=last).delete()
+    return last
+
+
+def _copy_some(kind: int, after: int, since: datetime | None) -> int:
+    last = _end_of_some(Base.objects.filter(content_type=kind), after)
+    columns = "content_type_id, target_id, hour, views"
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO {Recounted._meta.db_table} ({columns})
+            SELECT {columns} FROM {Base._meta.db_table}
+            WHERE content_type_id = %s AND target_id > %s AND target_id <= %s AND hour >= %s
+            """,  # noqa: S608
+            [kind, after, last, connection.ops.adapt_datetimefield_value(since or EPOCH)],
+        )
+    return last
+
+
+def _count_some(rows: Sequence[Recount]) -> list[Recount]:
+    """Count a chunk of events for recounts that are at one position; return them as they are then.
+
+    Raises Incomparable.
+    """
+    position = rows[0].position
+    end = min((row.boundary for row in rows), key=lambda one: one.number)
+    try:
+        summed, until, unread = _read(position, end)
+    except PositionLost as reason:
+        for row in rows:
+            with suppress(TakenOver):
+                finish(row)
+        raise Incomparable(f"{rows[0].label}: not compared, {reason}") from reason
+    with transaction.atomic():
+        found = [locked(row) for row in rows]
+        for row in found:
+            if row.position != position:
+                raise TakenOver(f"{row.label}: not compared, another process recounts it")
+            hours = _hours_since(summed.hours.get(row.label, {}), row.since)
+            kind = content_type_of(countable_models()[row.label]).pk
+            sql.add_views(Recounted, kind, hours)
+            row.number, row.key, row.events = until
+            row.corrupt = sorted({*row.corrupt, *unread})
+            if until.number >= row.boundary_number:
+                row.stage = Recount.Stage.DONE
+            touch(row)
+        failpoint("before_recount_commit")
+    failpoint("after_recount_commit")
+    return found
+
+
+def _read(position: StorePosition, end: StorePosition) -> tuple[Summed, StorePosition, set[int]]:
+    """Read a chunk of events: their views, where they end, and which segments cannot be read.
+
+    Raises PositionLost.
+    """
+    start, summed, most = position, Summed(), rows_per_transaction()
+    unread: set[int] = set()
+    for segment in segments_after(position, CHUNK_EVENTS):
+        if segment.number > end.number or summed.rows >= most:
+            break
+        events = load(segment)
+        if len(events) != segment.events:
+            unread.add(segment.number)
+        unread.update(range(position.number + 1, segment.first))
+        summed.add(events)
+        position = StorePosition(segment.number, segment.key, position.events + segment.events)
+    if position == start:  # what is before the boundary is missing
+        return summed, end, {*range(start.number + 1, end.number + 1)}
+    return summed, position, unread
+
+
+def _hours_since(hours: Hours, since: datetime | None) -> Mapping[int, Mapping[int, int]]:
+    if since is None:
+        return hours
+    first = int(since.timestamp()) // HOUR
+    return {hour: views for hour, views in hours.items() if hour >= first}

@@ -1,0 +1,100 @@
+"""The views between two positions of the event store."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from footfall.models import Projection, Segment, StorePosition
+from footfall.projections.rows import KINDS, name_of
+from footfall.store.read import PositionLost, load, segments_after
+from footfall.store.views import views_of
+
+READ_EVENTS = 100_000  # events between two positions that are listed at a time
+MAX_EVENTS = 2_000_000  # with more between the positions, nothing is compared
+
+
+class Incomparable(Exception):
+    """A model cannot be compared; the message says why."""
+
+
+class Gap:
+    """Views of one model that are at one position and not yet at another, by (id, hour since 1970).
+
+    Negative if the other one is ahead. It follows the positions: however often they are compared,
+    each segment is read at most once for either.
+    """
+
+    def __init__(self, label: str, *, by_hour: bool = False) -> None:
+        self.label = label
+        self.views: Counter[tuple[int, int]] = Counter()
+        """The hour is 0 unless the gap is `by_hour`."""
+        self.unread: set[int] = set()
+        """Numbers of segments that could not be read, or are missing."""
+        self._by_hour = by_hour
+        self._followed: tuple[StorePosition, ...] = ()
+        """The positions that `views` is right for."""
+
+    def follow(self, position: StorePosition, other: StorePosition) -> None:
+        """Follow the positions, as this transaction sees them. Raises Incomparable."""
+        if self._followed and self._move(position, other):
+            return
+        # The first time; or the last position is gone, since compaction has passed it meanwhile.
+        if (events := abs(position.events - other.events)) > MAX_EVENTS:
+            raise Incomparable(
+                f"{self.label}: not compared, two positions are {events} events apart"
+            )
+        lower = min(position, other)
+        self.views, self._followed = Counter(), (lower, lower)
+        if not self._move(position, other):
+            raise Incomparable(f"{self.label}: not compared, a position is not in the store")
+
+    def of_ids(self, after: int, last: int) -> Iterator[tuple[int, int, int]]:
+        """Yield (id, hour, views) of the ids from `after` + 1 to `last`."""
+        for (target, hour), views in self.views.items():
+            if after < target <= last:
+                yield target, hour, views
+
+    def _move(self, *positions: StorePosition) -> bool:
+        """Add what is new up to these positions; return False if one is lost."""
+        try:
+            for followed, end, sign in zip(self._followed, positions, (1, -1), strict=True):
+                self._add(followed, end, sign)
+        except PositionLost:
+            return False
+        self._followed = positions
+        return True
+
+    def _add(self, position: StorePosition, end: StorePosition, sign: int) -> None:
+        """Add the views after `position`, up to `end`. Raises PositionLost."""
+        while position.number < end.number and (new := segments_after(position, READ_EVENTS)):
+            for segment in new:
+                if position.number < end.number:
+                    self.unread.update(range(position.number + 1, segment.first))
+                    self._add_segment(segment, sign)
+                    events = position.events + segment.events
+                    position = StorePosition(segment.number, segment.key, events)
+        if position[:2] != end[:2]:
+            raise PositionLost(f"the store has no segment {end.number} with this key")
+
+    def _add_segment(self, segment: Segment, sign: int) -> None:
+        events = load(segment)
+        if len(events) != segment.events:
+            self.unread.add(segment.number)
+        for viewed in views_of(events):
+            hour = viewed.hour if self._by_hour else 0
+            for target in viewed.targets.get(self.label, ()):
+                key = target, hour
+                self.views[key] += sign * viewed.times
+                if not self.views[key]:
+                    del self.views[key]
+
+
+def positions(label: str) -> dict[str, StorePosition]:
+    """Return the positions of counters ("totals") and rollups ("hourly"), unless there are none.
+
+    Raises Incomparable if only one of them is there.
+    """
+    names = [name_of(kind, label) for kind in KINDS]
+    found = {one.kind: one.position for one in Projection.objects.filter(name__in=names)}
+    if len(found) == 1:
+        raise Incomparable(f"{label}: not compared, its only projection is {min(found)}")
+    return found

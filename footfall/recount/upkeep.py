@@ -1,0 +1,14 @@
+"""What is done to the event store every few minutes."""
+
+from footfall.recount.counting import drop_abandoned
+from footfall.recount.rebuild import rebuild_lost
+from footfall.store.compact import compact
+from footfall.store.retain import remove_due
+
+
+def keep_store() -> None:
+    """Let what is old leave, compact the rest, and rebuild projections whose position is lost."""
+    drop_abandoned()
+    remove_due()
+    compact()
+    rebuild_lost()

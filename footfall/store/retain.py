@@ -1,0 +1,196 @@
+"""Retention: whole segments, the oldest first, leave the store into the base of their targets.
+
+A view is in the base or in the store: each chunk is one transaction. Epochs decide what is old, and
+no clock.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Length
+
+from footfall import sql
+from footfall.common.failpoints import failpoint
+from footfall.conf import conf
+from footfall.identity import HOURS_PER_DAY, epoch
+from footfall.models import Base, Segment, StoreHead
+from footfall.sql import Conflict
+from footfall.store.append import locked_head
+from footfall.store.builder import size_of
+from footfall.store.compact import lock_store
+from footfall.store.floor import passed, slowest
+from footfall.store.read import decoded
+from footfall.store.views import Hours, Summed
+
+logger = logging.getLogger(__name__)
+
+MAX_EVENTS = 500_000
+"""About how many events leave in one transaction."""
+MAX_DECODED = 32 * 1024**2
+"""Bytes that one transaction has in memory, as `size_of` has them."""
+MAX_SEGMENTS = 500
+"""Segments that one transaction removes."""
+
+
+class Due(NamedTuple):
+    """A segment that is to leave the store."""
+
+    number: int
+    is_corrupt: bool
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What is in the store, what has left it, and what holds that up."""
+
+    data_bytes: int
+    """Of all segments."""
+    removed: int
+    """Number of the last segment that has left; 0 if none has."""
+    held_up_by: str = ""
+    """Why the next segment that is due cannot leave; empty if it can, or nothing is due."""
+
+
+def remove_due() -> int:
+    """Let everything leave the store that is due and can; return how many segments that were.
+
+    Each chunk is a transaction. Stops where another process compacts or removes.
+    """
+    removed = 0
+    try:
+        while some := _remove_some():
+            removed += some
+    except Conflict as reason:
+        logger.info("no more events leave the event store now: %s", reason)
+        return removed
+    if held_up_by := retention().held_up_by:
+        logger.warning("the event store keeps more than it should: %s", held_up_by)
+    return removed
+
+
+def retention() -> Retention:
+    """Return how far it is. Reads the length of every segment."""
+    head = StoreHead.objects.order_by("pk").first() or StoreHead()
+    data_bytes = _data_bytes()
+    first = next(_due(), None)
+    obstacle = _obstacle(first) if first else ""
+    return Retention(data_bytes, head.removed_number, obstacle)
+
+
+def _obstacle(first: Due) -> str:
+    reader = slowest()
+    if first.is_corrupt:
+        return (
+            f"segment {first.number} is corrupt: put it back from a backup, or give up its events"
+            f" with `counters discard {first.number}`"
+        )
+    if reader is None:
+        return "there is no projection yet"
+    if reader.number < first.number:
+        return f"{reader.name} has not read segment {first.number} yet"
+    return ""
+
+
+def _data_bytes() -> int:
+    lengths = Segment.objects.annotate(length=Length("data"))
+    return int(lengths.aggregate(n=Sum("length"))["n"] or 0)
+
+
+def _due() -> Iterator[Due]:
+    """Yield the segments that are too old, or too many, the oldest first."""
+    days, most = conf.COUNTERS_KEEP_DAYS, conf.COUNTERS_STORE_MAX_BYTES
+    if not days and not most:
+        return
+    until = epoch() - days * HOURS_PER_DAY
+    too_many = _data_bytes() - most if most else 0
+    rows = Segment.objects.annotate(length=Length("data")).order_by("number")
+    fields = rows.values_list("number", "epoch", "length", "corrupt_at")
+    for number, its_epoch, length, corrupt_at in fields[:MAX_SEGMENTS]:
+        if (not days or its_epoch > until) and too_many <= 0:
+            return
+        too_many -= length
+        yield Due(number, corrupt_at is not None)
+
+
+def _remove_some() -> int:
+    """Let the first segments leave; return how many. Raises Conflict."""
+    with transaction.atomic():
+        numbers = _removable()
+        if not numbers:
+            return 0
+        lock_store()
+        removed, summed, events = _collect(numbers)
+        if not removed:
+            return 0
+        last = removed[-1]
+        _add_to_base(summed, is_old=epoch() - last.epoch >= _hourly_epochs())
+        _delete(removed)
+        head = locked_head()
+        if passed() < last.number:  # a recount has begun meanwhile
+            raise Conflict("a recount needs the segments")
+        head.removed_number, head.removed_key = last.number, last.key
+        head.removed_events += events
+        head.save(update_fields=["removed_number", "removed_key", "removed_events"])
+        failpoint("before_remove_commit")
+    failpoint("after_remove_commit")
+    return len(removed)
+
+
+def _removable() -> list[int]:
+    """Return the numbers of the first segments that are due, that all have read and can be read."""
+    limit, numbers = passed(), []
+    for segment in _due():
+        if segment.is_corrupt or segment.number > limit:
+            break
+        numbers.append(segment.number)
+    return numbers
+
+
+def _collect(numbers: Sequence[int]) -> tuple[list[Segment], Summed, int]:
+    """Return the first of these segments that can leave together, their views, and their events."""
+    summed = Summed()
+    removed: list[Segment] = []
+    size = events = 0
+    for row in Segment.objects.filter(number__in=numbers).order_by("number").iterator(16):
+        found = decoded(row)
+        size += size_of(found)
+        if row.corrupt_at or (removed and (size > MAX_DECODED or events >= MAX_EVENTS)):
+            break
+        summed.add(found)
+        removed.append(row)
+        events += row.events
+    return removed, summed, events
+
+
+def _delete(rows: Sequence[Segment]) -> None:
+    keys = [(row.number, row.checksum) for row in rows]
+    kept = Segment.objects.filter(number__in=[row.number for row in rows])
+    if sorted(kept.values_list("number", "checksum")) != keys:
+        raise Conflict("another process has changed the segments")
+    kept.delete()
+
+
+def _hourly_epochs() -> int:
+    return conf.COUNTERS_HOURLY_DAYS * HOURS_PER_DAY
+
+
+def _add_to_base(summed: Summed, *, is_old: bool) -> None:
+    """Add to the base: by hour, or, of what is old, by day, as rollups are compacted."""
+    for label, hours in sorted(summed.hours.items()):
+        app, _, model = label.partition(".")
+        kind, _created = ContentType.objects.get_or_create(app_label=app, model=model)
+        sql.add_views(Base, kind.pk, _by_day(hours) if is_old else hours)
+
+
+def _by_day(hours: Hours) -> Mapping[int, Mapping[int, int]]:
+    days: dict[int, dict[int, int]] = {}
+    for hour, views in hours.items():
+        of_day = days.setdefault(hour - hour % HOURS_PER_DAY, {})
+        for target, times in views.items():
+            of_day[target] = of_day.get(target, 0) + times
+    return days

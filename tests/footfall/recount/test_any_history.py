@@ -1,0 +1,233 @@
+"""Removals, recounts, corrections, crashes and restores in any order, held against the truth.
+
+Hypothesis makes the histories; the tables are real. `FOOTFALL_HISTORIES=500` has it try more.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+from unittest import mock
+
+import pytest
+from django.db import transaction
+from django.db.models import F, Sum
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as some
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from catalog.pages.models import Content
+from footfall.common.failpoints import ENVIRONMENT
+from footfall.models import Audit, Base, Identity, Projection, Recount, Rollup
+from footfall.ops.audit import run_audit
+from footfall.projections.rows import KINDS
+from footfall.projections.run import apply_new_events
+from footfall.recount import counting, rebuild
+from footfall.recount.adopt import adopt
+from footfall.recount.gap import Incomparable
+from footfall.recount.upkeep import keep_store
+from footfall.store import retain
+from footfall.store.compact import compact
+from footfall.store.read import is_known, scan
+from footfall.store.retain import remove_due
+from footfall.store.views import Summed
+from tests.support.failpoints import COMPACT, RECOUNT, REMOVE
+from tests.support.projections import view
+from tests.support.views import AT, HOUR
+
+pytestmark = pytest.mark.django_db
+
+LABEL = "pages.content"
+TARGETS = 3
+NAMES = [f"{kind}:{LABEL}" for kind in KINDS]
+HISTORIES = int(os.environ.get("FOOTFALL_HISTORIES", "6"))
+DEATHS = some.sampled_from(["", *RECOUNT])
+KINDS_OF = some.sampled_from(KINDS)
+
+
+class Crash(BaseException):
+    """Stands for a kill: the transaction is rolled back, and the rest is not run."""
+
+
+@contextmanager
+def dying(at: str) -> Iterator[None]:
+    """Crash at a failpoint, if it is reached."""
+
+    def kill(pid: int, number: int) -> None:
+        raise Crash
+
+    environment = mock.patch.dict(os.environ, {ENVIRONMENT: at})
+    with environment, mock.patch("os.kill", kill), suppress(Crash):
+        yield
+
+
+class History(RuleBasedStateMachine):
+    """`truth` is what was viewed, `adopted` what counters had before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.before = transaction.savepoint()
+        self.ids = [Content.objects.create(title=f"{n}").pk for n in range(TARGETS)]
+        self.truth: Counter[int] = Counter()
+        self.adopted: Counter[int] = Counter()
+        self.back_up()
+
+    def teardown(self) -> None:
+        try:
+            self.finish()
+        finally:
+            transaction.savepoint_rollback(self.before)
+
+    def finish(self) -> None:
+        keep_store()
+        self.finish_rebuilds()
+        self.come_forward()
+        for name in Projection.objects.filter(name__in=NAMES).values_list("name", flat=True):
+            rebuild.rebuild(name)
+        assert list(run_audit(Audit(), repair=True)) == []
+        counters = Content.objects.filter(counter__gt=0).values_list("pk", "counter")
+        assert Counter(dict(counters)) == self.truth + self.adopted
+        rollups = Rollup.objects.values_list("target_id").annotate(Sum("views"))
+        assert Counter(dict(rollups)) == self.truth
+
+    # --- Views ------------------------------------------------------------------------------------
+
+    @rule(which=some.sets(some.integers(0, TARGETS - 1), min_size=1), hours=some.integers(0, 30))
+    def contents_are_viewed(self, which: set[int], hours: int) -> None:
+        ids = [self.ids[n] for n in sorted(which)]
+        view({LABEL: ids}, at=AT + hours * HOUR)
+        self.truth.update(ids)
+
+    @rule(kind=KINDS_OF, max_events=some.integers(1, 3))
+    def a_projection_comes_forward(self, kind: str, max_events: int) -> None:
+        apply_new_events(force=True, kinds=[kind], max_events=max_events)
+
+    # --- The store --------------------------------------------------------------------------------
+
+    @rule(dies=some.sampled_from(["", *COMPACT]))
+    def the_store_is_compacted(self, dies: str) -> None:
+        with dying(dies):
+            compact()
+
+    @rule(days=some.integers(0, 2), dies=some.sampled_from(["", *REMOVE]))
+    def days_pass_and_events_leave(self, days: int, dies: str) -> None:
+        Identity.objects.update(epoch=F("epoch") + 24 * days)
+        with dying(dies):
+            remove_due()
+
+    # --- What goes wrong --------------------------------------------------------------------------
+
+    @rule(which=some.integers(0, TARGETS - 1), views=some.integers(0, 9))
+    def somebody_writes_a_counter(self, which: int, views: int) -> None:
+        if self.is_viewed(self.ids[which]):
+            Content.objects.filter(pk=self.ids[which]).update(counter=views)
+
+    @rule(which=some.integers(0, TARGETS - 1), views=some.integers(1, 9))
+    def somebody_writes_rollups(self, which: int, views: int) -> None:
+        Rollup.objects.filter(target_id=self.ids[which]).update(views=views)
+
+    @rule(kind=KINDS_OF, ahead=some.integers(0, 3))
+    def a_position_is_lost(self, kind: str, ahead: int) -> None:
+        Projection.objects.filter(name=f"{kind}:{LABEL}").update(number=F("number") + ahead, key=1)
+
+    @rule()
+    def back_up(self) -> None:
+        self.backup = transaction.savepoint(), self.truth.copy(), self.adopted.copy()
+
+    @rule()
+    def the_database_is_restored(self) -> None:
+        point, truth, adopted = self.backup
+        transaction.savepoint_rollback(point)
+        self.truth, self.adopted = truth.copy(), adopted.copy()
+
+    # --- What mends it ----------------------------------------------------------------------------
+
+    @rule(name=some.sampled_from(NAMES), dies=DEATHS)
+    def a_projection_is_rebuilt(self, name: str, dies: str) -> None:
+        with dying(dies), suppress(Incomparable, rebuild.NoProjection):
+            rebuild.rebuild(name)
+
+    @rule(dies=DEATHS)
+    def an_audit_repairs(self, dies: str) -> None:
+        with dying(dies):
+            list(run_audit(Audit(), repair=True))
+
+    @rule(dies=DEATHS)
+    def the_store_is_kept(self, dies: str) -> None:
+        with dying(dies):
+            keep_store()
+
+    @rule(which=some.integers(0, TARGETS - 1), views=some.integers(1, 9), dies=DEATHS)
+    def a_column_is_adopted(self, which: int, views: int, dies: str) -> None:
+        keep_store()
+        self.finish_rebuilds()
+        list(run_audit(Audit(), repair=True))
+        if Projection.objects.filter(name=NAMES[0]).exists() and all(self.known()):
+            Content.objects.filter(pk=self.ids[which]).update(counter=F("counter") + views)
+            self.adopted[self.ids[which]] += views
+            with dying(dies):
+                adopt(LABEL)
+            adopt(LABEL)
+
+    # --- What is always so ------------------------------------------------------------------------
+
+    @invariant()
+    def every_view_is_in_the_base_or_in_the_store(self) -> None:
+        summed = Summed()
+        for _segment, events in scan():
+            summed.add(events)
+        there: Counter[int] = Counter()
+        for views in summed.hours.get(LABEL, {}).values():
+            there.update(views)
+        for target, views_of in Base.objects.values_list("target_id", "views"):
+            there[target] += views_of
+        assert there == self.truth + self.adopted
+
+    # --- How --------------------------------------------------------------------------------------
+
+    def is_viewed(self, pk: int) -> bool:
+        """Nothing explains a counter of which nothing was ever counted: it is left."""
+        begun = Projection.objects.filter(name=NAMES[0], counted_before="no")
+        return self.truth[pk] > 0 and begun.exists()
+
+    def known(self) -> Iterator[bool]:
+        return (is_known(row.position) for row in Projection.objects.filter(name__in=NAMES))
+
+    def finish_rebuilds(self) -> None:
+        for label, kind in Recount.objects.filter(kind__in=KINDS).values_list("label", "kind"):
+            rebuild.rebuild(f"{kind}:{label}")
+
+    def come_forward(self) -> None:
+        for kind in KINDS:
+            while apply_new_events(force=True, kinds=[kind]).more:
+                pass
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Everything is done in chunks of one or two."""
+    settings.COUNTERS_KEEP_DAYS = 1
+    Identity.objects.get_or_create(pk=1)
+    monkeypatch.setattr("footfall.store.compact.MIN_AGE", timedelta())
+    monkeypatch.setattr("footfall.store.compact.GROWTH", 2)
+    monkeypatch.setattr(retain, "MAX_EVENTS", 2)
+    monkeypatch.setattr(counting, "CHUNK_EVENTS", 2)
+    monkeypatch.setattr(rebuild, "CHUNK_SIZE", 2)
+    monkeypatch.setattr(rebuild, "ALIVE", timedelta())
+
+
+@pytest.mark.usefixtures("small")
+def test_whatever_happens_in_whatever_order() -> None:
+    run_state_machine_as_test(
+        History,
+        settings=settings(
+            max_examples=HISTORIES,
+            stateful_step_count=15,
+            deadline=None,
+            phases=[Phase.generate],
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

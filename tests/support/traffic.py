@@ -1,0 +1,70 @@
+"""Many views, as the log has them, for benchmarks of the event store."""
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+from footfall import events
+from footfall.store.builder import EventsBuilder
+from footfall.store.segment import Events
+from tests.support.views import AT
+
+PAGES, ON_EACH, PRODUCERS, PARTITIONS = 10_000, 15, 16, 8
+
+Columns = dict[int, tuple[list[Any], list[Any], list[Any], list[Any], list[Any]]]
+"""As `EventsBuilder.add` takes them, by partition."""
+
+
+class Traffic:
+    """Views of pages, as the log has them: by partition, and by 16 producers."""
+
+    def __init__(
+        self, per_second: float, zipf: bool, with_meta: bool = False, scattered: bool = False
+    ) -> None:
+        self._scattered = scattered
+        self._random = random.Random(1)
+        self._per_second = per_second
+        self._weights = list(accumulate(1 / (n + 1) if zipf or not n else 0 for n in range(PAGES)))
+        self._producer_ids = [self._random.getrandbits(63) for _ in range(PRODUCERS)]
+        self._partitions = [self._random.randrange(PARTITIONS) for _ in range(PAGES)]
+        self._sequences: Counter[int] = Counter()
+        self._with_meta = with_meta
+        self._at = float(AT)
+
+    def columns(self, count: int) -> Columns:
+        """Return the next so many views; every value is an object of its own, as from Redis."""
+        found: Columns = defaultdict(lambda: ([], [], [], [], []))
+        for page in self._random.choices(range(PAGES), cum_weights=self._weights, k=count):
+            producer_id = self._random.choice(self._producer_ids)
+            self._at += 1_000 / self._per_second
+            sequence, at = self._sequences[producer_id], int(self._at)
+            row = (producer_id + 0, sequence, at, body(page, self._scattered), self._meta())
+            self._sequences[producer_id] += 1
+            for column, value in zip(found[self._partitions[page]], row, strict=True):
+                column.append(value)
+        return found
+
+    def _meta(self) -> bytes:
+        """Return one of 20,000 visitors with one of 300 agents."""
+        if not self._with_meta:
+            return b""
+        known = random.Random(self._random.randrange(20_000))
+        visitor, agent = known.getrandbits(64), random.Random(known.randrange(300)).getrandbits(64)
+        return events.encode_meta(events.Meta(visitor=visitor, agent=agent))
+
+
+def body(page: int, scattered: bool) -> bytes:
+    """Return the body of a view. scattered: the ids of the contents are anywhere, not in a row."""
+    contents: Sequence[int] = range(page * ON_EACH + 1, (page + 1) * ON_EACH + 1)
+    if scattered:
+        contents = random.Random(page).sample(range(1, PAGES * ON_EACH), ON_EACH)
+    return events.encode({"pages.page": [page + 1], "pages.content": contents})
+
+
+def build(columns: Columns) -> Events:
+    builder = EventsBuilder()
+    for partition, of_it in columns.items():
+        builder.add(partition, *of_it)
+    return builder.events()
