@@ -64,9 +64,8 @@ class Producer:
         """Send one append and wait for its answer. For errors see footfall/eventlog/__init__.py.
 
         keys: the first is that of the stream. limit: of the partition, in bytes. body: none if the
-        script finds it in Redis. Returns None
-        if the script had nothing to append. After any error but Refused the producer must not be
-        used again.
+        script finds it in Redis. Returns None if the script had nothing to append. After any error
+        but Refused the producer must not be used again.
         """
         try:
             self._connection.connect()
