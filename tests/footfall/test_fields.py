@@ -66,9 +66,8 @@ def test_a_new_row_starts_at_zero_a_copy_too(text: Text) -> None:
 
 def dumped(*models: type[models.Model]) -> str:
     """Return a dump of all rows of these models, as `dumpdata` makes it."""
-    return serializers.serialize(
-        "json", [row for model in models for row in model._default_manager.all()]
-    )
+    rows = [row for model in models for row in model._default_manager.all()]
+    return str(serializers.serialize("json", rows))
 
 
 def load(dump: str) -> None:

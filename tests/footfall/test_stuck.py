@@ -43,7 +43,7 @@ def ask_and_read_nothing() -> None:
 def waits_for_client(pid: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT wait_event FROM pg_stat_activity WHERE pid = %s", [pid])
-        return cursor.fetchone() == ("ClientWrite",)
+        return bool(cursor.fetchone() == ("ClientWrite",))
 
 
 @contextmanager
@@ -107,8 +107,12 @@ def test_the_others_count_on(
 
         monkeypatch.setattr(module, "failpoint", reach)
 
+    def is_counted() -> bool:
+        tasks.flush()
+        return counts() == [1, 1, 1]
+
     with stopped(step, stop_here):
-        wait_until(lambda: tasks.flush() or counts() == [1, 1, 1], 30)
+        wait_until(is_counted, 30)
 
 
 def test_no_other_transaction_is_ended() -> None:

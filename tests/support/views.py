@@ -28,7 +28,7 @@ def store_views(log: RedisLog, *views: tuple[int, list[int]], partition: int = 0
 def make_older(server: Redis, prefix: str, seconds: float) -> None:
     """Make the entries of partition 0 as old as if they had been appended so much earlier."""
     key = f"{prefix}:{{0}}:log"
-    entries = server.xrange(key)
+    entries: Any = server.xrange(key)
     server.delete(key)
     for entry_id, fields in entries:
         milliseconds, _, number = entry_id.decode().partition("-")

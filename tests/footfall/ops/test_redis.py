@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from io import StringIO
+from typing import Any
 
 import pytest
 import redis
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(params=["allkeys-lru", "allkeys-random"])
 def evicting(request: pytest.FixtureRequest, server: redis.Redis) -> Iterator[str]:
     """A policy by which the server may evict the log."""
-    before = server.config_get("maxmemory-policy")
+    before: Any = server.config_get("maxmemory-policy")
     server.config_set("maxmemory-policy", request.param)
     yield request.param
     server.config_set("maxmemory-policy", before["maxmemory-policy"])
@@ -35,7 +36,7 @@ def evicting(request: pytest.FixtureRequest, server: redis.Redis) -> Iterator[st
 
 @pytest.fixture
 def harmless(server: redis.Redis) -> Iterator[None]:
-    before = server.config_get("maxmemory-policy")
+    before: Any = server.config_get("maxmemory-policy")
     server.config_set("maxmemory-policy", "volatile-lru")
     yield
     server.config_set("maxmemory-policy", before["maxmemory-policy"])
@@ -71,13 +72,13 @@ def test_what_it_has_evicted_is_told(
 ) -> None:
     answering(Workers())
     evicted = server.info("stats")["evicted_keys"]
-    memory = server.config_get("maxmemory")["maxmemory"]
+    limits: Any = server.config_get("maxmemory")
     server.set(f"{prefix}:victim", "x" * 100_000)
     try:
         server.config_set("maxmemory", server.info("memory")["used_memory"] - 50_000)
         wait_until(lambda: server.info("stats")["evicted_keys"] > evicted)
     finally:
-        server.config_set("maxmemory", memory)
+        server.config_set("maxmemory", limits["maxmemory"])
 
     evicted = server.info("stats")["evicted_keys"]
     assert f"{evicted} key" in said()[0]

@@ -1,6 +1,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -117,7 +118,7 @@ def test_views_are_in_up_to_the_oldest_that_waits(server: Redis, prefix: str) ->
 def wait_in_log(server: Redis, prefix: str, age: timedelta, at: datetime) -> None:
     """Append an event as Redis did so long ago; at: when it happened, by its web server's clock."""
     seconds, _ = server.time()
-    entry = {"s": 1, "n": 1, "t": int(at.timestamp() * 1000), "o": 1, "b": "?"}
+    entry: Any = {"s": 1, "n": 1, "t": int(at.timestamp() * 1000), "o": 1, "b": "?"}
     entry_id = f"{int(seconds - age.total_seconds()) * 1000}-0"
     server.xadd(f"{prefix}:{{0}}:log", entry, id=entry_id)
 
