@@ -27,6 +27,7 @@ from loadtest.common.waiting import wait_until
 from tests.faults.campaign import Campaign, Say
 from tests.faults.fault_plan import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.injection import INJECTORS, Injector
+from tests.faults.machine.machine import Machine
 from tests.faults.service import RestartedRedis, Service
 from tests.support.redis_cluster import Node, RedisCluster
 
@@ -55,8 +56,10 @@ class Gone:
 class ClusterService(Service):
     """The service with three kinds of Redis: a cluster for the log, a broker, and a cache."""
 
-    def __init__(self, directory: Path, port: int = 0, **variables: str) -> None:
-        super().__init__(directory, port, **variables)
+    def __init__(
+        self, directory: Path, port: int = 0, *, machine: Machine | None = None, **variables: str
+    ) -> None:
+        super().__init__(directory, port, machine=machine, **variables)
         shutil.rmtree(directory / "cluster", ignore_errors=True)  # its ports are others each time
         self.cluster = RedisCluster(directory / "cluster")
         self.cache = RestartedRedis(directory / "cache")
