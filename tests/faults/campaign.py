@@ -17,9 +17,10 @@ from loadtest.common.service import Service as Asked
 from loadtest.common.service import Unusable
 from loadtest.common.verdict import Verdict, check
 from loadtest.common.waiting import wait_until
-from tests.faults.fault_plan import CLOCK, EVICTING, POSTGRES, REDIS, Planned
+from tests.faults.fault_plan import CLOCK, POSTGRES, REDIS, Planned
 from tests.faults.injection import INJECTORS, Injector, injected
 from tests.faults.intervals import Interval
+from tests.faults.machine.evicted import StoredId, stored_ids, views
 from tests.faults.machine.faults import detail
 from tests.faults.service import Figures, Service
 
@@ -100,6 +101,7 @@ class Campaign:
         """Set when every part has recovered, too."""
         self._stored: list[float] = []
         self._untrue: list[str] = []
+        self._evicted: Mapping[StoredId, bytes] = {}
 
     def carry_out(self, seconds: float, *, clients: int, pause: float, seed: int) -> Outcome:
         """Load the service, inject the faults, wait until it has recovered, and check the counters.
@@ -125,12 +127,10 @@ class Campaign:
         service.wake_all()
         self._wait_counted()
         after = service.figures()
-        told = after.missing - before.missing
         gained = {name: n - before.counters[name] for name, n in after.counters.items()}
         verdict = check(gained, load.outcome.ledger, targets, self.gone())
-        if any(one.planned.name == EVICTING for one in self._happened):
-            verdict = excused(verdict, told)
-        self._check_told(verdict, told)
+        if wrong := untold(verdict, after.missing - before.missing, len(self._evicted)):
+            self._untrue.append(wrong)
         self._check_ready()
         audit = service.manage("counters", "audit")
         return self._outcome(
@@ -138,12 +138,24 @@ class Campaign:
         )
 
     def gone(self) -> Mapping[str, int] | None:
-        """Return the views that are known to be lost: none, with a single Redis."""
-        return None
+        """Return the views that are known to be lost: what Redis has evicted before it was stored.
+
+        Called once, at the end.
+        """
+        evicted = self._service.evicted
+        if evicted.events:
+            printed = self._service.manage("counters", "events").stdout
+            self._evicted = evicted.lost(stored_ids(printed.splitlines()))
+        return views(self._evicted.values())
 
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:
         """Return further figures, by name."""
-        return {}
+        if not self._service.evicted.events:
+            return {}
+        return {
+            "evicted from the log, not stored": f"{len(self._evicted)} events",
+            "  of their views answered, not counted": str(verdict.missing),
+        }
 
     def _outcome(
         self, span: Interval, run: Run, verdict: Verdict[str], audit: str, before: Figures,
@@ -160,13 +172,6 @@ class Campaign:
             dead_letters=after.dead_letters - before.dead_letters,
             untrue=self._untrue, notes=self.notes(verdict),
         )  # fmt: skip
-
-    def _check_told(self, verdict: Verdict[str], told: int) -> None:
-        """Note it if more was told as lost than can be: each read is one event, and of one page."""
-        reads = [gain for name, gain in verdict.gains.items() if name.startswith("page ")]
-        most = sum(max(0, gain.attempted - gain.counted) for gain in reads)
-        if told > most:
-            self._untrue.append(f"{told} events are told as lost; at most {most} are")
 
     def _check_ready(self) -> None:
         """Note it if some part of the service is not there, or not up to date, long after all."""
@@ -286,16 +291,17 @@ class Campaign:
         return next(name for name in names if name.startswith("content")).removeprefix("content ")
 
 
-def excused(verdict: Verdict[str], told: int) -> Verdict[str]:
-    """Excuse what is missing if it was evicted from Redis, and the service says how much that was.
+def untold(verdict: Verdict[str], told: int, evicted: int) -> str:
+    """Return what is wrong with how many events the service says were lost; "" if nothing is.
 
-    told: events that it says were lost. A read is one event, and a view of one page.
+    Each read is one event, and a view of one page. Not all needs to be told: what a producer lost
+    at its end does not show.
     """
-    lost = sum(gain.missing for name, gain in verdict.gains.items() if name.startswith("page "))
-    if lost > told:
-        return verdict
-    gains = {name: gain._replace(gone=gain.missing) for name, gain in verdict.gains.items()}
-    return Verdict(gains)
+    reads = [gain for name, gain in verdict.gains.items() if name.startswith("page ")]
+    most = sum(max(0, gain.attempted - gain.counted) for gain in reads)
+    if told > most:
+        return f"{told} events are told as lost; at most {most} are"
+    return f"{evicted} events were evicted, and none is told" if evicted and not told else ""
 
 
 def drawn(pages: Sequence[int], seed: int) -> list[int]:

@@ -19,7 +19,6 @@ from pathlib import Path
 import psycopg2
 from redis.crc import key_slot
 
-from footfall import events
 from footfall.eventlog import EventId, RedisLog
 from loadtest.common.stores import Redis
 from loadtest.common.verdict import Verdict
@@ -27,6 +26,7 @@ from loadtest.common.waiting import wait_until
 from tests.faults.campaign import Campaign, Say
 from tests.faults.fault_plan import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.injection import INJECTORS, Injector
+from tests.faults.machine.evicted import views
 from tests.faults.machine.machine import Machine
 from tests.faults.service import RestartedRedis, Service
 from tests.support.redis_cluster import Node, RedisCluster
@@ -251,11 +251,7 @@ class ClusterCampaign(Campaign):
         self._cluster_service = service
 
     def gone(self) -> Mapping[str, int]:
-        views: Counter[str] = Counter()
-        for event in self._cluster_service.gone:
-            for label, ids in events.decode(event.body).items():
-                views.update(f"{label.partition('.')[2]} {one}" for one in ids)
-        return views
+        return views(event.body for event in self._cluster_service.gone)
 
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:
         return {

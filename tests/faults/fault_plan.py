@@ -71,9 +71,9 @@ SHORT_KINDS: Mapping[str, Kind] = {
 # Those that need the machine's clocks or disks, or many seconds.
 MACHINE_KINDS: Mapping[str, Kind] = {
     EVICTING: Kind(REDIS, NAMED_SECONDS + 1, NAMED_SECONDS + 3, recovery=4, store=REDIS),
-    "the disk of Redis is full": Kind(REDIS, 2, 6, recovery=8, store=REDIS),
-    "the disk of PostgreSQL is full": Kind(POSTGRES, 2, 6, recovery=12, store=POSTGRES),
-    "the disk is full": Kind(BOTH, 2, 6, recovery=15, store=BOTH),
+    "the disk of Redis is full": Kind(REDIS, 2, 8, recovery=8, store=REDIS),
+    "the disk of PostgreSQL is full": Kind(POSTGRES, 2, 8, recovery=12, store=POSTGRES),
+    "the disk is full": Kind(BOTH, 2, 8, recovery=15, store=BOTH),
     # While it is wrong, and once it is right again, old rows are removed and the log is read again.
     "the clock of the web server": Kind(CLOCK, 2, 6, recovery=8),
     CENTURIES: Kind(CLOCK, 2, 6, recovery=8),

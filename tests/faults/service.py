@@ -26,6 +26,7 @@ from standalone import addresses, service
 from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
 from tests.faults.machine.clocks import VARIABLE, Clocks
+from tests.faults.machine.evicted import Evicted
 from tests.faults.machine.machine import Machine
 from tests.support.proxy import Proxy
 
@@ -130,6 +131,7 @@ class Service:
         self.redis = RestartedRedis(data / "redis", self.clocks)
         self.proxy = Proxy(self.redis.store.url)
         self.variables = {"LOG_LEVEL": "WARNING", **variables, "REDIS_URL": self.proxy.url}
+        self.evicted = Evicted()
         if self.clocks:
             self.variables[VARIABLE] = str(self.clocks.directory)
 

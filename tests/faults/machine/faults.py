@@ -1,17 +1,18 @@
 """Injects wrong clocks, full disks and an evicting Redis, and undoes them."""
 
 import resource
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from itertools import product
 
 import psutil
 import psycopg2
 
-from loadtest.common.waiting import wait_until
 from tests.faults.fault_plan import CENTURIES, CLOCK, EVICTING, NAMED_SECONDS, Planned
 from tests.faults.machine.clocks import LOOK, PROCESSES
 from tests.faults.service import Service
@@ -44,7 +45,8 @@ def detail(planned: Planned) -> str:
     """Return what its name does not say."""
     if planned.kind.part != CLOCK:
         return ""
-    return f"{timedelta(seconds=round(jump_of(planned)))}".removesuffix(", 0:00:00")
+    by = round(jump_of(planned))
+    return f"{'-' if by < 0 else '+'}{timedelta(seconds=abs(by))}".removesuffix(", 0:00:00")
 
 
 def clock_of(*names: str) -> Injector:
@@ -81,9 +83,21 @@ def disk_full(*names: str) -> Injector:
 
     def fill(service: Service, planned: Planned) -> Iterator[None]:
         with service.disks.full(names) if service.disks else _limited(service, names):
+            if "service" in names:  # who starts it again writes its pid
+                service.send(service.process("uploader"), signal.SIGKILL)
+            if "service/postgres" in names:
+                _write_much(service)
             yield
 
     return fill
+
+
+def _write_much(service: Service) -> None:
+    """Let PostgreSQL need new files, in which it has no room."""
+    for statement in ("SELECT pg_switch_wal()", "SELECT pg_switch_wal()", "CHECKPOINT"):
+        with suppress(psycopg2.Error), service.cursor() as cursor:
+            cursor.connection.autocommit = True
+            cursor.execute(statement)
 
 
 @contextmanager
@@ -118,6 +132,9 @@ def _limit(service: Service, processes: list[psutil.Process], size: int | None) 
 # --- Eviction -------------------------------------------------------------------------------------
 
 
+ALL, EXPIRING = "allkeys-lru", "volatile-lru"
+
+
 def evicts(policy: str) -> Injector:
     """Give Redis little memory, and a policy that makes room."""
 
@@ -138,24 +155,24 @@ def evicts(policy: str) -> Injector:
 
 def evicts_any_key(service: Service, planned: Planned) -> Iterator[None]:
     """Evict parts of the log, too. The service must say it: `/readyz` names the policy."""
-    named = threading.Event()
-    watching = threading.Thread(target=_watch_ready, args=(service, named))
-    watching.start()
-    yield from evicts("allkeys-lru")(service, planned)
+    named, over = threading.Event(), threading.Event()
+    watching = threading.Thread(target=_watch_ready, args=(service, named, over))
+    files = service.redis.store.directory
+    with service.redis.client() as client, service.evicted.watched(client, files):
+        watching.start()
+        yield from evicts(ALL)(service, planned)
+    over.set()
     watching.join()
     if planned.lasting > NAMED_SECONDS and not named.is_set():
         raise TimeoutError(f"/readyz did not name the policy within {NAMED_SECONDS:g} s")
 
 
-def _watch_ready(service: Service, named: threading.Event) -> None:
-    def is_named() -> bool:
-        time.sleep(0.5)
+def _watch_ready(service: Service, named: threading.Event, over: threading.Event) -> None:
+    until = time.monotonic() + NAMED_SECONDS
+    while time.monotonic() < until and not over.wait(0.5):
         status, body = service.copy.get("/readyz")
-        return status == 503 and b"allkeys-lru" in body
-
-    with suppress(TimeoutError):
-        wait_until(is_named, NAMED_SECONDS)
-        named.set()
+        if status == HTTPStatus.SERVICE_UNAVAILABLE and ALL.encode() in body:
+            named.set()
 
 
 MACHINE_INJECTORS: Mapping[str, Injector] = {
@@ -172,6 +189,6 @@ MACHINE_INJECTORS: Mapping[str, Injector] = {
     "the disk of Redis is full": disk_full("redis"),
     "the disk of PostgreSQL is full": disk_full("service/postgres"),
     "the disk is full": disk_full("redis", "service/postgres", "service"),
-    "Redis evicts keys that expire": evicts("volatile-lru"),
+    "Redis evicts keys that expire": evicts(EXPIRING),
     EVICTING: evicts_any_key,
 }  # fmt: skip
