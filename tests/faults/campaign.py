@@ -233,9 +233,13 @@ class Campaign:
         self._say(self._line(happened, began))
 
     def _wait_whole(self, parts: Collection[str]) -> None:
-        if not self._service.is_up():
-            raise RuntimeError("the whole service has ended")
-        wait_until(lambda: all(map(self._is_whole, parts)), RECOVERY_SECONDS, "its recovery")
+        has_ended = not self._service.is_up()
+        wait_until(
+            lambda: self._service.is_up() and all(map(self._is_whole, parts)),
+            RECOVERY_SECONDS, "its recovery",
+        )  # fmt: skip
+        if has_ended:
+            raise RuntimeError("the whole service had ended")
 
     def _wait_stored(self, since: float) -> None:
         """Wait until an event has been stored since then: pages are read all the time."""
@@ -269,6 +273,9 @@ class Campaign:
 
     def _wait_counted(self) -> None:
         """Wait until everything in the log and in the spill is counted."""
+        wait_until(
+            lambda: self._service.is_up() and self._service.database_answers(), RECOVERY_SECONDS
+        )
         page = min(self._service.targets())
         content = int(self._content(page))
         asked = Asked(f"127.0.0.1:{self._service.port}")
