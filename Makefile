@@ -4,8 +4,8 @@ PORT ?= 8000
 DATA_DIR ?= .data
 DB ?= postgres
 ARGS ?=
-# Three processes for two cores, since each waits for a third of its time; none for chosen tests.
-PARALLEL = $(if $(ARGS),,--numprocesses 3 --dist loadfile --no-loadscope-reorder)
+# Four processes for two cores, since each waits for part of its time; none for chosen tests.
+PARALLEL = $(if $(ARGS),,--numprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 BIN = .venv/bin
 INSTALLED = .venv/.installed

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
@@ -42,6 +43,13 @@ BY_STATUS = {400: BAD_REQUEST} | {
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
     """Return the responses with these statuses, for `extend_schema(responses=...)`."""
     return {status: BY_STATUS[status] for status in statuses}
+
+
+class FilterExtension(DjangoFilterExtension):  # type: ignore[no-untyped-call]
+    """Takes no GeoDjango into account: to look for its library starts some dozen processes."""
+
+    priority = 1
+    _has_gis = False
 
 
 class Schema(AutoSchema):

@@ -17,10 +17,11 @@ NONE, SOME, NOT_LOOKED = 0, 1, 3
 
 
 def main(options: list[str]) -> int:
-    files = [*sorted(ROOT.glob("requirements/*.txt")), ROOT / "loadtest/peers/requirements.txt"]
+    # The peers' may pin another version of a package; pip-audit refuses two in one run.
+    ours, peers = ROOT.glob("requirements/*.txt"), ROOT / "loadtest/peers/requirements.txt"
     found: list[dict[str, Any]] = []
-    for file in files:
-        packages, said = audit(file, options)
+    for files in (sorted(ours), [peers]):
+        packages, said = audit(files, options)
         skipped = [
             f"{one['name']}: {one['skip_reason']}" for one in packages if "skip_reason" in one
         ]
@@ -36,8 +37,8 @@ def main(options: list[str]) -> int:
     return SOME if lines else NONE
 
 
-def audit(file: Path, options: list[str]) -> tuple[list[dict[str, Any]], str]:
-    """Return the packages that a file pins, as pip-audit reports them, and what it said.
+def audit(files: list[Path], options: list[str]) -> tuple[list[dict[str, Any]], str]:
+    """Return the packages that the files pin, as pip-audit reports them, and what it said.
 
     It ends with 1 for what it has found as for what has failed; it reports what it has looked at.
     """
@@ -48,7 +49,8 @@ def audit(file: Path, options: list[str]) -> tuple[list[dict[str, Any]], str]:
                 *(sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip"),
                 *("--vulnerability-service", "osv", "--progress-spinner", "off"),
                 *("--cache-dir", directory, "--format", "json", "--output", str(report)),
-                *("--requirement", str(file), *options),
+                *(word for file in files for word in ("--requirement", str(file))),
+                *options,
             ],
             check=False,
             stdout=subprocess.PIPE,

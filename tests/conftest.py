@@ -16,9 +16,10 @@ from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 from xdist.scheduler import LoadFileScheduling
 
 from api.throttling import Throttle
+from tests.support.databases import copy_migrated
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
-from tests.support.stores import temporary_directory, wait_for_database
+from tests.support.stores import ASKED, XDIST_WORKER, temporary_directory, wait_for_database
 from tests.support.tables import emptied_quickly
 
 # On a busy machine everything may take long: that is no fault of what is tested.
@@ -76,9 +77,14 @@ def sort_key(path: Path, with_database: set[Path]) -> int:
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, django_db_blocker: DjangoDbBlocker
+) -> None:
     """What pytest-django asks for before it connects."""
     wait_for_database()
+    if (asked := os.environ.get(ASKED)) and XDIST_WORKER in os.environ:
+        with django_db_blocker.unblock():
+            copy_migrated(Path(asked))
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +95,7 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         yield
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def server() -> Iterator[redis.Redis]:
     """A client of the Redis server, to look at what is really there."""
     with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:

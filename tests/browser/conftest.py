@@ -7,8 +7,17 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    WebError,
+    sync_playwright,
+)
 from pytest_django.live_server_helper import LiveServer
+
+from tests.support.stores import memory_has_room
 
 PATIENCE = 30_000  # milliseconds that the browser gets for each step
 
@@ -34,15 +43,26 @@ def browser() -> Iterator[Browser]:
         # Beside a running event loop Django would refuse all queries.
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         with sync_playwright() as playwright:
-            # Containers run as root, and have little shared memory.
-            arguments = ["--no-sandbox", "--disable-dev-shm-usage"]
-            browser = playwright.chromium.launch(executable_path=path, args=arguments)
+            browser = playwright.chromium.launch(
+                executable_path=path,
+                args=["--no-sandbox"],  # containers run as root
+                # Playwright's, for containers, which have little shared memory.
+                ignore_default_args=["--disable-dev-shm-usage"] if memory_has_room() else None,
+            )
             yield browser
             browser.close()
 
 
+@pytest.fixture(scope="package")
+def window(browser: Browser, live_server: LiveServer) -> Iterator[BrowserContext]:
+    """One for all tabs: what one has loaded and compiled, the next one has, too."""
+    with browser.new_context(base_url=live_server.url) as window:
+        window.set_default_timeout(PATIENCE)
+        yield window
+
+
 @pytest.fixture
-def tab(browser: Browser, live_server: LiveServer, admin_client: Client) -> Iterator[Page]:
+def tab(window: BrowserContext, live_server: LiveServer, admin_client: Client) -> Iterator[Page]:
     """A tab in which an administrator is signed in. The console has no error in the end."""
     errors: list[str] = []
 
@@ -50,13 +70,21 @@ def tab(browser: Browser, live_server: LiveServer, admin_client: Client) -> Iter
         if message.type in ("error", "warning"):
             errors.append(f"{message.text} ({message.location})")
 
-    with browser.new_context(base_url=live_server.url) as context:
-        context.set_default_timeout(PATIENCE)
-        context.on("console", note)
-        context.on("weberror", lambda error: errors.append(str(error.error)))
-        # A browser asks for it by itself.
-        name = settings.SESSION_COOKIE_NAME
-        session = admin_client.cookies[name].value
-        context.add_cookies([{"name": name, "value": session, "url": live_server.url}])
-        yield context.new_page()
+    def note_error(error: WebError) -> None:
+        errors.append(str(error.error))
+
+    tab = window.new_page()
+    # Cookies, and what scripts have stored; not the cache.
+    kept = {"origin": live_server.url, "storageTypes": "all"}
+    window.new_cdp_session(tab).send("Storage.clearDataForOrigin", kept)
+    name = settings.SESSION_COOKIE_NAME
+    session = admin_client.cookies[name].value
+    window.add_cookies([{"name": name, "value": session, "url": live_server.url}])
+    window.on("console", note)
+    window.on("weberror", note_error)
+    yield tab
+    for page in window.pages:
+        page.close()
+    window.remove_listener("console", note)
+    window.remove_listener("weberror", note_error)
     assert errors == []

@@ -129,9 +129,10 @@ class ReadSlowly:
 class ReadNothing:
     """Asks for `path` many times at once, and reads none of the answers."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, times: int) -> None:
         self.path = path
+        self.times = times
 
     async def __call__(self, connection: Connection) -> None:
-        await connection.send(get(self.path) * 100)
+        await connection.send(get(self.path) * self.times)
         await asyncio.Event().wait()

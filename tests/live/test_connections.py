@@ -26,6 +26,8 @@ CONNECTIONS = 5000 if ATTACK_SECONDS >= 30 else 2300
 DOWNLOADS = 200
 # Of each kind that reads nothing: a web worker has 16 threads.
 READING_NOTHING = DOWNLOADS if ATTACK_SECONDS >= 30 else 40
+# So often each asks: 5 MB of the schema, or thousands of refusals.
+TIMES = 100 if ATTACK_SECONDS >= 30 else 40
 SIZE = 6_000_000  # bytes; more than the kernel takes off the server's hands
 STATIC = "/static/drf_spectacular_sidecar/swagger-ui-dist/swagger-ui-bundle.js"
 
@@ -61,8 +63,8 @@ def test_slow_readers_of_anything_long_keep_no_reader_waiting(
     service: Copy, withstand: Withstand, download: str
 ) -> None:
     with (
-        Attackers(service.port, READING_NOTHING, ReadNothing(download)),
-        Attackers(service.port, READING_NOTHING, ReadNothing("/api/v1/schema/")),
+        Attackers(service.port, READING_NOTHING, ReadNothing(download, TIMES)),
+        Attackers(service.port, READING_NOTHING, ReadNothing("/api/v1/schema/", TIMES)),
     ):
         withstand(Attackers(service.port, DOWNLOADS, ReadSlowly(STATIC)))
 

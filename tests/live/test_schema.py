@@ -3,8 +3,9 @@
 Schemathesis makes the requests from the schema: right ones, and wrong ones on purpose.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any, cast
 
 import pytest
@@ -91,7 +92,18 @@ def operations(service: Copy) -> list[Any]:
     ]
 
 
-def test_answers_are_as_the_schema_says(people: People, operations: list[Any]) -> None:
+@pytest.fixture
+def session() -> Iterator[requests.Session]:
+    """Keeps connections, and nothing else: no cookies."""
+    with requests.Session() as session:
+        session.trust_env = False  # it would look for proxies at each request
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        yield session
+
+
+def test_answers_are_as_the_schema_says(
+    people: People, operations: list[Any], session: requests.Session
+) -> None:
     """Each request is sent by a user, then by staff: to make one takes longer than to answer it."""
     staff = people.staff
     things = Things(people.api, staff)
@@ -100,13 +112,15 @@ def test_answers_are_as_the_schema_says(people: People, operations: list[Any]) -
     for operation in operations:
         for mode in GenerationMode:
             try:
-                attack(operation.as_strategy(generation_mode=mode), things, tokens)
+                attack(operation.as_strategy(generation_mode=mode), things, tokens, session)
             except (FailureGroup, Failure) as failure:
                 wrong.append(f"{operation.label}: {failure}")
     assert not wrong, "\n\n".join(wrong)
 
 
-def attack(cases: SearchStrategy[Case[Any]], things: Things, tokens: list[str]) -> None:
+def attack(
+    cases: SearchStrategy[Case[Any]], things: Things, tokens: list[str], session: requests.Session
+) -> None:
     """Send some requests, most of the time about something that is there."""
 
     @given(case=cases)
@@ -124,7 +138,9 @@ def attack(cases: SearchStrategy[Case[Any]], things: Things, tokens: list[str]) 
             case.path_parameters["id"] = known
         for token in tokens:
             headers = {"Authorization": f"Token {token}"}
-            answer = case.call_and_validate(headers=headers, checks=CHECKS, timeout=10)
+            answer = case.call_and_validate(
+                session=session, headers=headers, checks=CHECKS, timeout=10
+            )
             if answer.status_code == 204:
                 things.forget()
 

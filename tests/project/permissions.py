@@ -86,7 +86,6 @@ ROWS = {
     (method, f"/api/v1{path}"): dict(zip(WHO, map(int, answers), strict=True))
     for method, path, *answers in map(str.split, filter(None, TABLE.splitlines()))
 }
-CASES = [(method, path, who) for method, path in ROWS for who in WHO]
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 VERBS = {"GET": "view", "POST": "add", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
 MODELS = {
@@ -159,7 +158,8 @@ def make_staff(method: str, path: str, who: str) -> User:
     others = Permission.objects.exclude(pk__in=needed)
     if method == "GET":  # who may change something may see it
         others = others.exclude(codename=f"change_{model}")
-    staff.user_permissions.set(needed if who == "permitted" else others)
+    given = needed if who == "permitted" else others
+    staff.user_permissions.set(given.values_list("pk", flat=True))
     return staff
 
 

@@ -21,17 +21,17 @@ def fresh() -> Iterator[None]:
         yield
 
 
-@pytest.mark.parametrize("query", ["", "?format=json", "?lang=ru", "?lang=none", "?format=yaml"])
-def test_it_is_what_drf_spectacular_makes(client: Client, rf: RequestFactory, query: str) -> None:
-    theirs = SpectacularAPIView.as_view()(rf.get(f"{ADDRESS}{query}")).render()
+def test_it_is_what_drf_spectacular_makes(client: Client, rf: RequestFactory) -> None:
+    for query in ("", "?format=json", "?lang=ru", "?lang=none", "?format=yaml"):
+        theirs = SpectacularAPIView.as_view()(rf.get(f"{ADDRESS}{query}")).render()
 
-    for _ in range(2):
-        ours = client.get(f"{ADDRESS}{query}")
-        assert ours.status_code == 200
-        if "none" not in query:
-            assert ours.content == theirs.content
-        for name in ("Content-Type", "Content-Disposition", "Allow"):
-            assert ours.headers[name] == theirs.headers[name]
+        for _ in range(2):
+            ours = client.get(f"{ADDRESS}{query}")
+            assert ours.status_code == 200, query
+            if "none" not in query:
+                assert ours.content == theirs.content, query
+            for name in ("Content-Type", "Content-Disposition", "Allow"):
+                assert ours.headers[name] == theirs.headers[name], query
 
 
 def test_asking_again_costs_nothing(client: Client) -> None:

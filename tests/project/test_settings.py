@@ -85,7 +85,7 @@ def test_a_published_password_is_for_debug_mode_alone(variables: dict[str, str],
     assert "leave it out of .env" in done.stderr  # what to do is said
     assert "Traceback" not in done.stderr
 
-    assert "published" not in start(PRODUCTION | variables | {"DJANGO_DEBUG": "true"}).stderr
+    assert shown(PRODUCTION | variables | {"DJANGO_DEBUG": "true"}, "s.DEBUG") == "True"
 
 
 def show(expression: str, program: str) -> None:

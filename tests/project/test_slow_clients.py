@@ -1,5 +1,7 @@
 """Clients that read too slowly are disconnected, and no others."""
 
+import importlib
+import os
 import resource
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import pytest
 
 from loadtest.common.waiting import wait_until
 from project.slow_clients import SlowClientWatch
+from tests.support.processes import run
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="It looks into /proc.")
 
@@ -126,12 +129,16 @@ def test_a_store_that_is_slow_is_not_cut_off(watch: SlowClientWatch, stack: Exit
     assert cut_while(watch) == 0
 
 
+def start_to_serve() -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096))
+    importlib.import_module("project.wsgi")
+    sys.stdout.write(str(resource.getrlimit(resource.RLIMIT_NOFILE)[0]))
+
+
 def test_a_process_may_have_as_many_connections_as_the_system_lets_it() -> None:
-    program = "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (256, 4096));"
-    program += "from project import wsgi; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])"
     if resource.getrlimit(resource.RLIMIT_NOFILE)[1] < 4096:
         pytest.skip("The system lets it have few.")
 
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    done = run(os.environ, start_to_serve)
 
     assert done.stdout.split() == ["4096"], done.stderr

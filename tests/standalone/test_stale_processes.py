@@ -37,7 +37,9 @@ def sleeper(stack: ExitStack, data_dir: Path, code: str = "") -> "subprocess.Pop
 
 
 def test_what_an_earlier_run_left_is_ended(tmp_path: Path, stack: ExitStack) -> None:
-    process = sleeper(stack, tmp_path)
+    # Of a shell's job in the background, SIGINT is ignored.
+    code = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)"
+    process = sleeper(stack, tmp_path, code)
     PidRegistry(tmp_path).add("web", process.pid, signal.SIGINT)
     assert (tmp_path / "processes.json").stat().st_mode & 0o777 == 0o600
 

@@ -6,8 +6,9 @@ import math
 import struct
 import zipfile
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from fractions import Fraction
+from functools import cache
 from typing import Any
 
 import av
@@ -67,6 +68,7 @@ def gif(frames: int = 3, size: tuple[int, int] = (32, 32)) -> bytes:
     return out.getvalue()
 
 
+@cache
 def pdf(pages: int = 2, title: str = "A small book", text: str = "Hello from page") -> bytes:
     from fpdf import FPDF  # takes 0.2 s, in every process
 
@@ -79,6 +81,7 @@ def pdf(pages: int = 2, title: str = "A small book", text: str = "Hello from pag
     return bytes(document.output())
 
 
+@cache
 def sound(
     format: str = "wav",  # noqa: A002
     codec: str = "pcm_s16le",
@@ -119,10 +122,15 @@ def film(
     return out.getvalue()
 
 
+@cache
+def tone(samples: int) -> "array[int]":
+    return array("h", (int(9_000 * math.sin(n / 15)) for n in range(samples)))
+
+
 def _write_sound(container: Any, stream: Any, seconds: float) -> None:
     context = stream.codec_context
     rate = context.sample_rate
-    wave = array("h", (int(9_000 * math.sin(n / 15)) for n in range(int(seconds * rate))))
+    wave = tone(int(seconds * rate))
     frame = av.AudioFrame(format="s16", layout="mono", samples=len(wave))
     frame.planes[0].update(wave.tobytes())
     frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
@@ -155,7 +163,8 @@ def executable() -> bytes:
     return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HHI", 2, 62, 1) + bytes(100)
 
 
-def of_every_kind() -> dict[str, bytes]:
+@cache
+def of_every_kind() -> Mapping[str, bytes]:
     """Return a file of every type, by a name that fits it."""
     return {
         "picture.png": png(),

@@ -43,6 +43,8 @@ class MariaDB(Store):
             "pid-file": str(self.sockets / "mysql.pid"),
             "tmpdir": str(self.directory),
             "innodb-flush-log-at-trx-commit": "0",
+            "innodb-doublewrite": "0",
+            "loose-sync-frm": "0",  # of MariaDB alone
             "innodb-buffer-pool-size": "128M",
             "default-time-zone": "+05:45",  # nothing may depend on it
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 
 from loadtest.common.waiting import wait_until
 
@@ -77,6 +78,17 @@ class HitCount(models.Model):
     content_type = models.ForeignKey(ContentType, on_delete=models.CASCADE)
 """
 
+MIGRATE = """
+import importlib
+import django
+from django.core.management import call_command
+
+django.setup()
+call_command("makemigrations", "news", "hitcount")
+importlib.invalidate_caches()
+call_command("migrate", verbosity=0)
+"""
+
 Run = Callable[..., str]
 
 
@@ -102,7 +114,7 @@ def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("project")
     with zipfile.ZipFile(wheel) as archive:  # what `pip install --no-deps` does with a pure one
         archive.extractall(root / "site")
-    subprocess.run([sys.executable, "-m", "django", "startproject", "elsewhere", root], check=True)
+    call_command("startproject", "elsewhere", str(root))
     settings_said, celery_said = said("python", "COUNTERS_LOG_URL").split("# celery.py")
     celery_said = celery_said.partition("\n")[2]
     files = {
@@ -147,8 +159,7 @@ def run(project: Path) -> Run:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    run("manage.py", "makemigrations", "news", "hitcount")
-    run("manage.py", "migrate", "--verbosity", "0")
+    run("-c", MIGRATE)
     return run
 
 
@@ -158,14 +169,15 @@ def shell(run: Run, *lines: str) -> str:
 
 
 def test_the_wheel_counts_another_projects_model(run: Run, project: Path) -> None:
-    where = shell(run, "import footfall; print(footfall.__file__)")
-    assert where.startswith(str(project / "site"))
     read_three_times = (
+        "import footfall; print(footfall.__file__)",
         "from django.test import Client",
         "pk = Article.objects.create(title='First').pk",
-        "print([Client().get(f'/{pk}/').status_code for _ in range(3)], pk)",
+        "print([Client().get(f'/{pk}/').status_code for _ in range(3)])",
+        "print(pk)",
     )
-    answered, pk = shell(run, *read_three_times).rsplit(" ", 1)
+    where, answered, pk = shell(run, *read_three_times).splitlines()
+    assert where.startswith(str(project / "site"))
     assert answered == "[200, 200, 200]"
 
     flusher = "celery --quiet -A elsewhere worker -Q counters -n flusher@%h --pool threads -c 1"

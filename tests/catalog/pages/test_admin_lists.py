@@ -9,8 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from catalog.pages.management.commands.populate import make_pages
-from catalog.pages.models import Content, Page
-from tests.support.pages import make_audio, make_page, make_text, make_video
+from tests.support.pages import make_audio, make_page, make_text, make_video, remove_all_pages
 
 pytestmark = pytest.mark.django_db
 
@@ -19,8 +18,7 @@ SEARCH = {"app_label": "pages", "model_name": "pagecontent", "field_name": "cont
 
 @pytest.fixture(autouse=True)
 def nothing_else(db: None) -> None:
-    Page.objects.all().delete()
-    Content.objects.all().delete()
+    remove_all_pages()
 
 
 @pytest.mark.parametrize("model", ["page", "content", "video"])
@@ -100,7 +98,7 @@ def test_content_says_where_it_stands(admin_client: Client) -> None:
 
 @pytest.mark.postgres  # whose plans are looked at
 def test_search_uses_an_index(admin_client: Client) -> None:
-    make_pages(4000, contents_each=5)  # many enough of each for an index to pay
+    make_pages(1000, contents_each=5)  # many enough of each for an index to pay
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     for address in (

@@ -3,9 +3,16 @@
 import pytest
 from django.test import Client
 
-from catalog.pages.models import Content, Page
+from catalog.pages.models import Content
 from footfall.flush import flush_all
-from tests.support.pages import make_audio, make_contents, make_page, make_text, make_video
+from tests.support.pages import (
+    make_audio,
+    make_contents,
+    make_page,
+    make_text,
+    make_video,
+    remove_all_pages,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -80,4 +87,4 @@ def counters() -> list[int]:
 
 @pytest.fixture(autouse=True)
 def no_pages(db: None) -> None:
-    Page.objects.all().delete()
+    remove_all_pages()

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 
 from catalog.pages.models import Content, Page, PageContent, Text, Video
-from tests.support.pages import make_page, make_text
+from tests.support.pages import make_page, make_text, remove_all_pages
 
 migration = import_module("catalog.pages.migrations.0002_demonstration")
 FIRST = "The lighthouse that stands in the sea"
@@ -26,8 +26,7 @@ def unload() -> None:
 
 @pytest.fixture
 def empty(db: None) -> None:
-    Page.objects.all().delete()
-    Content.objects.all().delete()
+    remove_all_pages()
 
 
 @pytest.mark.usefixtures("empty")

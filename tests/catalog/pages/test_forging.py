@@ -7,7 +7,7 @@ from django.test import Client
 
 from catalog.pages.models import Content, Page
 from footfall.flush import flush_all
-from tests.support.pages import make_contents, make_page
+from tests.support.pages import make_contents, make_page, remove_all_pages
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_log")]
 
@@ -26,7 +26,7 @@ COUNTED = {
 
 @pytest.fixture
 def page(db: None) -> Page:
-    Page.objects.all().delete()
+    remove_all_pages()
     return make_page(*make_contents(2))
 
 

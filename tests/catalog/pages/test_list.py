@@ -7,14 +7,14 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages import pagination
 from catalog.pages.models import Page
-from tests.support.pages import make_contents, make_page
+from tests.support.pages import make_contents, make_page, remove_all_pages
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def no_pages(db: None) -> None:
-    Page.objects.all().delete()
+    remove_all_pages()
 
 
 def test_list_shows_pages_without_contents(client: Client) -> None:

@@ -5,14 +5,14 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
+from tests.support.pages import remove_all_pages
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def empty(db: None) -> None:
-    Page.objects.all().delete()
-    Content.objects.all().delete()
+    remove_all_pages()
 
 
 def test_populate_makes_pages_with_contents_of_every_type(client: Client) -> None:

@@ -20,6 +20,7 @@ from footfall.ops.workers import Workers
 from footfall.projections.ranking import Window, rank_due
 from footfall.record import record
 from footfall.registry import countable_models
+from tests.support.pages import remove_all_pages
 from tests.support.schedule import scheduled
 from tests.support.views import AT, Answering, store_views
 
@@ -52,8 +53,7 @@ def staff(client: Client, *permissions: str) -> Client:
 
 
 def test_an_empty_service_is_well(admin_client: Client) -> None:
-    Page.objects.all().delete()
-    Content.objects.all().delete()
+    remove_all_pages()
 
     page = text(admin_client, PAGE)
 

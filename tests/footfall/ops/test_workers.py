@@ -1,7 +1,5 @@
 """Which workers answer: a real one comes, stops and comes back."""
 
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from threading import Event
@@ -14,6 +12,7 @@ from django.conf import settings
 from footfall.ops.workers import REFRESH_AFTER, WorkerInspector, Workers
 from footfall.worker import QUEUE
 from project.celery import app
+from tests.support import processes
 
 
 def wait_for(inspector: WorkerInspector, expected: Callable[[Workers], bool]) -> float:
@@ -25,6 +24,13 @@ def wait_for(inspector: WorkerInspector, expected: Callable[[Workers], bool]) ->
     return time.monotonic() - began
 
 
+def work() -> None:
+    app.worker_main(
+        ["worker", "--queues", QUEUE, "--pool", "solo", "--hostname", "flusher@%h",
+         "--loglevel", "ERROR"]
+    )  # fmt: skip
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_worker_that_stops_is_missed_within_seconds(
     environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -32,19 +38,15 @@ def test_a_worker_that_stops_is_missed_within_seconds(
     monkeypatch.setattr("footfall.ops.workers.REPLY_TIMEOUT", 0.5)
     monkeypatch.setattr("footfall.ops.workers.REFRESH_AFTER", 0.2)
     inspector = WorkerInspector()
-    command = [
-        sys.executable, "-m", "celery", "--app", "project", "worker", "--queues", QUEUE,
-        "--pool", "solo", "--hostname", "flusher@%h", "--loglevel", "ERROR",
-    ]  # fmt: skip
     assert not inspector.workers().serve(QUEUE)
 
     for _ in range(2):  # there, gone, and back
-        worker = subprocess.Popen(command, env=environment)
+        worker = processes.start(environment, work)
         try:
             wait_for(inspector, lambda workers: workers.serve(QUEUE))
         finally:
             worker.kill()
-            worker.wait()
+            worker.join()
         assert wait_for(inspector, lambda workers: not workers.serve(QUEUE)) < 5
 
 

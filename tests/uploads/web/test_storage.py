@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-import boto3
 import pytest
 import requests
 from django.core.files.storage import default_storage
 from django.test import Client
-from moto.server import ThreadedMotoServer
 from pytest_django import Settings
 
 from accounts.models import User
@@ -32,6 +30,8 @@ BUCKET = "footfall-files"
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
     """The address of an object store."""
+    from moto.server import ThreadedMotoServer  # takes 0.2 s, in every process
+
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:
@@ -44,6 +44,8 @@ def store() -> Iterator[str]:
 @pytest.fixture
 def bucket(store: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The service keeps its files there, as the environment tells it."""
+    import boto3
+
     for name, value in {
         "S3_BUCKET": BUCKET,
         "S3_ENDPOINT_URL": store,
