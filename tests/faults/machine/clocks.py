@@ -22,7 +22,8 @@ VARIABLE = "FAULTS_CLOCKS"
 """The directory with the clocks, for the `standalone` of this package."""
 LOOK = 1  # seconds between two looks of a process at its clock
 TRUE = "+0"
-NOW = "import time; print(time.time() - {now}, time.monotonic() - {monotonic})"
+# Debian's library 0.9.10 breaks time.sleep() of Python 3.11.
+NOW = "import time; time.sleep(0.01); print(time.time() - {now}, time.monotonic() - {monotonic})"
 
 
 def library(installed: Path) -> Path | None:
