@@ -4,9 +4,11 @@ import signal
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
+from unittest import mock
 
 import pytest
 from celery import Task
+from celery.beat import event_t
 from django.apps import apps
 from django.conf import settings
 from django.core import mail
@@ -19,7 +21,8 @@ from catalog.pages.models import Content, Page, Text
 from footfall import worker
 from footfall.flush import project
 from footfall.record import record
-from project.beat_scheduler import Scheduler, handle_signals
+from loadtest.common.waiting import wait_until
+from project.beat_scheduler import Entry, Scheduler, handle_signals
 from project.celery import app
 
 pytestmark = pytest.mark.django_db
@@ -135,6 +138,22 @@ def test_a_clock_that_was_set_back_stops_nothing(beat: Callable[[], Scheduler]) 
     scheduler.correct_last_runs()
 
     assert scheduler.schedule[entry.get().name].last_run_at <= timezone.now()
+
+
+def test_a_running_beat_goes_on_when_its_clock_is_set_back(
+    beat: Callable[[], Scheduler], sent: list[str]
+) -> None:
+    """It has run an hour ahead, and would wait for the next second of then."""
+    scheduler = beat()
+    tick_until_idle(scheduler)
+    entry = next(one for one in scheduler.schedule.values() if one.task == "counters.flush")
+    ahead = timezone.now() + timedelta(hours=1)
+    with mock.patch.object(Entry, "_default_now", return_value=ahead):
+        following = scheduler.reserve(entry)
+        scheduler._heap = [event_t(scheduler._when(following, 1), 5, following)]
+    sent.clear()
+
+    wait_until(lambda: scheduler.tick() and "counters.flush" in sent, 10, "a tick")
 
 
 def test_a_signal_ends_it_between_two_ticks_and_a_second_one_at_once(
