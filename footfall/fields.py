@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.core import checks
 from django.db import models
 from django.db.models.expressions import Combinable
+from django.db.models.signals import pre_save
 
 if TYPE_CHECKING:
     BaseField = models.PositiveBigIntegerField[int | Combinable, int]
@@ -17,6 +18,7 @@ class CounterField(BaseField):
 
     `save()` leaves the column as it is: an instance has the value from when it was read, and to
     write that back would undo what was counted since. A new row starts at 0, a copy too.
+    `loaddata` leaves it as well; a row that is new has what the dump says.
     `QuerySet.update()` does write it, as only adjustments and repairs do.
     """
 
@@ -42,3 +44,26 @@ class CounterField(BaseField):
             id="counters.E001",
         )
         return [*found, error]
+
+
+def keep_counters(
+    sender: type[models.Model],
+    instance: models.Model,
+    raw: bool,
+    using: str | None = None,
+    **kwargs: Any,
+) -> None:
+    """Have `loaddata` leave the counters of rows that are there: it does not ask `pre_save`.
+
+    It saves parents as rows of their own, so only the fields of the model itself are written.
+    """
+    if not raw:
+        return
+    model = sender._meta.concrete_model or sender
+    counters = [one for one in model._meta.local_concrete_fields if isinstance(one, CounterField)]
+    if counters and model._base_manager.using(using).filter(pk=instance.pk).exists():
+        for counter in counters:
+            setattr(instance, counter.attname, models.F(counter.attname))
+
+
+pre_save.connect(keep_counters, dispatch_uid="counters.keep_counters")

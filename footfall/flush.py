@@ -16,6 +16,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
 from django.utils import timezone
 
+from footfall import sql
 from footfall.cache.publish import publish
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
@@ -68,6 +69,7 @@ def ingest(limit: int | None = None) -> Ingested:
     limit = limit or conf.COUNTERS_BATCH_EVENTS
     log = get_log()
     with transaction.atomic(durable=True), gc_paused():
+        sql.mark()
         claims = claim()
         read(log, claims, limit)
         drain_spill(claims, limit)

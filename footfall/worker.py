@@ -9,13 +9,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from django.db import close_old_connections, connections, reset_queries
 
+from footfall import sql
+from footfall.common.ticks import TickLimit
 from footfall.common.wakeup import SLICE, Wakeup
+from footfall.eventlog import LogError
 from footfall.flush import ingest, project
+from footfall.log import get_log
 from footfall.projections.rows import KINDS
 
 logger = logging.getLogger(__name__)
@@ -25,22 +30,53 @@ IDLE_SECONDS = 30.0
 """After so long without a wake-up, the thread of a projection ends; the next one starts it."""
 
 _ingesting = threading.Lock()
+_failed = False
+"""Whether the failure of the last ingest is kept in Redis."""
+MAX_FAILURE = 500  # characters of it
+_policy = ""
+"""The `maxmemory-policy` that was complained of."""
+_ticks = TickLimit(0.2)
+_looks = TickLimit(4.0)
+"""For stuck transactions, which are found after 20 s and so ended within 30; and at Redis."""
 
 
 def tick() -> None:
     """Wake ingest and projections for Celery beat."""
     FlushWakeup.last_tick = time.monotonic()
-    wake()
+    if _ticks.allows():
+        wake()
 
 
 def wake() -> None:
     """Ingest in this thread, unless another thread of this process does; then project."""
+    if _looks.allows():
+        run_step("the search for stuck transactions", end_stuck)
+        run_step("the question about evictions", check_redis)
     if _ingesting.acquire(blocking=False):
         try:
-            run_step("the ingest", ingest_for)
+            note_ingest(run_step("the ingest", ingest_for))
         finally:
             _ingesting.release()
     wake_projections()
+
+
+def end_stuck(seconds: float) -> None:
+    """End transactions of workers that are stopped: they hold what all others need."""
+    for pid in sql.end_stuck():
+        logger.warning("ended the transaction of a worker that is stopped: backend %s", pid)
+
+
+def check_redis(seconds: float) -> None:
+    """Log an error if Redis may evict the log: at the start, and whenever that changes."""
+    global _policy
+    policy = get_log().condition().policy
+    if policy and policy != _policy:
+        logger.error(
+            "Redis may evict the log, and so lose views: its maxmemory-policy is %s. Set it to"
+            " noeviction.",
+            policy,
+        )
+    _policy = policy
 
 
 def ingest_for(seconds: float) -> int:
@@ -62,8 +98,8 @@ def project_for(kind: str, seconds: float) -> None:
         pass
 
 
-def run_step(name: str, step: Callable[[float], Any]) -> None:
-    """Run a step; an error of whatever type becomes one line in the log.
+def run_step(name: str, step: Callable[[float], Any]) -> str:
+    """Run a step; an error of whatever type becomes one line in the log, which is returned.
 
     The next try comes within a second.
     """
@@ -71,7 +107,19 @@ def run_step(name: str, step: Callable[[float], Any]) -> None:
         reset_queries()  # with DEBUG, Django keeps them until the next request, and here is none
         step(SLICE)
     except Exception as error:
-        logger.error("%s failed: %s: %s", name, type(error).__name__, str(error).strip())
+        told = f"{type(error.__cause__ or error).__name__}: {error}".strip()
+        logger.error("%s failed: %s", name, told)
+        return told
+    return ""
+
+
+def note_ingest(failure: str) -> None:
+    """Let status, dashboard and `/readyz` know why nothing is stored, and when that is over."""
+    global _failed
+    if failure or _failed:
+        with suppress(LogError):
+            get_log().note_failure(failure[:MAX_FAILURE])
+            _failed = bool(failure)
 
 
 class Background:

@@ -11,7 +11,12 @@ from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
 
+from footfall.identity import database_now
+
 TOLERANCE = timedelta(seconds=2)
+EARLIER_EXPIRES = (2, 10, 15)
+"""Seconds after which ticks of earlier versions expired: by the worker's clock, and so at once if
+beat's was behind."""
 MAX_WAIT = 1.0  # seconds between two ticks, and until a signal ends beat
 PERIODS = {"days": timedelta(days=1), "hours": timedelta(hours=1), "seconds": timedelta(seconds=1)}
 
@@ -28,20 +33,31 @@ class Entry(ModelEntry):  # type: ignore[misc]  # django_celery_beat has no type
         model, field = super().to_model_schedule(schedule)
         return model, field
 
-    @classmethod
-    def _unpack_options(cls, expires: int | None = None, **options: Any) -> dict[str, Any]:
-        fields: dict[str, Any] = super()._unpack_options(**{"expire_seconds": expires} | options)
-        return fields
+    def save(self) -> None:
+        """Note the last run by the database's clock, with which it is compared elsewhere."""
+        by_own_clock = self.model.last_run_at
+        self.model.last_run_at += database_now() - timezone.now()
+        try:
+            super().save()
+        finally:
+            self.model.last_run_at = by_own_clock
 
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
     """Creates the entries of CELERY_BEAT_SCHEDULE that are missing, and leaves the others alone.
 
     `DatabaseScheduler` resets each of them at every start, also what an operator has changed.
+    Only what earlier versions wrote themselves is taken back: see EARLIER_EXPIRES.
     """
 
     Entry = Entry
     is_stopping = False
+
+    def setup_schedule(self) -> None:
+        tasks = [entry["task"] for entry in self.app.conf.beat_schedule.values()]
+        expiring = self.Model.objects.filter(task__in=tasks, expire_seconds__in=EARLIER_EXPIRES)
+        expiring.update(expire_seconds=None)
+        super().setup_schedule()
 
     def update_from_dict(self, mapping: Mapping[str, Mapping[str, Any]]) -> None:
         entries = self.Model.objects

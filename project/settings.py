@@ -308,7 +308,7 @@ CELERY_BEAT_SCHEDULE = {
     "Process the uploads": {
         "task": "uploads.process",
         "schedule": timedelta(seconds=1),
-        "options": {"queue": "uploads", "expires": 2},
+        "options": {"queue": "uploads"},
     },
     "Compare stored files with their rows": {
         "task": "uploads.compare",
@@ -317,7 +317,6 @@ CELERY_BEAT_SCHEDULE = {
     "Send the welcome mails that are due (welcome_due)": {
         "task": "accounts.welcome_due",
         "schedule": timedelta(seconds=10),
-        "options": {"expires": 10},
     },
     "Remove expired sessions (clear_sessions)": {
         "task": "accounts.clear_sessions",
@@ -326,7 +325,6 @@ CELERY_BEAT_SCHEDULE = {
     "Restart generation jobs that stand still (sweep)": {
         "task": "films.sweep",
         "schedule": timedelta(seconds=15),
-        "options": {"expires": 15},
     },
 }
 

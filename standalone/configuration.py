@@ -4,9 +4,12 @@ import contextlib
 import fcntl
 import os
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from standalone import room
 
 MEDIA = "media"  # the default of MEDIA_ROOT in project/settings.py
 ROOT = Path(__file__).resolve().parent.parent
@@ -63,8 +66,29 @@ def check_port(configuration: Configuration) -> None:
 
 
 @contextlib.contextmanager
+def hold_port(configuration: Configuration) -> Iterator[None]:
+    """Check the port, and keep it from another copy until the web server listens, and after.
+
+    The sockets of granian's workers share a port (`SO_REUSEPORT`), so those of two copies would,
+    too. Raises `ConfigurationError`.
+    """
+    check_port(configuration)
+    found = socket.getaddrinfo(configuration.host, configuration.port, type=socket.SOCK_STREAM)
+    family, kind, _, _, address = found[0]
+    with socket.socket(family, kind) as held:
+        if sys.platform == "linux":
+            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with contextlib.suppress(OSError):  # it was another server's until just now
+                held.bind(address)  # it does not listen, and so gets no connection
+        yield
+
+
+@contextlib.contextmanager
 def lock_data_dir(data_dir: Path) -> Iterator[None]:
-    """Lock `data_dir` for this process. Raises `ConfigurationError` if another one has the lock."""
+    """Lock `data_dir` for this process.
+
+    Raises `ConfigurationError` if another one has the lock, and OSError if the disk is full.
+    """
     try:
         if not data_dir.exists():
             # PostgreSQL's user has to pass through a directory of root; its contents are private.
@@ -75,6 +99,8 @@ def lock_data_dir(data_dir: Path) -> Iterator[None]:
             if path.exists():  # earlier versions left it open to other users
                 path.chmod(0o700 if path.is_dir() else 0o600)
     except OSError as error:
+        if room.says_full(error):
+            raise
         raise ConfigurationError(f"DATA_DIR {data_dir} cannot be used: {error}") from error
     with lock:
         try:

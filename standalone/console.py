@@ -4,6 +4,8 @@ import os
 import sys
 from collections.abc import Iterable
 
+from standalone import room
+
 COLOURS = {
     "footfall": "1",
     "postgres": "34",
@@ -24,14 +26,19 @@ class Console:
         self.coloured = os.isatty(self.descriptor) and not os.environ.get("NO_COLOR")
 
     def write(self, name: str, text: str) -> None:
-        """Write `text` with the prefix `name`. A closed pipe is ignored, for a clean stop."""
+        """Write `text` with the prefix `name`.
+
+        A closed pipe is ignored, for a clean stop. A line for which a disk has no room is left out.
+        """
         prefix = f"{name:{WIDTH}} |"
         if self.coloured:
             prefix = f"\x1b[{COLOURS.get(name, '2')}m{prefix}\x1b[0m"
         line = f"{prefix} {text}".rstrip()
         try:
             os.write(self.descriptor, f"{line}\n".encode(errors="replace"))
-        except OSError:
+        except OSError as error:
+            if error.errno in room.ERRORS:
+                return
             self.descriptor = os.open(os.devnull, os.O_WRONLY)
 
     def write_lines(self, name: str, lines: Iterable[str]) -> None:

@@ -6,8 +6,10 @@ import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import TypeVar
 
+from standalone import room
 from standalone.console import Console
 from standalone.program import Program
 from standalone.stale_processes import PidRegistry
@@ -17,6 +19,7 @@ T = TypeVar("T")
 FIRST_PAUSE = 0.2  # seconds before the first restart
 PAUSE_FACTOR = 1.6  # from each pause to the next
 MAX_PAUSE = 10.0
+POLL = 0.5  # seconds between two looks at a full disk
 UPTIME = 5.0  # seconds after which the pause is the first one again
 MAX_LINE = 64 * 1024  # bytes; a longer line is shown in pieces
 
@@ -38,11 +41,27 @@ class Runner:
             status = await self.run(program)
             if time.monotonic() - started > UPTIME:
                 pause = FIRST_PAUSE
-            self.console.write(
-                "footfall", f"{program.name} {ending(status)}; starting it again in {pause:.1f} s"
-            )
-            await asyncio.sleep(pause)
+            what = f"{program.name} {ending(status)}; starting it again in {pause:.1f} s"
+            if room.is_full(*self._directories(program)):
+                full = f"the disk of DATA_DIR {self.registry.data_dir} is full"
+                self.console.write("footfall", f"{what}, or once there is room: {full}")
+                pause = FIRST_PAUSE if await self._there_is_room(program, pause) else pause
+            else:
+                self.console.write("footfall", what)
+                await asyncio.sleep(pause)
             pause = min(pause * PAUSE_FACTOR, MAX_PAUSE)
+
+    async def _there_is_room(self, program: Program, seconds: float) -> bool:
+        """Wait for so long, or until there is room on the disk; return whether there is."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, POLL))
+            if not room.is_full(*self._directories(program)):
+                return True
+        return False
+
+    def _directories(self, program: Program) -> list[Path]:
+        return [self.registry.data_dir, program.directory]
 
     async def run(self, program: Program, on_line: Callable[[str], None] | None = None) -> int:
         """Run `program` to its end and return its exit code, or minus the number of a signal.

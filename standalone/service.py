@@ -103,12 +103,12 @@ def limits() -> list[str]:
 
 def _web(configuration: Configuration, environment: Mapping[str, str]) -> Program:
     return _python(
-        environment, "web", "-m", "granian", "project.wsgi:application",
+        environment, "web", "-m", "project.web_server", "project.wsgi:application",
         "--interface", "wsgi", "--host", configuration.host, "--port", str(configuration.port),
         "--workers", "2", "--blocking-threads", "16", *limits(),
         # Each thread is a producer: a thread that ends and starts again would be a new one.
         "--blocking-threads-idle-timeout", "600",
-        "--respawn-failed-workers", "--respawn-interval", "0.2", "--workers-kill-timeout", "8",
+        "--respawn-interval", "0.2", "--workers-kill-timeout", "8",
         "--no-access-log", "--log-level", "warning",
         ignored_lines=re.compile(r".*Configuration allows spawning up to \d+ Python threads"),
     )  # fmt: skip

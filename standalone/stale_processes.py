@@ -14,7 +14,7 @@ from typing import TypedDict
 
 import psutil
 
-from standalone import directories
+from standalone import directories, room
 
 STOP_TIMEOUT = 10.0  # seconds that a stale process gets to stop by itself
 
@@ -86,4 +86,9 @@ class PidRegistry:
         return entries
 
     def _write(self) -> None:
-        directories.write_private(self.path, json.dumps(list(self.entries.values()), indent=1))
+        """Write all entries. On a full disk the file stays as it is, until the next change."""
+        try:
+            directories.write_private(self.path, json.dumps(list(self.entries.values()), indent=1))
+        except OSError as error:
+            if error.errno not in room.ERRORS:
+                raise

@@ -55,8 +55,8 @@ def serve_and_record(
     try:
         viewed, contents = loaded = load()
         response = respond(loaded)
-        if own_lease:
-            fill(own_lease, viewed, contents, template(response))
+        if not own_lease or not fill(own_lease, viewed, contents, template(response)):
+            show_no_less(viewed, contents)
     except Exception:
         if own_lease:
             release(own_lease)
@@ -81,12 +81,16 @@ def read_and_record(model: type[models.Model], pk: int) -> Sequence[bytes] | Non
     """Record one view of a target; return its cached page, then the counters to put into it.
 
     The view is recorded at once, inside `transaction.atomic()` too: the page is there already.
-    None: no page is cached, and nothing was recorded. Raises eventlog.Refused: nothing was
-    recorded. Raises eventlog.Ambiguous: it may have been recorded, so give `record` the event id.
+    None: no page is cached that may be used, and nothing was recorded. Raises eventlog.Refused:
+    nothing was recorded. Raises eventlog.Ambiguous: it may have been recorded, so give `record` the
+    event id.
     """
     name = name_of(model, pk)
+    partition = partition_for(name)
+    if partition in get_page_cache().distrusted:
+        return None
     at = time.time_ns() // 1_000_000
-    appended = get_log().append_cached(partition_for(name), name, at)
+    appended = get_log().append_cached(partition, name, at)
     return appended.values if appended else None
 
 
@@ -96,23 +100,43 @@ def lease(model: type[models.Model], pk: int) -> Lease | None:
     Waits while another caller has the lease. None: the page may be cached now, try to read it.
     """
     name = name_of(model, pk)
+    partition, pages = partition_for(name), get_page_cache()
     try:
-        return get_page_cache().lease(partition_for(name), name)
+        return None if partition in pages.distrusted else pages.lease(partition, name)
     except LogError:
         return None
 
 
-def fill(lease: Lease, viewed: models.Model, contents: Sequence[models.Model], page: bytes) -> None:
-    """Cache a page, unless the target was changed since the lease. Errors are only logged.
+def fill(lease: Lease, viewed: models.Model, contents: Sequence[models.Model], page: bytes) -> bool:
+    """Cache a page, unless the target was changed since the lease. Return whether it is cached.
 
-    contents: what is viewed with the page; it shows their counters, in this order.
+    contents: what is viewed with the page; it shows their counters, in this order. Errors are only
+    logged.
     """
     body = encode(targets(viewed, contents))
     counters = [(name_of(type(one), one.pk), counter_of(one)) for one in contents]
     try:
-        get_page_cache().store(lease, body, page, counters)
+        return get_page_cache().store(lease, body, page, counters)
     except LogError as error:
         logger.warning("a page was not cached: %s", error)
+        return False
+
+
+def show_no_less(viewed: models.Model, contents: Sequence[models.Model]) -> None:
+    """Let no page from the cache show less than this one, which was read from the database.
+
+    If Redis cannot be told that, what is cached now is discarded.
+    """
+    counters = {name_of(type(one), one.pk): counter_of(one) for one in contents}
+    partition = partition_for(name_of(type(viewed), viewed.pk))
+    pages = get_page_cache()
+    if partition not in pages.distrusted:
+        try:
+            pages.raise_counters(partition, counters)
+            return
+        except LogError as error:
+            logger.warning("cached pages are not used until Redis is back: %s", error)
+    pages.distrust(partition)
 
 
 def release(lease: Lease) -> None:

@@ -56,21 +56,33 @@ def publish(applied: Sequence[Applied]) -> None:
 def increase_counters(applied: Sequence[Applied]) -> None:
     """Increase the copies of counters in every partition that may have one.
 
-    Raises Away. A copy missed here is corrected the next time that a view of its target is counted.
+    Raises Away. The cached pages of a partition whose copies are missed are discarded once Redis
+    answers.
     """
     recent = [one for one in applied if time.monotonic() - one.committed <= MAX_AGE_SECONDS]
+    if any(one.counters for one in applied if one not in recent):
+        get_page_cache().distrusted.add(range(conf.COUNTERS_PARTITIONS))
     masks = {one.label: locations(one.label).masks_for(one.counters) for one in recent}
     by_partition: dict[int, dict[str, int]] = defaultdict(dict)
     for one in recent:
         for target, mask in masks[one.label].items():
             for partition in _bits(mask) if mask is not None else range(conf.COUNTERS_PARTITIONS):
                 by_partition[partition][f"{one.label}:{target}"] = one.counters[target]
-    existing = {
-        partition: _increase_in(partition, counters)
-        for partition, counters in sorted(by_partition.items())
-    }
-    if None in existing.values():
-        return
+    existing: dict[int, list[str] | None] = {}
+    try:
+        for partition, counters in sorted(by_partition.items()):
+            existing[partition] = _increase_in(partition, counters)
+    finally:  # if Redis is away, the other partitions were not tried
+        missed = [one for one in by_partition if existing.get(one) is None]
+        get_page_cache().distrusted.add(missed)
+    if None not in existing.values():
+        _note_found(masks, existing)
+
+
+def _note_found(
+    masks: Mapping[str, Mapping[int, int | None]], existing: Mapping[int, list[str] | None]
+) -> None:
+    """Note where copies are of the targets for which all partitions were asked."""
     for label, by_target in masks.items():
         asked = {f"{label}:{target}": target for target, mask in by_target.items() if mask is None}
         found = dict.fromkeys(asked.values(), 0)

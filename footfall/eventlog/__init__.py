@@ -22,6 +22,7 @@ start over.
 """
 
 from footfall.eventlog.cluster import is_cluster
+from footfall.eventlog.condition import Condition
 from footfall.eventlog.entries import Appended, Columns, Entry, EventId, Position, Slice
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from footfall.eventlog.partitions import partition_of
@@ -32,6 +33,7 @@ __all__ = [
     "Appended",
     "Away",
     "Columns",
+    "Condition",
     "Entry",
     "EventId",
     "Full",

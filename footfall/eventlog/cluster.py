@@ -65,6 +65,15 @@ class Topology:
             raise Unreachable(f"no server of {self._hosts} says who has slot {slot}")
         return address
 
+    def masters(self) -> list[Address]:
+        """Return the addresses of all masters. Raises Unreachable if none is known."""
+        if self.is_stale:
+            self._refresh()
+        found = [address for address in dict.fromkeys(self._slots) if address]
+        if not found:
+            raise Unreachable(f"no server of {self._hosts} says who has the slots")
+        return found
+
     def set_master(self, slot: int, address: Address) -> None:
         """Note the master of a slot, as another server has named it."""
         self._slots[slot] = address
@@ -163,6 +172,20 @@ class Cluster:
             except Away as error:
                 self._topology.is_stale = True
                 raise LogError(str(error)) from error
+
+    def ask_all(self, do: Callable[[Server], T]) -> list[T]:
+        """Return what `do` returns at each master that answers. Raises LogError if none does."""
+        found: list[T] = []
+        last: LogError | None = None
+        for address in self._topology.masters():
+            try:
+                found.append(self._server(address).ask("", do))
+            except LogError as error:
+                self._topology.is_stale = True
+                last = error
+        if last and not found:
+            raise last
+        return found
 
     def close(self) -> None:
         for server in list(self._servers.values()):

@@ -33,24 +33,22 @@ return {{id}}
 """)
 
 # KEYS: stream, offset, cached page   ARGV: limit in bytes, rest of the header
-# A cached page is a list: the body of its event, the page, the keys of its counters. If one of the
-# counters is gone or has a tombstone ('-'), the page is removed.
+# A cached page is a list: the body of its event, the page, the key of its generation, the keys of
+# its counters. If one of these is gone, or a counter has a tombstone ('-'), the page is removed.
 APPEND_CACHED = Script(f"""{CAP}
 local cached = redis.call('LRANGE', KEYS[3], 0, -1)
 local body = cached[1]
 if not body then
   return false
 end
-local counters = {{}}
-if #cached > 2 then
-  counters = redis.call('MGET', unpack(cached, 3))
-  for i = 1, #counters do
-    if not counters[i] or counters[i] == '-' then
-      redis.call('DEL', KEYS[3])
-      return false
-    end
+local counters = redis.call('MGET', unpack(cached, 3))
+for i = 1, #counters do
+  if not counters[i] or counters[i] == '-' then
+    redis.call('DEL', KEYS[3])
+    return false
   end
 end
+table.remove(counters, 1)
 {ADD}
 return {{id, cached[2], counters}}
 """)

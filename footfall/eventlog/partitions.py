@@ -18,5 +18,8 @@ def partition_key(prefix: str, partition: int, name: str) -> str:
 
 
 def cached(name: str) -> str:
-    """Return the `name`, for `partition_key`, of the page that is cached under `name`."""
-    return f"cached:{name}"
+    """Return the `name`, for `partition_key`, of the page that is cached under `name`.
+
+    The number is that of the form in which a page is cached.
+    """
+    return f"cached:2:{name}"

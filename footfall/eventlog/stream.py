@@ -5,6 +5,7 @@ from typing import Any
 
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.cluster import servers
+from footfall.eventlog.condition import Condition, Conditions
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.entries import Appended, Columns, Position, Slice
 from footfall.eventlog.envelope import columns_of, pack_event_id
@@ -12,6 +13,7 @@ from footfall.eventlog.lua_scripts import APPEND, APPEND_CACHED, TRIM, Script
 from footfall.eventlog.partitions import cached, partition_key
 
 KEYS = ("log", "ordinal")  # of a partition: the stream, and the offset of its last entry
+FAILURE, FAILURE_SECONDS = "failure", 60
 ENTRIES_PER_CALL = 2_000  # bounds the memory that one answer takes
 
 
@@ -45,6 +47,7 @@ class RedisLog:
         self.breaker = breaker or CircuitBreaker()
         self._appending = servers(url, timeout, self.breaker)
         self._reading = servers(url, max(timeout, 5.0))
+        self._conditions = Conditions(self._reading.ask_all)
 
     def append(self, partition: int, body: bytes, at: int, meta: bytes = b"") -> Appended:
         """Append one event. `at` is in milliseconds since 1970; body and metadata are any bytes.
@@ -120,10 +123,35 @@ class RedisLog:
         behind = columns_of(last).offsets[0] - position.offset
         return behind if position.offset and 0 < behind <= length else length
 
-    def oldest(self, partition: int, position: Position | None) -> int | None:
-        """Return when the first entry after `position` happened (ms since 1970), or None."""
-        ats = self.read(partition, position, count=1, max_bytes=1).columns.ats
-        return ats[0] if ats else None
+    def waited(self, partition: int, position: Position | None) -> float | None:
+        """Return for how many seconds the first entry after `position` has been in the log.
+
+        None if there is none. Only Redis' clock is asked, unless it was set back since: then the
+        producer's, too.
+        """
+        entries = self.read(partition, position, count=1, max_bytes=1).entries
+        if not entries:
+            return None
+        now, appended_at = self._time(partition), entries[0].appended_at
+        if appended_at > now and 0 <= entries[0].at < now:
+            appended_at = entries[0].at
+        return max(0, now - appended_at) / 1000
+
+    def note_failure(self, reason: str) -> None:
+        """Keep for a minute why events cannot be stored; "": they can. Raises LogError.
+
+        It is kept here since the database may be the reason: its disk is full, for example.
+        """
+        arguments = ("SET", FAILURE, reason, "EX", FAILURE_SECONDS) if reason else ("DEL", FAILURE)
+        self._call_by_name(*arguments)
+
+    def failure(self) -> str:
+        """Return what `note_failure` keeps. Raises LogError."""
+        return (self._call_by_name("GET", FAILURE) or b"").decode()
+
+    def condition(self) -> Condition:
+        """Return what is wrong with the servers, as it was 10 s ago at most. Raises LogError."""
+        return self._conditions.read()
 
     def close(self) -> None:
         self._appending.close()
@@ -153,3 +181,12 @@ class RedisLog:
     def _call(self, command: str, partition: int, *arguments: Any) -> Any:
         key = self._key(partition)
         return self._reading.ask(key, lambda at: call(at.pool, command, key, *arguments))
+
+    def _call_by_name(self, command: str, name: str, *arguments: Any) -> Any:
+        key = partition_key(self._prefix, 0, name)
+        return self._reading.ask(key, lambda at: call(at.pool, command, key, *arguments))
+
+    def _time(self, partition: int) -> int:
+        """Return Redis' time in ms since 1970: that of the server which holds the partition."""
+        asked = self._reading.ask(self._key(partition), lambda at: call(at.pool, "TIME"))
+        return int(asked[0]) * 1000 + int(asked[1]) // 1000

@@ -39,5 +39,6 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "identity of the database",
             },
         ),
+        migrations.AddField("spilled", "inserted_at", models.DateTimeField(db_default=Now())),
         migrations.RunPython(name_database, migrations.RunPython.noop),
     ]

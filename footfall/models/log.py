@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from footfall.eventlog import Columns, EventId, Position
@@ -111,7 +112,8 @@ class Spilled(models.Model):
     """Set for an ambiguous append, which may be in the log too. Null: not in the log."""
     sequence = models.BigIntegerField(null=True)
     at = models.BigIntegerField()
-    """When it happened: milliseconds since 1970."""
+    """When it happened, by its web server's clock: milliseconds since 1970."""
+    inserted_at = models.DateTimeField(db_default=Now())
     body = models.BinaryField()
     meta = models.BinaryField(null=True)
     """Null if a web server of the version before has written the row."""

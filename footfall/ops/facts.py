@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from celery import current_app
 from django.apps import apps
 from django.db.models import Q, Subquery
-from django.utils import timezone
 
 from footfall import sql
 from footfall.models import Audit, Segment
@@ -49,6 +48,7 @@ class Facts:
     """All of them, at one time."""
 
     now: datetime
+    """By the database's clock."""
     status: Status
     workers: Workers
     default_queue: str
@@ -66,7 +66,7 @@ def gather() -> Facts:
     # The broker is mostly the same Redis; if that is away, do not wait for the workers as well.
     workers = inspector.workers(timeout=0.0) if counting.log_error else inspector.workers()
     return Facts(
-        now=timezone.now(),
+        now=counting.at,
         status=counting,
         workers=workers,
         default_queue=current_app.conf.task_default_queue,

@@ -63,6 +63,39 @@ def check_redis(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def check_refusal(facts: Facts) -> Iterator[Finding]:
+    if refusal := facts.status.redis.refusal:
+        yield Finding(
+            Level.RED,
+            _("Redis refuses to write: %s") % refusal,
+            _(
+                "Views are stored in the database meanwhile, and none is lost. Mostly its disk is"
+                " full: make room, and everything else recovers by itself."
+            ),
+        )
+
+
+def check_failure(facts: Facts) -> Iterator[Finding]:
+    if failure := facts.status.failure:
+        yield Finding(
+            Level.RED,
+            _("Events cannot be stored: %s") % failure,
+            _("They wait in the log, and none is lost. The next try comes within a second."),
+        )
+
+
+def check_eviction(facts: Facts) -> Iterator[Finding]:
+    redis = facts.status.redis
+    if redis.policy:
+        what = _("Redis may evict the log, and so lose views: its maxmemory-policy is %s.")
+        what %= redis.policy
+        if count := redis.evicted_keys:
+            evicted = ngettext("It has evicted %s key.", "It has evicted %s keys.", count)
+            what = f"{what} {evicted % number(count)}"
+        advice = _("Set it to noeviction: when Redis is full, views then go to the database.")
+        yield Finding(Level.RED, what, advice)
+
+
 def check_failed_audit(facts: Facts) -> Iterator[Finding]:
     audit = facts.audits.finished
     if audit and audit.error:
@@ -285,6 +318,9 @@ def check_losses(facts: Facts) -> Iterator[Finding]:
 
 CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     check_redis,
+    check_refusal,
+    check_eviction,
+    check_failure,
     check_failed_audit,
     check_waiting,
     check_projections,

@@ -1,6 +1,5 @@
 """How far each projection is behind the end of the event store."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,7 +7,7 @@ from typing import NamedTuple
 
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Min, OuterRef, Subquery, Sum, Value
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from footfall.models import Carried, Projection, Segment, StoreHead
 from footfall.registry import countable_models
@@ -31,7 +30,8 @@ class ProjectionStatus:
     lag_seconds: float = 0.0
     """For how long the first of them has been stored; 0 if there is none."""
     oldest_seconds: float | None = None
-    """Age of the oldest event that it has not applied in full, carried over views among them."""
+    """Age of the oldest event that it has not applied in full, carried over views among them. As
+    long as it has been stored at least: a web server's clock may be ahead."""
     carried_views: int = 0
     carried_seconds: float = 0.0
     """Age of the oldest of them."""
@@ -78,11 +78,11 @@ def read_projections() -> list[ProjectionStatus]:
         next_stored_at=Subquery(after.order_by("number").values("stored_at")[:1]),
         next_first_at=Subquery(after.order_by("number").values("first_at")[:1]),
         earliest_at=Subquery(earliest.values("at")),
+        now=Now(),
     )
     positions = list(rows)
     carried = carried_views()
-    now = timezone.now()
-    return [_status(row, carried if row.kind == TOTALS else {}, now) for row in positions]
+    return [_status(row, carried if row.kind == TOTALS else {}) for row in positions]
 
 
 def carried_views() -> dict[str, CarriedViews]:
@@ -97,25 +97,25 @@ def label_of(content_type: int) -> str:
     return f"{kind.app_label}.{kind.model}"
 
 
-def _status(
-    row: Projection, carried: Mapping[str, CarriedViews], now: datetime
-) -> ProjectionStatus:
+def _status(row: Projection, carried: Mapping[str, CarriedViews]) -> ProjectionStatus:
     annotated = vars(row)
+    now, stored_at = annotated["now"], annotated["next_stored_at"]
     views, since = carried.get(row.label, (0, None))
-    stored_at = annotated["next_stored_at"]
-    ages = map(age, (annotated["earliest_at"], annotated["next_first_at"], since))
+    lag = max(0.0, (now - stored_at).total_seconds()) if stored_at else None
+    times = (annotated["earliest_at"], annotated["next_first_at"], since)
+    ages = [lag, *(age(at, now) for at in times)]
     return ProjectionStatus(
         name=row.name,
         lag_events=max(0, (annotated["head"] or 0) - row.events) if stored_at else 0,
-        lag_seconds=max(0.0, (now - stored_at).total_seconds()) if stored_at else 0.0,
+        lag_seconds=lag or 0.0,
         oldest_seconds=max((seconds for seconds in ages if seconds is not None), default=None),
         carried_views=views,
-        carried_seconds=age(since) or 0.0,
+        carried_seconds=age(since, now) or 0.0,
         failed_at=row.failed_at,
         error=row.error,
     )
 
 
-def age(at: int | None) -> float | None:
-    """Return how many seconds ago `at` was, in ms since 1970."""
-    return None if at is None else max(0.0, time.time() - at / 1000)
+def age(at: int | None, now: datetime) -> float | None:
+    """Return how many seconds before `now` it was; `at` is in ms since 1970."""
+    return None if at is None else max(0.0, now.timestamp() - at / 1000)

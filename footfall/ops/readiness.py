@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterable
 
 from django.db import Error, connection
 from django.db.models import Max
-from django.utils import timezone
 
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
+from footfall.identity import database_now
 from footfall.log import get_log
 from footfall.models import Partition
 from footfall.ops.facts import read_beat
@@ -36,7 +36,10 @@ def log() -> str:
                 raise
             except LogError:
                 return f"Redis does not answer for partition {partition}"
-        return ""
+        redis = get_log().condition()
+        if redis.refusal:
+            return f"Redis refuses to write: {redis.refusal.split(' ', 1)[0]}"
+        return f"Redis may evict the log: {redis.policy}" if redis.policy else ""
 
     try:
         return ask_log(each_partition)
@@ -50,7 +53,11 @@ def worker() -> str:
         return "the broker does not answer"
     try:
         flushed_at = Partition.objects.aggregate(at=Max("flushed_at"))["at"]
-        is_there = workers.serve(QUEUE) or not is_idle(flushed_at, timezone.now())
+        is_there = workers.serve(QUEUE) or not is_idle(flushed_at, database_now())
+        if workers.serve(QUEUE) and (failure := ask_log(get_log().failure)):
+            return f"events cannot be stored: {failure.partition(':')[0]}"
+    except LogError:
+        pass  # the log is named already
     except Error:
         is_there = False
     return "" if is_there else f"no worker serves the queue {QUEUE}"
@@ -58,12 +65,12 @@ def worker() -> str:
 
 def beat() -> str:
     try:
-        found = read_beat()
+        found, now = read_beat(), database_now()
     except Error:
         return "unknown: the database does not answer"
     if not found.is_scheduled:
         return "the flush is not scheduled, or disabled"
-    return f"last tick: {found.last_tick or 'never'}" if found.is_late(timezone.now()) else ""
+    return f"last tick: {found.last_tick or 'never'}" if found.is_late(now) else ""
 
 
 def projections() -> str:

@@ -4,16 +4,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from django.db.models import Count, Min
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from footfall.conf import conf
-from footfall.eventlog import Away, LogError
+from footfall.eventlog import Away, Condition, LogError
+from footfall.identity import database_now
 from footfall.log import get_log
 from footfall.models import DeadLetter, Partition, Segment, Spilled, StoreHead
-from footfall.ops.lag import HOURLY, TOTALS, ProjectionStatus, age, read_projections
+from footfall.ops.lag import HOURLY, TOTALS, ProjectionStatus, read_projections
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class Status:
     """All partitions and projections, and the events that are not in the log."""
 
     at: datetime
-    """The moment before anything was read."""
+    """The moment before anything was read, by the database's clock."""
     partitions: list[PartitionStatus]
     spilled: int
     spilled_oldest_seconds: float | None
@@ -54,6 +55,10 @@ class Status:
     """Events in the event store."""
     corrupt_segments: list[int] = field(default_factory=list)
     """Numbers of segments that cannot be read, the first `MAX_CORRUPT`."""
+    redis: Condition = field(default_factory=Condition)
+    """What Redis says of itself; nothing while it is away."""
+    failure: str = ""
+    """Why events cannot be stored: the database's disk is full, for example."""
 
     @property
     def unstored(self) -> int | None:
@@ -144,36 +149,38 @@ def status() -> Status:
     An event moves from log and spill to the store and on to the counters; it is looked for in this
     order, so none is missed. Raises DatabaseError while the database is away.
     """
-    at = timezone.now()
-    known = {partition.number: partition for partition in Partition.objects.all()}
+    rows = list(Partition.objects.annotate(now=Now()))
+    at = vars(rows[0])["now"] if rows else database_now()
+    known = {partition.number: partition for partition in rows}
     numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})  # also if none was flushed yet
     partitions = [known.get(number) or Partition(number=number) for number in numbers]
-    spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("at"))
+    spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("inserted_at"))
     by_partition = DeadLetter.objects.order_by().values_list("partition")
     dead_letters = dict(by_partition.annotate(count=Count("*")))
-    found, error = _partition_statuses(partitions, dead_letters)
+    found, log = _partition_statuses(partitions, dead_letters, _rates(at))
     return Status(
         at=at,
         partitions=found,
         spilled=spilled["count"],
-        spilled_oldest_seconds=age(spilled["oldest"]),
+        spilled_oldest_seconds=waited(spilled["oldest"], at),
         dead_letters=sum(dead_letters.values()),
-        log_error=error,
+        log_error=log.error,
         projections=read_projections(),
         stored_events=StoreHead.objects.values_list("events", flat=True).first() or 0,
         corrupt_segments=corrupt_segments(),
+        redis=log.redis,
+        failure=log.failure,
     )
 
 
 def _partition_statuses(
-    partitions: Sequence[Partition], dead_letters: Mapping[int, int]
-) -> tuple[list[PartitionStatus], str]:
-    """Return the state of each, and why that of the log is unknown, or ""."""
-    rates = _rates()
+    partitions: Sequence[Partition], dead_letters: Mapping[int, int], rates: Mapping[str, float]
+) -> tuple[list[PartitionStatus], "LogStatus"]:
+    """Return the state of each, and that of the log."""
     try:
-        waiting, error = ask_log(lambda: _waiting(partitions))
+        log = ask_log(lambda: _ask(partitions))
     except LogError as reason:
-        waiting, error = [(None, None)] * len(partitions), str(reason)
+        log = LogStatus([(None, None)] * len(partitions), str(reason))
     found = [
         PartitionStatus(
             partition,
@@ -181,15 +188,20 @@ def _partition_statuses(
             rate=rates.get(str(partition.number), 0.0),
             dead_letters=dead_letters.get(partition.number, 0),
         )
-        for partition, waits in zip(partitions, waiting, strict=True)
+        for partition, waits in zip(partitions, log.waiting, strict=True)
     ]
-    return found, error
+    return found, log
 
 
 def corrupt_segments() -> list[int]:
     """Return the numbers of the first segments that cannot be read."""
     corrupt = Segment.objects.exclude(corrupt_at=None).order_by("number")
     return list(corrupt.values_list("number", flat=True)[:MAX_CORRUPT])
+
+
+def waited(since: datetime | None, now: datetime) -> float | None:
+    """Return for how many seconds an event has waited at `now`; None if there is none."""
+    return None if since is None else max(0.0, (now - since).total_seconds())
 
 
 def oldest(ages: Iterable[float | None]) -> float | None:
@@ -211,8 +223,19 @@ Waiting = tuple[int | None, float | None]
 """How many events, and the age of the oldest in seconds; None if unknown."""
 
 
-def _waiting(partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
-    """Return what waits in each partition, and why that is unknown of some. Raises Away."""
+class LogStatus(NamedTuple):
+    """What the log says."""
+
+    waiting: list[Waiting]
+    """Of each partition."""
+    error: str = ""
+    """Why it does not answer, or not for all partitions."""
+    redis: Condition = Condition()
+    failure: str = ""
+
+
+def _ask(partitions: Sequence[Partition]) -> LogStatus:
+    """Ask for all of it. Raises LogError if no server answers."""
     log = get_log()
     found: list[Waiting] = []
     error = ""
@@ -220,23 +243,26 @@ def _waiting(partitions: Sequence[Partition]) -> tuple[list[Waiting], str]:
         position = partition.log_position
         try:
             undelivered = log.pending(partition.number, position)
-            oldest = log.oldest(partition.number, position) if undelivered else None
-            found.append((undelivered, age(oldest)))
+            waited = log.waited(partition.number, position) if undelivered else None
+            found.append((undelivered, waited))
         except Away:
             raise
         except LogError as reason:  # in a cluster the others may be on servers that answer
             error = str(reason)
             found.append((None, None))
-    return found, error
+    try:
+        return LogStatus(found, error, log.condition(), log.failure())
+    except LogError as reason:
+        return LogStatus(found, error or str(reason))
 
 
 def _latest(times: Iterable[datetime | None]) -> datetime | None:
     return max((at for at in times if at), default=None)
 
 
-def _rates() -> dict[str, float]:
+def _rates(now: datetime) -> dict[str, float]:
     """Return the events per second of each partition, by its number as JSON has it."""
-    recent = Segment.objects.filter(stored_at__gt=timezone.now() - RATE_WINDOW)
+    recent = Segment.objects.filter(stored_at__gt=now - RATE_WINDOW)
     rates: dict[str, float] = {}
     for events in recent.values_list("partitions", flat=True):
         for number, count in events.items():

@@ -103,7 +103,9 @@ def read_batch(position: StorePosition, max_events: int) -> Batch:
     most = rows_per_transaction()
     for segment in segments_after(position, max_events):
         batch.add(load(segment))
-        batch.since = min(batch.since or segment.first_at, segment.first_at)
+        # It did not happen after it was stored, whatever its web server's clock says.
+        first_at = min(segment.first_at, int(segment.stored_at.timestamp() * 1000))
+        batch.since = min(batch.since or first_at, first_at)
         events = batch.until.events + segment.events
         batch.until = StorePosition(segment.number, segment.key, events)
         if batch.rows >= most:

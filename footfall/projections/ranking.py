@@ -91,10 +91,14 @@ def trend(views: int, before: int | None, hours: int | None, at: datetime) -> fl
 
 
 def rank_due() -> None:
-    """Compute the rankings that are old enough."""
+    """Compute the rankings that are old enough. One query if there is none."""
+    now = timezone.now()
+    rows = Ranking.objects.defer("ranked")
+    recent = {(row.content_type_id, row.window) for row in rows if not is_due(row, now)}
     for model in countable_models().values():
         for window in Window:
-            rank(model, window)
+            if (content_type_of(model).pk, window.value) not in recent:
+                rank(model, window)
 
 
 def rank(model: type[models.Model], window: Window) -> bool:

@@ -55,6 +55,23 @@ def atomic_with_lock_timeout() -> Iterator[None]:
         raise
 
 
+def mark() -> None:
+    """Mark this transaction, until it ends, as one that `end_stuck` may end."""
+    if connection.vendor == "postgresql":
+        dialect().mark()
+
+
+def end_stuck() -> list[int]:
+    """End marked transactions that wait for their process; return the ids of their backends.
+
+    Such a process is stopped, or its host hangs. If it is to read a result (ClientWrite), none of
+    PostgreSQL's time-outs ends the transaction, and its locks stop all counting. Only transactions
+    older than 20 s by the database's clock, in the same database, and of the same role, which may
+    end them. Elsewhere nothing is needed: MySQL has net_write_timeout, and SQLite no server.
+    """
+    return dialect().end_stuck() if connection.vendor == "postgresql" else []
+
+
 def add_counts(model: type[models.Model], counts: Mapping[int, int]) -> dict[int, int]:
     """Add to the counters of `model` in one statement: {id: views}.
 

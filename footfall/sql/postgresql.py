@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import OperationalError, connection, models, transaction
 
@@ -12,6 +12,9 @@ from footfall.sql.batch import MAX_COUNTER, Move, names_of
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
 LOCK_TIMEOUT = "250ms"
+MARKED = "footfall counts"
+MARK = f"SELECT set_config('application_name', '{MARKED}', true)"
+STUCK_AFTER = timedelta(seconds=20)
 GAVE_UP = {"55P03", "40P01"}
 """SQLSTATE: lock not available, deadlock detected."""
 
@@ -27,9 +30,29 @@ def lock_timeout() -> AbstractContextManager[None]:
 
 
 def set_local_lock_timeout() -> None:
-    """Until the transaction ends."""
+    """Until the transaction ends, which is marked in the same call."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        cursor.execute(f"{MARK}, set_config('lock_timeout', '{LOCK_TIMEOUT}', true)")
+
+
+def mark() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(MARK)
+
+
+def end_stuck() -> list[int]:
+    statement = """
+        SELECT pid FROM pg_stat_activity
+        WHERE application_name = %s AND datname = current_database() AND usename = current_user
+            AND wait_event_type = 'Client' AND clock_timestamp() - xact_start > %s
+            AND clock_timestamp() - state_change > %s / 2
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [MARKED, STUCK_AFTER, STUCK_AFTER])
+        stuck = [pid for (pid,) in cursor.fetchall()]
+        for pid in stuck:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
+    return stuck
 
 
 def is_lock_timeout(error: OperationalError) -> bool:

@@ -14,8 +14,8 @@ for words in (number, duration, percent):
 
 
 @register.filter
-def ago(at: datetime | None) -> str:
-    """Return how long ago it was, in the largest unit."""
+def ago(at: datetime | None, now: datetime | None = None) -> str:
+    """Return how long ago it was, in the largest unit. `now` is by the clock that wrote `at`."""
     if at is None:
         return _("never")
-    return _("%s ago") % duration(max(0.0, (timezone.now() - at).total_seconds()))
+    return _("%s ago") % duration(max(0.0, ((now or timezone.now()) - at).total_seconds()))

@@ -10,6 +10,8 @@ from footfall.fields import CounterField
 
 pytestmark = pytest.mark.django_db
 
+FIELDS = Content._meta.concrete_fields
+
 
 @pytest.fixture
 def text() -> Text:
@@ -62,14 +64,55 @@ def test_a_new_row_starts_at_zero_a_copy_too(text: Text) -> None:
     assert Page.objects.create(title="A page", counter=7).counter == 0
 
 
-def test_a_dump_is_loaded_as_it_is(text: Text) -> None:
-    dump = serializers.serialize("json", Content.objects.filter(pk=text.pk))
-    Content.objects.filter(pk=text.pk).update(counter=0)
+def dumped(*models: type[models.Model]) -> str:
+    """Return a dump of all rows of these models, as `dumpdata` makes it."""
+    return serializers.serialize(
+        "json", [row for model in models for row in model._default_manager.all()]
+    )
 
+
+def load(dump: str) -> None:
     for loaded in serializers.deserialize("json", dump):
         loaded.save()
 
+
+def test_an_old_dump_does_not_take_back_what_was_counted_since(text: Text) -> None:
+    page = Page.objects.create(title="A page")
+    dump = dumped(Page, Content, Text)
+    Content.objects.update(counter=9, title="Another title")
+    Page.objects.update(counter=7)
+
+    load(dump)
+
+    assert (counter(text), Page.objects.get(pk=page.pk).counter) == (9, 7)
+    assert Text.objects.get(pk=text.pk).title == "A text"
+
+
+def test_what_a_dump_brings_back_has_its_counter(text: Text) -> None:
+    dump = dumped(Content, Text)
+    Text.objects.get(pk=text.pk).delete()
+
+    load(dump)
+
     assert counter(text) == 5
+    assert Text.objects.get(pk=text.pk).text == "..."
+
+
+def test_a_dump_of_a_proxy_is_the_same(text: Text) -> None:
+    with isolate_apps("catalog.pages"):
+
+        class Other(Content):
+            class Meta:
+                app_label = "pages"
+                proxy = True
+
+    content = Content.objects.get(pk=text.pk)
+    stale = Other(**{field.attname: getattr(content, field.attname) for field in FIELDS})
+    Content.objects.update(counter=9)
+
+    stale.save_base(raw=True)
+
+    assert counter(text) == 9
 
 
 @isolate_apps("tests.footfall")

@@ -13,6 +13,7 @@ from pytest_django import Settings
 from catalog.pages.models import Content, Page
 from footfall import tasks, worker
 from footfall.common import wakeup
+from footfall.common.ticks import TickLimit
 from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import Audit, Partition, ProducerState, Segment
@@ -24,6 +25,11 @@ from loadtest.common.waiting import wait_until
 from project.celery import app
 from tests.support.schedule import scheduled
 from tests.support.views import AT, Counts, store_views
+
+
+@pytest.fixture(autouse=True)
+def every_tick_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker._ticks, "seconds", 0)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -51,6 +57,20 @@ def test_a_projection_that_waits_keeps_no_event_from_being_stored(
             assert Segment.objects.count() == number
     finally:
         going_on.set()
+
+
+def test_ticks_that_have_waited_together_are_through_in_a_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    woken: list[float] = []
+    monkeypatch.setattr(worker, "wake", lambda: woken.append(worker.FlushWakeup.last_tick))
+    monkeypatch.setattr(worker, "_ticks", TickLimit(0.2))
+
+    for _ in range(10_000):
+        tasks.flush()
+
+    assert 1 <= len(woken) < 1000
+    assert worker.FlushWakeup.last_tick >= woken[-1]
 
 
 @pytest.mark.django_db
@@ -112,7 +132,7 @@ def test_only_a_worker_of_the_flush_wakes_itself(queues: list[str], included: bo
 @pytest.mark.django_db
 def test_the_schedule() -> None:
     flush = scheduled("counters.flush")
-    assert (flush.queue, flush.expire_seconds) == ("counters", 2)
+    assert (flush.queue, flush.expire_seconds) == ("counters", None)  # clocks would be compared
     assert str(flush.interval) == "every second"
     assert str(scheduled("counters.rank").interval) == "every 10 seconds"
     assert str(scheduled("counters.prune").interval) == "every hour"

@@ -20,6 +20,7 @@ from accounts.models import User, Welcome
 from catalog.pages.models import Content, Page, Text
 from footfall import worker
 from footfall.flush import project
+from footfall.ops.facts import read_beat
 from footfall.record import record
 from loadtest.common.waiting import wait_until
 from project.beat_scheduler import Entry, Scheduler, handle_signals
@@ -78,6 +79,7 @@ def test_a_new_database_gets_every_entry_once(beat: Callable[[], Scheduler]) -> 
     entries = PeriodicTask.objects.exclude(task="celery.backend_cleanup")
     assert sorted(entry.task for entry in entries) == sorted(TASKS)
     assert set(app.tasks) >= TASKS
+    assert not [entry.task for entry in entries if entry.expire_seconds or entry.expires]
 
 
 def test_what_an_operator_has_changed_survives_a_restart(beat: Callable[[], Scheduler]) -> None:
@@ -110,6 +112,7 @@ def test_of_two_beats_the_ticks_of_the_second_change_nothing(
 ) -> None:
     # In this thread: another one does not see the transaction of the test.
     monkeypatch.setattr(worker, "wake_projections", project)
+    monkeypatch.setattr(worker._ticks, "seconds", 0)
     text = Text.objects.create(title="A text", text="...")
     page = Page.objects.create(title="A page")
     Welcome.objects.create(user=User.objects.create_user("ada", "ada@example.com"))
@@ -154,6 +157,38 @@ def test_a_running_beat_goes_on_when_its_clock_is_set_back(
     sent.clear()
 
     wait_until(lambda: scheduler.tick() and "counters.flush" in sent, 10, "a tick")
+
+
+def test_ticks_of_an_earlier_version_expire_no_more(beat: Callable[[], Scheduler]) -> None:
+    """A worker compares the time with its own clock: 60 s ahead, it dropped every one of them."""
+    beat()
+    rank, prune = (
+        PeriodicTask.objects.filter(task=f"counters.{name}") for name in ("rank", "prune")
+    )
+    rank.update(expire_seconds=10)
+    prune.update(expire_seconds=1800)  # as an operator has decided
+
+    scheduler = beat()
+
+    expiring = {entry.task for entry in scheduler.schedule.values() if "expires" in entry.options}
+    assert expiring & TASKS == {"counters.prune"}
+    assert (rank.get().expire_seconds, prune.get().expire_seconds) == (None, 1800)
+
+
+@pytest.mark.parametrize("seconds", [-60, 60])
+def test_a_beat_whose_clock_is_wrong_is_seen_to_run(
+    seconds: int, beat: Callable[[], Scheduler]
+) -> None:
+    beat()
+    entry = Entry(PeriodicTask.objects.get(task="counters.flush"), app=app)
+    wrong = timezone.now() + timedelta(seconds=seconds)
+    entry.model.last_run_at = wrong
+
+    with mock.patch("project.beat_scheduler.timezone.now", return_value=wrong):
+        entry.save()
+
+    assert not read_beat().is_late(timezone.now())
+    assert entry.model.last_run_at == wrong
 
 
 def test_a_signal_ends_it_between_two_ticks_and_a_second_one_at_once(

@@ -250,7 +250,7 @@ def test_the_proxy_holds_thousands_of_clients_that_say_nothing() -> None:
 
 def test_the_web_server_has_the_limits_of_make_run() -> None:
     dockerfile = (ROOT / "compose/Dockerfile").read_text()
-    (written,) = re.findall(r'^CMD (\["granian".+\])$', dockerfile, re.M)
+    (written,) = re.findall(r'^CMD (\["python", "-m", "project.web_server".+\])$', dockerfile, re.M)
     theirs = json.loads(written)
     (web,) = (one for one in programs(Configuration(), {}) if one.name == "web")
     for option in (*limits()[::2], "--workers", "--blocking-threads"):

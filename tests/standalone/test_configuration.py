@@ -38,6 +38,21 @@ def test_a_busy_port_is_named_with_another_one() -> None:
             configuration.check_port(Configuration(port=port))
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="there, workers share one socket")
+def test_a_copy_that_is_starting_has_its_port_already(free_port: int) -> None:
+    wanted = Configuration(port=free_port)
+    with configuration.hold_port(wanted):
+        with pytest.raises(ConfigurationError, match=f"PORT {free_port}"):
+            configuration.check_port(wanted)
+        with socket.socket() as worker:  # as granian's
+            worker.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            worker.bind((wanted.host, free_port))
+            worker.listen()
+            socket.create_connection((wanted.host, free_port), 5).close()
+            worker.accept()[0].close()
+    configuration.check_port(wanted)
+
+
 def test_a_host_that_is_none_is_named() -> None:
     with pytest.raises(ConfigurationError, match="HOST"):
         configuration.check_port(Configuration(host="256.256.256.256"))

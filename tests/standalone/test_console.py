@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,18 @@ def test_a_reader_that_went_away_hinders_nothing() -> None:
 
     os.close(writing)
     os.close(console.descriptor)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has it")
+def test_what_is_said_after_a_full_disk_has_room_again_is_heard() -> None:
+    full = os.open("/dev/full", os.O_WRONLY)
+    reading, writing = os.pipe()
+    console = Console(full)
+
+    console.write("web", "there is no room for this")
+    os.dup2(writing, full)
+    console.write("web", "again")
+
+    assert os.read(reading, 100) == b"web      | again\n"
+    for descriptor in (full, reading, writing):
+        os.close(descriptor)

@@ -1,10 +1,12 @@
 import asyncio
 import os
+import shutil
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
@@ -87,6 +89,24 @@ def test_a_line_without_end_is_said_in_pieces(children: Runner, console: Heard) 
 
     assert len(console.lines) > 1
     assert sum(len(line) for _, line in console.lines) == 300_000
+
+
+def test_a_program_that_dies_of_a_full_disk_is_started_again_once_there_is_room(
+    children: Runner, console: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "FIRST_PAUSE", 1_000.0)
+    monkeypatch.setattr(runner, "POLL", 0.01)
+    free = [0]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Mock(free=free[0]))
+
+    async def scenario() -> None:
+        task = asyncio.create_task(children.keep_running(python("print('up'); exit(1)")))
+        await until(lambda: console.count(f"{children.registry.data_dir} is full"))
+        free[0] = 10**9
+        await until(lambda: console.count("up") == 2)
+        await cancel(task)
+
+    run(scenario())
 
 
 def test_a_program_that_dies_is_started_again(

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import signal
@@ -6,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from unittest.mock import Mock
 
 import psutil
 import pytest
 
-from standalone import stale_processes
+from standalone import directories, stale_processes
 from standalone.stale_processes import PidRegistry
 
 
@@ -104,3 +106,18 @@ def test_a_torn_roster_is_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "processes.json").write_text("[{")
 
     assert PidRegistry(tmp_path).end_stale_processes() == []
+
+
+def test_a_full_disk_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry = PidRegistry(tmp_path)
+    with monkeypatch.context() as context:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        context.setattr(directories, "write_private", Mock(side_effect=full))
+        registry.add("web", os.getpid(), signal.SIGINT)
+        registry.add("beat", os.getppid(), signal.SIGINT)
+        registry.remove("beat")
+    assert not registry.path.exists()
+
+    registry.add("worker", os.getpid(), signal.SIGINT)
+
+    assert [one["name"] for one in json.loads(registry.path.read_text())] == ["web", "worker"]

@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from redis import Redis
+
 from footfall import events
 from footfall.eventlog import RedisLog
 from footfall.ops.workers import Workers
@@ -21,6 +23,16 @@ def store_views(log: RedisLog, *views: tuple[int, list[int]], partition: int = 0
     """Append one view per (time in ms, ids of contents)."""
     for at, ids in views:
         log.append(partition, events.encode({"pages.content": ids}), at)
+
+
+def make_older(server: Redis, prefix: str, seconds: float) -> None:
+    """Make the entries of partition 0 as old as if they had been appended so much earlier."""
+    key = f"{prefix}:{{0}}:log"
+    entries = server.xrange(key)
+    server.delete(key)
+    for entry_id, fields in entries:
+        milliseconds, _, number = entry_id.decode().partition("-")
+        server.xadd(key, fields, id=f"{int(milliseconds) - int(seconds * 1000)}-{number}")
 
 
 def body_1(ids: Any, **changes: Any) -> bytes:

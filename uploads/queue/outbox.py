@@ -80,5 +80,4 @@ def _publish_locked(pk: int) -> bool:
 def wake_worker() -> None:
     """Wake a worker before the next tick of Celery beat, without waiting for the broker."""
     task = signature(TASK)  # by name: its module imports this one
-    # A task that is older than a tick is of no use.
-    enqueue_in_background(task, queue=QUEUE, expires=2, ignore_result=True)
+    enqueue_in_background(task, queue=QUEUE, ignore_result=True)

@@ -86,6 +86,13 @@ class Command(BaseCommand):
             self.stdout.write(f"corrupt segments: {', '.join(map(str, now.corrupt_segments))}")
         if now.missing:
             self.stdout.write(f"lost inside a store: at least {now.missing} events")
+        if now.failure:
+            self.stdout.write(self.style.ERROR(f"Events cannot be stored: {now.failure}"))
+        if now.redis.refusal:
+            self.stdout.write(self.style.ERROR(f"Redis refuses to write: {now.redis.refusal}"))
+        if now.redis.policy:
+            text = f"Redis may evict the log: maxmemory-policy is {now.redis.policy}"
+            self.stdout.write(self.style.ERROR(f"{text}, evicted keys: {now.redis.evicted_keys}"))
         if now.log_error:
             raise CommandError(f"The log is away: {now.log_error}")
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_celery_beat.models import PeriodicTask
 from pytest_django import DjangoAssertNumQueries, Settings
+from redis import Redis
 
 from catalog.pages.models import Content, Page, Text
 from footfall.eventlog import RedisLog
@@ -22,7 +23,7 @@ from footfall.record import record
 from footfall.registry import countable_models
 from tests.support.pages import remove_all_pages
 from tests.support.schedule import scheduled
-from tests.support.views import AT, Answering, store_views
+from tests.support.views import AT, Answering, make_older, store_views
 
 pytestmark = pytest.mark.django_db
 
@@ -136,10 +137,16 @@ def test_a_corrupt_segment_turns_it_red(admin_client: Client, page: Page) -> Non
 
 
 def test_a_stall_turns_it_red_and_its_end_green(
-    admin_client: Client, log: RedisLog, contents: list[Content], answering: Answering
+    admin_client: Client,
+    log: RedisLog,
+    server: Redis,
+    prefix: str,
+    contents: list[Content],
+    answering: Answering,
 ) -> None:
     old = timezone.now() - timedelta(seconds=12)
     store_views(log, (int(old.timestamp() * 1000), [contents[0].pk]))
+    make_older(server, prefix, seconds=12)
     Partition.objects.update(flushed_at=old)
     answering(Workers({"worker@a": ["celery"]}))
 

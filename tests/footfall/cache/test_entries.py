@@ -212,7 +212,7 @@ def test_everything_expires_and_not_at_once(
     assert max(of_pages) <= 100_000
     pages = open_cache(seconds=0.05)
     pages.store(take(pages, "brief"), b"body", b"value", [("a", 1)])
-    wait_until(lambda: not server.exists(f"{prefix}:{{0}}:cached:brief"))
+    wait_until(lambda: not server.exists(f"{prefix}:{{0}}:cached:2:brief"))
     assert answered(log, "brief") is None
 
 
@@ -249,6 +249,37 @@ def test_without_redis_nothing_is_asked_twice(
     with pytest.raises(Refused):
         pages.invalidate(0, [NAME])
     assert log.breaker.is_open
+
+
+def test_pages_are_discarded_all_at_once(log: RedisLog, pages: PageCache) -> None:
+    for partition in (0, 1):
+        pages.store(take(pages, partition=partition), b"body", b"value", [("a", 1)])
+    slow = take(pages, "page:8")
+
+    pages.discard(0)
+
+    assert answered(log) is None
+    assert log.length(0) == 0
+    assert not pages.store(slow, b"body", b"other", [("a", 1)])
+    assert log.append_cached(1, NAME, AT)
+    assert pages.store(take(pages), b"body", b"new", [("a", 2)])
+    assert answered(log) == [b"new", b"2"]
+    pages.discard(0)
+    assert answered(log) is None
+
+
+def test_a_page_that_is_stored_late_shows_no_less_than_one_that_was_answered(
+    log: RedisLog, pages: PageCache
+) -> None:
+    slow = take(pages)
+    pages.raise_counters(0, {"a": 5})
+    assert pages.store(slow, b"body", b"value", [("a", 4), ("b", 1)])
+    assert answered(log) == [b"value", b"5", b"1"]
+    pages.raise_counters(0, {"a": 7, "b": 0})
+    assert answered(log) == [b"value", b"7", b"1"]
+    pages.set_tombstone(0, "a")
+    pages.raise_counters(0, {"a": 9})
+    assert answered(log) is None
 
 
 def test_an_error_from_redis_is_raised(pages: PageCache, server: redis.Redis, prefix: str) -> None:

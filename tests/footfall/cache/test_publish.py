@@ -16,10 +16,12 @@ from footfall.cache.invalidation import invalidate, send_invalidations
 from footfall.cache.locations import Locations
 from footfall.eventlog import LogError
 from footfall.flush import flush
+from footfall.log import get_log
 from footfall.models import Invalidation
 from footfall.projections.totals import Applied
 from footfall.record import partition_for, record
 from footfall.registry import counted_as
+from loadtest.common.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
 
@@ -122,6 +124,28 @@ def test_counters_of_one_model_are_told_though_those_of_another_cannot_be(
     publish.publish([applied(page, 5, now), applied(contents[0], 5, now)])
 
     assert copies() == {"0": b"5", "1": b"5"}
+
+
+def test_pages_whose_counters_could_not_be_told_are_discarded(
+    contents: list[Content], copies: Copies, dead: set[int]
+) -> None:
+    dead.add(0)
+    publish.publish([applied(contents[0], 5, time.monotonic())])
+
+    wait_until(lambda: 0 not in get_page_cache().distrusted, 10)
+
+    assert copies() == {"0": b"0", "1": b"5"}
+    assert get_log().append_cached(0, "some page", 0) is None
+    assert get_log().append_cached(1, "some page", 0)
+
+
+def test_pages_are_discarded_after_a_publisher_was_suspended(
+    contents: list[Content], copies: Copies
+) -> None:
+    late = time.monotonic() - publish.MAX_AGE_SECONDS - 1
+    publish.publish([applied(contents[0], 5, late)])
+    wait_until(lambda: 0 not in get_page_cache().distrusted, 10)
+    assert get_log().append_cached(0, "some page", 0) is None
 
 
 def test_an_edit_shows_though_an_earlier_one_cannot_be_told_to_its_server(

@@ -141,15 +141,18 @@ class LogContract:
         assert log.append(0, b"b", AT).event_id == before._replace(sequence=before.sequence + 1)
         assert bodies(read(log)) == [b"a", b"b"]
 
-    def test_pending_and_oldest_are_about_entries_after_the_position(self, log: Log) -> None:
+    def test_what_waits_is_after_the_position(self, log: Log) -> None:
         for number in range(4):
             log.append(0, b"a", AT + number)
         second = Position.of(read(log)[1])
         last = Position.of(read(log)[-1])
 
-        assert (log.pending(0, None), log.oldest(0, None)) == (4, AT)
-        assert (log.pending(0, second), log.oldest(0, second)) == (2, AT + 2)
-        assert (log.pending(0, last), log.oldest(0, last)) == (0, None)
+        for position in (None, second):
+            waited = log.waited(0, position)
+            assert waited is not None
+            assert 0 <= waited < 3600  # since it was appended, whatever its time
+        assert [log.pending(0, at) for at in (None, second, last)] == [4, 2, 0]
+        assert log.waited(0, last) is None
 
     def test_trimming_keeps_the_position_and_what_follows(self, log: Log) -> None:
         for _ in range(3000):

@@ -58,9 +58,9 @@ class MemoryLog:
     def pending(self, partition: int, position: Position | None) -> int:
         return len(self._after(partition, position))
 
-    def oldest(self, partition: int, position: Position | None) -> int | None:
+    def waited(self, partition: int, position: Position | None) -> float | None:
         waiting = self._after(partition, position)
-        return waiting[0].at if waiting else None
+        return time.time() - waiting[0].appended_at / 1000 if waiting else None
 
     def _after(self, partition: int, position: Position | None) -> list[Entry]:
         index = self._index(partition, position)

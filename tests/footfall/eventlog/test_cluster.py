@@ -16,7 +16,7 @@ from redis.crc import key_slot
 
 from footfall.cache.entries import PageCache
 from footfall.common.breaker import CircuitBreaker
-from footfall.eventlog import Ambiguous, Away, EventId, LogError, RedisLog, Refused
+from footfall.eventlog import Ambiguous, Away, Condition, EventId, LogError, RedisLog, Refused
 from footfall.eventlog.cluster import Topology, topology
 from loadtest.common.stores import Redis
 from loadtest.common.waiting import wait_until
@@ -117,6 +117,18 @@ def test_eight_partitions_are_spread_over_the_masters(
     masters = {cluster.master_of(key(prefix, p)).address for p in range(PARTITIONS)}
     assert len(masters) == 3
     assert sum(events(clustered).values()) == PARTITIONS
+
+
+def test_one_master_that_may_evict_the_log_is_found(
+    open_clustered: Callable[..., RedisLog], cluster: RedisCluster
+) -> None:
+    assert open_clustered().condition() == Condition()
+    master = cluster.masters()[1]
+    master.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
+    try:
+        assert open_clustered().condition().policy == "allkeys-lfu"
+    finally:
+        master.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
 
 
 def test_slots_that_move_while_views_come_lose_and_double_nothing(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from footfall.eventlog import Condition
 from footfall.models import Audit, Partition
 from footfall.ops.facts import Audits, Beat, Facts
 from footfall.ops.health import Level, find_problems
@@ -90,6 +91,22 @@ def test_redis_away_is_said_once() -> None:
     assert said(replace(away, workers=Workers(error="Connection refused"))) == [
         "red: Redis does not answer: Connection refused"
     ]
+
+
+EVICTING = "red: Redis may evict the log, and so lose views: its maxmemory-policy is allkeys-lru."
+
+
+@pytest.mark.parametrize(
+    ("redis", "expected"),
+    [
+        (Condition("allkeys-lru"), EVICTING),
+        (Condition("allkeys-lru", 1), f"{EVICTING} It has evicted 1 key."),
+        (Condition("allkeys-lru", 1200), f"{EVICTING} It has evicted 1,200 keys."),
+        (Condition(refusal="MISCONF disk"), "red: Redis refuses to write: MISCONF disk"),
+    ],
+)
+def test_what_redis_says_of_itself_is_told(redis: Condition, expected: str) -> None:
+    assert said(with_status(redis=redis)) == [expected]
 
 
 def test_without_a_worker_nothing_is_counted() -> None:

@@ -1,6 +1,7 @@
 import time
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,9 +14,13 @@ from footfall import events
 from footfall.eventlog import RedisLog
 from footfall.flush import flush, ingest, project
 from footfall.ingest.spill import spill
-from footfall.models import Carried, DeadLetter, Projection, Segment
+from footfall.models import Carried, DeadLetter, Projection, Segment, Spilled
+from footfall.ops.facts import gather
+from footfall.ops.health import is_idle
 from footfall.ops.lag import read_projections
 from footfall.ops.status import LOG_TIMEOUT, status
+from footfall.projections.batch import read_batch
+from footfall.projections.rows import BEGINNING
 from footfall.record import record
 from footfall.registry import content_type_of
 from tests.support.proxy import Fault, Proxy
@@ -24,6 +29,7 @@ from tests.support.views import AT, store_views
 pytestmark = pytest.mark.django_db
 
 MOMENT = timedelta(seconds=5)
+HOUR = timedelta(hours=1)
 
 
 def at(milliseconds: int) -> datetime:
@@ -49,7 +55,7 @@ def test_pending_is_what_is_not_counted_yet(log: RedisLog, contents: list[Conten
     assert now.spilled == 1
     assert now.pending == 6
     assert now.partitions[0].oldest_seconds is not None
-    assert now.partitions[0].oldest_seconds > 1_000_000
+    assert now.partitions[0].oldest_seconds < 3600  # since it came, whatever its time
     assert now.partitions[0].rate == pytest.approx(5 / 60)
 
 
@@ -96,14 +102,75 @@ def test_before_the_first_flush_events_wait_all_the_same(
     assert status().pending == 3
 
 
-def test_views_are_in_up_to_the_oldest_that_waits(log: RedisLog, contents: list[Content]) -> None:
+def test_views_are_in_up_to_the_oldest_that_waits(server: Redis, prefix: str) -> None:
     before = timezone.now()
     assert status().as_of == pytest.approx(before, abs=timedelta(seconds=5))
 
-    spill(1, b"", AT + 1000)
-    store_views(log, (AT + 500, [contents[0].pk]))
+    spill(1, b"", AT)
+    Spilled.objects.update(inserted_at=before - HOUR / 2)
+    assert status().as_of == pytest.approx(before - HOUR / 2, abs=MOMENT)
 
-    assert status().as_of == pytest.approx(at(AT + 500), abs=timedelta(seconds=0.1))
+    wait_in_log(server, prefix, HOUR, at=before)
+    assert status().as_of == pytest.approx(before - HOUR, abs=MOMENT)
+
+
+def wait_in_log(server: Redis, prefix: str, age: timedelta, at: datetime) -> None:
+    """Append an event as Redis did so long ago; at: when it happened, by its web server's clock."""
+    seconds, _ = server.time()
+    entry = {"s": 1, "n": 1, "t": int(at.timestamp() * 1000), "o": 1, "b": "?"}
+    entry_id = f"{int(seconds - age.total_seconds()) * 1000}-0"
+    server.xadd(f"{prefix}:{{0}}:log", entry, id=entry_id)
+
+
+def test_a_web_clock_that_is_ahead_makes_nothing_look_younger(server: Redis, prefix: str) -> None:
+    """Once they are stored, events are as old as their segment, at least."""
+    now = timezone.now()
+    wait_in_log(server, prefix, HOUR, at=now + HOUR)
+    with mock.patch("django.utils.timezone.now", return_value=now + HOUR):
+        found = status()
+
+    assert found.partitions[0].oldest_seconds == pytest.approx(3600, abs=60)
+    assert found.as_of == pytest.approx(now - HOUR, abs=MOMENT)
+
+
+def test_a_spilled_event_waits_since_it_was_spilled() -> None:
+    now = timezone.now()
+    spill(0, b"", int((now + HOUR).timestamp() * 1000))
+    Spilled.objects.update(inserted_at=now - HOUR)
+
+    assert status().spilled_oldest_seconds == pytest.approx(3600, abs=60)
+
+
+def test_a_redis_whose_clock_was_set_back_asks_the_producer(server: Redis, prefix: str) -> None:
+    now = timezone.now()
+    wait_in_log(server, prefix, -HOUR, at=now - HOUR / 2)
+
+    assert status().as_of == pytest.approx(now - HOUR / 2, abs=MOMENT)
+
+
+def test_a_stored_event_has_waited_since_it_was_stored_at_least(
+    log: RedisLog, contents: list[Content]
+) -> None:
+    now = timezone.now()
+    store_views(log, (int((now + HOUR).timestamp() * 1000), [contents[0].pk]))
+    ingest()
+    Segment.objects.update(stored_at=now - HOUR)
+
+    found = status()
+
+    assert found.oldest_seconds == pytest.approx(3600, abs=60)
+    assert found.as_of_in("pages.content") == pytest.approx(now - HOUR, abs=MOMENT)
+    assert read_batch(BEGINNING, 100).since <= (now - HOUR).timestamp() * 1000
+
+
+def test_the_web_servers_own_clock_tells_nothing(page: Page) -> None:
+    record(page)
+    flush()
+    now = timezone.now()
+    with mock.patch("django.utils.timezone.now", return_value=now + HOUR):
+        assert status().as_of == pytest.approx(now, abs=MOMENT)
+        assert gather().now == pytest.approx(now, abs=MOMENT)
+        assert not is_idle(status().flushed_at, gather().now)
 
 
 def test_an_entry_without_a_time_breaks_nothing(server: Redis, prefix: str) -> None:

@@ -102,6 +102,15 @@ def test_the_task_computes_every_ranking_once(contents: list[Content]) -> None:
     assert top(Page)[Window.ALL].ranked == []
 
 
+def test_a_tick_too_many_takes_one_query(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    tasks.rank()
+
+    with django_assert_num_queries(1):
+        tasks.rank()
+
+
 def test_what_takes_long_is_computed_seldom() -> None:
     quick, slow = Ranking(seconds=0.01), Ranking(seconds=2.0)
 

@@ -1,0 +1,75 @@
+"""What the Redis servers say of themselves that is bad for a log."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from footfall.eventlog.connections import call
+from footfall.eventlog.errors import Away, LogError
+from footfall.eventlog.server import Server
+
+SECONDS = 10.0
+"""For so long an answer is used again."""
+
+
+class Condition(NamedTuple):
+    """Of one server, or of all masters of a cluster."""
+
+    policy: str = ""
+    """The `maxmemory-policy` if it may evict keys that do not expire, as the log's; else empty."""
+    evicted_keys: int = 0
+    """Keys that a server with such a policy has evicted since it was started."""
+    refusal: str = ""
+    """Why it refuses all writes: its disk is full, for example (MISCONF)."""
+
+
+class Conditions:
+    """Asks the servers, and keeps the answer for a while. Safe for threads."""
+
+    def __init__(
+        self,
+        ask_all: Callable[[Callable[[Server], Condition]], Sequence[Condition]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ask_all = ask_all
+        self._clock = clock
+        self._last = Condition()
+        self._asked_at = float("-inf")
+
+    def read(self) -> Condition:
+        """Raises LogError if no server answers."""
+        now = self._clock()
+        if now - self._asked_at >= SECONDS:
+            self._last = combined(self._ask_all(condition_of))
+            self._asked_at = now
+        return self._last
+
+
+def condition_of(server: Server) -> Condition:
+    """Ask one server. INFO, since managed servers forbid CONFIG. Raises LogError."""
+    lines = call(server.pool, "INFO").decode().splitlines()
+    info = dict(line.split(":", 1) for line in lines if ":" in line)
+    policy = info.get("maxmemory_policy", "")
+    evicts = policy.startswith("allkeys")
+    return Condition(
+        policy if evicts else "", int(info.get("evicted_keys", 0)) if evicts else 0, refusal(server)
+    )
+
+
+def refusal(server: Server) -> str:
+    """Return why the server refuses to write, or "": then it refuses PING, too."""
+    try:
+        call(server.pool, "PING")
+    except Away:
+        raise
+    except LogError as error:
+        return str(error)
+    return ""
+
+
+def combined(found: Sequence[Condition]) -> Condition:
+    return Condition(
+        ", ".join(sorted({one.policy for one in found} - {""})),
+        sum(one.evicted_keys for one in found),
+        next((one.refusal for one in found if one.refusal), ""),
+    )
