@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +73,6 @@ class ClusterService(Service):
         self.promotions = 0
         self.gone: list[Gone] = []
         self.cost: Counter[str] = Counter()
-        # The kernel ends a server with the thread that has started it: see Program.process_options.
-        self._starter = ThreadPoolExecutor(1)
 
     def __enter__(self) -> "ClusterService":
         self.cache.start()
@@ -87,7 +84,6 @@ class ClusterService(Service):
         super().__exit__(*error)
         self.cluster.stop()
         self.cache.stop()
-        self._starter.shutdown()
 
     def start_again(self, node: Node) -> None:
         self._starter.submit(node.store.start).result()

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,6 +133,9 @@ class Service:
         self.proxy = Proxy(self.redis.store.url)
         self.variables = {"LOG_LEVEL": "WARNING", **variables, "REDIS_URL": self.proxy.url}
         self.evicted = Evicted()
+        # The kernel ends a program with the thread that started it: see Program.process_options.
+        self._starter = ThreadPoolExecutor(1)
+        self._starting = threading.Lock()
         if self.clocks:
             self.variables[VARIABLE] = str(self.clocks.directory)
 
@@ -155,6 +159,7 @@ class Service:
         self.copy.end()
         self.proxy.__exit__(None, None, None)
         self.redis.stop()
+        self._starter.shutdown()
 
     # --- Its processes ----------------------------------------------------------------------------
 
@@ -199,10 +204,11 @@ class Service:
 
     def is_up(self) -> bool:
         """Return False, and start it again, if all of it has ended: `make run` must not."""
-        if self.copy.process.poll() is None:
-            return True
-        self.copy.start()
-        return False
+        with self._starting:
+            if self.copy.process.poll() is None:
+                return True
+            self._starter.submit(self.copy.start).result()
+            return False
 
     def programs(self) -> dict[str, Program]:
         """Return the programs of the service, to run one of them twice."""
