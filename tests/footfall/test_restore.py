@@ -123,16 +123,11 @@ def test_both_of_an_hour_ago(
     read(3)
     flush()
     read(1)
-    if first == "database":
-        database = transaction.savepoint()
-    else:
-        log = RedisBackup(server, prefix)
+    early = transaction.savepoint(), RedisBackup(server, prefix)
     read(2)
     flush()
-    if first == "database":
-        log = RedisBackup(server, prefix)
-    else:
-        database = transaction.savepoint()
+    late = transaction.savepoint(), RedisBackup(server, prefix)
+    database, log = (early[0], late[1]) if first == "database" else (late[0], early[1])
     read(5)
     flush()
 

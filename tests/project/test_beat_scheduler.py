@@ -144,16 +144,19 @@ def test_a_clock_that_was_set_back_stops_nothing(beat: Callable[[], Scheduler]) 
 
 
 def test_a_running_beat_goes_on_when_its_clock_is_set_back(
-    beat: Callable[[], Scheduler], sent: list[str]
+    beat: Callable[[], Scheduler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has run an hour ahead, and would wait for the next second of then."""
+    sent: list[str] = []
+    monkeypatch.setattr(Task, "apply_async", lambda task, *args, **options: sent.append(task.name))
     scheduler = beat()
     tick_until_idle(scheduler)
     entry = next(one for one in scheduler.schedule.values() if one.task == "counters.flush")
     ahead = timezone.now() + timedelta(hours=1)
     with mock.patch.object(Entry, "_default_now", return_value=ahead):
         following = scheduler.reserve(entry)
-        scheduler._heap = [event_t(scheduler._when(following, 1), 5, following)]
+        heap = [event_t(scheduler._when(following, 1), 5, following)]
+    monkeypatch.setattr(scheduler, "_heap", heap)
     sent.clear()
 
     wait_until(lambda: scheduler.tick() and "counters.flush" in sent, 10, "a tick")
