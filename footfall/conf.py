@@ -12,6 +12,8 @@ from django.core.signals import setting_changed
 T = TypeVar("T")
 R = TypeVar("R")
 MIB = 1024**2
+MAX_PARTITIONS = 256
+"""So many an ingest looks for, whatever its own setting."""
 
 
 @dataclass
@@ -22,6 +24,7 @@ class Setting(Generic[T]):
     default: T | None  # None: the project has to set it
     minimum: float | None = None
     old_name: str = ""
+    maximum: float | None = None
     name: str = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -48,6 +51,9 @@ class Setting(Generic[T]):
         if self.minimum is not None:
             wanted += f", at least {self.minimum}"
             is_valid = is_valid and value >= self.minimum
+        if self.maximum is not None:
+            wanted += f", at most {self.maximum}"
+            is_valid = is_valid and value <= self.maximum
         if not is_valid:
             raise ImproperlyConfigured(f"The setting {self.name} must be {wanted}, not {value!r}.")
         return cast(T, value)
@@ -60,7 +66,7 @@ class Conf:
     """Address of the Redis server that keeps the log and the cached pages."""
     COUNTERS_LOG_PREFIX = Setting(str, "footfall", old_name="EVENTLOG_PREFIX")
     """Every key in Redis begins with it."""
-    COUNTERS_PARTITIONS = Setting(int, 8, 1, "EVENTLOG_PARTITIONS")
+    COUNTERS_PARTITIONS = Setting(int, 8, 1, "EVENTLOG_PARTITIONS", MAX_PARTITIONS)
     COUNTERS_LOG_MAX_BYTES = Setting(int, 512 * MIB, 1, "EVENTLOG_MAX_BYTES")
     """Limit of all partitions together. Events beyond it go to the database."""
     COUNTERS_LOG_RETENTION_SECONDS = Setting(int, 600, 0, "EVENTLOG_RETENTION_SECONDS")
@@ -90,10 +96,15 @@ def cached_until_change(build: Callable[[], R]) -> Callable[[], R]:
     return cached
 
 
+def clear_cached() -> None:
+    """Build again, at its next use, what `cached_until_change` has built."""
+    for clear in _clear:
+        clear()
+
+
 def _on_change(*, setting: str, **kwargs: object) -> None:
     if setting in _names:
-        for clear in _clear:
-            clear()
+        clear_cached()
 
 
 setting_changed.connect(_on_change, dispatch_uid="counters.conf")

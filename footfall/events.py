@@ -22,7 +22,10 @@ BIGINT = 2**63
 MAX_LABEL_BYTES = 100
 MAX_BODY_BYTES = 1024**2
 """Of a body that can be stored: some 300,000 targets."""
-EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000  # 2000 and 2200, in ms since 1970
+MAX_META_BYTES = 1024
+"""Of metadata that are kept with a dead letter."""
+EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000
+"""2000 and 2200, in ms since 1970: no event is stored with a time outside of them."""
 
 
 class DeadLetterReason(StrEnum):
@@ -44,7 +47,6 @@ class DeadLetterReason(StrEnum):
     INVALID_ID = "not an id of {}: {!r:.60}"
     DUPLICATE_ID = "names an id of {} twice"
     INVALID_META = "not metadata: {!r:.100}"
-    INVALID_TIME = "happened at {}, which is out of range"
     FOREIGN = "not an entry that this service has made"
     TOO_OLD = "from so long ago that it is not known any more whether it was counted"
 
@@ -298,9 +300,3 @@ def decode_meta(data: bytes) -> Meta:
     if (len(data) != at and data) or encode_meta(meta) != data:
         raise Malformed(DeadLetterReason.INVALID_META, data)
     return meta
-
-
-def check_time(at: int) -> None:
-    """Raise Malformed for a time (ms since 1970) outside of 2000 to 2200."""
-    if not EARLIEST <= at < LATEST:
-        raise Malformed(DeadLetterReason.INVALID_TIME, at)

@@ -14,25 +14,38 @@ from dataclasses import dataclass, field
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
-from django.utils import timezone
 
-from footfall import sql
+from footfall import identity, sql
 from footfall.cache.publish import publish
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.events import DropReason
-from footfall.ingest.claims import claim, drain_spill, read, trim
+from footfall.ingest.claims import (
+    all_partitions,
+    claim,
+    drain_spill,
+    read,
+    trim,
+    unknown_partitions,
+)
 from footfall.ingest.collect import decode_events, deduplicate
+from footfall.ingest.conflicts import find_conflict, newest_of_log, note_newest
+from footfall.ingest.poison import POISON, Source, Take, in_parts
 from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
-from footfall.log import get_log
+from footfall.log import forget_owner, get_log, owner
 from footfall.models import Carried, Partition, Projection, Segment, StoreHead
 from footfall.projections.rows import KINDS, open_projections
 from footfall.projections.run import Projected, apply_new_events
 from footfall.registry import countable_models
+from footfall.sql import Conflict
 from footfall.store.append import append
 
 FLUSH_TIMEOUT = 60.0  # seconds
+
+
+class IdentityChanged(Conflict):
+    """The database has another identity than this process knows, and so another log."""
 
 
 class Behind(Exception):
@@ -51,6 +64,11 @@ class Ingested:
     more: bool = False
     """Whether there is more to store."""
 
+    def __add__(self, part: "Ingested") -> "Ingested":
+        """Return both together, of which the second is a part."""
+        dropped = self.dropped + part.dropped
+        return Ingested([*self.segments, *part.segments], dropped, more=True)
+
     @property
     def events(self) -> int:
         """Events that were stored."""
@@ -63,29 +81,53 @@ def ingest(limit: int | None = None) -> Ingested:
     Several may run at once, and each may be killed anywhere: segments, producer states and
     positions change in one transaction, and an event at or below its producer's state is dropped.
     It writes to no table of another app. Raises DatabaseError or sql.Conflict; then nothing has
-    changed.
+    changed. An event that cannot be stored becomes a dead letter.
     """
-    started, now = time.monotonic(), timezone.now()
     limit = limit or conf.COUNTERS_BATCH_EVENTS
-    log = get_log()
+    try:
+        return _ingest(Take(limit))
+    except IdentityChanged:
+        forget_owner()
+        return _ingest(Take(limit))
+    except POISON as error:
+        return sum(in_parts(_ingest, limit, all_partitions(), error), Ingested(more=True))
+
+
+def _ingest(take: Take) -> Ingested:
+    started = time.monotonic()
+    name, log = owner().name, get_log()
+    newest, is_away = newest_of_log(name)
+    if is_away and not log.is_cluster:
+        if take.source is Source.LOG:
+            return Ingested(more=True)
+        take = take._replace(source=Source.SPILL)
+    unknown = set() if is_away else unknown_partitions(log)
     with transaction.atomic(durable=True), gc_paused():
         sql.mark()
-        claims = claim()
-        read(log, claims, limit)
-        drain_spill(claims, limit)
+        claims = claim(unknown, take)
+        moment = identity.moment()
+        if moment.name != name:
+            raise IdentityChanged
+        has_conflict = find_conflict(newest, moment)
+        read(log, claims, take)
+        drain_spill(claims, take)
         states = load_producer_states(claims)
-        new, unidentified = deduplicate(claims, states)
-        events, malformed = decode_events(new)
-        dead_letters = [*unidentified, *malformed]
+        new, unidentified = deduplicate(claims, states, moment)
+        events, malformed = decode_events(new, take.condemned)
         failpoint("after_read")
-        store_dead_letters(dead_letters)
-        save_progress(claims, states, events.by_partition(), dead_letters, now)
+        dead_letters = store_dead_letters([*unidentified, *malformed], states, moment)
+        save_progress(claims, states, events.by_partition(), dead_letters, moment)
         failpoint("before_store")
         drained = sum(len(claim.spilled) for claim in claims)
-        before, segments = append(events, now, seconds=time.monotonic() - started, drained=drained)
+        seconds = time.monotonic() - started
+        before, segments = append(events, moment.now, seconds=seconds, drained=drained)
         open_projections(events.labels(), before)
         failpoint("before_ingest_commit")
     failpoint("after_ingest_commit")
+    if segments:
+        note_newest(name, segments[-1].number, segments[-1].key)
+    elif has_conflict:
+        note_newest(name, before.number, before.key)
     trim(log, claims)
     failpoint("after_trim")
     finished = frozenset(claim.number for claim in claims if claim.reached_end)

@@ -7,19 +7,52 @@ by `MAX_STEP` at most.
 
 import secrets
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models.functions import Now
 
-from footfall.models import Identity
+from footfall.models import Identity, Partition
 
+IDLE = timedelta(seconds=30)
+"""A service that has stored nothing for so long is not running, as far as can be told."""
 ROW = 1
 """The primary key of the one row."""
 HOUR = timedelta(hours=1)
 HOURS_PER_DAY = 24
 MAX_STEP = 24
 """By how many hours one call advances the epoch at most: after a pause, or a clock that jumped."""
+
+
+class Moment(NamedTuple):
+    """What the database says of itself and of the time."""
+
+    name: str
+    """Its identity."""
+    epoch: int
+    now: datetime
+    """By its clock."""
+
+    @property
+    def day(self) -> int:
+        """The epoch in days."""
+        return self.epoch // HOURS_PER_DAY
+
+    @property
+    def now_ms(self) -> int:
+        """Milliseconds since 1970."""
+        return int(self.now.timestamp() * 1000)
+
+
+def moment() -> Moment:
+    """Return identity, epoch and time, in one query."""
+    rows = Identity.objects.filter(pk=ROW).annotate(now=Now())
+    found = rows.values_list("name", "epoch", "now").first()
+    if found is None:
+        ensure_identity()
+        found = rows.values_list("name", "epoch", "now").get()
+    return Moment(*found)
 
 
 def epoch() -> int:
@@ -60,6 +93,28 @@ def ensure_identity() -> Identity:
         Identity.objects.bulk_create([new], ignore_conflicts=True)
         found = Identity.objects.get(pk=ROW)
     return found
+
+
+class StillRunning(Exception):
+    """An ingest has worked on this database a moment ago."""
+
+
+def renew_identity() -> str:
+    """Give this database a new identity, for a copy that is to count for itself; return it.
+
+    Its partitions begin anew, in a log of its own; nothing else changes. Raises StillRunning.
+    """
+    with transaction.atomic():
+        numbers = Partition.objects.values_list("number", flat=True)
+        free = list(numbers.select_for_update(skip_locked=True).order_by("number"))
+        recent = Partition.objects.filter(flushed_at__gt=database_now() - IDLE)
+        if len(free) < Partition.objects.count() or recent.exists():
+            raise StillRunning
+        Partition.objects.update(position="", producer_id=None, sequence=None, offset=0)
+        row = _locked()
+        row.name, row.conflict_at = secrets.token_hex(4), None
+        row.save()
+    return row.name
 
 
 def _locked() -> Identity:

@@ -1,21 +1,149 @@
-"""The log of views, with the settings of the project."""
+"""The log of views, with the settings of the project, under keys of this database alone."""
 
-from footfall.conf import cached_until_change, conf
-from footfall.eventlog import RedisLog
+import logging
+import threading
+import time
+from typing import NamedTuple
+
+from django.db import DatabaseError, connection
+
+from footfall.conf import MAX_PARTITIONS, cached_until_change, clear_cached, conf
+from footfall.eventlog import LogError, RedisLog
+from footfall.eventlog.entries import UNKNOWN_DAY
+from footfall.eventlog.identities import Identities
+from footfall.identity import Moment, moment
+
+logger = logging.getLogger(__name__)
+
+DAY = 24 * 3600.0
+RETRY_SECONDS = 5.0  # between two tries to read the identity, while the database is away
+
+
+class Owner(NamedTuple):
+    """The database for which this process records views."""
+
+    name: str
+    """Its identity."""
+    day: int
+    """The day of the database when it was read."""
+    read_at: float
+    """By `time.monotonic()`."""
+
+    def today(self) -> int:
+        return min(UNKNOWN_DAY, self.day + int((time.monotonic() - self.read_at) // DAY))
+
+
+@cached_until_change
+def owner() -> Owner:
+    """Return the owner of this process' log, read once.
+
+    While the database is away it is the one that Redis names, if that is only one. Raises
+    DatabaseError if there are several, or none.
+    """
+    try:
+        now = _moment()
+    except DatabaseError:
+        if name := _only_name():
+            _retry_until_it_is_read()
+            return Owner(name[0], UNKNOWN_DAY, time.monotonic())
+        raise
+    try:
+        identities().add(now.name)
+    except LogError as error:  # an ingest does it, too
+        logger.warning("the identity was not noted in Redis: %s", error)
+    return Owner(now.name, now.day, time.monotonic())
+
+
+def key_prefix() -> str:
+    """Return what the keys of this database begin with. Raises DatabaseError, as `owner` does."""
+    name = owner().name
+    return f"{conf.COUNTERS_LOG_PREFIX}:{name}" if name else conf.COUNTERS_LOG_PREFIX
+
+
+def forget_owner() -> None:
+    """Read the identity again at the next use: it may have changed."""
+    clear_cached()
+
+
+@cached_until_change
+def identities() -> Identities:
+    """Return what this Redis knows of the databases that use it."""
+    timeout = conf.COUNTERS_LOG_TIMEOUT_SECONDS
+    return Identities(conf.COUNTERS_LOG_URL, conf.COUNTERS_LOG_PREFIX, timeout)
 
 
 @cached_until_change
 def get_log() -> RedisLog:
-    """Return this process' log: one set of connections, one circuit breaker."""
+    """Return this process' log: one set of connections, one circuit breaker.
+
+    Raises DatabaseError if it is not known whose log it is: see `owner`.
+    """
+    return _log(key_prefix())
+
+
+def logs_of_others() -> dict[str, int]:
+    """Return how many entries the logs of other databases in this Redis have, by identity.
+
+    Raises LogError.
+    """
+    prefix, found = conf.COUNTERS_LOG_PREFIX, {}
+    for name in {*identities().names()} - {owner().name}:
+        log = _log(f"{prefix}:{name}" if name else prefix)
+        try:
+            entries = sum(map(log.length, log.existing(range(MAX_PARTITIONS))))
+        finally:
+            log.close()
+        if entries:
+            found[name] = entries
+    return found
+
+
+def _log(prefix: str) -> RedisLog:
     partitions = conf.COUNTERS_PARTITIONS
     cap = conf.COUNTERS_LOG_MAX_BYTES // partitions
     # Applied events that are kept must leave room for new ones.
     retention = min(conf.COUNTERS_LOG_RETENTION_BYTES // partitions, cap // 2)
     return RedisLog(
         conf.COUNTERS_LOG_URL,
-        prefix=conf.COUNTERS_LOG_PREFIX,
+        prefix=prefix,
         max_bytes=cap,
         retention_seconds=conf.COUNTERS_LOG_RETENTION_SECONDS,
         retention_bytes=retention,
         timeout=conf.COUNTERS_LOG_TIMEOUT_SECONDS,
+        day=owner().today,
     )
+
+
+def _moment() -> Moment:
+    """Return the moment; leave no connection in a thread that had none: it may never close it."""
+    had_connection = connection.connection is not None
+    try:
+        return moment()
+    finally:
+        if not had_connection:
+            connection.close()
+
+
+def _only_name() -> tuple[str] | None:
+    """Return the only identity that Redis names, in a tuple; None if there is not one."""
+    try:
+        names = identities().names()
+    except LogError:
+        return None
+    return (names[0],) if len(names) == 1 else None
+
+
+def _retry_until_it_is_read() -> None:
+    """Have a thread wait for the database, so that no request does."""
+
+    def wait() -> None:
+        while True:
+            time.sleep(RETRY_SECONDS)
+            try:
+                _moment()
+            except DatabaseError:
+                continue
+            forget_owner()
+            return
+
+    threading.Thread(target=wait, name="identity", daemon=True).start()

@@ -59,6 +59,8 @@ def append(partition: int, body: bytes, at: int, unanswered_id: EventId | None) 
             unanswered_id = error.event_id
         except Refused:
             pass
+        except DatabaseError as error:
+            raise Unacknowledged("it is not known whose log it would be") from error
     failpoint("before_spill")
     try:
         spill(partition, body, at, unanswered_id)

@@ -1,6 +1,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,6 +17,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
 from xdist.scheduler import LoadFileScheduling
 
 from api.throttling import Throttle
+from footfall.identity import Moment, moment
 from tests.support.databases import copy_migrated
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
@@ -93,6 +95,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         with django_db_blocker.unblock():
             stack.enter_context(emptied_quickly())
         yield
+
+
+@pytest.fixture(autouse=True)
+def bare_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test without a database has no identity: its keys in Redis have the prefix alone."""
+
+    def known() -> Moment:
+        try:
+            return moment()
+        except RuntimeError:  # pytest-django lets no test at a database that has not asked for it
+            return Moment("", 0, datetime.now(UTC))
+
+    monkeypatch.setattr("footfall.log.moment", known)
 
 
 @pytest.fixture(scope="session")

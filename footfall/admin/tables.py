@@ -6,8 +6,8 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.ingest.spill import replay
@@ -66,17 +66,43 @@ class AdjustmentAdmin(ReadOnlyAdmin):
     list_select_related = ("content_type", "by")
 
 
+class ReplayedFilter(admin.SimpleListFilter):
+    """Shows the letters that wait, unless others are asked for."""
+
+    title = _("replayed")
+    parameter_name = "replayed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("no", gettext("no")), ("yes", gettext("yes")), ("all", gettext("all"))]
+
+    def value(self) -> str:
+        return super().value() or "no"
+
+    def choices(self, changelist: Any) -> Any:
+        return list(super().choices(changelist))[1:]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "all":
+            return queryset
+        return queryset.filter(replayed_at__isnull=self.value() == "no")
+
+
 @admin.register(DeadLetter)
 class DeadLetterAdmin(ReadOnlyAdmin):
     """Events that could not be counted, to be replayed or deleted."""
 
-    list_display = ("created_at", "reason", "partition", "text")
-    list_filter = ("created_at",)
+    list_display = ("created_at", "reason", "partition", "text", "replayed_at")
+    list_filter = (ReplayedFilter, "created_at")
     search_fields = ("reason",)
-    fields = ("created_at", "reason", "partition", "at", "entry_id", "text")
+    fields = (
+        "created_at", "reason", "partition", "at", "entry_id", "text", "replayed_at", "replayed_by",
+    )  # fmt: skip
     actions = ("replay",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: DeadLetter | None = None) -> bool:
+        """One that was replayed stays: its entry, read again, would make another letter."""
+        if obj and obj.replayed_at:
+            return False
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
     @admin.display(description=_("body"))
@@ -85,7 +111,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
 
     @admin.action(permissions=["delete"], description=_("Replay selected %(verbose_name_plural)s"))
     def replay(self, request: HttpRequest, queryset: QuerySet[DeadLetter]) -> None:
-        count = replay(queryset)
+        count = replay(queryset, request.user)
         text = ngettext(
             "%d event goes to the next flush.", "%d events go to the next flush.", count
         )

@@ -25,7 +25,7 @@ from footfall.eventlog.cluster import is_cluster, servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.lua_scripts import Script
 from footfall.eventlog.partitions import cached, partition_key
-from footfall.log import get_log
+from footfall.log import get_log, key_prefix
 
 KEYS_PER_CALL = 500  # bounds how long one call keeps Redis from others
 MAX_COUNTERS = 1_000
@@ -208,7 +208,7 @@ def get_page_cache() -> PageCache:
     return PageCache(
         conf.COUNTERS_LOG_URL,
         breaker=get_log().breaker,
-        prefix=conf.COUNTERS_LOG_PREFIX,
+        prefix=key_prefix(),
         partitions=conf.COUNTERS_PARTITIONS,
         seconds=conf.COUNTERS_CACHE_SECONDS,
         max_bytes=conf.COUNTERS_CACHE_MAX_BYTES // conf.COUNTERS_PARTITIONS,

@@ -11,11 +11,12 @@ The delivery contract
 * Nothing here retries an append. A retry is a second event. (A cluster server that does not hold
   the partition says so before it runs anything; then the server that holds it is asked.)
 
-Every event has an `EventId`: the random id of the producer that sent it, and that producer's
-sequence number, which grows with each append. A producer has at most one append in flight, and
-an `Ambiguous` append ends the producer. So within a partition the sequence numbers of a producer
-are in order, and the highest one applied (the *producer state*) says of every other whether it was
-applied.
+Every event has an `EventId`, unique within its partition: the random id of the producer that sent
+it, and that producer's sequence number, which it counts for each partition: 0, 1, 2, and so on. A
+producer has at most one append in flight, and an `Ambiguous` append ends the producer; one that was
+refused uses no number up. So within a partition the sequence numbers of a producer are in order,
+and the highest one applied (the *producer state*) says of every other whether it was applied; and
+if a number is left out, an event was lost after it had been appended.
 
 Entry ids are Redis' own, and nothing relies on their order: a clock may jump, and a stream may
 start over.
@@ -23,7 +24,15 @@ start over.
 
 from footfall.eventlog.cluster import is_cluster
 from footfall.eventlog.condition import Condition
-from footfall.eventlog.entries import Appended, Columns, Entry, EventId, Position, Slice
+from footfall.eventlog.entries import (
+    Appended,
+    Columns,
+    Entry,
+    EventId,
+    Position,
+    PositionLost,
+    Slice,
+)
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from footfall.eventlog.partitions import partition_of
 from footfall.eventlog.stream import RedisLog
@@ -39,6 +48,7 @@ __all__ = [
     "Full",
     "LogError",
     "Position",
+    "PositionLost",
     "RedisLog",
     "Refused",
     "Slice",

@@ -18,6 +18,7 @@ from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import call, connections
 from footfall.eventlog.errors import Ambiguous, Away, LogError, Redirected, Refused, Unreachable
+from footfall.eventlog.producer import unknown_day
 from footfall.eventlog.server import Server
 
 SCHEMES = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
@@ -144,9 +145,10 @@ class Cluster:
     Each has its own connections and circuit breaker: a dead server stops its own slots only.
     """
 
-    def __init__(self, url: str, timeout: float) -> None:
+    def __init__(self, url: str, timeout: float, day: Callable[[], int] = unknown_day) -> None:
         self._topology = topology(url)
         self._timeout = timeout
+        self._day = day
         self._servers: dict[Address, Server] = {}
 
     def ask(self, key: str, do: Callable[[Server], T]) -> T:
@@ -194,7 +196,7 @@ class Cluster:
     def _server(self, address: Address) -> Server:
         if address not in self._servers:
             breaker = self._topology.breaker(address)
-            server = Server(self._topology.url(address), self._timeout, breaker)
+            server = Server(self._topology.url(address), self._timeout, breaker, self._day)
             self._servers.setdefault(address, server)  # another thread may be faster
         return self._servers[address]
 
@@ -202,9 +204,16 @@ class Cluster:
 Servers = Server | Cluster
 
 
-def servers(url: str, timeout: float, breaker: CircuitBreaker | None = None) -> Servers:
+def servers(
+    url: str,
+    timeout: float,
+    breaker: CircuitBreaker | None = None,
+    day: Callable[[], int] = unknown_day,
+) -> Servers:
     """Return the server or the cluster at `url`; `breaker` is for a single server."""
-    return Cluster(url, timeout) if is_cluster(url) else Server(url, timeout, breaker)
+    if is_cluster(url):
+        return Cluster(url, timeout, day)
+    return Server(url, timeout, breaker, day)
 
 
 def _address(text: str) -> Address:

@@ -1,20 +1,47 @@
 """The values that the log takes and returns."""
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 NO_PRODUCER = -1
 """In the columns, for an entry that was not made by a producer of this log."""
 
 
+MAX_DELAY_MS = 25 * 3_600_000
+"""How long before it was appended an event may have happened: views that were seen elsewhere come
+later. Beyond that the clock of its producer is wrong."""
+RANDOM_BITS = 48
+"""Of a producer id. Above them it has the day of its producer, in 15 bits."""
+UNKNOWN_DAY = 2**15 - 1
+"""The day of a producer whose process does not know the day."""
+
+
 class EventId(NamedTuple):
-    """Identifies one event for ever."""
+    """Identifies one event of a partition for ever."""
 
     producer_id: int
-    """Random, 63 bits: a new one equals one of 100,000 known ones once in 10^14 times."""
+    """63 bits: see `new_producer_id`."""
     sequence: int
-    """Starts at 0 and grows with every append of the producer."""
+    """Starts at 0 and grows by 1 with every append of the producer to this partition."""
+
+
+def new_producer_id(day: int) -> int:
+    """Return a random id; its upper bits are the day, as `day_of` returns it.
+
+    A new one equals one of 1,000 others of its day once in 10^11 times.
+    """
+    return min(day, UNKNOWN_DAY) << RANDOM_BITS | secrets.randbits(RANDOM_BITS)
+
+
+def day_of(producer_id: int) -> int:
+    """Return the day on which the producer began: an epoch of `footfall.identity`, by 24.
+
+    Of an id that was all random, as ids were before, it is any number from 0 to `UNKNOWN_DAY`.
+    """
+    return producer_id >> RANDOM_BITS
 
 
 class Entry(NamedTuple):
@@ -27,7 +54,8 @@ class Entry(NamedTuple):
     at: int
     """When the event happened, by the producer's clock: milliseconds since 1970."""
     offset: int
-    """Place in the partition, counted from 1; 0 if unknown."""
+    """Place in the partition, counted from 1; 0 if unknown. A hint, with which nothing is decided:
+    the key that counts it may be deleted, forged or restored."""
     body: bytes
     meta: bytes = b""
 
@@ -76,10 +104,15 @@ class Columns:
     offsets: list[int] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
     metas: list[bytes] = field(default_factory=list)
+    sparse: set[int] = field(default_factory=set)
+    """Producers, of version 1, that counted all partitions together: their sequences have gaps."""
 
     @classmethod
     def of(cls, rows: Sequence[Row]) -> "Columns":
-        return cls(*map(list, zip(*rows, strict=True))) if rows else cls()
+        if not rows:
+            return cls()
+        columns: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+        return cls(*columns)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -92,20 +125,29 @@ class Columns:
         self.offsets += more.offsets
         self.bodies += more.bodies
         self.metas += more.metas
+        self.sparse |= more.sparse
         return self
 
     @property
     def entries(self) -> list[Entry]:
-        rows = zip(*vars(self).values(), strict=True)
-        return [
-            Entry(entry_id, _event_id(producer_id, sequence), at, offset, body, meta)
-            for entry_id, producer_id, sequence, at, offset, body, meta in rows
-        ]
+        event_ids = map(_event_id, self.producer_ids, self.sequences)
+        columns = (self.ids, event_ids, self.ats, self.offsets, self.bodies, self.metas)
+        return list(map(Entry, *columns))
 
     def position(self, index: int = -1) -> Position:
         """Return the position of one of the entries: usually of the last."""
         event_id = _event_id(self.producer_ids[index], self.sequences[index])
         return Position(self.ids[index], event_id, self.offsets[index])
+
+
+class PositionLost(StrEnum):
+    """Why a log does not have the entry at a position: trimming never removes that."""
+
+    STARTED_OVER = "started_over"
+    """It was emptied, or restored from an older backup."""
+    TRIMMED = "trimmed"
+    """Only later entries are left: they were trimmed by hand, or the position is that of a database
+    that was restored from a backup."""
 
 
 class Slice(NamedTuple):
@@ -114,6 +156,8 @@ class Slice(NamedTuple):
     columns: Columns
     reaches_end: bool
     """Whether there was nothing after the last entry when it was read."""
+    position_lost: PositionLost | None = None
+    """Set if it was read from the beginning, because the log does not have the position."""
 
     @property
     def entries(self) -> list[Entry]:
@@ -122,18 +166,3 @@ class Slice(NamedTuple):
 
 def _event_id(producer_id: int, sequence: int) -> EventId | None:
     return None if producer_id == NO_PRODUCER else EventId(producer_id, sequence)
-
-
-def missing(before: int, offsets: Sequence[int]) -> int:
-    """Return how many events are missing between the last one applied and the last one read.
-
-    before: offset of the last event applied; 0 if unknown. offsets: of the events read. The result
-    is a minimum: a Redis that was restored from a backup counts on from there, so what it lost at
-    its end does not show.
-    """
-    known = [offset for offset in offsets if offset]
-    if not known:
-        return 0
-    first, last = known[0], known[-1]
-    start = before if 0 < before < first else first - 1
-    return max(0, last - start - len(known))

@@ -24,7 +24,7 @@ EVENT_ID = struct.Struct(">QI")
 
 def pack(event_id: EventId, at: int, meta: bytes) -> bytes:
     """Return the header of a new entry without the offset, which Redis puts in front."""
-    return REST.pack(*event_id, at) + meta
+    return REST.pack(*event_id, max(at, 0)) + meta
 
 
 def pack_event_id(event_id: EventId) -> bytes:
@@ -36,7 +36,7 @@ def columns_of(reply: Sequence[RawEntry]) -> Columns:
     """Return the entries of a reply. Version 2 is read column by column, if there is no other."""
     if not reply:
         return Columns()
-    return _of_version_2(reply) or Columns.of([_row(*entry) for entry in reply])
+    return _of_version_2(reply) or _of_any_version(reply)
 
 
 def _of_version_2(reply: Sequence[RawEntry]) -> Columns | None:
@@ -53,8 +53,25 @@ def _of_version_2(reply: Sequence[RawEntry]) -> Columns | None:
     if max(max(offsets), max(producer_ids), max(ats)) >= BIGINT:
         return None
     metas = [header[HEADER.size :] for header in headers]
-    columns = ids, producer_ids, sequences, ats, offsets, bodies, metas
-    return Columns(*map(list, columns))
+    return Columns(
+        list(ids),
+        list(producer_ids),
+        list(sequences),
+        list(ats),
+        list(offsets),
+        list(bodies),
+        metas,
+    )
+
+
+def _of_any_version(reply: Sequence[RawEntry]) -> Columns:
+    columns = Columns.of([_row(*entry) for entry in reply])
+    columns.sparse = {
+        producer_id
+        for producer_id, (_, fields) in zip(columns.producer_ids, reply, strict=True)
+        if fields[::2] == NAMES_1
+    }
+    return columns
 
 
 def _row(entry_id: bytes, fields: list[bytes]) -> Row:
@@ -68,7 +85,10 @@ def _row(entry_id: bytes, fields: list[bytes]) -> Row:
 
 
 def _header(names: list[bytes], values: list[bytes]) -> tuple[int, int, int, int, bytes]:
-    """Return offset, producer id, sequence, at and metadata. Raises ValueError or struct.error."""
+    """Return offset, producer id, sequence, at and metadata. Raises ValueError or struct.error.
+
+    An offset or a time that is out of range makes no other event of it: it is 0, or the latest.
+    """
     meta = b""
     if names == NAMES:
         offset, producer_id, sequence, at = HEADER.unpack_from(values[0])
@@ -77,6 +97,7 @@ def _header(names: list[bytes], values: list[bytes]) -> tuple[int, int, int, int
         producer_id, sequence, at, offset = (int(value) for value in values[:4])
     else:
         raise ValueError
-    if not all(0 <= number < BIGINT for number in (offset, producer_id, sequence, at)):
+    if not (0 <= producer_id < BIGINT and 0 <= sequence < BIGINT):
         raise ValueError
-    return offset, producer_id, sequence, at, meta
+    offset = offset if 0 <= offset < BIGINT else 0
+    return offset, producer_id, sequence, min(max(at, 0), BIGINT - 1), meta

@@ -19,10 +19,16 @@ if used and used > tonumber(ARGV[1]) then
   return redis.error_reply('FULL the partition is at its cap of ' .. ARGV[1] .. ' bytes')
 end
 """
-# The header begins with the offset: see envelope.py.
+# The header begins with the offset: see envelope.py. If its key is of a wrong type, or its value no
+# offset, it counts on from the length of the stream: nothing depends on it but how much waits.
 ADD = """
-local offset = struct.pack('>I8', redis.call('INCR', KEYS[2]))
-local id = redis.call('XADD', KEYS[1], '*', 'h', offset .. ARGV[2], 'b', body)
+local offset = redis.pcall('INCR', KEYS[2])
+if type(offset) ~= 'number' or offset < 1 or offset > 2^52 then
+  offset = redis.call('XLEN', KEYS[1]) + 1
+  redis.call('SET', KEYS[2], offset)
+end
+local packed = struct.pack('>I8', offset)
+local id = redis.call('XADD', KEYS[1], '*', 'h', packed .. ARGV[2], 'b', body)
 """
 
 # KEYS: stream, offset   ARGV: limit in bytes, rest of the header, body

@@ -1,9 +1,9 @@
 """Producers, which append over one connection each, and the pool that lends them out."""
 
 import os
-import secrets
+import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakSet
 
@@ -12,7 +12,7 @@ from redis.connection import ConnectionPool
 
 from footfall.common.failpoints import failpoint
 from footfall.eventlog.connections import redirection, run_script
-from footfall.eventlog.entries import Appended, EventId
+from footfall.eventlog.entries import UNKNOWN_DAY, Appended, EventId, new_producer_id
 from footfall.eventlog.envelope import SEQUENCES, pack
 from footfall.eventlog.errors import Ambiguous, Full, LogError, Redirected, Refused
 from footfall.eventlog.lua_scripts import Script
@@ -34,22 +34,37 @@ REFUSAL_PREFIXES = ("BUSY", "MISCONF", "NOREPLICAS", "OOM", "WRONGTYPE")
 MOVED_AWAY = "attempted to access a non local key"
 
 
-class Producer:
-    """One connection to Redis with a producer id: never two appends in flight."""
+# Its state is pruned seven days after its last event, so never while it lives.
+LIFE = 24 * 3600.0  # seconds
 
-    def __init__(self, connections: ConnectionPool) -> None:
+
+def unknown_day() -> int:
+    return UNKNOWN_DAY
+
+
+class Producer:
+    """One connection to Redis with a producer id: never two appends in flight.
+
+    day: of its id.
+    """
+
+    def __init__(self, connections: ConnectionPool, day: int = UNKNOWN_DAY) -> None:
         # Not from the pool, which makes at most a hundred connections in its life.
         make = connections.connection_class
         self._connection: Any = make(**connections.connection_kwargs)
-        self.producer_id = secrets.randbits(63)
-        self._sequence = 0
+        self.producer_id = new_producer_id(day)
+        # The next one of each partition, by the key of its stream.
+        self._sequences: dict[str, int] = {}
+        self._ends = time.monotonic() + LIFE
+        self._last = 0
 
     def append(
         self, script: Script, keys: Sequence[str], limit: int, at: int, meta: bytes, *body: bytes
     ) -> Appended | None:
         """Send one append and wait for its answer. For errors see footfall/eventlog/__init__.py.
 
-        limit: of the partition, in bytes. body: none if the script finds it in Redis. Returns None
+        keys: the first is that of the stream. limit: of the partition, in bytes. body: none if the
+        script finds it in Redis. Returns None
         if the script had nothing to append. After any error but Refused the producer must not be
         used again.
         """
@@ -57,7 +72,8 @@ class Producer:
             self._connection.connect()
         except redis.RedisError as error:  # nothing was sent
             raise Refused(str(error)) from error
-        event_id = EventId(self.producer_id, self._sequence)
+        sequence = self._sequences.get(keys[0], 0)
+        event_id = EventId(self.producer_id, sequence)
         arguments = (limit, pack(event_id, at, meta), *body)
         try:
             answer = run_script(self._connection, script, len(keys), *keys, *arguments)
@@ -65,7 +81,7 @@ class Producer:
             raise _append_error(error, event_id) from error
         if answer is None:
             return None
-        self._sequence += 1
+        self._sequences[keys[0]] = self._last = sequence + 1
         failpoint("after_append")
         entry_id, *cached = answer
         if not cached:
@@ -75,8 +91,8 @@ class Producer:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether it has no sequence number left: it must not be used again."""
-        return self._sequence == SEQUENCES
+        """Whether it is too old or may have no sequence number left: it must not be used again."""
+        return self._last == SEQUENCES or time.monotonic() > self._ends
 
     def close(self) -> None:
         self._connection.disconnect()
@@ -99,19 +115,19 @@ class ProducerPool:
 
     So a process has as many producers as it ever had appends at once, however many threads it
     starts: each producer costs the database one producer state per partition.
+
+    day: returns the present day, for the ids of new producers.
     """
 
-    def __init__(self, connections: ConnectionPool) -> None:
+    def __init__(self, connections: ConnectionPool, day: Callable[[], int] = unknown_day) -> None:
         self._connections = connections
+        self._day = day
         self._idle: deque[Producer] = deque()
         _pools.add(self)
 
     def append(self, script: Script, keys: Sequence[str], *arguments: Any) -> Appended | None:
         """As `Producer.append`, with an idle producer or a new one."""
-        try:
-            producer = self._idle.pop()
-        except IndexError:
-            producer = Producer(self._connections)
+        producer = self._take()
         try:
             appended = producer.append(script, keys, *arguments)
         except (Full, Redirected):
@@ -128,6 +144,17 @@ class ProducerPool:
         else:
             self._idle.append(producer)
         return appended
+
+    def _take(self) -> Producer:
+        """Return an idle producer, or a new one."""
+        while True:
+            try:
+                producer = self._idle.pop()
+            except IndexError:
+                return Producer(self._connections, self._day())
+            if not producer.is_used_up:
+                return producer
+            producer.close()
 
     def close(self) -> None:
         while self._idle:

@@ -6,7 +6,7 @@ from typing import TypeVar
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import connections
 from footfall.eventlog.errors import Ambiguous, Away, Full, Redirected, Refused
-from footfall.eventlog.producer import ProducerPool
+from footfall.eventlog.producer import ProducerPool, unknown_day
 
 T = TypeVar("T")
 
@@ -16,11 +16,18 @@ class Server:
 
     url: `redis://...`, `rediss://...` or `unix://...`. timeout: in seconds.
     breaker: None to ask the server even if it did not answer before.
+    day: as for `ProducerPool`.
     """
 
-    def __init__(self, url: str, timeout: float, breaker: CircuitBreaker | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout: float,
+        breaker: CircuitBreaker | None = None,
+        day: Callable[[], int] = unknown_day,
+    ) -> None:
         self.pool = connections(url, timeout)
-        self.producers = ProducerPool(self.pool)
+        self.producers = ProducerPool(self.pool, day)
         self._breaker = breaker
 
     def ask(self, key: str, do: Callable[["Server"], T]) -> T:

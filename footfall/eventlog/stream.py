@@ -1,16 +1,23 @@
 """The log on Redis Streams: one stream per partition."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from footfall.common.breaker import CircuitBreaker
-from footfall.eventlog.cluster import servers
+from footfall.eventlog.cluster import is_cluster, servers
 from footfall.eventlog.condition import Condition, Conditions
 from footfall.eventlog.connections import call, evaluate
-from footfall.eventlog.entries import Appended, Columns, Position, Slice
+from footfall.eventlog.entries import (
+    Appended,
+    Columns,
+    Position,
+    PositionLost,
+    Slice,
+)
 from footfall.eventlog.envelope import columns_of, pack_event_id
 from footfall.eventlog.lua_scripts import APPEND, APPEND_CACHED, TRIM, Script
 from footfall.eventlog.partitions import cached, partition_key
+from footfall.eventlog.producer import unknown_day
 
 KEYS = ("log", "ordinal")  # of a partition: the stream, and the offset of its last entry
 FAILURE, FAILURE_SECONDS = "failure", 60
@@ -27,6 +34,7 @@ class RedisLog:
     retention_seconds, retention_bytes: what trimming keeps before the position.
     timeout: seconds that an append may take.
     breaker: for a single server; each server of a cluster has its own.
+    day: returns the present day, for the ids of new producers: see `entries.day_of`.
     """
 
     def __init__(
@@ -39,13 +47,15 @@ class RedisLog:
         retention_bytes: int = 16 * 1024**2,
         timeout: float = 1.0,
         breaker: CircuitBreaker | None = None,
+        day: Callable[[], int] = unknown_day,
     ) -> None:
-        self._prefix = prefix
+        self._url = url
+        self.prefix = prefix
         self._max_bytes = max_bytes
         self._retention_ms = int(retention_seconds * 1000)
         self._retention_bytes = retention_bytes
         self.breaker = breaker or CircuitBreaker()
-        self._appending = servers(url, timeout, self.breaker)
+        self._appending = servers(url, timeout, self.breaker, day)
         self._reading = servers(url, max(timeout, 5.0))
         self._conditions = Conditions(self._reading.ask_all)
 
@@ -77,20 +87,22 @@ class RedisLog:
         entries that were applied come again, and the reader knows them by their ids.
         """
         columns = Columns()
-        size = 0
+        size, lost = 0, None
         while len(columns) < count and size < max_bytes:
             limit = min(ENTRIES_PER_CALL, count - len(columns))
             chunk = self._after(partition, position, limit)
             if chunk is None and not columns:
                 chunk = self._after(partition, None, limit)
+                if chunk is not None and position:
+                    lost = _how_lost(position, chunk)
             if chunk is None:  # the log was replaced during this read: the next read starts over
                 break
             columns += chunk
             if len(chunk) < limit:
-                return Slice(columns, reaches_end=True)
+                return Slice(columns, reaches_end=True, position_lost=lost)
             size += sum(map(len, chunk.bodies))
             position = chunk.position()
-        return Slice(columns, reaches_end=False)
+        return Slice(columns, reaches_end=False, position_lost=lost)
 
     def trim(self, partition: int, position: Position) -> int:
         """Remove entries before the position that are older than the retention; return how many.
@@ -108,20 +120,50 @@ class RedisLog:
         arguments = (key, position.id, *limits, packed, *position.event_id)
         return int(self._reading.ask(key, lambda at: evaluate(at.pool, TRIM, 1, *arguments)))
 
+    def existing(self, partitions: Sequence[int]) -> set[int]:
+        """Return which of the partitions have a stream. A single server is asked once for all.
+
+        Raises LogError.
+        """
+        if not partitions:
+            return set()
+        keys = [partition_key(self.prefix, partition, "log") for partition in partitions]
+        if self.is_cluster and len(keys) > 1:
+            return {one for one in partitions if self.existing([one])}
+        count = self._reading.ask(keys[0], lambda at: call(at.pool, "EXISTS", *keys))
+        if count in {0, len(keys)}:
+            return set(partitions) if count else set()
+        middle = len(keys) // 2
+        return self.existing(partitions[:middle]) | self.existing(partitions[middle:])
+
+    @property
+    def is_cluster(self) -> bool:
+        return is_cluster(self._url)
+
     def length(self, partition: int) -> int:
         """Return the number of entries, including applied ones that the retention keeps."""
         return int(self._call("XLEN", partition))
 
     def pending(self, partition: int, position: Position | None) -> int:
-        """Return the number of entries after `position`; of all if the log does not have it."""
+        """Return the number of entries after `position`; of all if the log does not have it.
+
+        The offsets tell it if they have no gaps. Otherwise entries are counted, up to
+        `ENTRIES_PER_CALL`; beyond that the result may be too high.
+        """
         length = self.length(partition)
         last = self._call("XREVRANGE", partition, "+", "-", "COUNT", 1)
         if not last or position is None or self._after(partition, position, 0) is None:
             return length
         if last[0][0] == position.id:
             return 0
-        behind = columns_of(last).offsets[0] - position.offset
-        return behind if position.offset and 0 < behind <= length else length
+        first = self._call("XRANGE", partition, "-", "+", "COUNT", 1)
+        start, end = columns_of(first + last).offsets
+        if 0 < start <= position.offset < end and end - start + 1 == length:
+            return end - position.offset
+        waiting = self._after(partition, position, ENTRIES_PER_CALL)
+        if waiting is None or len(waiting) == ENTRIES_PER_CALL:
+            return length
+        return len(waiting)
 
     def waited(self, partition: int, position: Position | None) -> float | None:
         """Return for how many seconds the first entry after `position` has been in the log.
@@ -158,13 +200,13 @@ class RedisLog:
         self._reading.close()
 
     def _append(self, script: Script, partition: int, names: Sequence[str], *arguments: Any) -> Any:
-        keys = [partition_key(self._prefix, partition, name) for name in names]
+        keys = [partition_key(self.prefix, partition, name) for name in names]
         return self._appending.ask(
             keys[0], lambda at: at.producers.append(script, keys, self._max_bytes, *arguments)
         )
 
     def _key(self, partition: int) -> str:
-        return partition_key(self._prefix, partition, "log")
+        return partition_key(self.prefix, partition, "log")
 
     def _after(self, partition: int, position: Position | None, count: int) -> Columns | None:
         """Return the entries after `position`, or None if the log does not have it.
@@ -183,10 +225,22 @@ class RedisLog:
         return self._reading.ask(key, lambda at: call(at.pool, command, key, *arguments))
 
     def _call_by_name(self, command: str, name: str, *arguments: Any) -> Any:
-        key = partition_key(self._prefix, 0, name)
+        key = partition_key(self.prefix, 0, name)
         return self._reading.ask(key, lambda at: call(at.pool, command, key, *arguments))
 
     def _time(self, partition: int) -> int:
         """Return Redis' time in ms since 1970: that of the server which holds the partition."""
         asked = self._reading.ask(self._key(partition), lambda at: call(at.pool, "TIME"))
         return int(asked[0]) * 1000 + int(asked[1]) // 1000
+
+
+def _how_lost(position: Position, columns: Columns) -> PositionLost:
+    """Return why a position is lost, from the first entries of the log."""
+    if not columns or _order(columns.ids[0]) < _order(position.id):
+        return PositionLost.STARTED_OVER
+    is_later = columns.offsets[0] > position.offset > 0
+    return PositionLost.TRIMMED if is_later else PositionLost.STARTED_OVER
+
+
+def _order(entry_id: bytes) -> list[int]:
+    return [int(number) for number in entry_id.split(b"-")]

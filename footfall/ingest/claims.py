@@ -1,15 +1,18 @@
 """The partitions that an ingest has claimed, and what it reads from them."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
-from footfall.conf import conf
-from footfall.eventlog import Away, Columns, LogError, RedisLog
+from footfall.conf import MAX_PARTITIONS, conf
+from footfall.eventlog import Away, Columns, LogError, PositionLost, RedisLog
+from footfall.ingest.poison import EVERYTHING, Source, Take
 from footfall.models import Partition, Spilled
 
 logger = logging.getLogger(__name__)
 
+PROBE_SECONDS = 60.0  # between two looks for partitions in a cluster, which takes a call for each
 MAX_SPILLED = 5_000  # spilled events in one batch: they are read as rows, which are large
 
 
@@ -23,31 +26,66 @@ class Claim:
     is_read: bool = False
     reached_end: bool = False
     """Whether nothing was left when it was read."""
+    position_lost: PositionLost | None = None
 
     @property
     def number(self) -> int:
         return self.partition.number
 
 
-def claim() -> list[Claim]:
-    """Lock the partitions that no other ingest has locked, in the order of their numbers."""
-    known = set(Partition.objects.values_list("number", flat=True))
+def unknown_partitions(log: RedisLog) -> set[int]:
+    """Return the partitions of the log that have no row: web servers may have more than we do."""
+    global _probed_at
+    if log.is_cluster and time.monotonic() < _probed_at + PROBE_SECONDS:
+        return set()
+    known = {*Partition.objects.values_list("number", flat=True)}
+    try:
+        found = log.existing(sorted({*range(MAX_PARTITIONS)} - known))
+    except LogError as error:
+        logger.warning("unknown partitions cannot be looked for: %s", error)
+        return set()
+    _probed_at = time.monotonic()
+    return found
+
+
+_probed_at = float("-inf")
+
+
+def all_partitions() -> set[int]:
+    """Return the partitions of the table, the settings and the spill."""
+    return {*Partition.objects.values_list("number", flat=True)} | _wanted()
+
+
+def _wanted() -> set[int]:
     spilled = Spilled.objects.filter(partition__gte=conf.COUNTERS_PARTITIONS)
-    wanted = {
+    return {
         *range(conf.COUNTERS_PARTITIONS),
         *spilled.values_list("partition", flat=True).distinct(),
     }
-    missing = [Partition(number=number) for number in sorted(wanted - known)]
+
+
+def claim(also: Collection[int] = (), take: Take = EVERYTHING) -> list[Claim]:
+    """Lock the partitions that no other ingest has locked, in the order of their numbers.
+
+    also: partitions that neither the settings nor the table may have.
+    """
+    known = set(Partition.objects.values_list("number", flat=True))
+    missing = [Partition(number=number) for number in sorted(_wanted().union(also) - known)]
     Partition.objects.bulk_create(missing, ignore_conflicts=True)
     free = Partition.objects.select_for_update(skip_locked=True).order_by("number")
+    if take.partition is not None:
+        free = free.filter(number=take.partition)
     return [Claim(partition) for partition in free]
 
 
-def read(log: RedisLog, claims: Sequence[Claim], limit: int) -> None:
-    """Read up to `limit` entries, the same share from each partition.
+def read(log: RedisLog, claims: Sequence[Claim], take: Take) -> None:
+    """Read up to the limit of `take`, the same share from each partition.
 
     What some partitions leave of their share goes to those that have more.
     """
+    if take.source is Source.SPILL:
+        return
+    limit = take.limit
     share = max(1, limit // max(1, len(claims)))
     max_bytes = conf.COUNTERS_BATCH_BYTES // max(1, len(claims))
     if not all(read_some(log, claim, share, max_bytes) for claim in claims):
@@ -63,18 +101,21 @@ def read_some(log: RedisLog, claim: Claim, count: int, max_bytes: int) -> bool:
     """Read on in one partition; return False if Redis is away."""
     position = claim.entries.position() if claim.entries else claim.partition.log_position
     try:
-        columns, claim.reached_end = log.read(claim.number, position, count, max_bytes)
+        columns, claim.reached_end, lost = log.read(claim.number, position, count, max_bytes)
     except LogError as error:
         logger.warning("partition %s cannot be read: %s", claim.number, error)
         return not isinstance(error, Away)
     claim.entries += columns
+    claim.position_lost = claim.position_lost or lost
     claim.is_read = True
     return True
 
 
-def drain_spill(claims: Sequence[Claim], limit: int) -> None:
-    """Remove up to `limit` spilled events from the table, into their claims."""
-    limit = min(limit, MAX_SPILLED)
+def drain_spill(claims: Sequence[Claim], take: Take) -> None:
+    """Remove spilled events, up to the limit of `take`, from the table into their claims."""
+    if take.source is Source.LOG:
+        return
+    limit = min(take.limit, MAX_SPILLED)
     by_number = {claim.number: claim for claim in claims}
     free = Spilled.objects.select_for_update(skip_locked=True).order_by("pk")
     spilled = list(free.filter(partition__in=by_number)[:limit])

@@ -1,24 +1,27 @@
 """From what was read to events to store and dead letters. Uses neither Redis nor the database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from footfall.events import (
-    EARLIEST,
-    LATEST,
     MAX_BODY_BYTES,
+    MAX_META_BYTES,
     DeadLetterReason,
     Malformed,
-    check_time,
     decode,
     decode_meta,
     normalize,
 )
+from footfall.identity import Moment
 from footfall.ingest.claims import Claim
-from footfall.ingest.producer_states import ProducerStates
-from footfall.models import DeadLetter
+from footfall.ingest.producer_states import Kept, ProducerStates
+from footfall.ingest.times import plausible, plausible_times
+from footfall.models import DeadLetter, Spilled
 from footfall.store.builder import EventsBuilder
 from footfall.store.segment import NO_SEQUENCE, Events
+
+NO_ID = (0, NO_SEQUENCE)
+"""Producer id and sequence, in the store, of an event without an id."""
 
 
 class NewEvents(NamedTuple):
@@ -30,10 +33,12 @@ class NewEvents(NamedTuple):
     ats: Sequence[int]
     bodies: Sequence[bytes]
     metas: Sequence[bytes]
+    letter_ids: Sequence[int | None] = ()
+    """Of dead letters that are replayed; empty for entries of the log."""
 
 
 def deduplicate(
-    claims: Sequence[Claim], states: ProducerStates
+    claims: Sequence[Claim], states: ProducerStates, moment: Moment
 ) -> tuple[list[NewEvents], list[DeadLetter]]:
     """Return the events that were not stored before, and the entries that are no events.
 
@@ -42,67 +47,91 @@ def deduplicate(
     new: list[NewEvents] = []
     dead_letters: list[DeadLetter] = []
     for claim in claims:
-        since = claim.partition.states_since
-        accepted = states.accept(
-            claim.entries, claim.number, int(since.timestamp() * 1000) if since else 0
+        read = claim.entries
+        accepted = states.accept(read, claim.number, Kept.of(claim.partition, moment.day))
+        ats = plausible_times(read.ats, read.ids, moment.now_ms)
+        all_read = NewEvents(
+            claim.number, read.producer_ids, read.sequences, ats, read.bodies, read.metas
         )
         if accepted.new:
-            new.append(_selected(_all_of(claim), accepted.new))
+            new.append(_selected(all_read, accepted.new))
         for indexes, reason in (
             (accepted.foreign, DeadLetterReason.FOREIGN),
             (accepted.too_old, DeadLetterReason.TOO_OLD),
         ):
-            dead_letters += _unidentified(claim, indexes, reason)
-        spilled = [
-            row
-            for row in claim.spilled
-            if row.event_id is None or states.accept_spilled(row.event_id, claim.number)
-        ]
-        if spilled:
-            ids = [row.event_id or (0, NO_SEQUENCE) for row in spilled]
-            producer_ids, sequences = zip(*ids, strict=True)
-            bodies, metas = (
-                [bytes(row.body) for row in spilled],
-                [bytes(row.meta or b"") for row in spilled],
-            )
-            ats = [row.at for row in spilled]
-            new.append(NewEvents(claim.number, producer_ids, sequences, ats, bodies, metas))
+            for i in indexes:
+                letter = _dead_letter(all_read, i, reason)
+                letter.entry_id = letter.entry_id or read.ids[i].decode()
+                dead_letters.append(letter)
+        if spilled := [row for row in claim.spilled if _is_new(row, states)]:
+            new.append(_spilled(claim.number, spilled, moment.now_ms))
     return new, dead_letters
 
 
-def _all_of(claim: Claim) -> NewEvents:
-    read = claim.entries
+def _is_new(row: Spilled, states: ProducerStates) -> bool:
+    """Tell whether a spilled event counts; a replayed dead letter always does."""
+    if row.event_id is None or row.letter_id is not None:
+        return True
+    return states.accept_spilled(row.event_id, row.partition)
+
+
+def _spilled(partition: int, rows: Sequence[Spilled], now: int) -> NewEvents:
+    producer_ids, sequences = zip(*(row.event_id or NO_ID for row in rows), strict=True)
     return NewEvents(
-        claim.number, read.producer_ids, read.sequences, read.ats, read.bodies, read.metas
+        partition,
+        producer_ids,
+        sequences,
+        [_time_of(row, now) for row in rows],
+        [bytes(row.body) for row in rows],
+        [bytes(row.meta or b"") for row in rows],
+        [row.letter_id for row in rows],
     )
 
 
-def _unidentified(claim: Claim, indexes: Sequence[int], reason: str) -> Iterator[DeadLetter]:
-    read = claim.entries
-    for i in indexes:
-        event = (read.ats[i], read.bodies[i], read.metas[i])
-        letter = _dead_letter(claim.number, *event, reason)
-        letter.entry_id = read.ids[i].decode()
-        yield letter
+def _time_of(row: Spilled, now: int) -> int:
+    if row.letter_id is not None:  # it happened long before it was replayed
+        return plausible(row.at, row.at, now)
+    return plausible(row.at, int(row.inserted_at.timestamp() * 1000), now)
 
 
-def _dead_letter(partition: int, at: int, body: bytes, meta: bytes, reason: str) -> DeadLetter:
-    return DeadLetter(
-        partition=partition, at=at, body=body[:MAX_BODY_BYTES], meta=meta, reason=reason[:200]
+def _dead_letter(some: NewEvents, index: int, reason: str) -> DeadLetter:
+    """Return a letter of one of the events. With a key it is one that was replayed before."""
+    event_id = some.producer_ids[index], some.sequences[index]
+    letter = DeadLetter(
+        partition=some.partition,
+        at=some.ats[index],
+        body=some.bodies[index][:MAX_BODY_BYTES],
+        meta=some.metas[index][:MAX_META_BYTES],
+        reason=storable(reason),
     )
+    if event_id[1] >= 0:
+        letter.producer_id, letter.sequence = event_id
+        letter.entry_id = "{}:{}".format(*event_id)
+    if some.letter_ids:
+        letter.pk = some.letter_ids[index]
+    return letter
 
 
-def decode_events(new: Sequence[NewEvents]) -> tuple[Events, list[DeadLetter]]:
+def storable(reason: str) -> str:
+    """Return a text as a column can have it: PostgreSQL takes no NUL, and UTF-8 no surrogates."""
+    text = reason.encode(errors="backslashreplace").decode()
+    return text.replace("\0", "\\0")[:200]
+
+
+def decode_events(new: Sequence[NewEvents], condemned: str = "") -> tuple[Events, list[DeadLetter]]:
     """Return the events to store, and dead letters for those that cannot be counted.
 
     Events with the same targets have the same body: each distinct body is decoded once. A body of
-    version 1 is stored as version 2.
+    version 1 is stored as version 2. condemned: why all of them become dead letters.
     """
     targets: dict[bytes, dict[str, list[int]]] = {}
     upgraded: dict[bytes, bytes] = {}
     reasons: dict[bytes, str] = {}
     for body in {body for some in new for body in some.bodies}:
         try:
+            if condemned:
+                reasons[body] = condemned
+                continue
             stored = normalize(body)
             targets[stored] = decode(stored)
         except Malformed as malformed:
@@ -117,8 +146,7 @@ def decode_events(new: Sequence[NewEvents]) -> tuple[Events, list[DeadLetter]]:
         dead_letters += malformed_ones
         if upgraded:
             good = good._replace(bodies=[upgraded.get(body, body) for body in good.bodies])
-        if good.ats:
-            builder.add(*good)
+        builder.add(*good[:6])
     events = builder.events()
     events.targets = [targets[body] for body in events.bodies]
     return events, dead_letters
@@ -127,25 +155,23 @@ def decode_events(new: Sequence[NewEvents]) -> tuple[Events, list[DeadLetter]]:
 def _divided(some: NewEvents, reasons: Mapping[bytes, str]) -> tuple[NewEvents, list[DeadLetter]]:
     """Return the events that can be counted, and dead letters for the others.
 
-    reasons: by body. Most batches have only good events, which costs three looks at the columns.
+    reasons: by body. Most batches have only good events, which costs a look at the columns.
     """
-    in_time = min(some.ats) >= EARLIEST and max(some.ats) < LATEST
-    if in_time and not reasons and not any(some.metas):
+    if not reasons and not any(some.metas):
         return some, []
     good: list[int] = []
     dead_letters = []
-    for i, (at, body, meta) in enumerate(zip(some.ats, some.bodies, some.metas, strict=True)):
-        if reason := reasons.get(body) or _reason(at, meta):
-            dead_letters.append(_dead_letter(some.partition, at, body, meta, reason))
+    for i, (body, meta) in enumerate(zip(some.bodies, some.metas, strict=True)):
+        if reason := reasons.get(body) or _reason(meta):
+            dead_letters.append(_dead_letter(some, i, reason))
         else:
             good.append(i)
     return _selected(some, good), dead_letters
 
 
-def _reason(at: int, meta: bytes) -> str:
-    """Return why an event with this time and metadata cannot be counted; "" if it can."""
+def _reason(meta: bytes) -> str:
+    """Return why an event with this metadata cannot be counted; "" if it can."""
     try:
-        check_time(at)
         decode_meta(meta)
     except Malformed as malformed:
         return str(malformed)
@@ -155,5 +181,5 @@ def _reason(at: int, meta: bytes) -> str:
 def _selected(some: NewEvents, indexes: Sequence[int]) -> NewEvents:
     if len(indexes) == len(some.ats):
         return some
-    columns: Any = ([column[i] for i in indexes] for column in some[1:])
+    columns: Any = ([column[i] for i in indexes] for column in some[1:] if column)
     return NewEvents(some.partition, *columns)

@@ -2,6 +2,7 @@
 
 import secrets
 
+from django.conf import settings
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
@@ -15,7 +16,7 @@ def name_database(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> N
 
 
 class Migration(migrations.Migration):
-    dependencies = [("counters", "0010_store")]
+    dependencies = [("counters", "0010_store")]  # and so the user, as `0003_dashboard` does
 
     operations = [
         migrations.CreateModel(
@@ -33,12 +34,49 @@ class Migration(migrations.Migration):
                 ),
                 ("epoch", models.BigIntegerField(default=0, verbose_name="epoch")),
                 ("epoch_at", models.DateTimeField(db_default=Now())),
+                ("conflict_at", models.DateTimeField(null=True)),
             ],
             options={
                 "verbose_name": "identity of the database",
                 "verbose_name_plural": "identity of the database",
             },
         ),
+        migrations.AddField("partition", "states_epoch", models.BigIntegerField(null=True)),
+        migrations.AddField("partition", "position_lost_at", models.DateTimeField(null=True)),
+        migrations.AddField(
+            "partition",
+            "position_lost",
+            models.CharField(blank=True, db_default="", max_length=20),
+        ),
+        migrations.AddField("producerstate", "epoch", models.BigIntegerField(db_default=0)),
         migrations.AddField("spilled", "inserted_at", models.DateTimeField(db_default=Now())),
+        migrations.AddField("spilled", "letter_id", models.BigIntegerField(null=True)),
+        migrations.AddField("deadletter", "producer_id", models.BigIntegerField(null=True)),
+        migrations.AddField("deadletter", "sequence", models.BigIntegerField(null=True)),
+        migrations.AddField("deadletter", "epoch", models.BigIntegerField(null=True)),
+        migrations.AlterField(
+            "deadletter",
+            "created_at",
+            models.DateTimeField(db_default=Now(), verbose_name="created at"),
+        ),
+        migrations.AddField(
+            "deadletter",
+            "replayed_at",
+            models.DateTimeField(null=True, verbose_name="replayed at"),
+        ),
+        migrations.AddField(
+            "deadletter",
+            "replayed_by",
+            models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=models.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+                verbose_name="replayed by",
+            ),
+        ),
+        migrations.AddField("audit", "epoch", models.BigIntegerField(null=True)),
         migrations.RunPython(name_database, migrations.RunPython.noop),
     ]

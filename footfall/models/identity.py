@@ -14,6 +14,9 @@ class Identity(models.Model):
     """Hours that the service has run, as `footfall.identity.advance_epoch` counts them."""
     epoch_at = models.DateTimeField(db_default=Now())
     """When the last of them ended, by the database's clock."""
+    conflict_at = models.DateTimeField(null=True)
+    """When an ingest last found that another database has stored events of this log, or that this
+    one was restored. Until then a copy needs `manage.py counters new-identity`."""
 
     class Meta:
         verbose_name = _("identity of the database")

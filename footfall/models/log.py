@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from footfall.eventlog import Columns, EventId, Position
-from footfall.eventlog.entries import missing
-from footfall.events import DropReason
+from footfall.eventlog import Columns, EventId, Position, PositionLost
+from footfall.events import BIGINT, DropReason
 
 
 def event_id_of(producer_id: int | None, sequence: int | None) -> EventId | None:
@@ -33,11 +33,18 @@ class Partition(models.Model):
     """Events that were not stored, by `DropReason`."""
     states_since = models.DateTimeField(null=True)
     """Producer states from before then are no longer kept; null: all are kept."""
+    states_epoch = models.BigIntegerField(null=True)
+    """The same as an epoch; null: none was removed since there are epochs."""
     flushed_at = models.DateTimeField(_("last flush"), null=True)
     flushed_events = models.PositiveIntegerField(_("events in the last flush"), default=0)
     missing = models.BigIntegerField(_("lost in a store, at least"), default=0)
-    """Events that disappeared from the log before they were applied: see `eventlog.entries`."""
+    """Events that disappeared from the log before they were applied: their sequences are left out.
+    A minimum: what a producer appended last is missed only when it appends again."""
     missed_at = models.DateTimeField(_("last loss"), null=True)
+    position_lost_at = models.DateTimeField(null=True)
+    """When the log was last found without the entry at the position."""
+    position_lost = models.CharField(max_length=20, blank=True, db_default="")
+    """How: a `PositionLost`."""
 
     class Meta:
         verbose_name = _("partition")
@@ -45,7 +52,7 @@ class Partition(models.Model):
 
     ADVANCED = (
         "position", "producer_id", "sequence", "offset", "events", "flushed_at", "flushed_events",
-        "missing", "missed_at", "dropped",
+        "missing", "missed_at", "dropped", "position_lost_at", "position_lost",
     )  # fmt: skip
 
     def __str__(self) -> str:
@@ -59,14 +66,25 @@ class Partition(models.Model):
         event_id = event_id_of(self.producer_id, self.sequence)
         return Position(self.position.encode(), event_id, self.offset)
 
+    def lose_position(self, how: PositionLost, now: datetime) -> None:
+        """Note that the log does not have the entry at the position; saves nothing."""
+        self.position_lost, self.position_lost_at = how, now
+        self.position, self.offset = "", 0
+        self.producer_id = self.sequence = None
+
     def advance(
-        self, entries: Columns, stored: int, dropped: Mapping[DropReason, int], now: datetime
+        self,
+        entries: Columns,
+        stored: int,
+        dropped: Mapping[DropReason, int],
+        lost: int,
+        now: datetime,
     ) -> None:
         """Note that `entries` were read, and what became of the events; saves nothing."""
+        if lost:
+            self.missing = min(self.missing + lost, BIGINT - 1)
+            self.missed_at = now
         if entries:
-            if lost := missing(self.offset, entries.offsets):
-                self.missing += lost
-                self.missed_at = now
             last = entries.position()
             self.position = last.id.decode()
             self.producer_id, self.sequence = last.event_id or (None, None)
@@ -95,6 +113,9 @@ class ProducerState(models.Model):
     spilled = models.BigIntegerField(null=True)
     """The producer's last event, if it was counted from the spill: the log's copy is dropped."""
     updated_at = models.DateTimeField()
+    """By the database's clock. Nothing depends on it."""
+    epoch = models.BigIntegerField(db_default=0)
+    """When it was written, see `footfall.identity`: it is removed by it."""
 
     class Meta:
         verbose_name = _("producer state")
@@ -114,6 +135,9 @@ class Spilled(models.Model):
     at = models.BigIntegerField()
     """When it happened, by its web server's clock: milliseconds since 1970."""
     inserted_at = models.DateTimeField(db_default=Now())
+    letter_id = models.BigIntegerField(null=True)
+    """The dead letter that it is a replay of: producer states know its event already, and do not
+    tell whether it was counted; the letter does."""
     body = models.BinaryField()
     meta = models.BinaryField(null=True)
     """Null if a web server of the version before has written the row."""
@@ -135,14 +159,31 @@ class DeadLetter(models.Model):
     """An event that cannot be counted, kept with the reason until an operator decides."""
 
     partition = models.PositiveSmallIntegerField(_("partition"))
+    producer_id = models.BigIntegerField(null=True)
+    """Null, as the sequence, if it has no event id."""
+    sequence = models.BigIntegerField(null=True)
     at = models.BigIntegerField(_("happened at"))
-    """As the event says: milliseconds since 1970, unchecked."""
+    """Milliseconds since 1970. In letters of the version before as the event said, unchecked."""
     body = models.BinaryField(_("body"))
     meta = models.BinaryField(null=True)
     reason = models.CharField(_("reason"), max_length=200)
-    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), db_default=Now())
+    epoch = models.BigIntegerField(null=True)
+    """When the hourly prune saw it first, see `footfall.identity`."""
     entry_id = models.CharField(_("entry"), max_length=50, null=True, blank=True)  # noqa: DJ001
-    """Set only if producer states cannot deduplicate the entry; the constraint below does."""
+    """The event id, as text, or that of its entry: with the constraint below, the same event makes
+    no second letter when it is read again. Null for one that has neither."""
+    replayed_at = models.DateTimeField(_("replayed at"), null=True)
+    """When it went to the spill, to be counted. Null while it waits for an operator."""
+    replayed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        verbose_name=_("replayed by"),
+    )
 
     class Meta:
         verbose_name = _("dead letter")
@@ -155,3 +196,8 @@ class DeadLetter(models.Model):
 
     def __str__(self) -> str:
         return f"{self.reason}: {bytes(self.body)[:80]!r}"
+
+    @classmethod
+    def waiting(cls) -> models.QuerySet["DeadLetter"]:
+        """Return those that were not replayed."""
+        return cls._default_manager.filter(replayed_at=None)

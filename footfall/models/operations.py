@@ -53,6 +53,8 @@ class Audit(models.Model):
     """The first lines that it printed."""
     error = models.TextField(_("error"), blank=True)
     """Why it failed."""
+    epoch = models.BigIntegerField(null=True)
+    """When the hourly prune saw it first, see `footfall.identity`."""
 
     class Meta:
         verbose_name = _("audit")

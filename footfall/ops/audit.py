@@ -20,6 +20,7 @@ from django.db.models import F, OuterRef
 from django.db.models.functions import Coalesce, TruncDay
 from django.utils import timezone
 
+from footfall.eventlog import Entry
 from footfall.log import get_log
 from footfall.models import Audit, HourTotal, Partition, ProducerState, Projection, Rollup
 from footfall.ops.adjust import InvalidAdjustment
@@ -138,11 +139,20 @@ def broken_positions() -> Iterator[str]:
                     f" from {sequence} to {state.sequence}"
                 )
         first = log.read(partition.number, None, count=1, max_bytes=1).entries
-        if not first or not first[0].offset > position.offset > 0:
+        if not first or not is_after_a_gap(first[0], partition.number):
             continue
         # Unless a flush has moved the position since it was read.
         if Partition.objects.filter(pk=partition.pk, position=partition.position).exists():
             yield f"partition {partition}: trimmed above its position {partition.position}"
+
+
+def is_after_a_gap(entry: Entry, partition: int) -> bool:
+    """Tell whether events of the same producer before this one are gone, and were not read."""
+    if entry.event_id is None:
+        return False
+    producer_id, sequence = entry.event_id
+    states = ProducerState.objects.filter(partition=partition, producer_id=producer_id)
+    return states.filter(sequence__lt=sequence - 1).exists()
 
 
 def broken_projections() -> Iterator[str]:

@@ -51,15 +51,14 @@ def worker() -> str:
     workers = inspector.workers(serving=QUEUE)
     if workers.error:
         return "the broker does not answer"
+    is_there = False
     try:
         flushed_at = Partition.objects.aggregate(at=Max("flushed_at"))["at"]
         is_there = workers.serve(QUEUE) or not is_idle(flushed_at, database_now())
         if workers.serve(QUEUE) and (failure := ask_log(get_log().failure)):
             return f"events cannot be stored: {failure.partition(':')[0]}"
-    except LogError:
-        pass  # the log is named already
-    except Error:
-        is_there = False
+    except (LogError, Error):
+        pass  # they are named already
     return "" if is_there else f"no worker serves the queue {QUEUE}"
 
 

@@ -1,14 +1,17 @@
-"""Removes old rows from the tables of the counting. The events in the store are kept for good."""
+"""Removes old rows from the tables of the counting. The events in the store are kept for good.
+
+Everything goes by epochs (see `footfall.identity`): a clock that jumps removes nothing.
+"""
 
 import logging
-import time
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Q
-from django.utils import timezone
 
 from footfall.eventlog import LogError
+from footfall.eventlog.entries import Entry, day_of
+from footfall.identity import HOUR, HOURS_PER_DAY, Moment, advance_epoch, moment
 from footfall.log import get_log
 from footfall.models import Audit, DeadLetter, Partition, ProducerState
 
@@ -17,45 +20,77 @@ logger = logging.getLogger(__name__)
 KEEP_AUDITS = timedelta(days=90)
 KEEP_PRODUCER_STATES = timedelta(days=7)
 KEEP_DEAD_LETTERS = timedelta(days=365)
-CLOCK_MARGIN = timedelta(days=1)  # between the clocks of the producers and of the database
+MARGIN = 2 * HOURS_PER_DAY
+"""In epochs. A producer lives a day, and its process may be ahead of the database by one."""
 
 
 def prune() -> None:
     """Remove old rows; of the producer states only those older than every event in the log."""
-    now = timezone.now()
-    Audit.objects.filter(requested_at__lt=now - KEEP_AUDITS).delete()
-    removed, _ = DeadLetter.objects.filter(created_at__lt=now - KEEP_DEAD_LETTERS).delete()
-    if removed:
-        logger.warning("removed %d old dead letters that were not replayed", removed)
+    advance_epoch()
+    now = moment()
+    remove_old(Audit, now.epoch - epochs(KEEP_AUDITS))
+    if removed := remove_old(DeadLetter, now.epoch - epochs(KEEP_DEAD_LETTERS)):
+        logger.warning("removed %d old dead letters", removed)
     try:
-        oldest = min(now - KEEP_PRODUCER_STATES, oldest_entry() - CLOCK_MARGIN)
+        before = min(now.epoch - epochs(KEEP_PRODUCER_STATES), epoch_of_log(now))
     except LogError as error:
         logger.warning("no producer states were pruned: %s", error)
         return
-    remove_producer_states(oldest)
+    remove_producer_states(before, now)
 
 
-def remove_producer_states(before: datetime) -> None:
-    """Remove the producer states that are older.
+def epochs(time: timedelta) -> int:
+    return time // HOUR
+
+
+def remove_old(model: type[Audit | DeadLetter], before: int) -> int:
+    """Remove the rows that were first seen here before this epoch; return how many."""
+    rows: models.QuerySet[Audit | DeadLetter] = model._default_manager.all()
+    rows.filter(epoch=None).update(epoch=moment().epoch)
+    removed, _ = rows.filter(epoch__lt=before).delete()
+    return removed
+
+
+def remove_producer_states(before: int, now: Moment) -> None:
+    """Remove the producer states that were written before an epoch.
 
     Each partition first notes from when on they are kept: a log may be restored from a backup.
     """
+    old = ProducerState.objects.filter(epoch__lt=before)
+    if not old.exists():
+        return
+    since = now.now - (now.epoch - before) * HOUR
     with transaction.atomic():
         list(Partition.objects.select_for_update().order_by("number"))
-        earlier = Q(states_since=None) | Q(states_since__lt=before)
-        Partition.objects.filter(earlier).update(states_since=before)
-    ProducerState.objects.filter(updated_at__lt=before).delete()
+        partitions = Partition.objects.all()
+        earlier = Q(states_epoch=None) | Q(states_epoch__lt=before)
+        partitions.filter(earlier).update(states_epoch=before)
+        earlier = Q(states_since=None) | Q(states_since__lt=since)
+        partitions.filter(earlier).update(states_since=since)
+    old.delete()
 
 
-def oldest_entry() -> datetime:
-    """Return when the oldest event that is still in the log happened; now if the log is empty.
+def epoch_of_log(now: Moment) -> int:
+    """Return an epoch before which nothing was appended that is still in the log.
 
     A quiet partition keeps entries for weeks. They are read again if its position is lost, so their
-    producer states are still needed. Of the clocks of producer and Redis the earlier one counts.
+    producer states are still needed. Of their producers and the clocks the earliest one counts.
     """
     log = get_log()
-    oldest = time.time() * 1000
-    for number in Partition.objects.values_list("number", flat=True):
-        for entry in log.read(number, None, count=1, max_bytes=1).entries:
-            oldest = min(oldest, max(entry.at, 0), entry.appended_at)
-    return datetime.fromtimestamp(oldest / 1000, UTC)
+    return min(
+        (
+            _epoch_of(entry, now)
+            for number in Partition.objects.values_list("number", flat=True)
+            for entry in log.read(number, None, count=1, max_bytes=1).entries
+        ),
+        default=now.epoch,
+    )
+
+
+def _epoch_of(entry: Entry, now: Moment) -> int:
+    """Return an epoch before which this entry, and those after it, were not appended."""
+    ms = now.now_ms - (entry.appended_at if entry.at < 0 else min(entry.at, entry.appended_at))
+    epoch = now.epoch - max(0, ms) // (3_600_000)
+    if entry.event_id and day_of(entry.event_id.producer_id) <= now.day:
+        epoch = min(epoch, day_of(entry.event_id.producer_id) * HOURS_PER_DAY)
+    return epoch - MARGIN

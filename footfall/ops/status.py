@@ -155,7 +155,7 @@ def status() -> Status:
     numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})  # also if none was flushed yet
     partitions = [known.get(number) or Partition(number=number) for number in numbers]
     spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("inserted_at"))
-    by_partition = DeadLetter.objects.order_by().values_list("partition")
+    by_partition = DeadLetter.waiting().order_by().values_list("partition")
     dead_letters = dict(by_partition.annotate(count=Count("*")))
     found, log = _partition_statuses(partitions, dead_letters, _rates(at))
     return Status(

@@ -153,9 +153,9 @@ def add_hour_totals(model: type[models.Model], views: Mapping[int, int]) -> None
         dialect().add_hourly(HourTotal, content_type_of(model).pk, columns)
 
 
-def move_producer_states(moves: Sequence[Move], now: datetime) -> None:
+def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> None:
     """Move the states by compare-and-set. Raises Conflict if one has changed since it was read."""
-    moved = dialect().move_producer_states(moves, now) if moves else 0
+    moved = dialect().move_producer_states(moves, now, epoch) if moves else 0
     if moved != len(moves):
         raise Conflict(f"{len(moves) - moved} producer states have moved meanwhile")
 

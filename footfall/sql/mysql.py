@@ -127,7 +127,7 @@ def add_hourly(
             cursor.execute(statement, [content_type, part])
 
 
-def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
+def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:
     """The row count is right: Django has the server count matched rows, not changed ones."""
     names = ("producer_id", "number", "old", "sequence", "spilled")
     source = rows("move", **dict.fromkeys(names, "BIGINT"))
@@ -135,10 +135,12 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
         UPDATE {source} STRAIGHT_JOIN {ProducerState._meta.db_table} AS state {BY_KEY}
             ON state.producer_id = move.producer_id AND state.`partition` = move.number
             AND state.sequence = move.old
-        SET state.sequence = move.sequence, state.spilled = move.spilled, state.updated_at = %s
+        SET state.sequence = move.sequence, state.spilled = move.spilled,
+            state.updated_at = %s, state.epoch = %s
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [as_json(moves), connection.ops.adapt_datetimefield_value(now)])
+        at = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(statement, [as_json(moves), at, epoch])
         return int(cursor.rowcount)
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import OperationalError, connection, models, transaction
 
@@ -14,7 +14,7 @@ WAITS_FOR_ROWS = True
 LOCK_TIMEOUT = "250ms"
 MARKED = "footfall counts"
 MARK = f"SELECT set_config('application_name', '{MARKED}', true)"
-STUCK_AFTER = timedelta(seconds=20)
+STUCK_AFTER = 20.0  # seconds
 GAVE_UP = {"55P03", "40P01"}
 """SQLSTATE: lock not available, deadlock detected."""
 
@@ -44,11 +44,11 @@ def end_stuck() -> list[int]:
     statement = """
         SELECT pid FROM pg_stat_activity
         WHERE application_name = %s AND datname = current_database() AND usename = current_user
-            AND wait_event_type = 'Client' AND clock_timestamp() - xact_start > %s
-            AND clock_timestamp() - state_change > %s / 2
+            AND wait_event_type = 'Client' AND clock_timestamp() - xact_start > make_interval(secs => %s)
+            AND clock_timestamp() - state_change > make_interval(secs => %s)
     """
     with connection.cursor() as cursor:
-        cursor.execute(statement, [MARKED, STUCK_AFTER, STUCK_AFTER])
+        cursor.execute(statement, [MARKED, STUCK_AFTER, STUCK_AFTER / 2])
         stuck = [pid for (pid,) in cursor.fetchall()]
         for pid in stuck:
             cursor.execute("SELECT pg_terminate_backend(%s)", [pid])
@@ -126,10 +126,10 @@ def add_hourly(
         cursor.execute(statement, [content_type, *map(_array, columns)])
 
 
-def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
+def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:
     statement = f"""
         UPDATE {ProducerState._meta.db_table} AS state
-        SET sequence = move.sequence, spilled = move.spilled, updated_at = %s
+        SET sequence = move.sequence, spilled = move.spilled, updated_at = %s, epoch = %s
         FROM unnest(%s::bigint[], %s::int[], %s::bigint[], %s::bigint[], %s::bigint[])
             AS move (producer_id, partition, old, sequence, spilled)
         WHERE state.producer_id = move.producer_id AND state.partition = move.partition
@@ -137,7 +137,7 @@ def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
     """  # noqa: S608
     columns = [list(column) for column in zip(*moves, strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [now, *columns])
+        cursor.execute(statement, [now, epoch, *columns])
         return int(cursor.rowcount)
 
 

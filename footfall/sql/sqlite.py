@@ -85,17 +85,18 @@ def add_hourly(
         cursor.execute(statement, [content_type, as_json(zip(*columns, strict=True))])
 
 
-def move_producer_states(moves: Sequence[Move], now: datetime) -> int:
+def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:
     statement = f"""
         UPDATE {ProducerState._meta.db_table} SET sequence = json_extract(move.value, '$[3]'),
-            spilled = json_extract(move.value, '$[4]'), updated_at = %s
+            spilled = json_extract(move.value, '$[4]'), updated_at = %s, epoch = %s
         FROM json_each(%s) AS move
         WHERE producer_id = json_extract(move.value, '$[0]')
             AND partition = json_extract(move.value, '$[1]')
             AND sequence = json_extract(move.value, '$[2]')
     """  # noqa: S608
     with connection.cursor() as cursor:
-        cursor.execute(statement, [connection.ops.adapt_datetimefield_value(now), as_json(moves)])
+        at = connection.ops.adapt_datetimefield_value(now)
+        cursor.execute(statement, [at, epoch, as_json(moves)])
         return int(cursor.rowcount)
 
 

@@ -64,8 +64,10 @@ def fill(place: Place, site: Site, pages: list[int], count: int) -> None:
         site.ledger.answered[page] += 1
     with redis.Redis.from_url(place.stores.redis_url(place.redis_number(site.approach))) as client:
         script = client.register_script(FILL)
+        (identity,) = client.hkeys("footfall:identities")
+        prefix = f"footfall:{identity.decode()}"
         for partition, waiting in by_partition.items():
-            keys = [f"footfall:{{{partition}}}:{name}" for name in ("log", "ordinal")]
+            keys = [f"{prefix}:{{{partition}}}:{name}" for name in ("log", "ordinal")]
             producer_id = struct.pack(">Q", secrets.randbits(63))
             for start in range(0, len(waiting), BATCH_SIZE):
                 script(keys=keys, args=[producer_id, start, *waiting[start : start + BATCH_SIZE]])

@@ -13,12 +13,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import psycopg2
 from redis.crc import key_slot
 
 from footfall.eventlog import EventId, RedisLog
+from footfall.eventlog.identities import Identities
 from loadtest.common.stores import Redis
 from loadtest.common.verdict import Verdict
 from loadtest.common.waiting import wait_until
@@ -97,7 +99,13 @@ class ClusterService(Service):
             os.link(file, kept / file.name)
 
     def log(self, url: str) -> RedisLog:
-        return RedisLog(url, prefix=PREFIX)
+        return RedisLog(url, prefix=self.prefix)
+
+    @cached_property
+    def prefix(self) -> str:
+        """What the keys of the service's database begin with."""
+        (name,) = Identities(self.cluster.url, PREFIX, 1.0).names()
+        return f"{PREFIX}:{name}"
 
     def measure(self) -> None:
         """Note the events in the kept files of servers that no server has any more."""
@@ -110,7 +118,7 @@ class ClusterService(Service):
 
     def _missing(self, url: str) -> Iterator[Gone]:
         with ExitStack() as stack:
-            dead, alive = RedisLog(url, prefix=PREFIX), RedisLog(self.cluster.url, prefix=PREFIX)
+            dead, alive = self.log(url), self.log(self.cluster.url)
             stack.callback(dead.close)
             stack.callback(alive.close)
             for partition in range(PARTITIONS):

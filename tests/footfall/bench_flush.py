@@ -9,6 +9,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import accumulate
 from types import ModuleType
 from typing import Any
@@ -25,6 +26,7 @@ from footfall.cache import publish
 from footfall.cache.locations import Locations
 from footfall.eventlog import EventId
 from footfall.eventlog.envelope import RawEntry, columns_of, pack
+from footfall.identity import Moment
 from footfall.ingest.claims import Claim
 from footfall.ingest.collect import decode_events, deduplicate
 from footfall.ingest.producer_states import ProducerStates
@@ -99,7 +101,7 @@ def view(
     """Append a view of each page, as 16 producers would, but faster."""
     at = time.time_ns() // 1_000_000
     producer_ids = [random.getrandbits(63) for _ in range(16)]
-    sequences: Counter[int] = Counter()
+    sequences: Counter[tuple[int, int]] = Counter()
     offsets = {p: int(server.get(f"{prefix}:{{{p}}}:ordinal") or 0) for p in range(8)}
     for start in range(0, len(viewed), 5_000):
         with server.pipeline(transaction=False) as pipeline:
@@ -107,10 +109,10 @@ def view(
                 partition, body = known[page]
                 producer_id = random.choice(producer_ids)
                 offsets[partition] += 1
-                event_id = EventId(producer_id, sequences[producer_id])
+                event_id = EventId(producer_id, sequences[partition, producer_id])
                 header = offsets[partition].to_bytes(8, "big") + pack(event_id, at, b"")
                 pipeline.xadd(f"{prefix}:{{{partition}}}:log", {"h": header, "b": body})
-                sequences[producer_id] += 1
+                sequences[partition, producer_id] += 1
             pipeline.execute()
     for partition, offset in offsets.items():
         server.set(f"{prefix}:{{{partition}}}:ordinal", offset)
@@ -186,19 +188,22 @@ def test_ingest(title: str) -> None:
     weights = list(accumulate(1 / page for page in pages))
     viewed = random.Random(1).choices(pages, cum_weights=weights, k=50_000)
     at = time.time_ns() // 1_000_000
+    moment = Moment("", 0, datetime.now(UTC))
     replies: dict[int, list[RawEntry]] = defaultdict(list)
+    sequences: Counter[tuple[int, int]] = Counter()
     for number, page in enumerate(viewed if "Zipf" in title else [1] * len(viewed)):
         of_partition = replies[page % 8]
-        header = len(of_partition).to_bytes(8, "big") + pack(
-            EventId(number % 16 + 1, number), at, b""
-        )
-        of_partition.append((b"%d-0" % number, [b"h", header, b"b", known[page]]))
+        producer = page % 8, number % 16 + 1
+        event_id = EventId(producer[1], sequences[producer])
+        sequences[producer] += 1
+        header = len(of_partition).to_bytes(8, "big") + pack(event_id, at, b"")
+        of_partition.append((b"%d-%d" % (at, number), [b"h", header, b"b", known[page]]))
 
     def ingest() -> bytes:
         claims = [
             Claim(Partition(number=number), columns_of(reply)) for number, reply in replies.items()
         ]
-        new, _ = deduplicate(claims, ProducerStates([]))
+        new, _ = deduplicate(claims, ProducerStates([]), moment)
         stored, _ = decode_events(new)
         return encode(stored)
 

@@ -25,6 +25,19 @@ def log(settings: Settings, prefix: str) -> RedisLog:
     return get_log()
 
 
+@pytest.fixture
+def real_delay() -> None:
+    """For tests of the time of a view: see `any_delay`."""
+
+
+@pytest.fixture(autouse=True)
+def any_delay(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Views may have happened long before they are recorded: in the year of `AT`."""
+    if "real_delay" not in request.fixturenames:
+        for module in ("footfall.ingest.times", "footfall.eventlog.stream"):
+            monkeypatch.setattr(f"{module}.MAX_DELAY_MS", 2**62)
+
+
 @pytest.fixture(autouse=True)
 def projections_end() -> Iterator[None]:
     """End the thread of the projections, if the test has started it, and so its connection."""

@@ -1,10 +1,10 @@
 """A clock that jumps an hour, back or ahead: a web server's, or that of the process that prunes."""
 
-from datetime import timedelta
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from unittest import mock
 
 import pytest
-from django.utils import timezone
 
 from catalog.pages.models import Content, Page
 from footfall.flush import flush_all
@@ -12,6 +12,7 @@ from footfall.models import Partition, Rollup
 from footfall.ops import retention
 from footfall.ops.audit import differences
 from footfall.record import record
+from tests.support.clocks import database_clock, worker_clock
 from tests.support.views import AT, HOUR, Counts
 
 pytestmark = pytest.mark.django_db
@@ -38,15 +39,19 @@ def test_a_view_goes_to_the_hour_that_the_clock_of_its_server_showed(
     assert not list(differences())
 
 
+@pytest.mark.parametrize("clock", [database_clock, worker_clock])
 @pytest.mark.parametrize("hours", [-1, 1])
 def test_what_proves_that_views_were_counted_outlives_a_jump(
-    hours: int, page: Page, contents: list[Content], counts: Counts
+    hours: int,
+    clock: Callable[..., AbstractContextManager[None]],
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
 ) -> None:
     record(page, contents)
     flush_all()
-    jumped = timezone.now() + timedelta(hours=hours)
 
-    with mock.patch("footfall.ops.retention.timezone.now", return_value=jumped):
+    with clock(hours=hours):
         retention.prune()
     Partition.objects.update(position="", producer_id=None, sequence=None, offset=0)
     flush_all()

@@ -41,8 +41,9 @@ def test_the_old_name_works_with_a_warning(settings: Settings, setting: Setting[
 @pytest.mark.parametrize(
     ("name", "value", "wanted"),
     [
-        ("COUNTERS_PARTITIONS", 0, "int, at least 1, not 0"),
-        ("COUNTERS_PARTITIONS", "8", "int, at least 1, not '8'"),
+        ("COUNTERS_PARTITIONS", 0, "int, at least 1, at most 256, not 0"),
+        ("COUNTERS_PARTITIONS", "8", "int, at least 1, at most 256, not '8'"),
+        ("COUNTERS_PARTITIONS", 257, "int, at least 1, at most 256, not 257"),
         ("COUNTERS_LOG_TIMEOUT_SECONDS", 0.001, "float, at least 0.01, not 0.001"),
         ("COUNTERS_LOG_PREFIX", 1, "str, not 1"),
     ],

@@ -8,7 +8,6 @@ from footfall.events import (
     DeadLetterReason,
     Malformed,
     Meta,
-    check_time,
     decode,
     decode_meta,
     encode,
@@ -239,17 +238,6 @@ def test_malformed_metadata(data: bytes) -> None:
 def test_metadata_that_could_not_be_read_is_not_written(meta: Meta) -> None:
     with pytest.raises((ValueError, OverflowError)):
         encode_meta(meta)
-
-
-@pytest.mark.parametrize("at", [-1, 0, 946_684_799_999, 7_258_118_400_000, 2**62])
-def test_a_time_out_of_range_is_malformed(at: int) -> None:
-    with pytest.raises(Malformed, match="out of range"):
-        check_time(at)
-
-
-@pytest.mark.parametrize("at", [946_684_800_000, 1_763_683_200_000, 7_258_118_399_999])
-def test_a_time_in_range(at: int) -> None:
-    check_time(at)
 
 
 def test_a_view_of_too_many_targets_is_not_recorded() -> None:

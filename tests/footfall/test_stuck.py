@@ -5,7 +5,6 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -30,7 +29,7 @@ LARGE = b"SELECT repeat('x', 1000) FROM generate_series(1, 50000)\0"
 
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(postgresql, "STUCK_AFTER", timedelta(milliseconds=100))
+    monkeypatch.setattr(postgresql, "STUCK_AFTER", 0.1)
     for limit in (worker._ticks, worker._looks):
         monkeypatch.setattr(limit, "seconds", 0)
 

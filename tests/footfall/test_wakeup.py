@@ -16,7 +16,7 @@ from footfall.common import wakeup
 from footfall.common.ticks import TickLimit
 from footfall.eventlog import RedisLog
 from footfall.flush import flush
-from footfall.models import Audit, Partition, ProducerState, Segment
+from footfall.models import Audit, Identity, Partition, ProducerState, Segment
 from footfall.ops import retention
 from footfall.projections.rows import KINDS
 from footfall.projections.run import Projected
@@ -141,10 +141,14 @@ def test_the_schedule() -> None:
 
 @pytest.mark.django_db
 def test_old_producer_states_go() -> None:
-    now = timezone.now()
-    for age in (timedelta(days=6), timedelta(days=8)):
+    Identity.objects.update(epoch=10 * 24)
+    for day in (6, 8):
         ProducerState.objects.create(
-            producer_id=age.days, partition=0, sequence=1, updated_at=now - age
+            producer_id=day,
+            partition=0,
+            sequence=1,
+            updated_at=timezone.now(),
+            epoch=(10 - day) * 24,
         )
 
     tasks.prune()
@@ -160,7 +164,7 @@ def test_a_producer_state_stays_as_long_as_its_events_are_in_the_log(
     """A quiet partition keeps entries for months: nothing pushes them out."""
     store_views(log, *[(AT, [contents[0].pk])] * 3)
     flush()
-    ProducerState.objects.update(updated_at=timezone.now() - timedelta(days=100))
+    Identity.objects.update(epoch=100 * 24)
 
     tasks.prune()
 
@@ -187,10 +191,22 @@ def test_queries_are_not_kept(settings: Settings, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.django_db
 def test_old_audits_go() -> None:
-    for age in (timedelta(days=80), timedelta(days=100)):
-        audit = Audit.objects.create(differences=age.days)
-        Audit.objects.filter(pk=audit.pk).update(requested_at=timezone.now() - age)
+    Identity.objects.update(epoch=200 * 24)
+    for day in (80, 100):
+        Audit.objects.create(differences=day, epoch=(200 - day) * 24)
 
     tasks.prune()
 
     assert Audit.objects.get().differences == 80
+
+
+@pytest.mark.django_db
+def test_audits_that_no_prune_has_seen_stay() -> None:
+    """Also those of the version before, whatever a clock said when they were requested."""
+    Identity.objects.update(epoch=200 * 24)
+    Audit.objects.create()
+    Audit.objects.update(requested_at=timezone.now() - timedelta(days=1_000))
+
+    tasks.prune()
+
+    assert Audit.objects.get().epoch == 200 * 24

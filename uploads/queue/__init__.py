@@ -1,6 +1,7 @@
 """The queue of files to process: publishing events to it, and the Redis Stream behind it."""
 
 from footfall.conf import cached_until_change, conf
+from footfall.log import key_prefix
 from uploads.queue.redis_queue import RedisQueue
 
 
@@ -10,6 +11,6 @@ def get_queue() -> RedisQueue:
     return RedisQueue(
         conf.COUNTERS_LOG_URL,
         name="uploads",
-        prefix=conf.COUNTERS_LOG_PREFIX,
+        prefix=key_prefix(),
         timeout=conf.COUNTERS_LOG_TIMEOUT_SECONDS,
     )

@@ -1,4 +1,4 @@
-"""`manage.py counters flush | status | audit [--repair] | adjust | ready [PART...] | events`."""
+"""`manage.py counters flush | status | audit | adjust | ready | events | new-identity`."""
 
 import time
 from typing import Any
@@ -7,15 +7,17 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ObjectDoesNotExist
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from footfall.eventlog import LogError
+from footfall.eventlog import LogError, PositionLost
 from footfall.flush import Behind, flush_all
-from footfall.models import Audit
+from footfall.identity import IDLE, StillRunning, renew_identity
+from footfall.log import logs_of_others
+from footfall.models import Audit, Identity, Partition
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.audit import run_audit
 from footfall.ops.comparison import Progress
 from footfall.ops.lag import ProjectionStatus
 from footfall.ops.readiness import PARTS, REMARKS, check
-from footfall.ops.status import status
+from footfall.ops.status import Status, status
 from footfall.registry import countable_models
 from footfall.store import export
 
@@ -28,6 +30,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         commands.add_parser("flush", help="count everything that is in the log now, then exit")
+        commands.add_parser(
+            "new-identity", help="let a copy of a database count for itself, in a log of its own"
+        )
         commands.add_parser("status", help="show how far each partition and each projection is")
         ready = commands.add_parser("ready", help="is every part there? exit 1 if one is missing")
         ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
@@ -52,7 +57,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, command: str, **options: Any) -> None:
         try:
-            getattr(self, command)(**options)
+            getattr(self, command.replace("-", "_"))(**options)
         except LogError as error:
             raise CommandError(f"The log is away: {error}") from error
 
@@ -86,15 +91,50 @@ class Command(BaseCommand):
             self.stdout.write(f"corrupt segments: {', '.join(map(str, now.corrupt_segments))}")
         if now.missing:
             self.stdout.write(f"lost inside a store: at least {now.missing} events")
-        if now.failure:
-            self.stdout.write(self.style.ERROR(f"Events cannot be stored: {now.failure}"))
-        if now.redis.refusal:
-            self.stdout.write(self.style.ERROR(f"Redis refuses to write: {now.redis.refusal}"))
-        if now.redis.policy:
-            text = f"Redis may evict the log: maxmemory-policy is {now.redis.policy}"
-            self.stdout.write(self.style.ERROR(f"{text}, evicted keys: {now.redis.evicted_keys}"))
+        self.tell_of_stores(now)
         if now.log_error:
             raise CommandError(f"The log is away: {now.log_error}")
+        self.tell_of_log()
+
+    def tell_of_stores(self, now: Status) -> None:
+        """Tell in red what the stores cannot do."""
+        lines = []
+        if now.failure:
+            lines.append(f"Events cannot be stored: {now.failure}")
+        if now.redis.refusal:
+            lines.append(f"Redis refuses to write: {now.redis.refusal}")
+        if now.redis.policy:
+            text = f"Redis may evict the log: maxmemory-policy is {now.redis.policy}"
+            lines.append(f"{text}, evicted keys: {now.redis.evicted_keys}")
+        for line in lines:
+            self.stdout.write(self.style.ERROR(line))
+
+    def tell_of_log(self) -> None:
+        """Tell what has happened to the log, and of logs that are not this database's."""
+        for one in Partition.objects.exclude(position_lost="").order_by("number"):
+            how = PositionLost(one.position_lost).replace("_", " ")
+            at = f"{one.position_lost_at:%Y-%m-%d %H:%M:%S}"
+            self.stdout.write(f"the log of partition {one}: its position was lost at {at}: {how}")
+        if conflict_at := Identity.objects.values_list("conflict_at", flat=True).first():
+            self.stdout.write(
+                f"{conflict_at:%Y-%m-%d %H:%M:%S}: another database reads this log, or this"
+                " database was restored; for a copy: manage.py counters new-identity"
+            )
+        for name, entries in sorted(logs_of_others().items()):
+            self.stdout.write(f"the log of another database, {name or '-'}: {entries} entries")
+
+    def new_identity(self, **options: Any) -> None:
+        try:
+            name = renew_identity()
+        except StillRunning:
+            raise CommandError(
+                "An ingest has just worked on this database: stop its processes, and try again"
+                f" after {IDLE.seconds} s."
+            ) from None
+        self.stdout.write(
+            f"The identity of this database is {name} now. Restart all processes of this copy: web"
+            " servers, workers and beat. What waits in the log of the old identity is not its own."
+        )
 
     def projections(self, projections: list[ProjectionStatus]) -> None:
         row = "{:<32}  {:>10}  {:>10}  {:>10}  {}"

@@ -10,6 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.models import User
 from catalog.pages.models import Content, Page
 from footfall import events
 from footfall.flush import flush
@@ -46,6 +47,25 @@ def test_replaying_counts_them(admin_client: Client, event: DeadLetter, counts: 
     assert "1 event goes to the next flush." in answer.content.decode()
     flush()
     assert counts() == [1, 0, 0]
+
+
+def test_those_that_were_replayed_are_shown_when_they_are_asked_for(
+    admin_client: Client, admin_user: User, event: DeadLetter
+) -> None:
+    """And stay: without them their entries, read again, would count again."""
+    data = {"action": "replay", "_selected_action": [event.pk]}
+    admin_client.post(reverse(LIST), data)
+
+    def listed(**query: str) -> bool:
+        return "no countable model" in admin_client.get(reverse(LIST), query).content.decode()
+
+    assert [listed(), listed(replayed="yes"), listed(replayed="all")] == [False, True, True]
+    assert DeadLetter.objects.get().replayed_by == admin_user
+    again = admin_client.post(f"{reverse(LIST)}?replayed=all", data, follow=True)
+    assert "0 events go to the next flush." in again.content.decode()
+    data = {"action": "delete_selected", "_selected_action": [event.pk], "post": "yes"}
+    admin_client.post(f"{reverse(LIST)}?replayed=all", data)
+    assert DeadLetter.objects.exists()
 
 
 def test_looking_is_not_replaying(client: Client, event: DeadLetter) -> None:

@@ -1,5 +1,6 @@
 """The specification of a log: every implementation passes it."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
@@ -8,7 +9,7 @@ import pytest
 from footfall.eventlog import Entry, Full, Position, RedisLog
 from tests.footfall.eventlog.memory import MemoryLog
 
-AT = 1_763_683_200_123
+AT = int(time.time() * 1000) - 3_600_000
 Log = RedisLog | MemoryLog
 FOREVER = 2**40  # more bytes than any test appends
 
@@ -133,6 +134,14 @@ class LogContract:
         assert len(set(event_ids)) == 400
         assert all(a < b for sequences in by_producer.values() for a, b in pairwise(sequences))
         assert [entry.offset for entry in entries] == list(range(1, 401))
+
+    def test_sequences_have_no_gaps_within_a_partition(self, log: Log) -> None:
+        for number in range(9):
+            log.append(number % 3, b"a", AT)
+
+        for partition in range(3):
+            event_ids = [entry.event_id for entry in read(log, partition=partition)]
+            assert [one and one.sequence for one in event_ids] == [0, 1, 2]
 
     def test_without_a_cached_page_nothing_is_appended(self, log: Log) -> None:
         before = log.append(0, b"a", AT).event_id

@@ -16,7 +16,7 @@ class MemoryLog:
         self._max_bytes = max_bytes
         self._retention = retention  # entries kept before the position
         self._offsets: dict[int, int] = defaultdict(int)
-        self._sequence = 0
+        self._sequences: dict[int, int] = defaultdict(int)
         self._lock = Lock()
 
     def append(self, partition: int, body: bytes, at: int, meta: bytes = b"") -> Appended:
@@ -27,8 +27,8 @@ class MemoryLog:
             self._offsets[partition] += 1
             offset = self._offsets[partition]
             entry_id = b"%d-%d" % (time.time_ns() // 1_000_000, offset)
-            event_id = EventId(1, self._sequence)
-            self._sequence += 1
+            event_id = EventId(1, self._sequences[partition])
+            self._sequences[partition] += 1
             stream.append(Entry(entry_id, event_id, at, offset, body, meta))
             return Appended(entry_id, event_id)
 

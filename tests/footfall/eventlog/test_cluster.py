@@ -18,20 +18,23 @@ from footfall.cache.entries import PageCache
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog import Ambiguous, Away, Condition, EventId, LogError, RedisLog, Refused
 from footfall.eventlog.cluster import Topology, topology
+from footfall.eventlog.identities import Identities
 from loadtest.common.stores import Redis
 from loadtest.common.waiting import wait_until
 from tests.footfall.eventlog.contract import AT, LogContract, bodies, read
 from tests.support.redis_cluster import Node, RedisCluster
 
 PARTITIONS = 8
+Event = tuple[int, EventId]
+"""A partition, and an id that is unique there."""
 
 
 class Views:
     """Threads that append until the end of the context, and note the answers."""
 
     def __init__(self, log: RedisLog) -> None:
-        self.acknowledged: list[EventId] = []
-        self.ambiguous: list[EventId] = []
+        self.acknowledged: list[Event] = []
+        self.ambiguous: list[Event] = []
         self.refused: Counter[str] = Counter()
         self._log = log
         self._ended = threading.Event()
@@ -55,9 +58,10 @@ class Views:
         while not self._ended.wait(0.002):
             partition = (partition + 1) % PARTITIONS
             try:
-                self.acknowledged.append(self._log.append(partition, b"a", AT).event_id)
+                event_id = self._log.append(partition, b"a", AT).event_id
+                self.acknowledged.append((partition, event_id))
             except Ambiguous as error:
-                self.ambiguous.append(error.event_id)
+                self.ambiguous.append((partition, error.event_id))
             except Refused as error:
                 self.refused[str(error)] += 1
 
@@ -88,10 +92,14 @@ def clustered(open_clustered: Callable[..., RedisLog]) -> RedisLog:
     return open_clustered()
 
 
-def events(log: RedisLog) -> Counter[EventId]:
+def events(log: RedisLog) -> Counter[Event]:
     """Return how often each event is in the log."""
-    entries = [entry for partition in range(PARTITIONS) for entry in read(log, partition=partition)]
-    return Counter(entry.event_id for entry in entries if entry.event_id)
+    return Counter(
+        (partition, entry.event_id)
+        for partition in range(PARTITIONS)
+        for entry in read(log, partition=partition)
+        if entry.event_id
+    )
 
 
 class TestClusterLog(LogContract):
@@ -106,6 +114,24 @@ class TestClusterLog(LogContract):
 
 def key(prefix: str, partition: int) -> str:
     return f"{prefix}:{{{partition}}}:log"
+
+
+def test_partitions_and_identities_are_known(
+    clustered: RedisLog, cluster: RedisCluster, prefix: str
+) -> None:
+    for partition in (2, 255):
+        clustered.append(partition, b"a", AT)
+    identities = Identities(cluster.url, prefix, 1.0)
+    for name in ("", "one"):
+        identities.add(name)
+    identities.note("one", (7, 2**63 - 1))
+    identities.add("one")
+
+    assert clustered.existing(range(250, 256)) == {255}
+    assert clustered.existing(range(3)) == {2}
+    assert identities.names() == ["", "one"]
+    assert [identities.newest(name) for name in ("", "one", "two")] == [None, (7, 2**63 - 1), None]
+    identities.close()
 
 
 def test_eight_partitions_are_spread_over_the_masters(
@@ -183,7 +209,7 @@ def test_a_dead_master_stops_its_own_partitions_until_its_replica_takes_over(
     assert views.refused["the circuit breaker is open"] > 0
 
 
-def what_a_dead_server_had(directory: Path, copy: Path, prefix: str) -> set[EventId]:
+def what_a_dead_server_had(directory: Path, copy: Path, prefix: str) -> set[Event]:
     """Read its file with another server: it has everything that was acknowledged."""
     shutil.copytree(directory / "appendonlydir", copy / "appendonlydir")
     with ExitStack() as stack:

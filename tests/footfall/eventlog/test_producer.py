@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ import redis
 
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog import Ambiguous, EventId, Full, RedisLog, Refused
+from footfall.eventlog.entries import UNKNOWN_DAY, day_of, new_producer_id
 from footfall.eventlog.producer import ProducerPool
 from footfall.eventlog.server import Server
 from loadtest.common.waiting import wait_until
@@ -80,7 +83,8 @@ def test_an_ambiguous_append_ends_its_producer(proxied: RedisLog, proxy: Proxy) 
 
 def test_a_producer_without_further_sequence_numbers_is_replaced(log: RedisLog) -> None:
     first = log.append(0, b"a", AT).event_id
-    producers(log)._idle[-1]._sequence = 2**32 - 1
+    sequences = producers(log)._idle[-1]._sequences
+    sequences.update(dict.fromkeys(sequences, 2**32 - 1))
 
     last = log.append(0, b"b", AT).event_id
     next_one = log.append(0, b"c", AT).event_id
@@ -89,6 +93,42 @@ def test_a_producer_without_further_sequence_numbers_is_replaced(log: RedisLog) 
     assert next_one.producer_id != first.producer_id
     assert next_one.sequence == 0
     assert [entry.event_id for entry in read(log)] == [first, last, next_one]
+
+
+def test_a_producer_lives_a_day(log: RedisLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its state may be pruned seven days after its last event."""
+    first, second = (log.append(0, b"a", AT).event_id for _ in range(2))
+    a_day_later = time.monotonic() + 24 * 3600 + 1
+    monkeypatch.setattr("footfall.eventlog.producer.time.monotonic", lambda: a_day_later)
+
+    third = log.append(0, b"c", AT).event_id
+
+    assert first.producer_id == second.producer_id != third.producer_id
+
+
+def test_its_id_says_on_which_day_a_producer_began(open_log: Callable[..., RedisLog]) -> None:
+    known, unknown = open_log(day=lambda: 777), open_log()
+
+    assert day_of(known.append(0, b"a", AT).event_id.producer_id) == 777
+    assert day_of(unknown.append(0, b"a", AT).event_id.producer_id) == UNKNOWN_DAY
+    assert {new_producer_id(day) >> 63 for day in (0, UNKNOWN_DAY, 2**40)} == {0}
+
+
+def test_a_refused_append_uses_no_sequence_up(open_log: Callable[..., RedisLog]) -> None:
+    log = open_log(max_bytes=5_000)
+    with suppress(Full):
+        while True:
+            log.append(0, b"a" * 100, AT)
+    full = len(read(log))
+
+    log.append(1, b"a", AT)
+    for _ in range(3):
+        with pytest.raises(Full):
+            log.append(0, b"a", AT)
+    log._max_bytes = 2**30
+    after = log.append(0, b"a", AT).event_id
+
+    assert after.sequence == full
 
 
 def test_a_server_that_is_not_there_refuses(open_log: Callable[..., RedisLog]) -> None:

@@ -36,13 +36,10 @@ FOREIGN: list[dict[Any, Any]] = [
     {"hello": "world"},
     {"s": -1, "n": 0, "t": 0, "o": 0, "b": "negative producer"},
     {"s": 1, "n": 2**63, "t": 0, "o": 0, "b": "beyond bigint"},
-    {"s": 1, "n": 0, "t": 0, "o": 2**63, "b": "offset beyond bigint"},
     {"s": "x", "n": 0, "t": 0, "o": 0, "b": "no integer"},
     {"h": "short", "b": "a"},
     {"h": header()[:-1], "b": "one byte short"},
-    {"h": header(offset=2**63), "b": "a"},
     {"h": header(producer_id=2**64 - 1), "b": "a"},
-    {"h": header(at=2**63), "b": "a"},
     {"b": "a", "h": header()},
     {"h": header(), "b": "a", "c": "c"},
     {"h": header()},
@@ -85,6 +82,63 @@ def test_each_of_them_alone_is_found_among_others(
     assert columns.offsets == [1, 0, 2]
 
 
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"s": 1, "n": 0, "t": AT, "o": 2**63, "b": "a"},
+        {"s": 1, "n": 0, "t": AT, "o": -1, "b": "a"},
+        {"s": 1, "n": 0, "t": 2**63, "o": 1, "b": "a"},
+        {"h": header(offset=2**63), "b": "a"},
+        {"h": header(offset=2**64 - 1), "b": "a"},
+        {"h": header(at=2**64 - 1), "b": "a"},
+    ],
+)
+def test_an_offset_or_a_time_that_is_out_of_range_makes_no_other_event_of_it(
+    log: RedisLog, server: redis.Redis, prefix: str, fields: dict[Any, Any]
+) -> None:
+    log.append(0, b"before", AT)
+    server.xadd(f"{prefix}:{{0}}:log", fields)
+    log.append(0, b"after", AT)
+
+    entries = read(log)
+
+    assert all(entry.event_id for entry in entries)
+    assert bodies(entries) == [b"before", b"a", b"after"]
+    assert all(0 <= number < 2**63 for entry in entries for number in (entry.at, entry.offset))
+    for number, entry in enumerate(entries):
+        position = Position.of(entry)
+        assert bodies(read(log, position)) == [b"before", b"a", b"after"][number + 1 :]
+        assert log.pending(0, position) == 2 - number
+
+
+ORDINALS: dict[str, Callable[[redis.Redis, str], Any]] = {
+    "deleted": lambda server, key: server.delete(key),
+    "of a wrong type": lambda server, key: (server.delete(key), server.lpush(key, "x")),
+    "no number": lambda server, key: server.set(key, "x"),
+    "too low": lambda server, key: server.set(key, 1),
+    "too high": lambda server, key: server.set(key, 1_000_000),
+    "negative": lambda server, key: server.set(key, -(2**63)),
+    "at its end": lambda server, key: server.set(key, 2**63 - 1),
+}
+
+
+@pytest.mark.parametrize("what", ORDINALS)
+def test_what_waits_is_known_whatever_becomes_of_the_ordinal(
+    log: RedisLog, server: redis.Redis, prefix: str, what: str
+) -> None:
+    for _ in range(5):
+        log.append(0, b"a", AT)
+    position = Position.of(read(log)[1])
+
+    ORDINALS[what](server, f"{prefix}:{{0}}:ordinal")
+    for _ in range(5):
+        log.append(0, b"a", AT)
+
+    assert log.pending(0, position) == 8
+    assert log.pending(0, Position.of(read(log)[7])) == 2
+    assert [entry.event_id is not None for entry in read(log)] == [True] * 10
+
+
 class Version1:
     """A producer of the version before: it writes a field for each number, as text."""
 
@@ -123,6 +177,7 @@ def test_entries_of_version_1_are_read_too(log: RedisLog, version_1: Version1) -
     assert [entry.event_id for entry in entries] == [first, second, third]
     assert [entry.at for entry in entries] == [AT, AT + 1, AT]
     assert [entry.offset for entry in entries] == [1, 2, 3]
+    assert log.read(0, None, 10, FOREVER).columns.sparse == {first.producer_id}
     assert [entry.meta for entry in entries] == [b"", b"meta", b""]
     assert bodies(entries) == [b"a", b"b", b"c"]
     for number, entry in enumerate(entries):

@@ -1,32 +1,27 @@
 """A log that comes back from a backup, older than the producer states that are kept."""
 
-from datetime import timedelta
-from unittest import mock
-
 import pytest
 import redis
-from django.utils import timezone
+from django.db.models import F
 
 from catalog.pages.models import Content, Page
 from footfall.events import DeadLetterReason
 from footfall.flush import flush_all
 from footfall.ingest.spill import replay
 from footfall.log import get_log
-from footfall.models import Audit, DeadLetter, Partition, ProducerState
+from footfall.models import Audit, DeadLetter, Identity, Partition, ProducerState
 from footfall.ops import retention
 from footfall.ops.audit import run_audit
 from footfall.record import record
+from tests.support.clocks import database_clock
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db
 
 
 def prune_days_later(days: int) -> None:
-    later = timezone.now() + timedelta(days=days)
-    with (
-        mock.patch("footfall.ops.retention.timezone.now", return_value=later),
-        mock.patch("footfall.ops.retention.time.time", return_value=later.timestamp()),
-    ):
+    Identity.objects.update(epoch=F("epoch") + days * 24)
+    with database_clock(days=days):
         retention.prune()
 
 
@@ -58,6 +53,11 @@ def test_views_of_an_old_log_are_not_counted_twice(
     replay(DeadLetter.objects.all())
     flush_all()
     assert counts() == [5, 5, 5]
+    server.restore(stream, 0, backup, replace=True)
+    Partition.objects.update(position="1-0")
+    flush_all()
+    assert counts() == [5, 5, 5]
+    assert not DeadLetter.waiting().exists()
 
 
 def test_views_that_wait_for_longer_than_states_are_kept_are_counted(

@@ -4,6 +4,7 @@ import os
 
 import pytest
 import redis
+from django.db import connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -14,10 +15,13 @@ from footfall.events import DropReason
 from footfall.flush import flush, flush_all
 from footfall.ingest.spill import replay, spill
 from footfall.log import get_log
-from footfall.models import DeadLetter, ProducerState, Rollup, Spilled
+from footfall.models import DeadLetter, Partition, ProducerState, Rollup, Spilled
 from footfall.ops.audit import differences
+from footfall.ops.invariants import unaccounted_events
 from footfall.record import record
+from footfall.store.read import verified
 from loadtest.common.waiting import wait_until
+from tests.support.concurrency import run_at_once
 from tests.support.proxy import Fault, Proxy
 from tests.support.views import AT, Counts
 
@@ -173,17 +177,91 @@ def test_a_dead_letter_is_replayed_through_the_spill(
     flush()
 
     assert counts() == [1, 0, 0]
-    assert not DeadLetter.objects.exists()
+    assert not DeadLetter.waiting().exists()
+    assert DeadLetter.objects.get().replayed_at
     assert Rollup.objects.get().hour.timestamp() * 1000 == AT
 
 
-def test_a_replayed_event_that_is_still_malformed_is_a_dead_letter_again() -> None:
-    DeadLetter.objects.create(partition=1, at=AT, body=b"nonsense", reason="not JSON")
+def test_a_dead_letter_counts_once_however_often_it_is_replayed(
+    contents: list[Content], counts: Counts
+) -> None:
+    body = events.encode({"pages.content": [contents[0].pk]})
+    DeadLetter.objects.create(partition=1, at=AT, body=body, reason="no countable model")
 
-    replay(DeadLetter.objects.all())
+    assert [replay(DeadLetter.objects.all()) for _ in range(2)] == [1, 0]
+    flush()
+    assert replay(DeadLetter.objects.all()) == 0
     flush()
 
-    assert DeadLetter.objects.count() == 1
+    assert counts() == [1, 0, 0]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has no locks of rows")
+def test_of_two_operators_who_replay_the_same_letters_one_does(
+    contents: list[Content], counts: Counts
+) -> None:
+    body = events.encode({"pages.content": [contents[0].pk]})
+    for _ in range(3):
+        DeadLetter.objects.create(partition=1, at=AT, body=body, reason="no countable model")
+
+    replayed = run_at_once([lambda: replay(DeadLetter.objects.all())] * 2)
+    flush_all()
+
+    assert sorted(replayed) == [0, 3]
+    assert counts() == [3, 0, 0]
+
+
+def test_a_replayed_event_that_is_still_malformed_waits_again() -> None:
+    letter = DeadLetter.objects.create(partition=1, at=AT, body=b"nonsense", reason="old reason")
+
+    replay(DeadLetter.objects.all())
+    assert not DeadLetter.waiting().exists()
+    flush()
+
+    again = DeadLetter.waiting().get()
+    assert again.pk == letter.pk
+    assert again.reason.startswith("not JSON")
+    assert replay(DeadLetter.objects.all()) == 1
+
+
+def test_a_replayed_event_has_its_event_id_in_the_store(
+    log: RedisLog, contents: list[Content], counts: Counts
+) -> None:
+    """Its producer state says that it was applied: that it was not counted, the letter knows."""
+    event_id = log.append(0, b"nonsense", AT).event_id
+    flush()
+    body = events.encode({"pages.content": [contents[0].pk]})
+    DeadLetter.objects.update(body=body)
+
+    replay(DeadLetter.objects.all())
+    (segment,) = flush().segments
+
+    stored = verified(segment)
+    assert (stored.producer_ids, list(stored.sequence)) == (
+        [event_id.producer_id],
+        [event_id.sequence],
+    )
+    assert counts() == [1, 0, 0]
+
+
+def test_an_entry_that_is_read_again_makes_no_second_letter(
+    log: RedisLog, server: redis.Redis, prefix: str
+) -> None:
+    log.append(0, b"nonsense", AT)
+    server.xadd(f"{prefix}:{{0}}:log", {"who": "knows"})
+    flush()
+    assert replay(DeadLetter.objects.all()) == 2
+    Spilled.objects.all().delete()
+
+    ProducerState.objects.all().delete()
+    Partition.objects.update(position="", producer_id=None, sequence=None, offset=0)
+    flush()
+
+    assert DeadLetter.objects.count() == 2
+    assert not DeadLetter.waiting().exists()
+    assert Partition.objects.get(number=0).dropped[DropReason.ALREADY_COUNTED] == 2
+    assert not list(unaccounted_events())
 
 
 def test_producer_states_never_go_down(log: RedisLog, contents: list[Content]) -> None:

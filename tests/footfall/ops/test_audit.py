@@ -199,7 +199,8 @@ def test_a_log_that_was_trimmed_above_its_position_is_reported(
     settings.COUNTERS_LOG_RETENTION_BYTES = 2
     store_views(log, *[(AT, [contents[0].pk])] * 500)
     flush()
-    Partition.objects.filter(number=0).update(offset=1)
+    Partition.objects.filter(number=0).update(position="1-1", sequence=1)
+    ProducerState.objects.filter(partition=0).update(sequence=1)
 
     with pytest.raises(CommandError, match="1 invariants are broken"):
         audit("--repair")
@@ -212,9 +213,10 @@ def test_a_position_that_moves_meanwhile_is_no_finding(
     settings.COUNTERS_LOG_RETENTION_BYTES = 2
     store_views(log, *[(AT, [contents[0].pk])] * 500)
     flush()
-    Partition.objects.filter(number=0).update(offset=1)
-    stale = list(Partition.objects.order_by("number"))
     Partition.objects.filter(number=0).update(position="1-1")
+    ProducerState.objects.filter(partition=0).update(sequence=1)
+    stale = list(Partition.objects.order_by("number"))
+    Partition.objects.filter(number=0).update(position="1-2")
 
     monkeypatch.setattr(type(Partition.objects.all()), "__iter__", lambda self: iter(stale))
 

@@ -12,8 +12,7 @@ from catalog.pages.models import Content
 from footfall import tasks
 from footfall.eventlog import RedisLog
 from footfall.flush import flush, flush_all
-from footfall.models import DeadLetter, HourTotal, Rollup
-from footfall.ops import retention
+from footfall.models import DeadLetter, HourTotal, Identity, Rollup
 from footfall.ops.audit import broken_totals, differences
 from footfall.projections import compact as compacting
 from footfall.projections.compact import DELETED, compact
@@ -171,8 +170,8 @@ def test_compacting_waits_for_no_target(viewed: list[Content]) -> None:
 def test_events_set_aside_are_dismissed_in_the_end(log: RedisLog) -> None:
     for number in range(2):
         DeadLetter.objects.create(partition=0, at=AT, body=b"", reason=str(number))
-    old = datetime.now(UTC) - retention.KEEP_DEAD_LETTERS
-    DeadLetter.objects.filter(reason="0").update(created_at=old)
+    Identity.objects.update(epoch=500 * 24)
+    DeadLetter.objects.filter(reason="0").update(epoch=100 * 24)
 
     tasks.prune()
 

@@ -71,7 +71,7 @@ def test_the_keys_share_a_hash_tag(errands: RedisQueue, server: redis.Redis, pre
     errands.append(b"one", AT)
     errands.move_to_dead_letters(take(errands), "no reason")
 
-    assert set(server.scan_iter(f"{prefix}:*")) == {
+    assert set(server.scan_iter(f"{prefix}:{{*")) == {
         f"{prefix}:{{errands}}:queue".encode(),
         f"{prefix}:{{errands}}:dead".encode(),
     }
