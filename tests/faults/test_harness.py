@@ -30,7 +30,7 @@ from tests.faults.intervals import (
 )
 from tests.faults.machine.clocks import LIBRARY, Clocks, works
 from tests.faults.machine.disks import Disks
-from tests.faults.machine.evicted import Evicted, StoredId, commands, stored_ids, views
+from tests.faults.machine.evicted import Evicted, StoredId, commands, evident, stored_ids, views
 from tests.faults.machine.faults import detail, jump_of
 
 
@@ -149,8 +149,8 @@ def test_what_was_evicted_and_not_stored_is_lost(tmp_path: Path) -> None:
         log.close()
 
     printed = [
-        json.dumps({"partition": 0, "producer_id": ids[0].producer_id, "sequence": sequence})
-        for sequence in (ids[0].sequence, None)
+        json.dumps({"partition": 0, "producer_id": producer_id, "sequence": sequence})
+        for producer_id, sequence in (ids[0], (None, None))
     ]
     assert [StoredId(0, *one) for one in ids] == list(evicted.events)
     assert views(evicted.lost(stored_ids(printed)).values()) == {"content 8": 1, "content 9": 1}
@@ -167,6 +167,12 @@ def test_a_file_that_is_being_written_is_read_as_far_as_it_goes() -> None:
 def test_more_told_as_lost_than_can_be_is_untrue() -> None:
     verdict = Verdict({"page 1": Gain(8, 7, 9), "content 1": Gain(80, 70, 90)})
 
-    assert untold(verdict, told=2, evicted=2) == ""
-    assert "at most 2" in untold(verdict, told=3, evicted=0)
-    assert "none is told" in untold(verdict, told=0, evicted=2)
+    assert untold(verdict, told=2, evident=2) == ""
+    assert "at most 2" in untold(verdict, told=3, evident=0)
+    assert "2 evidently are" in untold(verdict, told=1, evident=2)
+
+
+def test_a_number_that_is_left_out_is_an_evident_loss() -> None:
+    lost = [StoredId(0, 7, 3), StoredId(0, 7, 5), StoredId(1, 7, 2)]
+
+    assert evident(lost, [StoredId(0, 7, 2), StoredId(0, 7, 4), StoredId(1, 8, 9)]) == 1

@@ -96,9 +96,23 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
 
 
 def stored_ids(lines: Iterable[str]) -> set[StoredId]:
-    """Return the ids in the output of `counters events`."""
-    rows = map(json.loads, lines)
-    return {StoredId(row["partition"], row["producer_id"], row["sequence"]) for row in rows}
+    """Return the ids in the output of `counters events`, of the events that have one."""
+    rows = [json.loads(line) for line in lines]
+    return {
+        StoredId(row["partition"], row["producer_id"], row["sequence"])
+        for row in rows
+        if row["producer_id"] is not None
+    }
+
+
+def evident(lost: Iterable[StoredId], stored: Iterable[StoredId]) -> int:
+    """Return how many of the lost events the service must tell: a later one of the same producer
+    was stored, so their sequence numbers are left out."""
+    last: dict[tuple[int, int], int] = {}
+    for one in stored:
+        of = one.partition, one.producer_id
+        last[of] = max(last.get(of, -1), one.sequence)
+    return sum(last.get((one.partition, one.producer_id), -1) > one.sequence for one in lost)
 
 
 def views(bodies: Iterable[bytes]) -> Counter[str]:
