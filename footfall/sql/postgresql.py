@@ -44,7 +44,8 @@ def end_stuck() -> list[int]:
     statement = """
         SELECT pid FROM pg_stat_activity
         WHERE application_name = %s AND datname = current_database() AND usename = current_user
-            AND wait_event_type = 'Client' AND clock_timestamp() - xact_start > make_interval(secs => %s)
+            AND wait_event_type = 'Client'
+            AND clock_timestamp() - xact_start > make_interval(secs => %s)
             AND clock_timestamp() - state_change > make_interval(secs => %s)
     """
     with connection.cursor() as cursor:
