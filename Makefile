@@ -77,7 +77,15 @@ load: $(INSTALLED) ## Read, upload and register for a TIME as so many USERS (HOS
 # 10 minutes, unless somebody has said TIME.
 FAULTS_TIME = $(if $(filter file,$(origin TIME)),10m,$(TIME))
 
-faults: $(INSTALLED) ## Break something every few seconds under load (TIME=10m, SEED=1, PROFILE=cluster)
+# Sets the clocks of the processes. Only `make faults` has it.
+FAKETIME = $(DATA_DIR)/faults/faketime
+
+$(FAKETIME)/.installed: tests/faults/requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
+		--upgrade --target $(FAKETIME) --requirement tests/faults/requirements.txt
+	@touch $@
+
+faults: $(INSTALLED) $(FAKETIME)/.installed ## Break something every few seconds under load (TIME=10m, SEED=1, PROFILE=cluster)
 	@exec $(BIN)/python -m tests.faults --time $(FAULTS_TIME) $(if $(SEED),--seed $(SEED)) \
 		$(if $(PROFILE),--profile $(PROFILE)) --directory $(DATA_DIR)/faults $(ARGS)
 

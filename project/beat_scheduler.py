@@ -82,12 +82,18 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         return min(float(super().tick(*args, **kwargs)), MAX_WAIT)
 
     def correct_last_runs(self) -> None:
-        """Set last runs that are in the future, after a clock change, to now. Celery would wait."""
+        """Set last runs that are in the future, after a clock change, to now. Celery would wait.
+
+        An entry of the schedule has the last run that was read from the database, its model the one
+        since. The heap has the times of the next runs, by the clock of then.
+        """
         now = timezone.now()
-        for entry in self.schedule.values():
-            if entry.last_run_at > now + TOLERANCE:
-                entry.last_run_at = now
-                self._heap = None
+        entries = list(self.schedule.values())
+        if all(entry.model.last_run_at <= now + TOLERANCE for entry in entries):
+            return
+        for entry in entries:
+            entry.last_run_at = entry.model.last_run_at = min(entry.model.last_run_at, now)
+        self._heap = None
 
 
 @beat_init.connect

@@ -8,13 +8,15 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from standalone.configuration import ROOT
 from tests.faults.campaign import Campaign, Outcome
 from tests.faults.clustered import ClusterCampaign, ClusterService
-from tests.faults.fault_plan import CLUSTER_KINDS, KINDS, plan_faults
+from tests.faults.fault_plan import CLOCK, CLUSTER_KINDS, KINDS, Kind, plan_faults
+from tests.faults.machine.machine import Machine
 from tests.faults.report import figures, table
 from tests.faults.service import Service
 
@@ -24,6 +26,7 @@ PROFILES: dict[str, tuple[Any, ...]] = {
     "redis": (KINDS, Service, Campaign),
     "cluster": (CLUSTER_KINDS, ClusterService, ClusterCampaign),
 }
+FAKETIME = "faketime"  # where the Makefile installs it, in the directory
 
 
 def main() -> int:
@@ -33,13 +36,24 @@ def main() -> int:
     directory: Path = wanted.directory.resolve()
     say(f"seed {wanted.seed}, {wanted.time:g} s; in {directory}")
     kinds, of, campaign = PROFILES[wanted.profile]
-    planned = plan_faults(wanted.seed, wanted.time, wanted.gap, kinds)
-    with of(directory) as service:
-        populate(service)
-        outcome = campaign(service, planned, say).carry_out(
-            wanted.time, clients=wanted.clients, pause=wanted.pause, seed=wanted.seed
-        )
+    with Machine(directory / FAKETIME, say) as machine:
+        kinds = chosen(kinds, wanted.only, has_clocks=machine.clocks is not None)
+        planned = plan_faults(wanted.seed, wanted.time, wanted.gap, kinds)
+        with of(directory, machine=machine) as service:
+            populate(service)
+            outcome = campaign(service, planned, say).carry_out(
+                wanted.time, clients=wanted.clients, pause=wanted.pause, seed=wanted.seed
+            )
     return report(outcome, wanted.seed, directory)
+
+
+def chosen(kinds: Mapping[str, Kind], only: str, *, has_clocks: bool) -> dict[str, Kind]:
+    """Return the kinds whose names match, without clocks that cannot be set."""
+    return {
+        name: kind
+        for name, kind in kinds.items()
+        if re.search(only, name) and (has_clocks or CLOCK not in kind.parts)
+    }
 
 
 def arguments() -> argparse.Namespace:
@@ -50,6 +64,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--directory", type=Path, default=ROOT / ".data" / "faults")
     parser.add_argument("--clients", type=int, default=12)
     parser.add_argument("--pause", type=float, default=0.05, help="seconds, of each client")
+    parser.add_argument("--only", default="", help="faults whose names match, clock|disk")
     parser.add_argument("--gap", type=float, default=GAP, help="seconds between two faults")
     return parser.parse_args()
 

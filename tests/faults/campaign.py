@@ -4,8 +4,7 @@ import math
 import random
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -18,10 +17,12 @@ from loadtest.common.service import Service as Asked
 from loadtest.common.service import Unusable
 from loadtest.common.verdict import Verdict, check
 from loadtest.common.waiting import wait_until
-from tests.faults.fault_plan import POSTGRES, REDIS, Planned
+from tests.faults.fault_plan import CLOCK, POSTGRES, REDIS, Planned
 from tests.faults.injection import INJECTORS, Injector, injected
 from tests.faults.intervals import Interval
-from tests.faults.service import Service
+from tests.faults.machine.evicted import StoredId, evident, stored_ids, views
+from tests.faults.machine.faults import detail
+from tests.faults.service import Figures, Service
 
 HOT = 0.3  # share of the reads that read the first page
 DRAWN = 100_000  # pages in the list that is read in turn
@@ -59,6 +60,11 @@ class Outcome:
     stored: list[float]
     """When events were stored, by the monotonic clock."""
     dropped: dict[str, int] = field(default_factory=dict)
+    told: int = 0
+    """Events that the service says were lost in a store."""
+    dead_letters: int = 0
+    untrue: list[str] = field(default_factory=list)
+    """What the service says, or still does, that it should not."""
     notes: dict[str, str] = field(default_factory=dict)
     """Further figures, by name."""
 
@@ -70,11 +76,12 @@ class Outcome:
     def failures(self) -> list[str]:
         """Return the failures other than wrong counts."""
         wrong = [f"{one.planned.name}: {one.error}" for one in self.happened if one.error]
+        wrong += self.untrue
         return wrong if self.audit.startswith("clean") else [*wrong, self.audit]
 
     def away(self, store: str) -> list[Interval]:
         return [
-            (one.began, one.recovered) for one in self.happened if one.planned.kind.store == store
+            (one.began, one.recovered) for one in self.happened if store in one.planned.kind.store
         ]
 
 
@@ -89,16 +96,21 @@ class Campaign:
         self._say = say
         self._happened: list[Happened] = []
         self._ended = threading.Event()
+        """Set when no fault lasts any more."""
+        self._over = threading.Event()
+        """Set when every part has recovered, too."""
         self._stored: list[float] = []
+        self._untrue: list[str] = []
+        self._evicted: Mapping[StoredId, bytes] = {}
+        self._evident = 0
 
     def carry_out(self, seconds: float, *, clients: int, pause: float, seed: int) -> Outcome:
         """Load the service, inject the faults, wait until it has recovered, and check the counters.
 
         clients: connections. pause: seconds on average between two requests of one of them.
         """
-        service = self._service
-        before, targets = service.counters(), service.targets()
-        last, dropped = service.last_segment(), service.dropped()
+        service, targets = self._service, self._service.targets()
+        before = service.figures()
         began = time.monotonic()
         load = Load(
             ("127.0.0.1", service.port), drawn(sorted(targets), seed), math.inf,
@@ -110,45 +122,79 @@ class Campaign:
             try:
                 self._inject(began, seconds)
             finally:
-                self._ended.set()
+                self._over.set()
         watching.join()
         span = (began, time.monotonic())
         service.wake_all()
         self._wait_counted()
-        after = service.counters()
-        gained = {name: views - before.get(name, 0) for name, views in after.items()}
+        after = service.figures()
+        gained = {name: n - before.counters[name] for name, n in after.counters.items()}
         verdict = check(gained, load.outcome.ledger, targets, self.gone())
+        if wrong := untold(verdict, after.missing - before.missing, self._evident):
+            self._untrue.append(wrong)
+        self._check_ready()
         audit = service.manage("counters", "audit")
-        segments = service.segments_after(last)
         return self._outcome(
-            span, load.outcome, verdict, (audit.stdout + audit.stderr).strip(), segments,
-            service.dropped() - dropped,
-        )  # fmt: skip
+            span, load.outcome, verdict, (audit.stdout + audit.stderr).strip(), before, after
+        )
 
     def gone(self) -> Mapping[str, int] | None:
-        """Return the views that are known to be lost: none, with a single Redis."""
-        return None
+        """Return the views that are known to be lost: what Redis has evicted before it was stored.
+
+        Called once, at the end.
+        """
+        evicted = self._service.evicted
+        if evicted.events:
+            printed = self._service.manage("counters", "events").stdout
+            stored = stored_ids(printed.splitlines())
+            self._evicted = evicted.lost(stored)
+            self._evident = evident(self._evicted, stored)
+        return views(self._evicted.values())
 
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:
         """Return further figures, by name."""
-        return {}
+        if not self._service.evicted.events:
+            return {}
+        return {
+            "evicted from the log, not stored": f"{len(self._evicted)} events",
+            "  of their views answered, not counted": str(verdict.missing),
+        }
 
     def _outcome(
-        self, span: Interval, run: Run, verdict: Verdict[str], audit: str,
-        segments: Sequence[tuple[int, int]], dropped: Counter[str],
+        self, span: Interval, run: Run, verdict: Verdict[str], audit: str, before: Figures,
+        after: Figures,
     ) -> Outcome:  # fmt: skip
+        dropped = after.dropped - before.dropped
+        segments = self._service.segments_after(before.last_segment)
         by_spill = sum(drained for _, drained in segments) - dropped["counted_from_log"]
         return Outcome(
             span, sorted(self._happened, key=lambda one: one.began), run, verdict,
             audit, by_log=sum(events for events, _ in segments) - by_spill, by_spill=by_spill,
             stored=self._stored, dropped=dropped,
-            notes=self.notes(verdict),
+            told=after.missing - before.missing,
+            dead_letters=after.dead_letters - before.dead_letters,
+            untrue=self._untrue, notes=self.notes(verdict),
         )  # fmt: skip
+
+    def _check_ready(self) -> None:
+        """Note it if some part of the service is not there, or not up to date, long after all."""
+        answer = 0, b""
+
+        def is_ready() -> bool:
+            nonlocal answer
+            answer = self._service.copy.get("/readyz")
+            time.sleep(0.3)
+            return answer[0] == 200
+
+        try:
+            wait_until(is_ready, RECOVERY_SECONDS)
+        except TimeoutError:
+            self._untrue.append(f"/readyz still says {answer[0]} {answer[1][:500]!r}")
 
     def _watch_store(self) -> None:
         """Note when segments are added. What they say of themselves ends with their compaction."""
         last = 0
-        while not self._ended.wait(0.2):
+        while not self._over.wait(0.2):
             with suppress(psycopg2.Error):
                 number = self._service.last_segment()
                 if number > last:
@@ -180,18 +226,36 @@ class Campaign:
                 if planned.lasting:
                     self._ended.wait(planned.lasting)
             happened.ended = time.monotonic()
-            wait_until(lambda: self._is_whole(planned.kind.part), RECOVERY_SECONDS)
+            self._wait_whole(planned.kind.parts)
+            happened.recovered = time.monotonic()
+            self._wait_stored(happened.ended)
         except (OSError, psutil.Error, redis.RedisError, RuntimeError) as error:
             happened.error = f"{type(error).__name__}: {error}"
             happened.ended = happened.ended or time.monotonic()
-        happened.recovered = time.monotonic()
+        happened.recovered = happened.recovered or time.monotonic()
         self._say(self._line(happened, began))
+
+    def _wait_whole(self, parts: Collection[str]) -> None:
+        has_ended = not self._service.is_up()
+        wait_until(
+            lambda: self._service.is_up() and all(map(self._is_whole, parts)),
+            RECOVERY_SECONDS, "its recovery",
+        )  # fmt: skip
+        if has_ended:
+            raise RuntimeError("the whole service had ended")
+
+    def _wait_stored(self, since: float) -> None:
+        """Wait until an event has been stored since then: pages are read all the time."""
+        wait_until(
+            lambda: self._stored and self._stored[-1] > since, RECOVERY_SECONDS, "a stored event"
+        )
 
     def _line(self, happened: Happened, began: float) -> str:
         at = happened.began - began
         lasted = happened.ended - happened.began
         recovery = happened.recovered - happened.ended
-        line = f"{at:7.1f} s  {happened.planned.name:<38} {lasted:4.1f} s"
+        name = f"{happened.planned.name} {detail(happened.planned)}".rstrip()
+        line = f"{at:7.1f} s  {name:<38} {lasted:4.1f} s"
         return f"{line}, recovered in {recovery:4.1f} s  {happened.error}".rstrip()
 
     def _is_whole(self, part: str) -> bool:
@@ -206,12 +270,15 @@ class Campaign:
             return service.database_answers()
         if part == "web":
             return len(service.children("web")) >= 2
-        if part in ("broker", "command", "projections"):
+        if part in ("broker", "command", "projections", CLOCK):
             return True
         return service.process(part) is not None
 
     def _wait_counted(self) -> None:
         """Wait until everything in the log and in the spill is counted."""
+        wait_until(
+            lambda: self._service.is_up() and self._service.database_answers(), RECOVERY_SECONDS
+        )
         page = min(self._service.targets())
         content = int(self._content(page))
         asked = Asked(f"127.0.0.1:{self._service.port}")
@@ -224,11 +291,27 @@ class Campaign:
             time.sleep(0.3)
             return quiet > 3
 
-        wait_until(is_counted, COUNTED)
+        try:
+            wait_until(is_counted, COUNTED)
+        except TimeoutError:
+            self._untrue.append(f"events still wait to be counted after {COUNTED:g} s")
 
     def _content(self, page: int) -> str:
         names: Sequence[str] = self._service.targets()[page]
         return next(name for name in names if name.startswith("content")).removeprefix("content ")
+
+
+def untold(verdict: Verdict[str], told: int, evident: int) -> str:
+    """Return what is wrong with how many events the service says were lost; "" if nothing is.
+
+    Each read is one event, and a view of one page. Not all needs to be told: what a producer lost
+    at its end does not show.
+    """
+    reads = [gain for name, gain in verdict.gains.items() if name.startswith("page ")]
+    most = sum(max(0, gain.attempted - gain.counted) for gain in reads)
+    if told > most:
+        return f"{told} events are told as lost; at most {most} are"
+    return f"{told} events are told as lost; {evident} evidently are" if told < evident else ""
 
 
 def drawn(pages: Sequence[int], seed: int) -> list[int]:

@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +19,6 @@ from pathlib import Path
 import psycopg2
 from redis.crc import key_slot
 
-from footfall import events
 from footfall.eventlog import EventId, RedisLog
 from footfall.eventlog.identities import Identities
 from loadtest.common.stores import Redis
@@ -29,6 +27,8 @@ from loadtest.common.waiting import wait_until
 from tests.faults.campaign import Campaign, Say
 from tests.faults.fault_plan import CLUSTER, CLUSTER_KINDS, Planned
 from tests.faults.injection import INJECTORS, Injector
+from tests.faults.machine.evicted import views
+from tests.faults.machine.machine import Machine
 from tests.faults.service import RestartedRedis, Service
 from tests.support.redis_cluster import Node, RedisCluster
 
@@ -57,8 +57,10 @@ class Gone:
 class ClusterService(Service):
     """The service with three kinds of Redis: a cluster for the log, a broker, and a cache."""
 
-    def __init__(self, directory: Path, port: int = 0, **variables: str) -> None:
-        super().__init__(directory, port, **variables)
+    def __init__(
+        self, directory: Path, port: int = 0, *, machine: Machine | None = None, **variables: str
+    ) -> None:
+        super().__init__(directory, port, machine=machine, **variables)
         shutil.rmtree(directory / "cluster", ignore_errors=True)  # its ports are others each time
         self.cluster = RedisCluster(directory / "cluster")
         self.cache = RestartedRedis(directory / "cache")
@@ -73,8 +75,6 @@ class ClusterService(Service):
         self.promotions = 0
         self.gone: list[Gone] = []
         self.cost: Counter[str] = Counter()
-        # The kernel ends a server with the thread that has started it: see Program.process_options.
-        self._starter = ThreadPoolExecutor(1)
 
     def __enter__(self) -> "ClusterService":
         self.cache.start()
@@ -86,7 +86,6 @@ class ClusterService(Service):
         super().__exit__(*error)
         self.cluster.stop()
         self.cache.stop()
-        self._starter.shutdown()
 
     def start_again(self, node: Node) -> None:
         self._starter.submit(node.store.start).result()
@@ -256,11 +255,7 @@ class ClusterCampaign(Campaign):
         self._cluster_service = service
 
     def gone(self) -> Mapping[str, int]:
-        views: Counter[str] = Counter()
-        for event in self._cluster_service.gone:
-            for label, ids in events.decode(event.body).items():
-                views.update(f"{label.partition('.')[2]} {one}" for one in ids)
-        return views
+        return views(event.body for event in self._cluster_service.gone)
 
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:
         return {

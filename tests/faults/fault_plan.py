@@ -12,22 +12,32 @@ QUIET = 2.0  # seconds at the end in which nothing new begins
 class Kind:
     """A kind of fault.
 
-    part: of two faults in the same part, the second waits until the part has recovered.
+    part: of two faults in the same part, the second waits until the part has recovered. `BOTH` is
+        two parts.
     shortest, longest: seconds that it lasts; a kill is over at once.
     recovery: seconds that the part may take to work again.
-    store: the store that is away meanwhile, if any.
+    store: the store that is away meanwhile, if any, or `BOTH`.
     """
 
     part: str
     shortest: float = 0.0
     longest: float = 0.0
     recovery: float = 3.0
-    store: str | None = None
+    store: str = ""
+
+    @property
+    def parts(self) -> set[str]:
+        return {*self.part.split()}
 
 
-REDIS, POSTGRES, NETWORK = "redis", "postgres", "network"
+REDIS, POSTGRES, NETWORK, CLOCK = "redis", "postgres", "network", "clock"
+BOTH = f"{REDIS} {POSTGRES}"
+EVICTING = "Redis evicts any key"
+"""What it evicts of the log is lost, and must be told."""
+CENTURIES = "the clock of the web server, by centuries"
+NAMED_SECONDS = 15.0  # until /readyz names the policy
 
-KINDS: Mapping[str, Kind] = {
+SHORT_KINDS: Mapping[str, Kind] = {
     "flusher killed": Kind("flusher"),
     "flusher stopped": Kind("flusher", 1, 6),
     "worker killed": Kind("worker"),
@@ -56,7 +66,25 @@ KINDS: Mapping[str, Kind] = {
     "a flush beside the flusher": Kind("command", 3, 3, recovery=1),
     "rows of every countable model locked": Kind("projections", 20, 20),
     "a projection raises": Kind("projections", 3, 15),
+    "Redis evicts keys that expire": Kind(REDIS, 1, 4, store=REDIS),
 }
+# Those that need the machine's clocks or disks, or many seconds.
+MACHINE_KINDS: Mapping[str, Kind] = {
+    EVICTING: Kind(REDIS, NAMED_SECONDS + 1, NAMED_SECONDS + 3, recovery=4, store=REDIS),
+    "the disk of Redis is full": Kind(REDIS, 2, 8, recovery=8, store=REDIS),
+    "the disk of PostgreSQL is full": Kind(POSTGRES, 2, 8, recovery=12, store=POSTGRES),
+    "the disk is full": Kind(BOTH, 2, 8, recovery=15, store=BOTH),
+    # While it is wrong, and once it is right again, old rows are removed and the log is read again.
+    "the clock of the web server": Kind(CLOCK, 2, 6, recovery=8),
+    CENTURIES: Kind(CLOCK, 2, 6, recovery=8),
+    "the clock of the flusher": Kind(CLOCK, 2, 6, recovery=8),
+    "the clock of the worker": Kind(CLOCK, 2, 6, recovery=8),
+    "the clock of beat": Kind(CLOCK, 2, 6, recovery=8),
+    "the clock of Redis": Kind(CLOCK, 2, 6, recovery=8),
+    "the clock of PostgreSQL": Kind(CLOCK, 2, 6, recovery=8),
+    "the clock of the machine": Kind(CLOCK, 2, 6, recovery=8),
+}
+KINDS: Mapping[str, Kind] = {**SHORT_KINDS, **MACHINE_KINDS}
 
 CLUSTER = "cluster"
 # With a Redis Cluster: all other faults are as without one.
@@ -101,14 +129,15 @@ def plan_faults(
     while at < seconds - QUIET:
         if len(waiting) < len(kinds):  # every kind has its turn before one comes again too often
             waiting += dice.sample(sorted(kinds), len(kinds))
-        name = next((one for one in waiting if free_at.get(kinds[one].part, 0) <= at), None)
+        busy = {part for part, free in free_at.items() if free > at}
+        name = next((one for one in waiting if not kinds[one].parts & busy), None)
         lasting, chance = dice.random(), dice.random()
         if name is not None:
             waiting.remove(name)
             kind = kinds[name]
             lasting = kind.shortest + lasting * (kind.longest - kind.shortest)
             lasting = round(min(lasting, seconds - at), 2)
-            free_at[kind.part] = at + lasting + kind.recovery
+            free_at |= dict.fromkeys(kind.parts, at + lasting + kind.recovery)
             planned.append(Planned(round(at, 2), name, lasting, round(chance, 3)))
         at += dice.uniform(0.1, 1.9) * gap
     return planned

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import psutil
 import psycopg2
-from celery import Celery
 
 from loadtest.common.stores import start
 from loadtest.common.waiting import wait_until
 from tests.faults.fault_plan import Planned
+from tests.faults.machine.faults import MACHINE_INJECTORS
 from tests.faults.service import Service
 from tests.support.proxy import Fault, Proxy
 
@@ -208,14 +208,7 @@ def two_beats(service: Service, planned: Planned) -> Iterator[None]:
 
 
 def ticks(service: Service, planned: Planned) -> Iterator[None]:
-    app = Celery(broker=service.proxy.url, set_as_current=False)
-    app.conf.broker_transport_options = {"socket_timeout": 1, "socket_connect_timeout": 1}
-    with suppress(Exception), app.connection_for_write() as connection:  # the broker may be away
-        for _ in range(TICKS):
-            app.send_task(
-                "counters.flush", queue="counters", connection=connection,
-                ignore_result=True, retry=False,
-            )  # fmt: skip
+    service.send_task("counters.flush", "counters", TICKS)
     yield
 
 
@@ -263,4 +256,5 @@ INJECTORS: dict[str, Injector] = {
     "a flush beside the flusher": flush_beside,
     "rows of every countable model locked": rows_locked,
     "a projection raises": projection_raises,
+    **MACHINE_INJECTORS,
 }

@@ -1,26 +1,34 @@
 """The service that gets the faults: `python -m standalone`, and a Redis behind a proxy."""
 
+import dataclasses
 import os
 import signal
 import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import psycopg2
 import redis
+from celery import Celery
 
 from loadtest.common.launcher import PLAIN, Copy
 from loadtest.common.ports import free_port
 from loadtest.common.stores import Redis, start
 from loadtest.common.waiting import wait_until
 from standalone import addresses, service
-from standalone.configuration import Configuration
+from standalone.configuration import ROOT, Configuration
 from standalone.program import Program
+from tests.faults.machine.clocks import VARIABLE, Clocks
+from tests.faults.machine.evicted import Evicted
+from tests.faults.machine.machine import Machine
 from tests.support.proxy import Proxy
 
 RESTART = 0.2  # seconds until a dead Redis is started again, as under `make run`
@@ -33,15 +41,35 @@ TARGETS = """
     UNION ALL SELECT id, 'page ' || id FROM pages_page
 """
 SEGMENTS = "SELECT events, drained FROM counters_segment WHERE number > %s ORDER BY number"
+MISSING = "SELECT coalesce(sum(missing), 0) FROM counters_partition"
+DEAD_LETTERS = "SELECT count(*) FROM counters_deadletter"
 DROPPED = "SELECT dropped FROM counters_partition UNION ALL SELECT dropped FROM counters_projection"
 
 
-class RestartedRedis:
-    """A Redis that is started again when it dies."""
+@dataclass(frozen=True)
+class Figures:
+    """What the database says: of all time, so two of them are compared."""
 
-    def __init__(self, directory: Path) -> None:
+    counters: Counter[str]
+    """By the name of the target."""
+    last_segment: int
+    dropped: Counter[str]
+    """Events, by the reason."""
+    missing: int
+    """Events that are told as lost in a store."""
+    dead_letters: int
+
+
+class RestartedRedis:
+    """A Redis that is started again when it dies.
+
+    clocks: one of them is its own.
+    """
+
+    def __init__(self, directory: Path, clocks: Clocks | None = None) -> None:
         self.store = Redis(directory)
         self.store.prepare()
+        self._clocks = clocks
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._restart, daemon=True)
 
@@ -68,27 +96,54 @@ class RestartedRedis:
         self.store.stop()
 
     def _start(self) -> None:
+        program = self.store.program()
+        if self._clocks:
+            program = dataclasses.replace(program, environment=self._clocks.given(program))
         # SIGXFSZ stays ignored: a full file is an error of write().
-        self.store.process = start(self.store.program(), self.store.log, restore_signals=False)
+        with suppress(OSError):  # the disk of its log is full
+            self.store.process = start(program, self.store.log, restore_signals=False)
+
+
+class ClockedCopy(Copy):
+    """The whole service; each process has a clock, if the environment names the clocks."""
+
+    def start(self) -> None:
+        module = "tests.faults.machine.standalone" if VARIABLE in self.environment else "standalone"
+        program = Program("footfall", [sys.executable, "-m", module], ROOT, self.environment)
+        self.process = start(program, self.log)
 
 
 class Service:
-    """One running copy of the service. Everything here ends with the `with`."""
+    """One running copy of the service. Everything here ends with the `with`.
 
-    def __init__(self, directory: Path, port: int = 0, **variables: str) -> None:
+    machine: has its data on disks that can be full, and the clocks of its processes.
+    """
+
+    def __init__(
+        self, directory: Path, port: int = 0, *, machine: Machine | None = None, **variables: str
+    ) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self.data_dir = directory / "service"
+        self.clocks = machine.clocks if machine else None
+        self.disks = machine.disks if machine else None
+        data = self.disks.directory if self.disks else directory
+        self.data_dir = data / "service"
         self.data_dir.mkdir(exist_ok=True)
         self.port = port or free_port()
-        self.redis = RestartedRedis(directory / "redis")
+        self.redis = RestartedRedis(data / "redis", self.clocks)
         self.proxy = Proxy(self.redis.store.url)
         self.variables = {"LOG_LEVEL": "WARNING", **variables, "REDIS_URL": self.proxy.url}
+        self.evicted = Evicted()
+        # The kernel ends a program with the thread that started it: see Program.process_options.
+        self._starter = ThreadPoolExecutor(1)
+        self._starting = threading.Lock()
+        if self.clocks:
+            self.variables[VARIABLE] = str(self.clocks.directory)
 
     def __enter__(self) -> "Service":
         self.redis.start()
         self.proxy.__enter__()
         (self.data_dir / "output").unlink(missing_ok=True)  # an earlier run's says "ready", too
-        self.copy = Copy(self.data_dir, self.port, **self.variables)
+        self.copy = ClockedCopy(self.data_dir, self.port, **self.variables)
         try:
             self.copy.wait_ready(90)
         except BaseException:
@@ -104,18 +159,19 @@ class Service:
         self.copy.end()
         self.proxy.__exit__(None, None, None)
         self.redis.stop()
+        self._starter.shutdown()
 
     # --- Its processes ----------------------------------------------------------------------------
 
     def process(self, name: str) -> psutil.Process | None:
         """Return the process with this name, if it runs and this process has started it."""
         pid = self.redis.store.process and self.redis.store.process.pid
-        if name != "redis":
-            pid = self.copy.pid(name)
         try:
+            if name != "redis":
+                pid = self.copy.pid(name)
             process = psutil.Process(pid or -1)
             return process if self.is_ours(process) else None
-        except (psutil.Error, ValueError):
+        except (psutil.Error, OSError, ValueError):  # nor is the list of pids, on a full disk
             return None
 
     def children(self, name: str) -> list[psutil.Process]:
@@ -146,6 +202,14 @@ class Service:
                 if process.status() == psutil.STATUS_STOPPED:
                     process.send_signal(signal.SIGCONT)
 
+    def is_up(self) -> bool:
+        """Return False, and start it again, if all of it has ended: `make run` must not."""
+        with self._starting:
+            if self.copy.process.poll() is None:
+                return True
+            self._starter.submit(self.copy.start).result()
+            return False
+
     def programs(self) -> dict[str, Program]:
         """Return the programs of the service, to run one of them twice."""
         configuration = Configuration(port=self.port, data_dir=self.data_dir)
@@ -161,6 +225,16 @@ class Service:
     def manage(self, *words: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
         return self.copy.manage(*words, timeout=timeout)
 
+    def send_task(self, name: str, queue: str, times: int = 1) -> None:
+        """Send a Celery task, unless the broker is away."""
+        app = Celery(broker=self.proxy.url, set_as_current=False)
+        app.conf.broker_transport_options = {"socket_timeout": 1, "socket_connect_timeout": 1}
+        with suppress(Exception), app.connection_for_write() as connection:
+            for _ in range(times):
+                app.send_task(
+                    name, queue=queue, connection=connection, ignore_result=True, retry=False
+                )
+
     # --- Its database -----------------------------------------------------------------------------
 
     @property
@@ -174,11 +248,14 @@ class Service:
         with closing(psycopg2.connect(self.database_url, connect_timeout=5)) as connection:
             yield connection.cursor()
 
-    def counters(self) -> dict[str, int]:
-        """Return every counter by the name of its target."""
+    def figures(self) -> Figures:
         with self.cursor() as cursor:
             cursor.execute(COUNTERS)
-            return dict(cursor.fetchall())
+            counters = Counter(dict(cursor.fetchall()))
+        return Figures(
+            counters, self.last_segment(), self._dropped(), self._number(MISSING),
+            self._number(DEAD_LETTERS),
+        )  # fmt: skip
 
     def targets(self) -> Mapping[int, list[str]]:
         """Return the targets of a read of each page."""
@@ -190,10 +267,7 @@ class Service:
         return found
 
     def last_segment(self) -> int:
-        with self.cursor() as cursor:
-            cursor.execute("SELECT coalesce(max(number), 0) FROM counters_segment")
-            last: int = cursor.fetchone()[0]
-            return last
+        return self._number("SELECT coalesce(max(number), 0) FROM counters_segment")
 
     def segments_after(self, last: int) -> list[tuple[int, int]]:
         """Return (events, spilled ones of these) of each later segment."""
@@ -201,8 +275,12 @@ class Service:
             cursor.execute(SEGMENTS, (last,))
             return list(cursor.fetchall())
 
-    def dropped(self) -> Counter[str]:
-        """Return how many events were dropped so far, by reason."""
+    def _number(self, query: str) -> int:
+        with self.cursor() as cursor:
+            cursor.execute(query)
+            return int(cursor.fetchone()[0])
+
+    def _dropped(self) -> Counter[str]:
         dropped: Counter[str] = Counter()
         with self.cursor() as cursor:
             cursor.execute(DROPPED)

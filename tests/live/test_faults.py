@@ -4,7 +4,7 @@ import sys
 from contextlib import ExitStack
 
 from tests.faults.campaign import Campaign
-from tests.faults.fault_plan import plan_faults
+from tests.faults.fault_plan import SHORT_KINDS, plan_faults
 from tests.faults.report import figures, table
 from tests.faults.service import Service
 from tests.support.stores import temporary_directory
@@ -13,7 +13,7 @@ SEED, SECONDS, GAP = 9, 12.0, 1.1
 
 
 def test_nothing_is_lost_and_nothing_doubled_whatever_dies() -> None:
-    planned = plan_faults(SEED, SECONDS, GAP)
+    planned = plan_faults(SEED, SECONDS, GAP, SHORT_KINDS)
     assert len(planned) >= 8
 
     with ExitStack() as stack:

@@ -8,6 +8,7 @@ from unittest import mock
 
 import pytest
 from celery import Task
+from celery.beat import event_t
 from django.apps import apps
 from django.conf import settings
 from django.core import mail
@@ -21,6 +22,7 @@ from footfall import worker
 from footfall.flush import project
 from footfall.ops.facts import read_beat
 from footfall.record import record
+from loadtest.common.waiting import wait_until
 from project.beat_scheduler import Entry, Scheduler, handle_signals
 from project.celery import app
 
@@ -139,6 +141,25 @@ def test_a_clock_that_was_set_back_stops_nothing(beat: Callable[[], Scheduler]) 
     scheduler.correct_last_runs()
 
     assert scheduler.schedule[entry.get().name].last_run_at <= timezone.now()
+
+
+def test_a_running_beat_goes_on_when_its_clock_is_set_back(
+    beat: Callable[[], Scheduler], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has run an hour ahead, and would wait for the next second of then."""
+    sent: list[str] = []
+    monkeypatch.setattr(Task, "apply_async", lambda task, *args, **options: sent.append(task.name))
+    scheduler = beat()
+    tick_until_idle(scheduler)
+    entry = next(one for one in scheduler.schedule.values() if one.task == "counters.flush")
+    ahead = timezone.now() + timedelta(hours=1)
+    with mock.patch.object(Entry, "_default_now", return_value=ahead):
+        following = scheduler.reserve(entry)
+        heap = [event_t(scheduler._when(following, 1), 5, following)]
+    monkeypatch.setattr(scheduler, "_heap", heap)
+    sent.clear()
+
+    wait_until(lambda: scheduler.tick() and "counters.flush" in sent, 10, "a tick")
 
 
 def test_ticks_of_an_earlier_version_expire_no_more(beat: Callable[[], Scheduler]) -> None:

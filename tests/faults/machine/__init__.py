@@ -1,0 +1,1 @@
+"""What `make faults` breaks beside processes and connections: their clocks, and their disks."""
