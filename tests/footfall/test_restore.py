@@ -8,12 +8,23 @@ from collections.abc import Callable
 import pytest
 import redis
 from django.db import transaction
+from django.db.models import Model
 
 from catalog.pages.models import Content, Page
 from footfall.flush import flush, flush_all
+from footfall.models import (
+    Partition,
+    ProducerState,
+    Projection,
+    Segment,
+    Spilled,
+    StoreHead,
+)
 from footfall.ops.audit import differences
 from footfall.ops.status import status
 from footfall.record import record
+from footfall.recount.rebuild import rebuild_lost
+from tests.support.projections import rolled_up
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +48,19 @@ class RedisBackup:
 
     def _keys(self) -> list[bytes]:
         return list(self._server.scan_iter(f"{self._prefix}*"))
+
+
+class Rows(list[tuple[type[Model], list[Model]]]):
+    """The rows of some tables as they are now."""
+
+    @classmethod
+    def of(cls, *models: type[Model]) -> "Rows":
+        return cls((model, list(model._default_manager.all())) for model in models)
+
+    def restore(self) -> None:
+        for model, rows in self:
+            model._default_manager.all().delete()
+            model._default_manager.bulk_create(rows)
 
 
 @pytest.fixture
@@ -159,3 +183,30 @@ def test_a_redis_that_comes_back_empty(
 
     assert counts() == [3 + 2] * 3
     assert status().missing == 2
+
+
+@pytest.mark.parametrize("later", [0, 1, 8])
+def test_projections_that_are_ahead_of_a_restored_store(
+    read: Read, counts: Counts, contents: list[Content], later: int
+) -> None:
+    """They lie in another database. `later`: views after the restore; then numbers come again.
+
+    The position of none is in the store: each starts over from the base.
+    """
+    read(3)
+    count_all()
+    an_hour_ago = Rows.of(StoreHead, Segment, Partition, ProducerState, Spilled)
+    for _ in range(3):
+        read(2)
+        count_all()
+
+    an_hour_ago.restore()
+    read(later)
+    flush()
+    assert len(rebuild_lost()) == Projection.objects.count() > 0
+    read(1)
+    count_all()
+
+    assert counts() == [3 + 6 + later + 1] * 3
+    assert [rolled_up(content) for content in contents] == counts()
+    assert status().missing == 0
