@@ -37,4 +37,4 @@ class BasicAuthentication(authentication.BasicAuthentication):
 class BasicAuthenticationScheme(BasicScheme):  # type: ignore[no-untyped-call]
     """Describes it in the schema as the one that it is based on."""
 
-    target_class = BasicAuthentication
+    target_class = "accounts.basic.BasicAuthentication"

@@ -4,6 +4,7 @@ The attempts are throttled, and counted together with those of the API.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin
 from django.contrib.auth.views import LoginView, LogoutView
@@ -25,7 +26,8 @@ def admin_login(request: HttpRequest) -> HttpResponse:
 @never_cache
 def sign_in(request: HttpRequest) -> HttpResponse:
     """Signs any user in with a session; throttled as the admin's login is."""
-    return throttled_login(request, LoginView.as_view(template_name="sign_in.html"))
+    login: Any = LoginView.as_view(template_name="sign_in.html")
+    return throttled_login(request, login)
 
 
 def throttled_login(
