@@ -48,7 +48,7 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "project.errors.debug_reports.Filter"
 
 INSTALLED_APPS = [
     "nested_admin",
-    "django.contrib.admin",
+    "project.admin_site.Config",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

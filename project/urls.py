@@ -35,7 +35,6 @@ API_ROOT = {
 # Without this, users who may only view periodic tasks could run them.
 for action in PeriodicTaskAdmin.actions:
     getattr(PeriodicTaskAdmin, action).allowed_permissions = ("change",)
-admin.site.site_header = admin.site.site_title = "Footfall"
 
 urlpatterns = [
     path("", front_page, name="front"),
@@ -43,7 +42,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("admin/login/", logins.admin_login),  # before those of admin.site.urls
+    path("admin/login/", logins.admin_login, name="admin-login"),  # before those of admin.site.urls
     path("admin/password_change/", logins.password_change),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", CachedSchemaView.as_view(), name="schema"),
