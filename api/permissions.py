@@ -18,7 +18,7 @@ from rest_framework.permissions import (
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-ACTIONS = {"PUT": "change", "PATCH": "change", "DELETE": "delete"}
+ACTIONS = {"POST": "add", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
 
 
 class Public:

@@ -26,14 +26,14 @@ T = TypeVar("T")
 breaker = CircuitBreaker(reset_after=5.0)  # seconds: then one request tries the cache again
 
 
-def hit(limit: RateLimitItem, key: str) -> float:
-    """Count one request if the limit allows it.
+def hit(limit: RateLimitItem, key: str, count_it: bool = True) -> float:
+    """Count one request if the limit allows it; with `count_it` False, only look.
 
     Returns 0.0 if it does, else the seconds until it would.
     """
 
     def count(limiter: MovingWindowRateLimiter) -> float:
-        if limiter.hit(limit, key):
+        if limiter.hit(limit, key) if count_it else limiter.test(limit, key):
             return 0.0
         return max(limiter.get_window_stats(limit, key).reset_time - time.time(), 0.001)
 

@@ -35,14 +35,17 @@ class Throttle(SimpleRateThrottle):
         """Return the scope, and for whom the request is counted; None if it is not counted."""
         raise NotImplementedError
 
-    def allow(self, scope: str, ident: str) -> bool:
-        """Count one request and return whether it is within the rate; if not, see `wait`."""
+    def allow(self, scope: str, ident: str, count_it: bool = True) -> bool:
+        """Count one request and return whether it is within the rate; if not, see `wait`.
+
+        count_it: False only looks whether another one would be.
+        """
         amount, seconds = self.parse_rate(self.THROTTLE_RATES[scope])
         if not amount or not seconds:
             return True
         self.limit = RateLimitItemPerSecond(amount, seconds)
         self.key = self.cache_format % {"scope": scope, "ident": ident}
-        self.seconds_to_wait = rate_limits.hit(self.limit, self.key)
+        self.seconds_to_wait = rate_limits.hit(self.limit, self.key, count_it)
         return self.seconds_to_wait == 0.0
 
     def wait(self) -> float:

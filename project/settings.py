@@ -48,7 +48,7 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "project.errors.debug_reports.Filter"
 
 INSTALLED_APPS = [
     "nested_admin",
-    "django.contrib.admin",
+    "project.admin_site.Config",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -119,6 +119,8 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+LOGIN_URL, LOGIN_REDIRECT_URL = "rest_framework:login", "front"
+
 LANGUAGE_CODE = env.str("LANGUAGE_CODE", "en")
 LANGUAGES = [("en", "English"), ("ru", "Русский")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -137,6 +139,7 @@ REST_FRAMEWORK = {
         # The first one gives a 401 its WWW-Authenticate; without that, DRF answers 403.
         "rest_framework.authentication.TokenAuthentication",
         "rest_framework.authentication.SessionAuthentication",
+        *(["accounts.basic.BasicAuthentication"] if env.bool("API_BASIC_AUTH", False) else []),
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticatedOrReadOnly"],
     "DEFAULT_PARSER_CLASSES": [
@@ -144,7 +147,10 @@ REST_FRAMEWORK = {
         "rest_framework.parsers.FormParser",
         "rest_framework.parsers.MultiPartParser",
     ],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": [
+        "rest_framework.renderers.JSONRenderer",
+        "api.renderers.BrowsableAPI",
+    ],
     "DEFAULT_PAGINATION_CLASS": "api.pagination.Pagination",
     "DEFAULT_THROTTLE_CLASSES": [
         "api.throttling.WriteThrottle"

@@ -7,10 +7,11 @@ from django.views.generic import RedirectView
 from django_celery_beat.admin import PeriodicTaskAdmin
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from accounts import admin_login
+from accounts import logins
 from accounts.link_pages import confirm
 from api.root import APIRoot
 from project import health, metrics
+from project.front_page import front_page
 from project.openapi import CachedSchemaView
 
 # Shown at the root of the API: name -> URL pattern.
@@ -34,15 +35,15 @@ API_ROOT = {
 # Without this, users who may only view periodic tasks could run them.
 for action in PeriodicTaskAdmin.actions:
     getattr(PeriodicTaskAdmin, action).allowed_permissions = ("change",)
-admin.site.site_header = admin.site.site_title = "Footfall"
 
 urlpatterns = [
+    path("", front_page, name="front"),
     path("favicon.ico", RedirectView.as_view(url=static("favicon.svg"))),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("metrics", metrics.metrics, name="metrics"),
-    path("admin/login/", admin_login.login),  # before those of admin.site.urls
-    path("admin/password_change/", admin_login.password_change),
+    path("admin/login/", logins.admin_login, name="admin-login"),  # before those of admin.site.urls
+    path("admin/password_change/", logins.password_change),
     path("admin/", admin.site.urls),
     path("api/v1/schema/", CachedSchemaView.as_view(), name="schema"),
     path(
@@ -55,6 +56,7 @@ urlpatterns = [
     ),
     path("api/v1/", APIRoot.as_view(api_root_dict=API_ROOT), name="api-root"),
     path("api/v1/auth/", include("accounts.urls")),
+    path("session/", include("accounts.logins")),
     path("password/", include("accounts.link_pages")),
     path("confirm/<uid>/<token>/", confirm, name="confirmation-link"),
     path("api/v1/", include("catalog.urls")),

@@ -86,10 +86,14 @@ class PageDetail(Public, APIView):
 
 
 def accepts_json(environ: Mapping[str, Any]) -> bool:
-    """Return whether the response is plain JSON for certain; if not, DRF decides on the format."""
+    """Return whether the response is plain JSON for certain; if not, DRF decides on the format.
+
+    A browser gets the browsable API.
+    """
     accepted = environ.get("HTTP_ACCEPT", "*/*")
-    plain = ("*/*" in accepted or JSON in accepted) and "indent" not in accepted
-    return plain and "format=" not in environ.get("QUERY_STRING", "")
+    plain = "*/*" in accepted or JSON in accepted
+    special = "html" in accepted or "indent" in accepted
+    return plain and not special and "format=" not in environ.get("QUERY_STRING", "")
 
 
 class ContentViews(Public, APIView):

@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 # Django's admin logs these itself, and the action `delete_selected`.
 LOGGED_BY_ADMIN = re.compile(r".*_(add|change|delete|password_change)|login|logout|password_change")
+SIGNING_IN_AND_OUT = {"admin-login", "rest_framework:login", "rest_framework:logout"}
 MAX_VALUES = 100  # of a field, such as the selected rows of an action
 
 
@@ -44,6 +45,8 @@ class AuditLog:
 def describe(request: HttpRequest, match: ResolverMatch) -> str:
     """Return the action in one line; "" if there was none, or the admin logs it itself."""
     line = f"{request.method} {request.path}"
+    if match.view_name in SIGNING_IN_AND_OUT:
+        return ""
     if match.app_name != "admin":
         return line
     if LOGGED_BY_ADMIN.fullmatch(match.url_name or ""):

@@ -163,8 +163,8 @@ def make_staff(method: str, path: str, who: str) -> User:
     return staff
 
 
-def ask(method: str, path: str, who: str) -> int:
-    """Return the expected status for `who`, with an object of the owner."""
+def ask(method: str, path: str, who: str, accept: str = "application/json") -> int:
+    """Return the status that `who` is answered, with an object of the owner."""
     owner = make_user()
     people = {"anonymous": None, "user": make_user(), "owner": owner}
     sender = people[who] if who in people else make_staff(method, path, who)
@@ -173,4 +173,5 @@ def ask(method: str, path: str, who: str) -> int:
         address += f"{made_for(path, owner)}{path.partition('}')[2]}"
     body = None if method == "GET" else body_for(path, sender)
     form = "multipart" if "/upload/" in path else "json"
-    return int(getattr(client_of(sender), method.lower())(address, body, format=form).status_code)
+    send = getattr(client_of(sender), method.lower())
+    return int(send(address, body, format=form, headers={"Accept": accept}).status_code)

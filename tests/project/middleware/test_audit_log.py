@@ -138,3 +138,11 @@ def test_the_audit_log_is_read_in_the_admin_and_changed_nowhere(
     assert admin_client.post(f"{address}/change/", {}).status_code == 403
     assert admin_client.post(f"{address}/delete/", {"post": "yes"}).status_code == 403
     assert admin_client.get("/admin/admin/logentry/add/").status_code == 403
+
+
+def test_signing_in_and_out_is_no_action(client: Client, staff: User) -> None:
+    who = {"username": staff.username, "password": "secret"}
+    for address in ("/admin/login/", "/session/login/"):
+        assert client.post(f"{address}?next=/admin/", who).status_code == 302
+        assert client.post("/session/logout/").status_code == 302
+    assert entries() == []

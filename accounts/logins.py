@@ -1,13 +1,16 @@
-"""Throttles the admin's pages that ask for a password.
+"""The pages that ask for a password: signing in, the admin's login and its password change.
 
-The attempts are counted together with those of the API.
+The attempts are throttled, and counted together with those of the API.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import admin
+from django.contrib.auth.views import LoginView, LogoutView
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import path
 from django.views.decorators.cache import never_cache
 
 from accounts.views import account_key, find_account_key
@@ -15,12 +18,25 @@ from api.throttling import Throttle, client_ip
 
 
 @never_cache
-def login(request: HttpRequest) -> HttpResponse:
-    """The admin's login; 429 after too many attempts by a client or for an account."""
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """The admin's login, for staff; 429 after too many attempts by a client or for an account."""
+    return throttled_login(request, admin.site.login)
+
+
+@never_cache
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Signs any user in with a session; throttled as the admin's login is."""
+    login: Any = LoginView.as_view(template_name="sign_in.html")
+    return throttled_login(request, login)
+
+
+def throttled_login(
+    request: HttpRequest, login: Callable[[HttpRequest], HttpResponse]
+) -> HttpResponse:
     if request.method != "POST":
-        return admin.site.login(request)
+        return login(request)
     account = find_account_key(request.POST.get("username", ""))
-    return throttle(request, client_ip(request), account, admin.site.login)
+    return throttle(request, client_ip(request), account, login)
 
 
 @never_cache
@@ -52,3 +68,10 @@ def throttle(
     response = render(request, "accounts/throttled.html", context, status=429)
     response["Retry-After"] = str(seconds)
     return response
+
+
+app_name = "rest_framework"  # DRF's browsable API links to the names of this namespace
+urlpatterns = [
+    path("login/", sign_in, name="login"),
+    path("logout/", LogoutView.as_view(next_page="front"), name="logout"),
+]
