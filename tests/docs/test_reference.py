@@ -33,7 +33,7 @@ def variables() -> Iterator[tuple[str, Any]]:
     """Yield the variables that the service reads, with its default; None if that is no literal."""
     for module in READ:
         for node in ast.walk(ast.parse((ROOT / module).read_text())):
-            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("env."):
+            if isinstance(node, ast.Call) and re.fullmatch(r"env\.\w+", ast.unparse(node.func)):
                 name, *others = node.args
                 if isinstance(name, ast.Constant):
                     yield str(name.value), literal(others[0]) if others else None
