@@ -9,6 +9,7 @@ PARALLEL = $(if $(ARGS),,--numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 BIN = .venv/bin
 INSTALLED = .venv/.installed
+DOCS_INSTALLED = .venv/.docs-installed
 
 # A production-like environment, for the checks that read the settings. Nothing connects to it.
 CHECKED = env DJANGO_SETTINGS_MODULE=project.settings DJANGO_DEBUG=false DJANGO_HTTPS=true \
@@ -22,7 +23,8 @@ COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--annotation-style line
 
-.PHONY: help install run test attacks lint format requirements clean bench load faults loss wheel vulnerabilities
+.PHONY: help install run test attacks lint format requirements clean bench load faults loss wheel docs \
+	vulnerabilities
 
 help: ## Show every command with a line on it
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +94,21 @@ faults: $(INSTALLED) $(FAKETIME)/.installed ## Break something every few seconds
 wheel: $(INSTALLED) ## Build footfall-counters, which counts for other Django projects, into dist/
 	@cd wheel && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
 
+# What builds the docs is not among what the service, its tests and its checks need.
+$(DOCS_INSTALLED): requirements/docs.txt $(INSTALLED)
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
+		--requirement requirements/docs.txt
+	@touch $@
+
+SITE = $(DATA_DIR)/docs
+
+# Offline once that is installed. A warning, such as a link that leads nowhere, is an error.
+docs: $(DOCS_INSTALLED) ## Build the docs as a site, into .data/docs
+	@$(CHECKED) $(BIN)/python docs/generate.py
+	@$(BIN)/python -m sphinx --builder html --fail-on-warning --quiet \
+		--doctree-dir $(SITE)/.doctrees docs $(SITE)
+	@echo "The site begins at $(SITE)/index.html"
+
 loss: $(INSTALLED) ## Measure what Redis loses of what it acknowledged, per persistence mode: 20 seconds
 	@exec $(BIN)/python -m tests.faults.loss $(ARGS)
 
@@ -110,6 +127,8 @@ format: $(INSTALLED) ## Format the code and fix what can be fixed
 requirements: $(INSTALLED) ## Compile requirements/ from pyproject.toml, and the peers' (ARGS="--upgrade")
 	$(COMPILE) --all-extras --output-file requirements/dev.txt $(ARGS)
 	$(COMPILE) --constraint requirements/dev.txt --output-file requirements/base.txt
+	$(subst pyproject.toml,--group docs,$(COMPILE)) --constraint requirements/dev.txt \
+		--output-file requirements/docs.txt $(ARGS)
 	$(subst pyproject.toml,loadtest/peers/requirements.in,$(COMPILE)) \
 		--output-file loadtest/peers/requirements.txt $(ARGS)
 

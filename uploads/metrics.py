@@ -18,6 +18,7 @@ GAUGES = {
     "footfall_queued_files": "Entries in the queue, waiting or being processed.",
     "footfall_dead_letters": "Events of files that were given up: staff have to decide.",
 }
+LABELS = {"footfall_files": "status"}
 
 
 class FilesCollector(Collector):
@@ -42,7 +43,9 @@ def gauge(name: str, value: int) -> Metric:
 
 def files_by_status() -> Metric:
     """Count the files of each status, 0 included."""
-    family = GaugeMetricFamily("footfall_files", GAUGES["footfall_files"], labels=["status"])
+    family = GaugeMetricFamily(
+        "footfall_files", GAUGES["footfall_files"], labels=[LABELS["footfall_files"]]
+    )
     counts = dict(File.objects.order_by().values_list("status").annotate(n=Count("*")))
     for status in Status.values:
         family.add_metric([status], counts.get(status, 0))

@@ -169,7 +169,7 @@ def check_projections(facts: Facts) -> Iterator[Finding]:
                 _("Views of “%s” wait: this version does not know the model.") % one.label,
                 _(
                     "They are counted once the workers know it. If the model was removed, see"
-                    " docs/operations.md."
+                    " docs/how-to/operate.md."
                 ),
             )
         elif level is not Level.GREEN:

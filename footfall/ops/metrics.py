@@ -56,10 +56,24 @@ COUNTERS = {
     "footfall_lost_events_total": "Events that a store has lost, at least.",
     "footfall_cache_misses_total": "Reads for which no page was cached.",
 }
+LABELS = {
+    "footfall_up": "store",
+    "footfall_waiting_events": "partition",
+    "footfall_oldest_event_seconds": "partition",
+    "footfall_dropped_events": "reason",
+    "footfall_projection_lag_events": "projection",
+    "footfall_projection_lag_seconds": "projection",
+    "footfall_projection_failing": "projection",
+    "footfall_carried_views": "model",
+    "footfall_events_total": "partition",
+    "footfall_views_total": "model",
+    "footfall_lost_events_total": "partition",
+}
 
 
-def family(name: str, values: Mapping[str, float], label: str = "") -> Metric:
+def family(name: str, values: Mapping[str, float]) -> Metric:
     """Return a metric with these values by label; without a label, with the value of ""."""
+    label = LABELS.get(name)
     kind = GaugeMetricFamily if name in GAUGES else CounterMetricFamily
     made = kind(name, {**GAUGES, **COUNTERS}[name], labels=[label] if label else ())
     for name_of_label, value in values.items():
@@ -85,7 +99,7 @@ class CountingCollector(Collector):
             yield from from_database
             if not now.log_error:
                 yield from of_log(now)
-        yield family("footfall_up", up, "store")
+        yield family("footfall_up", up)
 
     def describe(self) -> Iterator[Metric]:
         """Yield the names without reading the stores: the registry checks them for duplicates."""
@@ -96,10 +110,10 @@ def of_database(now: Status) -> Iterator[Metric]:
     partitions = [one.partition for one in now.partitions]
     events = {str(one.number): one.events for one in partitions}
     lost = {str(one.number): one.missing for one in partitions}
-    yield family("footfall_events_total", events, "partition")
-    yield family("footfall_lost_events_total", lost, "partition")
-    yield family("footfall_views_total", views(), "model")
-    yield family("footfall_dropped_events", dropped(), "reason")
+    yield family("footfall_events_total", events)
+    yield family("footfall_lost_events_total", lost)
+    yield family("footfall_views_total", views())
+    yield family("footfall_dropped_events", dropped())
     yield from of_store(now)
     yield from of_projections(now)
     yield from singles(
@@ -144,20 +158,20 @@ def targets(first: int, number: int, key: int) -> int:
 
 def of_projections(now: Status) -> Iterator[Metric]:
     lags = {one.name: one.lag_events for one in now.projections}
-    yield family("footfall_projection_lag_events", lags, "projection")
+    yield family("footfall_projection_lag_events", lags)
     seconds = {one.name: one.lag_seconds for one in now.projections}
-    yield family("footfall_projection_lag_seconds", seconds, "projection")
+    yield family("footfall_projection_lag_seconds", seconds)
     failing = {one.name: float(one.failed_at is not None) for one in now.projections}
-    yield family("footfall_projection_failing", failing, "projection")
+    yield family("footfall_projection_failing", failing)
     carried = {one.label: one.carried_views for one in now.projections if one.kind == TOTALS}
-    yield family("footfall_carried_views", carried, "model")
+    yield family("footfall_carried_views", carried)
 
 
 def of_log(now: Status) -> Iterator[Metric]:
     waiting = {str(one.partition.number): one.undelivered or 0 for one in now.partitions}
     oldest = {str(one.partition.number): one.oldest_seconds or 0 for one in now.partitions}
-    yield family("footfall_waiting_events", waiting, "partition")
-    yield family("footfall_oldest_event_seconds", oldest, "partition")
+    yield family("footfall_waiting_events", waiting)
+    yield family("footfall_oldest_event_seconds", oldest)
     with suppress(LogError):
         misses = sum(map(get_page_cache().misses, range(conf.COUNTERS_PARTITIONS)))
         yield from singles(cache_misses_total=misses)

@@ -19,7 +19,7 @@ SINGLE_SECONDS = 2.0  # of one UPDATE per event
 PARTITIONS = 8
 BATCH_SIZE = 2_000
 
-# As docs/architecture.md describes the log. KEYS: stream, offset.
+# As docs/explanation/architecture.md describes the log. KEYS: stream, offset.
 # ARGV: producer id (packed), sequence, bodies
 FILL = """
 local now = redis.call('TIME')

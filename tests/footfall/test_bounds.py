@@ -1,4 +1,4 @@
-"""Every table, and every key in Redis, says in docs/operations.md what bounds it."""
+"""Every table, and every key in Redis, says in docs/how-to/operate.md what bounds it."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from catalog.pages.models import Page
 from footfall.cache.entries import get_page_cache
 from uploads.queue import get_queue
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "operations.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
 
 
 def bounded() -> set[str]:

@@ -1,9 +1,11 @@
-"""The shell sessions of the README: what was typed, and what was answered."""
+"""The shell sessions of the README and the docs: what was typed, and what was answered."""
 
 import os
 import shutil
 import subprocess
 from dataclasses import dataclass, field
+
+from standalone.configuration import ROOT
 
 MARK = "-- the next command --"
 
@@ -15,20 +17,24 @@ class Step:
     """Lines."""
 
 
-def steps(text: str, heading: str) -> list[Step]:
-    """Return what stands below a heading, indented, up to the next heading; `$ ` begins a command.
+def steps(text: str) -> list[Step]:
+    """Return the commands of a page, in their order: what is indented and begins with `$ `.
 
-    A command goes on in the lines that are indented below it by two more.
+    A command goes on in the lines that are indented below it by two more. Its answer ends with the
+    indented block.
     """
-    _, _, section = text.partition(f"\n{heading}\n")
     found: list[Step] = []
-    for line in section.partition("\n## ")[0].splitlines():
+    is_answer = False
+    for line in text.splitlines():
         if line.startswith("    $ "):
             found.append(Step(line.removeprefix("    $ ")))
-        elif line.startswith("      ") and found and not found[-1].answer:
+            is_answer = True
+        elif not line.startswith("    "):
+            is_answer = False
+        elif line.startswith("      ") and is_answer and not found[-1].answer:
             found[-1].command += "\n" + line.strip()
-        elif line.startswith("    ") and found:
-            found[-1].answer.append(line.strip())
+        elif is_answer:
+            found[-1].answer.append(line.removeprefix("    "))
     return found
 
 
@@ -40,6 +46,7 @@ def run(commands: list[str], **variables: str) -> list[list[str]]:
     done = subprocess.run(
         [shell, "-eu"],
         input=script,
+        cwd=ROOT,
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         text=True,
@@ -47,4 +54,4 @@ def run(commands: list[str], **variables: str) -> list[list[str]]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return [part.strip().splitlines() for part in done.stdout.split(MARK)]
+    return [part.strip("\n").splitlines() for part in done.stdout.split(MARK)]

@@ -178,9 +178,7 @@ def test_a_database_that_goes_away_meanwhile_is_told_once(
     assert read(client)["footfall_up", "database"] == 0  # the sum of all samples
 
 
-def test_every_name_is_documented_and_used() -> None:
-    text = Path("docs/monitoring.md").read_text()
-    assert set(re.findall(r"^\| `(footfall_\w+)` ", text, re.M)) == DECLARED
+def test_only_names_that_are_declared_are_used() -> None:
     for path in Path("compose/monitoring").rglob("*.*"):
         for name in re.findall(r"footfall_\w+", path.read_text()):
             assert name in DECLARED, f"{path}: {name}"

@@ -16,7 +16,7 @@ pytestmark = [
     pytest.mark.django_db,
     pytest.mark.postgres,  # its locks, and what the linter knows of them
 ]
-ADVICE = "docs/monitoring.md says how it is done without a stop"
+ADVICE = "docs/how-to/migrate.md says how it is done without a stop"
 # The last of each app before the first release: until then no installation has large tables. Of
 # counters the ninth gives tables and columns their present names, and the tenth has the event store
 # in place of the batches: that needs a stop.

@@ -1,6 +1,5 @@
 """The environment is the only configuration, and what is wrong with it is named."""
 
-import re
 import sys
 from pathlib import Path
 
@@ -220,15 +219,3 @@ def test_compose_variables_make_a_database_whatever_the_password() -> None:
     done = start(environment | dict(zip(names, ("db", "n", "u", "p@ss/w:rd#%"), strict=True)))
 
     assert done.returncode == 0, done.stderr
-
-
-def test_the_readme_lists_every_variable() -> None:
-    project = settings.BASE_DIR / "project"
-    modules = [project / f"{name}.py" for name in ("environment", "settings", "backends")]
-    source = "".join(module.read_text() for module in modules)
-    names = set(re.findall(r'env\.\w+\(\s*"([A-Z_]+)"', source))
-    names |= {setting.name for setting in SETTINGS if setting.default is not None}
-    readme = (settings.BASE_DIR / "README.md").read_text()
-
-    assert len(names) > 15
-    assert sorted(name for name in names if f"`{name}`" not in readme) == []

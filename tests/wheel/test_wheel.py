@@ -18,6 +18,7 @@ from loadtest.common.waiting import wait_until
 
 FOLDER = settings.BASE_DIR / "wheel"
 README = (FOLDER / "README.md").read_text()
+MOVE = (settings.BASE_DIR / "docs/how-to/move-from-django-hitcount.md").read_text()
 
 MODELS = """
 from django.db import models
@@ -93,8 +94,8 @@ Run = Callable[..., str]
 
 
 def said(language: str, containing: str) -> str:
-    """Return the block of the README's code that contains a text."""
-    blocks = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """Return the block of code that contains a text, in the README or where it leads to."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", README + MOVE, re.DOTALL)
     (block,) = (block for block in blocks if containing in block)
     return str(block)
 

@@ -19,7 +19,7 @@ class Result:
     """The result of a processor."""
 
     metadata: dict[str, Any] = field(default_factory=dict)
-    """JSON, with the names in `docs/uploads.md`."""
+    """JSON, with the names in `docs/reference/files.md`."""
     thumbnail: bytes | None = None
     """A small WebP image of the file, without any metadata."""
 

@@ -1,4 +1,4 @@
-"""What docs/operations.md tells operators to do, done with the commands that it names."""
+"""What docs/how-to/operate.md tells operators to do, done with the commands that it names."""
 
 import pytest
 from django.contrib.contenttypes.models import ContentType
