@@ -18,6 +18,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from api.throttling import Throttle
 from footfall.identity import Moment, moment
+from footfall.log import get_log
 from tests.support.databases import copy_migrated
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
@@ -127,6 +128,12 @@ def prefix(server: redis.Redis) -> Iterator[str]:
 
 
 @pytest.fixture
+def any_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Views may have happened long before they are recorded."""
+    monkeypatch.setattr("footfall.ingest.times.MAX_DELAY_MS", 2**62)
+
+
+@pytest.fixture
 def own_log(settings: Settings, prefix: str) -> None:
     """Views go to a log of the test's own."""
     settings.COUNTERS_LOG_PREFIX = prefix
@@ -152,10 +159,11 @@ def language() -> Iterator[None]:
 def django_assert_num_queries(
     django_assert_num_queries: DjangoAssertNumQueries, db: None
 ) -> DjangoAssertNumQueries:
-    """As usual, with the content types known: a process asks for each once in its life.
+    """As usual, with content types and identity known: a process asks for each once in its life.
 
     A test with transactions of its own empties their cache, and tests run in any order.
     """
+    get_log()
     ContentType.objects.get_for_models(*apps.get_models(), for_concrete_models=False)
     return django_assert_num_queries
 

@@ -27,14 +27,14 @@ def log(settings: Settings, prefix: str) -> RedisLog:
 
 @pytest.fixture
 def real_delay() -> None:
-    """For tests of the time of a view: see `any_delay`."""
+    """For tests of the time of a view: see `delay`."""
 
 
 @pytest.fixture(autouse=True)
-def any_delay(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Views may have happened long before they are recorded: in the year of `AT`."""
+def delay(request: pytest.FixtureRequest) -> None:
+    """Views of the tests happened in the year of `AT`."""
     if "real_delay" not in request.fixturenames:
-        monkeypatch.setattr("footfall.ingest.times.MAX_DELAY_MS", 2**62)
+        request.getfixturevalue("any_delay")
 
 
 @pytest.fixture(autouse=True)

@@ -16,7 +16,7 @@ from footfall.models import Carried
 from footfall.registry import content_type_of
 from tests.support.pages import make_page, make_text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_delay")]
 
 NOON = datetime(2025, 11, 20, 12, tzinfo=UTC)
 
