@@ -148,7 +148,8 @@ def test_a_film_that_is_cut_is_broken(part: float, tmp_path: Path) -> None:
 
 
 def test_a_type_that_nothing_here_plays(tmp_path: Path) -> None:
-    assert run_here(b"MThd\0\0\0\6\0\0\0\1\0\x60" + bytes(20), tmp_path / "tune").metadata == {}
+    found = run_here(b"MThd\0\0\0\6\0\0\0\1\0\x60" + bytes(20), tmp_path / "tune").metadata
+    assert found["content_type"] == "audio/midi"
 
 
 def test_a_playlist_leads_to_no_other_file(tmp_path: Path) -> None:
