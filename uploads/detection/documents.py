@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import BinaryIO
 from xml.etree import ElementTree
 
-import olefile
+from uploads.detection.ole import Directory
 
 ZIP_MAGIC = (b"PK\3\4", b"PK\5\6", b"PK\7\x08PK\3\4", b"PK00PK\3\4")
 OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -113,27 +113,12 @@ def _odf_type(archive: zipfile.ZipFile) -> str | None:
 
 
 def ole_type(file: BinaryIO) -> str:
-    """Return the type of an OLE file, by the class of its root and the streams in it."""
-    if _root_class(file) in MSI_CLASSES:
+    """Return the type of an OLE file, by the class of its root and what is at its top."""
+    directory = Directory(file)
+    names = {name.lower() for name in directory.top_names()}
+    if directory.root_class() in MSI_CLASSES or any(map(MSI_STREAM.match, names)):
         return MSI
-    with suppress(Exception):  # whatever is wrong with it, it is an OLE file
-        file.seek(0)
-        with olefile.OleFileIO(file) as ole:
-            names = {entry.name.lower() for entry in ole.root.kids}
-            if any(map(MSI_STREAM.match, names)):
-                return MSI
-            for stream, content_type in STREAMS:
-                if stream.lower() in names:
-                    return content_type
-    return "application/x-ole-storage"
-
-
-def _root_class(file: BinaryIO) -> bytes:
-    """Return the class of the first entry of the directory."""
-    file.seek(0)
-    header = file.read(52)
-    if len(header) < 52:
-        return b""
-    size, directory = 1 << min(header[30], 20), int.from_bytes(header[48:52], "little")
-    file.seek((directory + 1) * size)
-    return file.read(96)[80:]
+    return next(
+        (content_type for stream, content_type in STREAMS if stream.lower() in names),
+        "application/x-ole-storage",
+    )

@@ -24,6 +24,8 @@ SIGNATURES = (
     (b"MPCK", "audio/x-musepack"),
     (b"MP+", "audio/x-musepack"),
     (b"#!AMR", "audio/amr"),
+    (b"tBaK", "audio/x-tak"),
+    (b"FRM8\0\0", "audio/x-dff"),
     (b".snd", "audio/basic"),
     (b"caff\0\1", "audio/x-caf"),
     (b"DSD \x1c\0\0\0", "audio/x-dsf"),
@@ -46,9 +48,8 @@ SIGNATURES = (
     (b"\0\0\1\x0f", "video/vc1"),
 )
 START = rb"\x00\x00\x00?\x01"
-H264 = re.compile(
-    rb"(%b\x09.{1,4})?%b[\x27\x47\x67].{3,999}?%b[\x28\x48\x68]" % (START, START, START), re.S
-)
+H264_START = re.compile(rb"%b[\x06\x09\x27\x47\x67]" % START)
+H264 = re.compile(rb"%b[\x27\x47\x67].{3,999}?%b[\x28\x48\x68]" % (START, START), re.S)
 H265 = re.compile(
     rb"(%b\x46\x01.{1,4})?%b\x40\x01.{3,999}?%b\x42\x01" % (START, START, START), re.S
 )
@@ -147,9 +148,10 @@ def _frames_type(head: bytes) -> str | None:
     """Return the type of a stream without a container, by frames that follow one another."""
     if _is_transport_stream(head):
         return "video/mp2t"
-    for pattern, content_type in ((H264, "video/h264"), (H265, "video/h265")):
-        if pattern.match(head):
-            return content_type
+    if H265.match(head):
+        return "video/h265"
+    if H264_START.match(head) and H264.search(head[: 2 * MAX_LEAD]):
+        return "video/h264"
     lead = len(head) - len(head.lstrip(b"\0"))
     starts = [lead, *(match.start() for match in re.finditer(rb"\xff[\xe0-\xff]", head[:MAX_LEAD]))]
     for start in starts:

@@ -16,6 +16,7 @@ RAW_PHOTOS = (
     (re.compile(rb"FUJIFILMCCD-RAW "), "image/x-fuji-raf"),
 )
 IMAGES = (
+    (b"\xff\xd8\xff\xf7", "image/jls"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"),

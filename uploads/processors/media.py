@@ -1,5 +1,6 @@
 """Audio and video, by PyAV: duration, codecs, bit rate, dimensions; the first frame."""
 
+import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ FORMATS = {
     "audio/webm": "webm",
     "audio/x-ape": "ape",
     "audio/x-caf": "caf",
+    "audio/x-dff": "iff",
     "audio/x-dsf": "dsf",
     "audio/x-flv": "flv",
     "audio/x-latm": "loas",
@@ -42,6 +44,7 @@ FORMATS = {
     "audio/x-ms-wma": "asf",
     "audio/x-musepack": "mpc8 mpc",
     "audio/x-pn-realaudio": "rm",
+    "audio/x-tak": "tak",
     "audio/x-tta": "tta",
     "audio/x-voc": "voc",
     "audio/x-w64": "w64",
@@ -75,6 +78,11 @@ FRAMES = frozenset(
     }
 )
 """Frames without a container: FFmpeg guesses their duration, so they are counted."""
+TOLD_LENGTH = re.compile(
+    rb"\xff[\xe2-\xff].{2}(.{2})?((.{9}|.{17}|.{32})(Xing|Info)|.{32}VBRI)", re.S
+)
+"""The first frame of an MP3 that tells how many there are."""
+HEAD_BYTES = 512 * 1024
 OPTIONS = {"protocol_whitelist": "none"}  # FFmpeg opens no other files
 MAX_FRAME_PIXELS = 10_000_000
 """4K has 9 million. Larger frames are not decoded: they take too much memory."""
@@ -91,17 +99,23 @@ def process(path: Path, content_type: str) -> Result:
                 poster, rotation = _first_frame(container)
                 found = _streams(container, rotation)
                 said = (container.duration or 0) / av.time_base
-            if said <= 0 or content_type in FRAMES:
+            is_guess = content_type in FRAMES and not _tells_length(file)
+            if said <= 0 or is_guess:
                 with _open(file, content_type) as container:
-                    said = _scan(container, said, is_guess=content_type in FRAMES)
+                    said = _scan(container, said, is_guess=is_guess)
             found["duration"] = round(said, 3) or None
-            if said and (content_type in FRAMES or not found["bitrate"]):
+            if said and (is_guess or not found["bitrate"]):
                 found["bitrate"] = round(8 * path.stat().st_size / said)
             return Result(found, poster)
     except MemoryError:
         raise
     except FFmpegError as error:  # some subclasses are an OSError, too
         raise Unprocessable(BROKEN) from error
+
+
+def _tells_length(file: BinaryIO) -> bool:
+    file.seek(0)
+    return bool(TOLD_LENGTH.search(file.read(HEAD_BYTES)))
 
 
 def _open(file: BinaryIO, content_type: str) -> InputContainer:
@@ -174,7 +188,7 @@ def _playable(streams: Sequence[Any]) -> list[Any]:
 def _scan(container: InputContainer, said: float, *, is_guess: bool) -> float:
     """Return the duration in seconds by all packets; 0 or what was said if that takes too long.
 
-    said: what FFmpeg says; it may be a guess, but is exact in an MP3 that tells its length.
+    said: what FFmpeg says. is_guess: whether it does so by the size of the first frames.
     """
     until = time.process_time() + SCAN_SECONDS
     last = total = 0.0
@@ -192,4 +206,4 @@ def _scan(container: InputContainer, said: float, *, is_guess: bool) -> float:
         return last
     if not total and isinstance(streams[0], VideoStream):
         total = count / float(streams[0].average_rate or streams[0].guessed_rate or 25)
-    return said if abs(said - total) < 0.1 * total else total
+    return total

@@ -130,6 +130,7 @@ def packets(size: int, lead: int = 0) -> bytes:
         (b"\0\0\1\xb0\1\0\0\1\xb5" + bytes(40), "video/x-mpeg4-es"),
         (b"\0\0\0\1\x67" + b"\x42" * 20 + b"\0\0\0\1\x68\xce" + bytes(9), "video/h264"),
         (b"\0\0\0\1\x09\xf0\0\0\1\x67" + b"\x42" * 20 + b"\0\0\1\x68\xce", "video/h264"),
+        (b"\0\0\0\1\6\5\xffx264" + b"\x42" * 600 + b"\0\0\1\x67\1\2\3\0\0\1\x68", "video/h264"),
         (b"\0\0\0\1\x40\1" + b"\x0c" * 20 + b"\0\0\0\1\x42\1\1", "video/h265"),
         (b"FLV\1\5\0\0\0\x09" + bytes(40), "video/x-flv"),
         (b"FLV\1\4\0\0\0\x09" + bytes(40), "audio/x-flv"),
