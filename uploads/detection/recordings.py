@@ -156,7 +156,7 @@ def _frames_type(head: bytes) -> str | None:
     starts = [lead, *(match.start() for match in re.finditer(rb"\xff[\xe0-\xff]", head[:MAX_LEAD]))]
     for start in starts:
         for content_type, length_of in STREAMS:
-            if _is_chain(head, start, length_of):
+            if _is_chain(head, start, length_of, FRAMES if start == lead else 2 * FRAMES):
                 return content_type
     return None
 
@@ -170,11 +170,11 @@ def _is_transport_stream(head: bytes) -> bool:
     return False
 
 
-def _is_chain(head: bytes, start: int, length_of: "LengthOf") -> bool:
+def _is_chain(head: bytes, start: int, length_of: "LengthOf", frames: int) -> bool:
     """Return whether frames follow one another from `start` on, or up to the end."""
     kinds = set()
     first = start
-    for number in range(FRAMES):
+    for number in range(frames):
         found = length_of(head[start : start + 8])
         if found is None:
             return number > (1 if first else 0) and start >= len(head)  # the file ends

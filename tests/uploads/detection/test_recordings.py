@@ -34,7 +34,7 @@ AC_3 = frame("0b7700001c", 768) * 4
         *((frames, "audio/mpeg") for frames in (MPEG_1, CHECKED, LAYER_1, LAYER_2)),
         (frame("ffe34064", 104) * 4, "audio/mpeg"),  # MPEG 2.5, 32 kbit/s, 11,025 Hz
         (bytes(3_000) + MPEG_1, "audio/mpeg"),
-        (b"\xff" + bytes(9) + MPEG_1, "audio/mpeg"),
+        (b"\xff" + bytes(9) + MPEG_1 * 2, "audio/mpeg"),
         (tagged(MPEG_1, 200_000), "audio/mpeg"),
         (tagged(tagged(MPEG_1)), "audio/mpeg"),
         (tagged(bytes(500) + MPEG_1), "audio/mpeg"),
