@@ -3,6 +3,7 @@
 import re
 import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import BinaryIO
 
 OGG_VIDEO = re.compile(rb"\x80theora|OVP80|BBCD\0|\x01video\0")
@@ -70,6 +71,8 @@ BRANDS = (
     (re.compile(rb"M4[ABP] |F4[AB] "), "audio/mp4"),
 )
 MAX_BOXES = 1_000
+MAX_TRACKS = 30
+MAX_TAGS = 10
 
 MPEG_BITRATES = {  # by version 1 and layer
     (True, 1): (0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -126,7 +129,10 @@ def _by_streams(content_type: str, head: bytes) -> str:
 def _tagged_type(file: BinaryIO, head: bytes) -> str | None:
     """Return the type of what stands behind ID3 tags."""
     start = 0
-    while (tag := _read(file, start, 10)).startswith(b"ID3") and len(tag) == 10:
+    for _number in range(MAX_TAGS):
+        tag = _read(file, start, 10)
+        if not tag.startswith(b"ID3") or len(tag) < 10:
+            break
         sizes = tag[6:10]
         if any(size > 127 for size in sizes):
             return None
@@ -291,8 +297,14 @@ def _boxes(file: BinaryIO, start: int, end: int | None) -> Iterator[tuple[bytes,
 
 def _handlers(file: BinaryIO, start: int, end: int) -> Iterator[bytes]:
     """Yield the handler of each track: `vide` and `soun` for pictures and sound."""
-    for name, inner, inner_end in _boxes(file, start, end):
-        if name in {b"trak", b"mdia"}:
-            yield from _handlers(file, inner, inner_end)
-        elif name == b"hdlr":
-            yield _read(file, inner + 8, 4)
+    for _moov, track, track_end in _named(b"trak", _boxes(file, start, end)):
+        for _trak, inner, inner_end in _named(b"mdia", _boxes(file, track, track_end)):
+            for _mdia, place, _end in _named(b"hdlr", _boxes(file, inner, inner_end)):
+                yield _read(file, place + 8, 4)
+
+
+def _named(
+    name: bytes, boxes: Iterator[tuple[bytes, int, int]]
+) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the boxes of this name: a few, since tracks have one of each."""
+    return islice((box for box in boxes if box[0] == name), MAX_TRACKS)

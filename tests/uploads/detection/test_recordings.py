@@ -155,3 +155,20 @@ def test_windows_media_is_sound_unless_it_has_pictures() -> None:
 
 def test_an_audio_mp4_that_tells_at_its_end() -> None:
     assert detected_as(making.sound("mp4", "aac", seconds=3.0)).content_type == "audio/mp4"
+
+
+NESTED = ftyp(b"isom") + struct.pack(">I4s", 1 << 30, b"moov")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        NESTED + struct.pack(">I4s", 1 << 29, b"trak") * 50_000,
+        NESTED + struct.pack(">I4s", 8, b"trak") * 50_000,
+        NESTED + (struct.pack(">I4s", 1 << 29, b"trak") + struct.pack(">I4s", 9, b"mdia")) * 50_000,
+        b"ID3\4\0\0\0\0\0\0" * 50_000,
+        b"\0\0\0\x08free" * 50_000,
+    ],
+)
+def test_what_never_ends_is_given_up(content: bytes) -> None:
+    detected_as(content)
