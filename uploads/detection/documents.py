@@ -16,6 +16,8 @@ MAX_DIRECTORY_BYTES = 4 * 1024**2
 MAX_PART_BYTES = 256 * 1024
 END = 66_000
 """Bytes at the end of a ZIP in which its directory's place stands."""
+ZIP_64 = b"PK\6\7"
+"""Says that the size stands elsewhere; only for archives with more than 65,535 entries or 4 GiB."""
 MEDIA_TYPE = re.compile(r"(application|image)/[a-z][\w.+-]{2,100}")
 
 # Main parts of OOXML packages whose type is not just their name without `.main+xml`.
@@ -69,7 +71,11 @@ def _directory_bytes(file: BinaryIO) -> int:
     file.seek(max(0, file.seek(0, 2) - END))
     end = file.read()
     start = end.rfind(b"PK\5\6")
-    return int.from_bytes(end[start + 12 : start + 16], "little") if start >= 0 else 0
+    if start < 0:
+        return 0
+    if end[max(0, start - 20) :].startswith(ZIP_64):
+        return MAX_DIRECTORY_BYTES + 1
+    return int.from_bytes(end[start + 12 : start + 16], "little")
 
 
 def _package_type(archive: zipfile.ZipFile) -> str | None:

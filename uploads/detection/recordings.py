@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import BinaryIO
 
@@ -88,6 +88,10 @@ FRAMES = 3
 MAX_LEAD = 4_096
 """Bytes before the first frame: zeros, mostly."""
 TS_PACKETS = 5
+
+
+LengthOf = Callable[[bytes], tuple[int, object] | None]
+"""Takes the header of a frame; returns its length, and what all frames of a file share."""
 
 
 def recording_type(file: BinaryIO, head: bytes) -> str | None:
@@ -176,7 +180,7 @@ def _is_transport_stream(head: bytes) -> bool:
     return False
 
 
-def _is_chain(head: bytes, start: int, length_of: "LengthOf", frames: int) -> bool:
+def _is_chain(head: bytes, start: int, length_of: LengthOf, frames: int) -> bool:
     """Return whether frames follow one another from `start` on, or up to the end."""
     kinds = set()
     first = start
@@ -238,7 +242,6 @@ def _ac3_frame(header: bytes) -> tuple[int, object] | None:
     return 2 * kilobits * (2 if rate == 0 else 3), rate
 
 
-LengthOf = type(_mpeg_frame)
 STREAMS = (
     ("audio/mpeg", _mpeg_frame),
     ("audio/aac", _adts_frame),
