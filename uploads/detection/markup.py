@@ -30,8 +30,8 @@ NEVER_XML = {"html", "script", "iframe", "body"}
 """Roots of HTML that no other language has, whatever their namespace."""
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml", ".xht", ".shtml", ".svg"})
 RUNS = re.compile(r"<(script|iframe|svg|img)\b|\bon\w+\s*=|javascript:", re.I)
-EMBEDDING = {"script", "iframe", "object", "embed", "handler"}
-"""Elements that run something if they are in the namespace of XHTML or SVG."""
+RUNS_AT_ONCE = {"onload", "onerror", "onbegin", "onpageshow", "onanimationstart"}
+"""Handlers that need no click. Feeds have others in their pages, and embed films: these are taken."""
 
 
 def markup_type(text: str, suffix: str) -> str | None:
@@ -123,9 +123,8 @@ class Root:
         if not self.found:
             self.found, self.namespace, self.name = True, namespace, name.lower()
         if namespace in {XHTML, SVG} and not self.runs:
-            is_handler = any(attribute.lower().startswith("on") for attribute in attributes)
-            links = any("javascript:" in value.lower() for value in attributes.values())
-            if name.lower() in EMBEDDING or is_handler or links:
+            handlers = {attribute.lower() for attribute in attributes}
+            if name.lower() in {"script", "handler"} or handlers & RUNS_AT_ONCE:
                 self.runs = "image/svg+xml" if namespace == SVG else "application/xhtml+xml"
 
     @property
