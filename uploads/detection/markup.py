@@ -31,7 +31,7 @@ NEVER_XML = {"html", "script", "iframe", "body"}
 HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml", ".xht", ".shtml", ".svg"})
 RUNS = re.compile(r"<(script|iframe|svg|img)\b|\bon\w+\s*=|javascript:", re.I)
 RUNS_AT_ONCE = {"onload", "onerror", "onbegin", "onpageshow", "onanimationstart"}
-"""Handlers that need no click. Feeds have others in their pages, and embed films: these are taken."""
+"""Handlers that need no click. Feeds have others in their pages: these are taken."""
 
 
 def markup_type(text: str, suffix: str) -> str | None:
