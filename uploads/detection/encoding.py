@@ -34,6 +34,11 @@ MARKUP_DECLARATION = re.compile(
 )
 """XML, HTML, CSS, the coding line of sources, gettext."""
 DECLARED_WITHIN = 4_096
+UNLIKELY_DECLARED = re.compile(
+    r"ascii|utf-(7|16|32)|idna|punycode|undefined|.*escape|mbcs|oem|.*_codec|"
+    r"(base64|bz2|hex|quopri|rot13|rot_13|uu|zlib)$"
+)
+"""Codecs that are no encoding of a file that declares it in ASCII. Some take very long."""
 
 # Where a codec has all characters of another one at the same places, and a few more.
 WIDER = {
@@ -269,9 +274,7 @@ def _declared_encoding(head: bytes) -> str | None:
     label = next(filter(None, match.groups())).decode("ascii", "replace").lower()
     with suppress(LookupError):
         info = codecs.lookup(NO_CODEC.get(label, label))
-        # Declared in ASCII, so it is not in UTF-16 or UTF-32.
-        if info._is_text_encoding and not info.name.startswith(("utf-16", "utf-32", "utf-7")):  # type: ignore[attr-defined]
-            return None if info.name == "ascii" else info.name
+        return None if UNLIKELY_DECLARED.match(info.name) else info.name
     return None
 
 

@@ -108,7 +108,9 @@ def content_type(file: File) -> str:
     """Return the type with the encoding of a text: UTF-8 until processing has found it."""
     if not file.content_type.startswith("text/"):
         return file.content_type
-    encoding = str(file.metadata.get("encoding", "utf-8"))
+    encoding = str(file.metadata.get("encoding"))
+    if not re.fullmatch(r"[a-z0-9_.-]{3,30}", encoding):
+        encoding = "utf-8"
     return f"{file.content_type}; charset={CHARSETS.get(encoding, encoding)}"
 
 

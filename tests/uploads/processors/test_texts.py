@@ -97,6 +97,10 @@ def test_what_a_text_is_said_to_be(tmp_path: Path) -> None:
         (f'<?xml version="1.0" encoding="iso-8859-1"?><a>{RUSSIAN}</a>', "utf-8", "content"),
         (f'<?xml version="1.0" encoding="no such one"?><a>{RUSSIAN}</a>', "cp1251", "guess"),
         (f"\ufeff{GREEK}", "utf-8", "mark"),
+        *(
+            (f"# coding: {codec}\n# {making.ENGLISH}", "ascii", "content")
+            for codec in ("punycode", "idna", "unicode_escape", "rot13", "hex", "utf-7", "utf-16")
+        ),
     ],
 )  # fmt: skip
 def test_what_a_text_declares_goes_first(

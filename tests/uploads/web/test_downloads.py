@@ -63,6 +63,8 @@ def test_only_what_is_harmless_is_shown(
         ({}, "utf-8"),
         ({"encoding": "windows-1251"}, "windows-1251"),
         ({"encoding": "ascii"}, "us-ascii"),
+        ({"encoding": "x\r\nSet-Cookie: a=b"}, "utf-8"),
+        ({"encoding": None}, "utf-8"),
         ({"encoding": "cp932"}, "shift_jis"),
         ({"encoding": "utf-16"}, "utf-16"),
     ],
