@@ -36,7 +36,7 @@ MARKUP_DECLARATION = re.compile(
 DECLARED_WITHIN = 4_096
 UNLIKELY_DECLARED = re.compile(
     r"ascii|utf-(7|16|32)|idna|punycode|undefined|.*escape|mbcs|oem|.*_codec|"
-    r"(base64|bz2|hex|quopri|rot13|rot_13|uu|zlib)$"
+    r"(base64|bz2|hex|quopri|rot.?13|uu|zlib)$"
 )
 """Codecs that are no encoding of a file that declares it in ASCII. Some take very long."""
 
