@@ -69,29 +69,6 @@ REFUSABLE_TYPES = {
 """The types behind each value of `UPLOADS_REFUSED`."""
 
 ARCHIVES = frozenset(
-    {
-        *("application/zip", "application/java-archive"),
-        "application/vnd.android.package-archive",
-    }
-)
-TABLES = (
-    (b"\x7fELF", "application/x-executable"),
-    (b"MZ", "application/x-msdownload"),
-    (b"L\0\0\0\x01\x14\x02\0", "application/x-ms-shortcut"),
-    *((magic, "application/x-mach-binary") for magic in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe")),
-    *((magic, "application/x-mach-binary") for magic in (b"\xfe\xed\xfa\xcf", b"\xfe\xed\xfa\xce")),
-    (b"\xca\xfe\xba\xbe", "application/java-vm"),  # also universal Mach-O
-    (b"dex\n", "application/vnd.android.dex"),
-)
-SCRIPT = "text/x-script"
-REFUSABLE_TYPES = {
-    "executable": frozenset({SCRIPT, MSI, *(content_type for _magic, content_type in EXECUTABLES)}),
-    "html": frozenset({"text/html", "application/xhtml+xml"}),
-    "svg": frozenset({"image/svg+xml"}),
-}
-"""The types behind each value of `UPLOADS_REFUSED`."""
-
-ARCHIVES = frozenset(
     {"application/zip", "application/java-archive", "application/vnd.android.package-archive"}
 )
 TABLES = frozenset({"text/csv", "text/tab-separated-values", "application/json"})

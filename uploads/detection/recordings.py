@@ -176,7 +176,7 @@ def _is_transport_stream(head: bytes) -> bool:
         for start in (lead, *((head.find(b"\x47", 0, size),) if lead == 0 else ())):
             marks = head[start::size][:TS_PACKETS] if start >= 0 else b""
             if len(marks) >= 3 and marks == b"\x47" * len(marks):
-                return head[start + 1] & 0x80 == 0
+                return head[start + 1] < 0x80
     return False
 
 
@@ -252,7 +252,7 @@ STREAMS = (
 
 def _boxes_type(file: BinaryIO, head: bytes) -> str | None:
     """Return the type of an MP4 or QuickTime file, by its brand and the handlers of its tracks."""
-    boxes = {}
+    boxes: dict[bytes, tuple[int, int]] = {}
     for name, start, end in _boxes(file, 0, None):
         boxes.setdefault(name, (start, end))
     if not boxes or not {b"ftyp", b"moov", b"mdat", b"moof", b"styp"} & boxes.keys():

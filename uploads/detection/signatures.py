@@ -115,7 +115,7 @@ def other_type(head: bytes) -> str:
     except (puremagic.PureError, ValueError):
         return UNKNOWN
     for match in found:
-        name = STANDARD_NAMES.get(match.mime_type, match.mime_type)
+        name = str(STANDARD_NAMES.get(match.mime_type, match.mime_type))
         is_trusted = len(match.byte_match) >= GUESSED_BYTES and CHOSEN.fullmatch(name)
         if is_trusted and name not in DETECTED:
             return name

@@ -193,7 +193,7 @@ def _scan(container: InputContainer, said: float, *, is_guess: bool) -> float:
     until = time.process_time() + SCAN_SECONDS
     last = total = 0.0
     count = 0
-    streams = _playable(container.streams)[:1]
+    streams = _playable((*container.streams.video, *container.streams.audio))[:1]
     for count, packet in enumerate(container.demux(streams or None)):  # noqa: B007
         if time.process_time() > until:
             return said

@@ -8,11 +8,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadhandler import FileUploadHandler
 from django.http import HttpRequest, QueryDict, UnreadablePostError
-from django.http.multipartparser import (
-    MAX_TOTAL_HEADER_SIZE,
-    MultiPartParser,
-    MultiPartParserError,
-)
+from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.template.defaultfilters import filesizeformat
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext as _
@@ -34,6 +30,8 @@ FIELD = "file"
 MULTIPART = "multipart/form-data"
 MAX_OTHER_BYTES = 1024**2
 """Longest rest of a body beside the file: other fields and boundaries."""
+MAX_HEADER_BYTES = 1024
+"""Longest header of a part, as Django reads it."""
 MAX_PARTS = 20
 """The file and the other fields. Django takes time to find the start of each part."""
 
@@ -120,10 +118,10 @@ class LimitedBody:
 
     def _split(self, data: bytes) -> tuple[bytes, bytes]:
         """Return what can be parsed, and what may be the beginning of a boundary or a header."""
-        ready = []
+        ready: list[bytes] = []
         while (start := data.find(self.delimiter)) >= 0:
             end = data.find(b"\r\n\r\n", start)
-            if end < 0 and len(data) - start < MAX_TOTAL_HEADER_SIZE:
+            if end < 0 and len(data) - start < MAX_HEADER_BYTES:
                 return b"".join((*ready, data[:start])), data[start:]
             if end < 0 or data.startswith(b"--", start + len(self.delimiter)):
                 end = start + len(self.delimiter)

@@ -275,7 +275,7 @@ def test_the_first_page_is_the_thumbnail(tmp_path: Path) -> None:
     left, right = picture.getpixel((60, 160)), picture.getpixel((310, 20))
     assert (picture.format or "WEBP", result.metadata["text_length"]) == ("WEBP", 5)
     assert left[0] > 200 > 90 > left[1]  # type: ignore[index]
-    assert min(right) > 240  # type: ignore[type-var, arg-type]
+    assert min(right) > 240  # type: ignore[arg-type]
 
 
 def test_a_page_that_takes_long_does_not_hold_up_the_rest(
