@@ -176,7 +176,7 @@ def _is_transport_stream(head: bytes) -> bool:
         for start in (lead, *((head.find(b"\x47", 0, size),) if lead == 0 else ())):
             marks = head[start::size][:TS_PACKETS] if start >= 0 else b""
             if len(marks) >= 3 and marks == b"\x47" * len(marks):
-                return head[start + 1] < 0x80
+                return not head[start + 1] & 0x80
     return False
 
 
