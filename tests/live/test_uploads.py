@@ -30,7 +30,7 @@ FOUND: dict[str, dict[str, Any]] = {
     "picture.tiff": {"format": "TIFF", "width": 64, "height": 48},
     "utf-8.txt": {"encoding": "utf-8", **RUSSIAN},
     "utf-16.txt": {"encoding": "utf-16", **RUSSIAN},
-    "cp1251.txt": {"encoding": "cp1251", **RUSSIAN},
+    "cp1251.txt": {"encoding": "windows-1251", **RUSSIAN},
     "book.pdf": {"pages": 2, "title": "A small book", "text_length": 28},
     "tone.wav": {"audio_codec": "pcm_s16le", "duration": 0.5, "sample_rate": 48000},
     "tone.mp3": {"audio_codec": "mp3", "duration": 0.5},

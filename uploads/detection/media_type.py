@@ -1,29 +1,46 @@
-"""Detects the content type and kind of a file from its first bytes."""
+"""Detects the content type and kind of a file from its content."""
 
-import re
+import io
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import BinaryIO
 
-import filetype
 from django.conf import settings
 from django.utils.translation import gettext as _
 from rest_framework import status
 from rest_framework.exceptions import APIException
 
-from uploads.detection.encoding import decode_head
-from uploads.detection.markup import markup_type
+from uploads.detection.documents import MSI, OLE_MAGIC, ZIP_MAGIC, ole_type, zip_type
+from uploads.detection.encoding import decode_damaged, decode_head
+from uploads.detection.markup import LEADING, hidden_markup, is_active_html, markup_type
+from uploads.detection.recordings import recording_type
+from uploads.detection.signatures import UNKNOWN, find_pdf, image_type, other_type
 from uploads.detection.tables import looks_like_csv, looks_like_json
 from uploads.models import Kind
 
-HEAD_BYTES = 64 * 1024  # enough to detect the type
+HEAD_BYTES = 64 * 1024  # enough to refuse most files before the rest arrives
+MARKUP_BYTES = 1024**2  # of what looks like XML, which may begin with a long comment
+PADDING = LEADING.encode("utf-8") + b"\v\x1a\xff\xfe"
 
 IMAGES = frozenset(
     f"image/{name}"
-    for name in ("png", "apng", "jpeg", "gif", "webp", "bmp", "tiff", "avif", "x-icon", "jpx")
+    for name in (
+        "png",
+        "apng",
+        "jpeg",
+        "gif",
+        "webp",
+        "bmp",
+        "tiff",
+        "avif",
+        "x-icon",
+        "jp2",
+        "jpx",
+    )
 )
 SAFE_TO_SHOW = frozenset(
     {
-        *(IMAGES - {"image/tiff", "image/jpx"}),  # browsers do not show these
+        *(IMAGES - {"image/tiff", "image/jp2", "image/jpx"}),  # browsers do not show these
         *("audio/mpeg", "audio/mp4", "audio/ogg", "audio/webm", "audio/wav", "audio/flac"),
         *("audio/aac", "video/mp4", "video/webm", "video/ogg", "text/plain"),
     }
@@ -45,28 +62,27 @@ EXECUTABLES = (
 )
 SCRIPT = "text/x-script"
 REFUSABLE_TYPES = {
-    "executable": frozenset({SCRIPT, *(content_type for _magic, content_type in EXECUTABLES)}),
+    "executable": frozenset({SCRIPT, MSI, *(content_type for _magic, content_type in EXECUTABLES)}),
     "html": frozenset({"text/html", "application/xhtml+xml"}),
     "svg": frozenset({"image/svg+xml"}),
 }
 """The types behind each value of `UPLOADS_REFUSED`."""
 
-# Standard names for those that `filetype` uses.
-STANDARD_NAMES = {
-    "audio/x-wav": "audio/wav",
-    "audio/x-flac": "audio/flac",
-    "audio/x-aiff": "audio/aiff",
-    "video/x-m4v": "video/mp4",
-    "application/x-rar-compressed": "application/vnd.rar",
-}
+ARCHIVES = frozenset(
+    {"application/zip", "application/java-archive", "application/vnd.android.package-archive"}
+)
+TABLES = frozenset({"text/csv", "text/tab-separated-values", "application/json"})
+OTHERS = frozenset({"audio/midi"})
+"""What no processor reads, though its family has one."""
 TEXT_SIGNATURES = (
     (b"%PDF-", "application/pdf"),
     (b"{\\rtf", "application/rtf"),
     (b"%!PS", "application/postscript"),
+    (b"!<arch>\ndebian", "application/vnd.debian.binary-package"),
+    (b"!<arch>\n", "application/x-archive"),
+    (b"070701", "application/x-cpio"),
+    (b"070707", "application/x-cpio"),
 )
-OGG_VIDEO = re.compile(rb"\x80theora|OVP80|BBCD\0|\x01video\0")
-MATROSKA_AUDIO = re.compile(rb"\x86[\x81-\xbf]A_")  # element CodecID, length, value
-MATROSKA_VIDEO = re.compile(rb"\x86[\x81-\xbf]V_")
 TEXT_TYPES = {".md": "text/markdown", ".markdown": "text/markdown", ".css": "text/css"}
 NEVER_CSV = frozenset({".txt", ".log", ".rst", ".py", ".js", ".css", ".md", ".srt", ".vtt", ".ini"})
 
@@ -84,13 +100,13 @@ class Detected:
     content_type: str
 
 
-def detect(head: bytes, name: str) -> Detected:
+def detect(file: BinaryIO, name: str) -> Detected:
     """Return the type of a file. Raises TypeRefused.
 
-    head: its first `HEAD_BYTES`, or the whole file. name: only tells types of text apart.
+    file: the whole file, read at any place. name: only tells types of text apart.
     """
     suffix = PurePath(name).suffix.lower()
-    content_type = _content_type(head, suffix)
+    content_type = _content_type(file, suffix)
     for refused in settings.UPLOADS_REFUSED:
         if content_type in REFUSABLE_TYPES[refused]:
             raise TypeRefused(
@@ -99,21 +115,50 @@ def detect(head: bytes, name: str) -> Detected:
     return Detected(_kind(content_type), content_type)
 
 
-def _content_type(head: bytes, suffix: str) -> str:
+def refuse_early(head: bytes, name: str) -> None:
+    """Raise TypeRefused if the first bytes of a file tell that it will be."""
+    if head.strip(PADDING):
+        detect(io.BytesIO(head), name)
+
+
+def _content_type(file: BinaryIO, suffix: str) -> str:
+    file.seek(0)
+    head = _skip_padding(file)
     for magic, content_type in TEXT_SIGNATURES:
         if head.startswith(magic):
             return content_type
     # Before binary signatures: words can begin with "BM" or "MZ", too.
     if (text := decode_head(head)) is not None:
-        return _text_type(text, suffix, whole=len(head) < HEAD_BYTES) if text else _binary_type(b"")
-    return _binary_type(head)
+        return _text_type(file, head, text, suffix) if text else other_type(b"")
+    return _binary_type(file, head, suffix)
 
 
-def _text_type(text: str, suffix: str, *, whole: bool) -> str:
+def _skip_padding(file: BinaryIO) -> bytes:
+    """Return the first bytes of the file, or those where it begins after more padding than that."""
+    head = file.read(HEAD_BYTES)
+    if len(head) < HEAD_BYTES or head.strip(PADDING):
+        return head
+    while chunk := file.read(HEAD_BYTES):
+        if rest := chunk.lstrip(PADDING):
+            start = file.tell() - len(rest)
+            file.seek(start - start % 4)  # whole characters, also of UTF-16 and UTF-32
+            mark = head[: len(head) - len(head.lstrip(b"\xef\xbb\xbf\xff\xfe"))]
+            return mark + file.read(HEAD_BYTES)
+    return head
+
+
+def _text_type(file: BinaryIO, head: bytes, text: str, suffix: str) -> str:
     if text.startswith("#!"):
         return SCRIPT
-    if markup := markup_type(text, suffix):
+    whole = len(head) < HEAD_BYTES
+    if text.lstrip(LEADING).startswith("<") and not whole:
+        markup = markup_type(_decode_more(file) or text, suffix)
+    else:
+        markup = markup_type(text, suffix)
+    if markup:
         return markup
+    if find_pdf(head):
+        return "application/pdf"
     if looks_like_json(text, whole=whole, named=suffix == ".json"):
         return "application/json"
     if suffix in {".csv", ".tsv", ".tab"}:
@@ -123,39 +168,45 @@ def _text_type(text: str, suffix: str, *, whole: bool) -> str:
     return TEXT_TYPES.get(suffix, "text/plain")
 
 
-def _binary_type(head: bytes) -> str:
+def _decode_more(file: BinaryIO) -> str | None:
+    file.seek(0)
+    return decode_head(file.read(MARKUP_BYTES))
+
+
+def _binary_type(file: BinaryIO, head: bytes, suffix: str) -> str:
     for magic, content_type in EXECUTABLES:
         if head.startswith(magic):
             return content_type
-    found = filetype.guess(head) if head else None
-    content_type = (
-        STANDARD_NAMES.get(found.mime, found.mime) if found else "application/octet-stream"
-    )
-    return _by_streams(content_type, head)
+    if found := hidden_markup(head) or _known_type(file, head):
+        return found
+    if is_active_html(head, suffix):
+        return "text/html"
+    content_type = other_type(head)
+    if content_type == UNKNOWN and (text := decode_damaged(head)):
+        return _text_type(file, head, text, suffix)
+    return content_type
 
 
-def _by_streams(content_type: str, head: bytes) -> str:
-    """Return audio or video for a container, depending on its streams, which `filetype` ignores.
-
-    An MP4 that lists its streams at its end is always video.
-    """
-    if content_type == "audio/ogg" and OGG_VIDEO.search(head[:4096]):
-        return "video/ogg"
-    if content_type in {"video/webm", "video/x-matroska"}:
-        is_audio = MATROSKA_AUDIO.search(head) and not MATROSKA_VIDEO.search(head)
-    else:
-        is_audio = content_type == "video/mp4" and b"soun" in head and b"vide" not in head
-    return content_type.replace("video/", "audio/") if is_audio else content_type
+def _known_type(file: BinaryIO, head: bytes) -> str | None:
+    """Return the type of what a processor reads, or of office documents."""
+    if head.startswith(ZIP_MAGIC):
+        return zip_type(file)
+    if head.startswith(OLE_MAGIC):
+        return ole_type(file)
+    found = image_type(head) or recording_type(file, head)
+    return found or ("application/pdf" if find_pdf(head) else None)
 
 
 def _kind(content_type: str) -> Kind:
     if content_type in IMAGES:
         return Kind.IMAGE
-    if content_type in {"text/csv", "text/tab-separated-values", "application/json"}:
+    if content_type in TABLES:
         return Kind.TABLE
     if content_type == "application/pdf":
         return Kind.PDF
-    if content_type == "application/zip":
+    if content_type in ARCHIVES:
         return Kind.ARCHIVE
-    family = content_type.partition("/")[0]
+    if content_type == "application/mxf":
+        return Kind.VIDEO
+    family = content_type.partition("/")[0] if content_type not in OTHERS else ""
     return Kind(family) if family in {Kind.AUDIO, Kind.VIDEO, Kind.TEXT} else Kind.OTHER

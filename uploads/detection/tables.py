@@ -1,6 +1,7 @@
 """Detects JSON and CSV in text."""
 
 import csv
+import io
 import json
 import re
 from itertools import islice
@@ -13,6 +14,8 @@ JSON_TOKEN = re.compile(
 )
 CUT_JSON_TOKEN = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\\?|[a-zA-Z-]{1,8})?\Z", re.S)
 DELIMITERS = ",;\t|"
+HINT = re.compile(r"\ufeff?sep=(.)(?=[\r\n])", re.I)
+"""The delimiter, as Excel writes it into a first line of its own."""
 MAX_FIELD_CHARACTERS = 1_000_000
 
 
@@ -52,7 +55,7 @@ def looks_like_csv(text: str, *, whole: bool) -> bool:
     if JSON_START.match(text):
         return False
     delimiter, rows = split_rows(text if whole else text[: text.rfind("\n") + 1])
-    widths = {len(row) for row in rows if row}
+    widths = {len(row) for row in rows if not is_blank(row)}
     return len(widths) == 1 and len(rows) > 2 and max(widths) > (2 if delimiter == "," else 1)
 
 
@@ -61,16 +64,32 @@ def split_rows(sample: str) -> tuple[str, list[list[str]]]:
 
     With that delimiter most rows have the same width. `csv.Sniffer` takes letters for delimiters.
     """
+    if hint := HINT.match(sample):
+        return hint[1], _read_rows(sample, hint[1]) or []
     best = (0.0, 0, ",", list[list[str]]())
     for delimiter in DELIMITERS:
-        try:
-            lines = sample.splitlines(keepends=True)
-            rows = list(islice(csv.reader(lines, delimiter=delimiter), 50))
-        except csv.Error:
+        if (rows := _read_rows(sample, delimiter)) is None:
             continue
-        widths = [len(row) for row in rows if row] or [0]
+        widths = [len(row) for row in rows if not is_blank(row)] or [0]
         usual = max(widths, key=widths.count)
         score = (widths.count(usual) / len(widths) if usual > 1 else 0.0, usual)
         if score > best[:2]:
             best = (*score, delimiter, rows)
     return best[2], best[3]
+
+
+def _read_rows(sample: str, delimiter: str) -> list[list[str]] | None:
+    try:
+        return list(islice(csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter), 50))
+    except csv.Error:
+        return None
+
+
+def is_blank(row: list[str]) -> bool:
+    """Return whether a row is an empty line, or what DOS ends a text with."""
+    return not row or (len(row) == 1 and not row[0].strip(" \t\0\x1a\ufeff"))
+
+
+def is_hint(row: list[str]) -> bool:
+    """Return whether a row tells Excel the delimiter."""
+    return bool(row) and row[0].lstrip("\ufeff").lower() == "sep=" and not any(row[1:])

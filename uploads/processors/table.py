@@ -2,16 +2,19 @@
 
 import csv
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from uploads.detection.encoding import SAMPLE_BYTES, detect_encoding
-from uploads.detection.tables import MAX_FIELD_CHARACTERS, split_rows
+from uploads.detection.encoding import SAMPLE_BYTES, detect_encoding, sample
+from uploads.detection.tables import MAX_FIELD_CHARACTERS, is_blank, is_hint, split_rows
 from uploads.processors.base import Result, Unprocessable, errors_as
 from uploads.processors.base import gettext_noop as _
 
 MAX_LINE_CHARACTERS = 4 * MAX_FIELD_CHARACTERS
+YEAR = re.compile(r"(1[5-9]|20|21)\d\d")
 TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
@@ -20,26 +23,28 @@ def process(path: Path, content_type: str) -> Result:
 
 
 def _csv(path: Path) -> Result:
-    with path.open("rb") as file:
-        encoding = detect_encoding(file.read(SAMPLE_BYTES))
-    if encoding == "ascii":  # only in the sample
-        encoding = "utf-8"
+    with path.open("rb") as binary:
+        head = sample(binary)
+    encoding = detect_encoding(head, whole=path.stat().st_size <= len(head))
+    codec = "utf-8" if encoding.codec == "ascii" else encoding.codec
     with (
         errors_as(_("The table is broken.")),
-        path.open(encoding=encoding, errors="replace", newline="") as file,
+        path.open(encoding=codec, errors="replace", newline="") as file,
     ):
-        sample = file.read(SAMPLE_BYTES)
-        delimiter, first_rows = split_rows(sample[: sample.rfind("\n") + 1] or sample)
+        beginning = file.read(SAMPLE_BYTES)
+        if len(beginning) == SAMPLE_BYTES:  # its last line is cut
+            beginning = beginning[: beginning.rfind("\n") + 1] or beginning
+        delimiter, first_rows = split_rows(beginning)
         file.seek(0)
         csv.field_size_limit(MAX_FIELD_CHARACTERS)
         rows, columns = _count(csv.reader(_lines(file), delimiter=delimiter))
-    header = _header(first_rows)
+    titles, header = _beginning([row for row in first_rows if not is_blank(row)])
     return Result(
         {
             "format": "csv",
-            "encoding": "utf-8" if encoding == "utf-8-sig" else encoding,
+            **replace(encoding, codec=codec).metadata,
             "delimiter": delimiter,
-            "rows": rows - bool(header),
+            "rows": rows - titles - bool(header),
             "columns": columns,
             "header": header,
         }
@@ -51,8 +56,9 @@ def _count(rows: Iterator[list[str]]) -> tuple[int, int]:
     count = columns = 0
     try:
         for row in rows:
-            count += bool(row)
-            columns = max(columns, len(row))
+            if not is_blank(row):
+                count += 1
+                columns = max(columns, 0 if is_hint(row) else len(row))
     except csv.Error as error:
         raise Unprocessable(_("A field of the table is too long.")) from error
     return count, columns
@@ -66,13 +72,56 @@ def _lines(file: TextIO) -> Iterator[str]:
         yield line
 
 
+def _beginning(rows: list[list[str]]) -> tuple[int, list[str] | None]:
+    """Return how many rows stand before the table, and its header.
+
+    rows: the first ones that are not empty.
+    """
+    start = int(bool(rows) and is_hint(rows[0]))
+    widths = [len(row) for row in rows[start:]] or [0]
+    usual = max(widths, key=widths.count)
+    while start < len(rows) - 1 and _is_title(rows[start], rows[start + 1], usual):
+        start += 1
+    return start, _header(rows[start:])
+
+
+def _is_title(row: list[str], following: list[str], usual: int) -> bool:
+    """Return whether a row has one field, and the others of the table have more of them."""
+    if usual < 2 or _filled(row) > 1:
+        return False
+    return len(row) < usual or (usual > 2 and bool(row[0].strip()) and _filled(following) > 1)
+
+
+def _filled(row: list[str]) -> int:
+    return sum(bool(field.strip()) for field in row)
+
+
 def _header(rows: list[list[str]]) -> list[str] | None:
-    """Return the first row as the header, if it has only words and each of them once."""
-    first = rows[0] if len(rows) > 1 else []
-    words = [field.strip() for field in first]
-    if not words or len(set(words)) < len(words):
+    """Return the first row if it names the columns, each differently.
+
+    Numbers name columns only if words stand over numbers in others, or if they are years.
+    """
+    if len(rows) < 2:
         return None
-    return None if any(not word or _is_number(word) for word in words) else words
+    names = [field.strip() for field in rows[0]]
+    given = [name for name in names if name]
+    if not given or len(set(given)) < len(given) or len(given) < len(names) - 2:
+        return None
+    columns = list(zip(*(row for row in rows[1:] if len(row) == len(names)), strict=True))
+    numeric = [any(column) and all(map(_is_number, filter(None, column))) for column in columns]
+    is_over_numbers = any(
+        is_numeric and name and not _is_number(name)
+        for is_numeric, name in zip(numeric, names, strict=False)
+    )
+    numbers = [name for name in given if _is_number(name)]
+    if not numbers or is_over_numbers:
+        return names if is_over_numbers or len(given) >= len(names) - 1 else None
+    return names if _are_years(numbers) and not _are_years(filter(_is_number, rows[1])) else None
+
+
+def _are_years(numbers: Iterable[str]) -> bool:
+    years = list(numbers)
+    return len(years) > 1 and all(YEAR.fullmatch(year) for year in years)
 
 
 def _is_number(word: str) -> bool:
@@ -90,7 +139,7 @@ def _json(path: Path) -> Result:
         encoding = json.detect_encoding(head.read(4))
     try:
         with path.open(encoding=encoding) as file:
-            value = decoder.decode(file.read())
+            value = decoder.decode(file.read().rstrip(" \r\n\t\0\x1a"))
     except json.JSONDecodeError as error:
         raise Unprocessable(
             _("Invalid JSON: error in line %(line)d, column %(column)d."),

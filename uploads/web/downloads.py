@@ -21,6 +21,7 @@ from rest_framework.request import Request
 from whitenoise.responders import SlicedFile
 
 from api.openapi_responses import errors
+from uploads.detection.encoding import CHARSETS
 from uploads.detection.media_type import SAFE_TO_SHOW
 from uploads.models import File
 
@@ -95,14 +96,22 @@ class Content(Download):
     def get(self, request: Request, pk: int) -> HttpResponseBase:
         file = self.get_object()
         attachment = file.content_type not in SAFE_TO_SHOW
-        # Text is assumed to be UTF-8, since its encoding is not stored.
-        charset = "; charset=utf-8" if file.content_type.startswith("text/") else ""
         headers = {
-            "Content-Type": file.content_type + charset,
+            "Content-Type": content_type(file),
             "Content-Disposition": content_disposition_header(attachment, file.name) or "inline",
             "Cache-Control": "no-cache",  # it may be deleted; the ETag saves sending it again
         }
         return self.respond(file.file, file.sha256, headers)
+
+
+def content_type(file: File) -> str:
+    """Return the type with the encoding of a text: UTF-8 until processing has found it."""
+    if not file.content_type.startswith("text/"):
+        return file.content_type
+    encoding = str(file.metadata.get("encoding"))
+    if not re.fullmatch(r"[a-z0-9_.-]{3,30}", encoding):
+        encoding = "utf-8"
+    return f"{file.content_type}; charset={CHARSETS.get(encoding, encoding)}"
 
 
 class Thumbnail(Download):

@@ -11,7 +11,7 @@ from django.core.files.uploadedfile import TemporaryUploadedFile, UploadedFile
 from django.utils.translation import gettext_lazy as _
 
 from api.unavailable import Unavailable
-from uploads.detection.media_type import HEAD_BYTES, Detected, detect
+from uploads.detection.media_type import HEAD_BYTES, Detected, detect, refuse_early
 
 INCOMING = "incoming"  # the folder in the storage
 
@@ -42,19 +42,21 @@ class ReceivedFile(TemporaryUploadedFile):
         self.is_complete = False
 
     def append(self, chunk: bytes) -> None:
-        """Write the next chunk. Raises TypeRefused as soon as the type is known."""
+        """Write the next chunk. Raises TypeRefused as soon as its first bytes tell."""
         self.file.write(chunk)
         self.hash.update(chunk)
         self.size += len(chunk)
         if missing := HEAD_BYTES - len(self.head):
             self.head += chunk[:missing]
             if len(self.head) == HEAD_BYTES:
-                self.detected = detect(self.head, self.name)
+                refuse_early(self.head, self.name)
 
     def finish(self) -> None:
-        """Sync the file to the disk: after the answer 201 it survives a power failure."""
-        if len(self.head) < HEAD_BYTES:
-            self.detected = detect(self.head, self.name)
+        """Sync the file to the disk: after the answer 201 it survives a power failure.
+
+        Raises TypeRefused.
+        """
+        self.detected = detect(self.file, self.name)
         self.file.flush()
         os.fsync(self.file.fileno())
         self.file.seek(0)

@@ -21,6 +21,7 @@ from rest_framework.exceptions import (
 )
 
 from api.encodings import UnsupportedEncoding
+from uploads.detection.names import header_encoding
 from uploads.web import filenames
 from uploads.web.body_slots import body_slot
 from uploads.web.received_file import ReceivedFile, StorageUnavailable
@@ -29,6 +30,8 @@ FIELD = "file"
 MULTIPART = "multipart/form-data"
 MAX_OTHER_BYTES = 1024**2
 """Longest rest of a body beside the file: other fields and boundaries."""
+MAX_HEADER_BYTES = 1024
+"""Longest header of a part, as Django reads it."""
 MAX_PARTS = 20
 """The file and the other fields. Django takes time to find the start of each part."""
 
@@ -74,11 +77,15 @@ class UploadHandler(FileUploadHandler):
 
 
 class LimitedBody:
-    """The body of a request, limited in bytes and parts, even if its length is unknown."""
+    """The body of a request, limited in bytes and parts, even if its length is unknown.
+
+    Headers that are not in UTF-8 are turned into it, since Django ignores them: some programs
+    write the file's name as it is on their disk.
+    """
 
     def __init__(self, request: HttpRequest, max_file_bytes: int) -> None:
         boundary = (request.content_params or {}).get("boundary", "")
-        self.boundary = b"\r\n--" + boundary.encode()  # no part can contain it
+        self.delimiter = b"\r\n--" + boundary.encode()  # no part can contain it
         self.parts = 0
         is_chunked = "CONTENT_LENGTH" not in request.META and request.META.get(
             "wsgi.input_terminated"
@@ -86,8 +93,20 @@ class LimitedBody:
         self.stream = request.META["wsgi.input"] if is_chunked else request
         self.max_file_bytes = max_file_bytes
         self.left = max_file_bytes + MAX_OTHER_BYTES
+        self.held = b"\r\n"  # before the first boundary, and never returned
+        self.extra = len(self.held)
 
     def read(self, size: int) -> bytes:
+        """Return the next bytes: about `size`; none at the end."""
+        ready = b""
+        while not ready and (data := self._receive(size)):
+            ready, self.held = self._split(self.held + data)
+            ready, self.extra = ready[self.extra :], max(0, self.extra - len(ready))
+        if not ready:
+            ready, self.held = self.held[self.extra :], b""
+        return ready
+
+    def _receive(self, size: int) -> bytes:
         try:
             data: bytes = self.stream.read(size)
         except OSError as error:
@@ -95,10 +114,31 @@ class LimitedBody:
         self.left -= len(data)
         if self.left < 0:
             raise FileTooLarge(self.max_file_bytes)
-        self.parts += data.count(self.boundary)
-        if self.parts > MAX_PARTS:
-            raise ParseError(_("Send one file at a time."))
         return data
+
+    def _split(self, data: bytes) -> tuple[bytes, bytes]:
+        """Return what can be parsed, and what may be the beginning of a boundary or a header."""
+        ready: list[bytes] = []
+        while (start := data.find(self.delimiter)) >= 0:
+            end = data.find(b"\r\n\r\n", start)
+            if end < 0 and len(data) - start < MAX_HEADER_BYTES:
+                return b"".join((*ready, data[:start])), data[start:]
+            if end < 0 or data.startswith(b"--", start + len(self.delimiter)):
+                end = start + len(self.delimiter)
+            self.parts += 1
+            if self.parts > MAX_PARTS:
+                raise ParseError(_("Send one file at a time."))
+            ready += [data[:start], in_utf8(data[start:end])]
+            data = data[end:]
+        kept = max(0, len(data) - len(self.delimiter))
+        return b"".join((*ready, data[:kept])), data[kept:]
+
+
+def in_utf8(header: bytes) -> bytes:
+    """Return the header of a part in UTF-8, if it was in another encoding."""
+    if header.isascii():
+        return header
+    return header.decode(header_encoding(header), "replace").encode()
 
 
 class UploadParser(MultiPartParser):

@@ -8,7 +8,8 @@ import pytest
 from pytest_django import Settings
 
 from tests.support import files as making
-from uploads.detection.media_type import HEAD_BYTES, SAFE_TO_SHOW, Detected, TypeRefused, detect
+from tests.uploads.run_processor import detected_as
+from uploads.detection.media_type import HEAD_BYTES, SAFE_TO_SHOW, Detected, TypeRefused
 from uploads.models import Kind
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
@@ -47,7 +48,7 @@ def test_a_file_is_taken_for_what_it_is(name: str, kind: Kind, content_type: str
     content = making.of_every_kind()[name]
 
     for called in (name, "", "harmless.txt.png"):
-        found = detect(content[:HEAD_BYTES], called)
+        found = detected_as(content, called)
         named_by_suffix = content_type.startswith("text/") and called != name
         assert found.kind == kind or named_by_suffix
         assert found.content_type == content_type or named_by_suffix
@@ -92,7 +93,7 @@ def test_a_file_is_taken_for_what_it_is(name: str, kind: Kind, content_type: str
 def test_content_decides_and_names_tell_texts_apart(
     content: bytes, name: str, content_type: str
 ) -> None:
-    assert detect(content[:HEAD_BYTES], name).content_type == content_type
+    assert detected_as(content, name).content_type == content_type
 
 
 def marked(text: str) -> dict[str, bytes]:
@@ -114,9 +115,9 @@ def marked(text: str) -> dict[str, bytes]:
 @pytest.mark.parametrize("name", ["picture.png", "picture.svg", "page.html", "read.md", ""])
 def test_svg_and_html_are_refused_however_disguised(way: str, name: str) -> None:
     with pytest.raises(TypeRefused, match="type image/svg"):
-        detect(marked(SVG)[way], name)
+        detected_as(marked(SVG)[way], name)
     with pytest.raises(TypeRefused, match="type text/html are not allowed"):
-        detect(marked(HTML)[way], name)
+        detected_as(marked(HTML)[way], name)
 
 
 @pytest.mark.parametrize(
@@ -143,25 +144,25 @@ def test_svg_and_html_are_refused_however_disguised(way: str, name: str) -> None
 )
 def test_what_could_run_is_refused(content: bytes) -> None:
     with pytest.raises(TypeRefused):
-        detect(content, "picture.png")
+        detected_as(content, "picture.png")
 
 
 def test_a_text_with_tags_is_html_if_it_is_called_so() -> None:
     content = b"Hello <script>alert(1)</script>"
 
     with pytest.raises(TypeRefused):
-        detect(content, "page.html")
+        detected_as(content, "page.html")
     with pytest.raises(TypeRefused):
-        detect(content, "page.svg")
-    assert detect(content, "page.txt").content_type == "text/plain"
-    assert detect(b"no tags", "page.html").content_type == "text/plain"
+        detected_as(content, "page.svg")
+    assert detected_as(content, "page.txt").content_type == "text/plain"
+    assert detected_as(b"no tags", "page.html").content_type == "text/plain"
 
 
 def test_what_is_not_refused_is_taken_and_never_shown(settings: Settings) -> None:
     settings.UPLOADS_REFUSED = []
 
-    found = [detect(content, "") for content in (SVG.encode(), HTML.encode(), b"#!/bin/sh")]
-    found.append(detect(making.executable(), ""))
+    found = [detected_as(content, "") for content in (SVG.encode(), HTML.encode(), b"#!/bin/sh")]
+    found.append(detected_as(making.executable(), ""))
 
     assert [each.kind for each in found] == [Kind.OTHER, Kind.TEXT, Kind.TEXT, Kind.OTHER]
     assert not SAFE_TO_SHOW & {each.content_type for each in found}
@@ -183,11 +184,84 @@ def test_no_text_takes_long(piece: bytes) -> None:
 
 def detect_or_refuse(head: bytes) -> None:
     with suppress(TypeRefused):
-        detect(head, "")
+        detected_as(head, "")
 
 
 @pytest.mark.parametrize("lines", [4, 4_000])
 @pytest.mark.parametrize("name", ["events.jsonl", "service.log", "events"])
 def test_a_value_of_json_in_each_line_is_a_text(lines: int, name: str) -> None:
     content = b'{"at": 1, "level": "info", "said": "something"}\n' * lines
-    assert detect(content[:HEAD_BYTES], name) == Detected(Kind.TEXT, "text/plain")
+    assert detected_as(content, name) == Detected(Kind.TEXT, "text/plain")
+
+
+XHTML = "http://www.w3.org/1999/xhtml"
+SVG_SPACE = "http://www.w3.org/2000/svg"
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        ("<?xml version='1.0'?><urlset xmlns='urn:map' xmlns:x='" + XHTML + "'><url/>", "a.xml"),
+        ("<?xml version='1.0'?>\n<doc xmlns='urn:x' xmlns:svg='" + SVG_SPACE + "'><p>hi</p>", ""),
+        ("<?xml version='1.0'?><o:document xmlns:o='urn:o' xmlns:svg='urn:svg'/>", "a.fodt"),
+        ("<?xml version='1.0'?><a:feed xmlns:a='urn:atom'><d xmlns='" + XHTML + "'/>", "a.atom"),
+        *((f"<?xml version='1.0'?>\n<{tag} name='x'><b/>", "") for tag in ("table", "a", "style")),
+        *((f"<?xml version='1.0'?>\n<{tag}/>", "a.xml") for tag in ("title", "p", "font", "head")),
+        ("<?xml version='1.0'?><feed><p xmlns='" + XHTML + "' onclick='x()'/></feed>", "a.atom"),
+        ("<style xmlns='http://purl.org/net/xbiblio/csl'><info/></style>", "a.csl"),
+        ("<?xml version='1.0'?><!-- %s --><a/>" % ("long " * 30_000), "a.xml"),
+        ("<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b ']>'>]><a>&b;</a>", "a.xml"),
+    ],
+)  # fmt: skip
+def test_harmless_xml_is_taken(content: str, name: str) -> None:
+    assert detected_as(content.encode(), name) == Detected(Kind.TEXT, "text/xml")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<!-- elements --><!ELEMENT a (b)>",
+        "<!ENTITY % b 'c'>",
+        "<?xml version='1.0'?><!ELEMENT a (b)>",
+    ],
+)
+def test_a_document_type_definition_is_a_text(content: str) -> None:
+    assert detected_as(content.encode(), "a.dtd").kind == Kind.TEXT
+
+
+SCRIPT = "<script>alert(1)</script>"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(space * 65_600 + HTML.encode() for space in (b"\n", b" ", b"\r\n", b"\0", b"\t\v\f")),
+        b"\xef\xbb\xbf" + b"\n" * 70_000 + SVG.encode(),
+        ("\ufeff" + "\n" * 70_000 + HTML).encode("utf-16"),
+        *(HTML.encode(name) for name in ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")),
+        *(("\n" * 9 + SVG).encode(name) for name in ("utf-16-le", "utf-16-be")),
+        ("\n" * 40_001 + HTML).encode("utf-16-be"),
+        b"<!-- " + b"long " * 20_000 + b"-->" + HTML.encode(),
+        b"<!-- -->" * 10_000 + HTML.encode(),
+        b"<?xml version='1.0'?>" + b"<!-- -->" * 10_000 + SVG.encode(),
+        b"<?xml version='1.0'?><!DOCTYPE html><p>x" + SCRIPT.encode(),
+        f"<?xml version='1.0'?><d xmlns:h='{XHTML}'><h:script>alert(1)</h:script></d>".encode(),
+        f"<?xml version='1.0'?><d xmlns:s='{SVG_SPACE}'><s:g onload='alert(1)'/></d>".encode(),
+        f"<?xml version='1.0'?><d><s:script xmlns:s='{SVG_SPACE}' href='x'/></d>".encode(),
+        b"<?xml version='1.0'?><!DOCTYPE a [<!ENTITY b ']>'>]><svg onload='alert(1)'/>",
+        b"<style xmlns='urn:x'></style>" + SCRIPT.encode(),
+        b"<table xmlns='urn:x' onclick='alert(1)'>",
+        b"<a xmlns='urn:x' href='javascript:alert(1)'>",
+    ],
+)
+@pytest.mark.parametrize("name", ["page.html", "notes.txt"])
+def test_markup_is_refused_wherever_it_begins(content: bytes, name: str) -> None:
+    with pytest.raises(TypeRefused):
+        detected_as(content, name)
+
+
+@pytest.mark.parametrize("lead", [b"\x1a", b"\x02\n", b"\0\1\2\3", b"Hello "])
+def test_what_is_called_html_and_has_its_tags_is_refused(lead: bytes) -> None:
+    for name in ("page.html", "page.xhtml", "picture.svg"):
+        with pytest.raises(TypeRefused):
+            detected_as(lead + HTML.encode() + b"\3" * 100, name)

@@ -1,8 +1,9 @@
 """What is found out about images, and the thumbnails of them."""
 
 import io
+import struct
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from PIL import Image
@@ -109,6 +110,89 @@ def test_a_thumbnail_stands_upright(orientation: int, red: str, tmp_path: Path) 
     assert (width, height) == ((64, 48) if orientation < 5 else (48, 64))
     assert red in reds
     assert {"left": "right", "right": "left", "top": "bottom", "bottom": "top"}[red] not in reds
+
+
+CORNERS = {1: "tl", 2: "tr", 3: "br", 4: "bl", 5: "tl", 6: "tr", 7: "br", 8: "bl"}
+"""Where the stored top left corner is when the picture stands upright."""
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("format", ["JPEG", "TIFF", "PNG", "WEBP", "AVIF"])
+def test_every_format_is_turned_once(format: str, orientation: int, tmp_path: Path) -> None:  # noqa: A002
+    picture = Image.new("RGB", (400, 200), "white")
+    picture.paste((255, 0, 0), (0, 0, 200, 100))
+    exif = Image.Exif()
+    exif[making.ORIENTATION] = orientation
+    options: Any = {"tiffinfo": {274: orientation}} if format == "TIFF" else {"exif": exif}
+    picture.save(tmp_path / "saved", format, **options)
+
+    result = run_here((tmp_path / "saved").read_bytes(), tmp_path / "picture")
+
+    found = [result.metadata[key] for key in ("width", "height", "orientation")]
+    assert found == [400, 200, orientation]
+    thumbnail = picture_of(result).convert("RGB")
+    right, bottom = thumbnail.width - 9, thumbnail.height - 9
+    corners = {"tl": (8, 8), "tr": (right, 8), "bl": (8, bottom), "br": (right, bottom)}
+    reds = {name for name, at in corners.items() if thumbnail.getpixel(at)[1] < 128}  # type: ignore[index]
+    assert reds == {CORNERS[orientation]}
+    assert (thumbnail.width > thumbnail.height) == (orientation < 5)
+
+
+@pytest.mark.parametrize("size", [(6_000, 4_000), (8_000, 6_000), (12_000, 9_000)])
+def test_a_photo_is_shrunk_while_it_is_decoded(size: tuple[int, int], tmp_path: Path) -> None:
+    out = io.BytesIO()
+    Image.new("L", size, 128).save(out, "JPEG")
+
+    result = run_in_child(out.getvalue(), tmp_path / "photo.jpg")
+
+    assert (result.metadata["width"], result.metadata["height"]) == size
+    assert picture_of(result).size == (320, 320 * size[1] // size[0])
+
+
+def resized(content: bytes, width: int, height: int, marker: bytes) -> bytes:
+    """Return a JPEG whose header claims another size."""
+    start = content.index(marker) + 5
+    return content[:start] + struct.pack(">HH", height, width) + content[start + 4 :]
+
+
+def test_a_jpeg_that_takes_too_much_memory_is_refused(tmp_path: Path) -> None:
+    baseline = resized(making.image("JPEG"), 15_000, 15_000, b"\xff\xc0")
+    progressive = making.image("JPEG", progressive=True, subsampling=0)
+    progressive = resized(progressive, 8_000, 8_000, b"\xff\xc2")
+
+    for content in (baseline, progressive):
+        with pytest.raises(Unprocessable, match=r"^The image has more than \d+ million pixels\.$"):
+            run_here(content, tmp_path / "photo.jpg")
+
+
+def bmp(bits: int, compression: int, masks: bytes = b"") -> bytes:
+    header = struct.pack("<IiiHHIIiiII", 40, 4, 4, 1, bits, compression, 32, 0, 0, 0, 0)
+    offset = 14 + len(header) + len(masks)
+    return b"BM" + struct.pack("<IHHI", offset + 64, 0, 0, offset) + header + masks + bytes(64)
+
+
+def webp_in_tiff() -> bytes:
+    content = making.image("TIFF")
+    entry = struct.pack("<HHIHH", 259, 3, 1, 1, 0)
+    assert entry in content
+    return content.replace(entry, struct.pack("<HHIHH", 259, 3, 1, 50001, 0))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bmp(16, 3, struct.pack("<III", 0x0C00, 0x03E0, 0x001F)),
+        bmp(2, 0),
+        bmp(0, 4),
+        webp_in_tiff(),
+    ],
+    ids=["16 bits", "2 bits", "JPEG in BMP", "WebP in TIFF"],
+)
+def test_a_variant_that_is_not_supported_is_not_called_broken(
+    content: bytes, tmp_path: Path
+) -> None:
+    with pytest.raises(Unprocessable, match=r"^Images of this variant are not supported\.$"):
+        run_here(content, tmp_path / "picture")
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 99, 60_000])

@@ -1,6 +1,7 @@
 """What is found out about sound and films."""
 
 import io
+import re
 import struct
 from pathlib import Path
 
@@ -25,6 +26,14 @@ from uploads.processors.base import Unprocessable
         ("adts", "aac", "aac"),
         ("matroska", "aac", "aac"),
         ("aiff", "pcm_s16be", "pcm_s16be"),
+        ("mp2", "mp2", "mp2"),
+        ("ac3", "ac3", "ac3"),
+        ("tta", "tta", "tta"),
+        ("wv", "wavpack", "wavpack"),
+        ("au", "pcm_s16be", "pcm_s16be"),
+        ("caf", "pcm_s16le", "pcm_s16le"),
+        ("w64", "pcm_s16le", "pcm_s16le"),
+        ("3gp", "aac", "aac"),
     ],
 )
 def test_sound(container: str, codec: str, named: str, tmp_path: Path) -> None:
@@ -34,6 +43,39 @@ def test_sound(container: str, codec: str, named: str, tmp_path: Path) -> None:
     assert result.metadata.pop("bitrate") > 0
     assert result.metadata == {"audio_codec": named, "sample_rate": 48_000, "channels": 1}
     assert result.thumbnail is None
+
+
+@pytest.mark.parametrize(
+    ("container", "codec", "named"),
+    [("h264", "libx264", "h264"), ("hevc", "libx265", "hevc"), ("m4v", "mpeg4", "mpeg4")],
+)
+def test_pictures_without_a_container(
+    container: str, codec: str, named: str, tmp_path: Path
+) -> None:
+    """Nothing tells how long a stream is: its frames are counted."""
+    result = run_here(making.film(container, codec, (320, 240), frames=25), tmp_path / "film")
+
+    assert result.metadata["duration"] == pytest.approx(2.5, abs=0.05)
+    assert (result.metadata["video_codec"], result.metadata["width"]) == (named, 320)
+    assert Image.open(io.BytesIO(result.thumbnail or b"")).size == (320, 240)
+
+
+def test_an_mp3_of_mpeg_2_5(tmp_path: Path) -> None:
+    content = making.sound("mp3", "libmp3lame", seconds=1.0, rate=11_025)
+    found = run_here(content, tmp_path / "tone").metadata
+
+    assert (found["sample_rate"], found["duration"]) == (11_025, pytest.approx(1.0, abs=0.1))
+
+
+def test_the_duration_of_frames_is_counted_where_nothing_tells_it(tmp_path: Path) -> None:
+    """FFmpeg guesses by the first ones: here silence, then sound that takes more room."""
+    loud = making.sound("mp3", "libmp3lame", seconds=2.0)
+    frames = re.split(rb"(?=\xff\xfb)", loud)
+    quiet = bytes.fromhex("fffb14c4").ljust(96, b"\0")
+    found = run_here(quiet * 200 + b"".join(frames[2:]), tmp_path / "tone").metadata
+
+    expected = 200 * 1_152 / 48_000 + 2.0
+    assert found["duration"] == pytest.approx(expected, abs=0.5)
 
 
 @pytest.mark.parametrize("cover", [making.png(), b"no picture at all"], ids=["whole", "broken"])
@@ -57,6 +99,9 @@ def synchsafe(number: int) -> bytes:
 @pytest.mark.parametrize(
     ("container", "codec", "named"),
     [
+        ("mpegts", "libx264", "h264"),
+        ("3g2", "mpeg4", "mpeg4"),
+        ("asf", "wmv2", "wmv2"),
         ("mp4", "mpeg4", "mpeg4"),
         ("mp4", "libx264", "h264"),
         ("mov", "mpeg4", "mpeg4"),
@@ -104,6 +149,8 @@ def test_a_film_that_was_recorded_upright(tmp_path: Path) -> None:
 
     result = run_here(bytes(content), tmp_path / "film.mp4")
 
+    stored = [result.metadata[key] for key in ("width", "height", "rotation")]
+    assert stored == [64, 48, 90]
     poster = Image.open(io.BytesIO(result.thumbnail or b"")).convert("RGB")
     assert poster.size == (48, 64)
     red, _, blue = poster.getpixel((24, 5))  # type: ignore[misc]
@@ -148,7 +195,8 @@ def test_a_film_that_is_cut_is_broken(part: float, tmp_path: Path) -> None:
 
 
 def test_a_type_that_nothing_here_plays(tmp_path: Path) -> None:
-    assert run_here(b"MThd\0\0\0\6\0\0\0\1\0\x60" + bytes(20), tmp_path / "tune").metadata == {}
+    found = run_here(b"MThd\0\0\0\6\0\0\0\1\0\x60" + bytes(20), tmp_path / "tune").metadata
+    assert found["content_type"] == "audio/midi"
 
 
 def test_a_playlist_leads_to_no_other_file(tmp_path: Path) -> None:

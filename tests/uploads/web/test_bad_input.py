@@ -132,10 +132,6 @@ class TestRefused:
         assert response.status_code == 400
         assert response.json() == {"file": ["The name of the file is too long."]}
 
-    def test_name_that_is_not_unicode(self, client: Client) -> None:
-        response = send_raw(client, part(b"Hello\n", "\ud800.txt") + END)
-        assert response.json() == {"file": ["No file was sent."]}
-
     def test_connection_that_breaks(self, client: Client) -> None:
         body = part(b"x" * 300_000) + END
         request: dict[str, Any] = {"wsgi.input": Breaking(body[:200_000])}

@@ -58,6 +58,26 @@ def test_only_what_is_harmless_is_shown(
 
 
 @pytest.mark.parametrize(
+    ("metadata", "charset"),
+    [
+        ({}, "utf-8"),
+        ({"encoding": "windows-1251"}, "windows-1251"),
+        ({"encoding": "ascii"}, "us-ascii"),
+        ({"encoding": "x\r\nSet-Cookie: a=b"}, "utf-8"),
+        ({"encoding": None}, "utf-8"),
+        ({"encoding": "cp932"}, "shift_jis"),
+        ({"encoding": "utf-16"}, "utf-16"),
+    ],
+)
+def test_text_comes_with_its_own_encoding(
+    client: Client, make_file: MakeFile, metadata: dict[str, str], charset: str
+) -> None:
+    response = content(client, make_file(metadata=metadata))
+    assert response.headers["Content-Type"] == f"text/plain; charset={charset}"
+    response.close()
+
+
+@pytest.mark.parametrize(
     ("name", "written"),
     [
         ("Ёлка.txt", "filename*=utf-8''%D0%81%D0%BB%D0%BA%D0%B0.txt"),

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from io import BytesIO
 from pathlib import Path
 from threading import BoundedSemaphore
 from typing import Any
@@ -17,7 +18,7 @@ from rest_framework.authtoken.models import Token
 from accounts.models import User
 from api.throttling import ClientThrottle
 from tests.support.files import png
-from tests.uploads.sending import END, UPLOAD, part, send, send_raw, stored
+from tests.uploads.sending import BOUNDARY, END, MULTIPART, UPLOAD, part, send, send_raw, stored
 from uploads.models import File
 from uploads.orphans import compare
 from uploads.queue.events import decode
@@ -62,6 +63,42 @@ def test_file_is_stored_under_a_name_of_our_own(client: Client) -> None:
     file = File.objects.get()
     assert "secret" not in str(file.file.name)
     assert Path(file.file.path).stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize(
+    ("name", "encoding"),
+    [
+        *(("Отчёт за март.txt", encoding) for encoding in ("cp1251", "koi8-r", "utf-8")),
+        ("Größe.txt", "cp1252"),
+        ("日本語のテスト.txt", "cp932"),
+        ("新建文件夹.txt", "gbk"),
+    ],
+)
+def test_name_in_another_encoding_is_readable(client: Client, name: str, encoding: str) -> None:
+    """Some programs send it as it is on their disk."""
+    head, _, rest = part(b"\xff\xfe raw \xe0", "NAME").partition(b"NAME")
+
+    response = send_raw(client, head + name.encode(encoding) + rest + END)
+
+    assert (response.status_code, response.json()["name"]) == (201, name)
+    assert response.json()["size"] == len(b"\xff\xfe raw \xe0")
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 100, 4_096])
+def test_body_may_arrive_in_any_pieces(client: Client, chunk: int, media: Path) -> None:
+    """Neither boundaries nor headers need to be in one piece."""
+    content = b"\r\n\xff\r\n--" + BOUNDARY[2:9].encode() + b"\r\n\r\n" + bytes(3_000)
+    body = part(content, "\u0451.bin").replace("\u0451".encode(), "\u0451".encode("cp1251")) + END
+
+    class Slow(BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            return super().read(min(chunk, len(body) if size in {None, -1} else size or 0))
+
+    request: dict[str, Any] = {"wsgi.input": Slow(body), "CONTENT_LENGTH": str(len(body))}
+    response = client.generic("POST", UPLOAD, CONTENT_TYPE=MULTIPART, **request)
+
+    assert response.status_code == 201
+    assert Path(File.objects.get().file.path).read_bytes() == content
 
 
 def test_event_is_published_on_commit(
