@@ -82,8 +82,12 @@ ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *REMOVE, *RECOUNT, *UPLOAD, *WORK, 
 
 # The steps of the pipelines, and where a process dies first after each.
 STEPS = {
-    "footfall/flush.py:ingest": {
+    "footfall/flush.py:_ingest": {
+        "owner": "after_read",
+        "newest_of_log": "after_read",
+        "unknown_partitions": "after_read",
         "claim": "after_read",
+        "find_conflict": "after_read",
         "read": "after_read",
         "drain_spill": "after_read",
         "load_producer_states": "after_read",
@@ -93,6 +97,7 @@ STEPS = {
         "save_progress": "before_store",
         "append": "before_ingest_commit",
         "open_projections": "before_ingest_commit",
+        "note_newest": "after_trim",
         "trim": "after_trim",
     },
     "footfall/flush.py:project": {
