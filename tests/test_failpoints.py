@@ -78,8 +78,10 @@ def test_every_step_has_its_failpoint(where: str) -> None:
 def test_a_step_that_has_none_is_found() -> None:
     source = Path("footfall/flush.py").read_text()
     trim = "    trim(log, claims)\n"
-    longer = source.replace(trim, f"{trim}    claim()\n").replace("claims = claim()", "claims = []")
+    longer = source.replace(trim, f"{trim}    claim()\n").replace(
+        "claims = claim(unknown, take)", "claims = []"
+    )
     last = source.replace('    failpoint("after_trim")\n', "")
 
-    assert steps(longer, "ingest", "footfall")["claim"] == "after_trim"
-    assert steps(last, "ingest", "footfall")["trim"] == "nowhere"
+    assert steps(longer, "_ingest", "footfall")["claim"] == "after_trim"
+    assert steps(last, "_ingest", "footfall")["trim"] == "nowhere"
