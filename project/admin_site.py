@@ -16,7 +16,7 @@ GROUPS: tuple[tuple[str, Promise | str, tuple[str, ...]], ...] = (
         ("pages.page", "pages.content", "pages", "books", "films.film", "films", "uploads"),
     ),
     ("counting", _("Counting"), ("counters.dashboard", "counters")),
-    ("people", _("People"), ("accounts", "auth", "authtoken")),
+    ("people", _("People"), ("accounts.user", "auth", "authtoken", "accounts")),
     ("service", _("Service"), ("admin", "films.generationjob", "django_celery_beat")),
 )
 """Label and name of each group; then its models and apps, in this order. A model belongs to the
