@@ -94,4 +94,4 @@ def test_200_files_while_workers_are_killed_and_redis_restarts(service: Copy, fi
         file = processed[pk]
         assert (file["name"], file["size"], file["error"]) == (name, len(body), "")
         assert file["metadata"] | FOUND[name] == file["metadata"], name
-        assert bool(file["thumbnail"]) == name.startswith(("picture", "film")), name
+        assert bool(file["thumbnail"]) == name.startswith(("picture", "film", "book")), name
