@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from django.apps import apps
 from django.core import checks
 from django.db import models
 from django.db.models.expressions import Combinable
@@ -55,15 +56,22 @@ def keep_counters(
 ) -> None:
     """Have `loaddata` leave the counters of rows that are there: it does not ask `pre_save`.
 
-    It saves parents as rows of their own, so only the fields of the model itself are written.
+    It saves parents as rows of their own, so only the fields of the model itself are written. What
+    a new row has nothing explains: from then on no repair takes it away, until it is adopted.
     """
     if not raw:
         return
     model = sender._meta.concrete_model or sender
     counters = [one for one in model._meta.local_concrete_fields if isinstance(one, CounterField)]
-    if counters and model._base_manager.using(using).filter(pk=instance.pk).exists():
+    if not counters:
+        return
+    if model._base_manager.using(using).filter(pk=instance.pk).exists():
         for counter in counters:
             setattr(instance, counter.attname, models.F(counter.attname))
+    elif any(getattr(instance, counter.attname) for counter in counters):
+        projections = apps.get_model("counters", "Projection")._default_manager
+        rows = projections.filter(name=f"totals:{model._meta.label_lower}", counted_before="no")
+        rows.update(counted_before="yes")
 
 
 pre_save.connect(keep_counters, dispatch_uid="counters.keep_counters")

@@ -93,14 +93,18 @@ def _move(
 
 
 def _move_base(model: type[models.Model], day: datetime, ids: Iterable[int]) -> None:
-    """Move their views in the base to the first hour of the day."""
+    """Move their views in the base to the first hour of the day.
+
+    Retention may add to these rows meanwhile, so nothing is deleted but what is left empty.
+    """
     of_model = Base.objects.filter(content_type=content_type_of(model), target_id__in=ids)
     hours = of_model.filter(hour__gt=day, hour__lt=day + DAY)
-    views: Counter[int] = Counter()
-    for target, times in hours.values_list("target_id", "views"):
-        views[target] += times
-    hours.delete()
-    sql.add_views(Base, content_type_of(model).pk, {_number(day): views})
+    views: dict[int, Counter[int]] = defaultdict(Counter)
+    for target, hour, times in hours.values_list("target_id", "hour", "views"):
+        views[_number(day)][target] += times
+        views[_number(hour)][target] -= times
+    sql.add_views(Base, content_type_of(model).pk, views)
+    hours.filter(views=0).delete()
 
 
 def compact_totals(model: type[models.Model], day: datetime) -> int:

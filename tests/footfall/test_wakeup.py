@@ -4,9 +4,10 @@ import threading
 import time
 from datetime import timedelta
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -210,3 +211,17 @@ def test_audits_that_no_prune_has_seen_stay() -> None:
     tasks.prune()
 
     assert Audit.objects.get().epoch == 200 * 24
+
+
+def test_a_worker_goes_on_while_it_is_not_known_whose_log_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As when it starts while the database is away: an error would end the thread that wakes it."""
+    monkeypatch.setattr(worker, "get_log", Mock(side_effect=OperationalError("away")))
+    monkeypatch.setattr(worker, "ingest", Mock(side_effect=OperationalError("away")))
+    woken = Mock()
+    monkeypatch.setattr(worker, "wake_projections", woken)
+
+    worker.wake()
+
+    assert woken.called

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
@@ -9,14 +10,15 @@ from django.db.models import Sum
 from pytest_django import Settings
 
 from catalog.pages.models import Content
-from footfall import tasks
+from footfall import sql, tasks
 from footfall.eventlog import RedisLog
 from footfall.flush import flush, flush_all
-from footfall.models import DeadLetter, HourTotal, Identity, Rollup
+from footfall.models import Base, DeadLetter, HourTotal, Identity, Rollup
 from footfall.ops.audit import broken_totals, differences
 from footfall.projections import compact as compacting
 from footfall.projections.compact import DELETED, compact
 from footfall.projections.series import Interval, Point, series, series_by_model
+from footfall.registry import content_type_of
 from tests.support.concurrency import locked, run_at_once
 from tests.support.views import AT, HOUR, store_views
 
@@ -176,3 +178,26 @@ def test_events_set_aside_are_dismissed_in_the_end(log: RedisLog) -> None:
     tasks.prune()
 
     assert DeadLetter.objects.get().reason == "1"
+
+
+def test_what_retention_adds_meanwhile_stays_in_the_base(viewed: list[Content]) -> None:
+    """Retention locks other rows: it may add to an hour between any two statements."""
+    kind, target, hour = content_type_of(Content).pk, viewed[0].pk, AT // HOUR + 5
+    sql.add_views(Base, kind, {hour: {target: 5}})
+    added = False
+
+    def add(execute: Any, statement: str, *args: Any) -> Any:
+        nonlocal added
+        if not added and "counters_base" in statement and not statement.startswith("SELECT"):
+            added = True
+            sql.add_views(Base, kind, {hour: {target: 3}})
+        return execute(statement, *args)
+
+    with connection.execute_wrapper(add):
+        compact()
+
+    assert added
+    assert sum(Base.objects.values_list("views", flat=True)) == 8
+    compact()
+    compacting._move_base(Content, START, [target])
+    assert [(one.hour, one.views) for one in Base.objects.all()] == [(START, 8)]

@@ -1,6 +1,7 @@
 """An audit counts again; a repair sets what is wrong, and takes away nothing it cannot explain."""
 
 import signal
+from contextlib import suppress
 from datetime import timedelta
 from io import StringIO
 
@@ -321,3 +322,20 @@ def test_a_repair_that_is_killed_goes_on(
     audit("--repair")
     assert counters() == [3, 3, 0]
     assert Correction.objects.count() == 1
+
+
+@pytest.mark.parametrize("times", [0, 1])
+def test_a_row_that_a_dump_has_brought_keeps_its_counter(ids: list[int], times: int) -> None:
+    content = Content.objects.get(pk=ids[2])
+    content.pk, content.counter = ids[2] + 1, 500
+    content.save_base(raw=True)
+    for _ in range(times):
+        view({LABEL: [ids[2] + 1]})
+    project(force=True)
+
+    with suppress(CommandError):
+        audit("--repair")
+
+    assert Content.objects.get(pk=ids[2] + 1).counter == 500 + times
+    call_command("counters", "adopt", LABEL)
+    assert "clean" in audit()
