@@ -112,6 +112,21 @@ def test_after_a_flush_of_django_it_is_read_again() -> None:
     assert get_log().prefix.endswith(f":{owner().name}")
 
 
+def test_after_a_flush_of_django_it_is_there_before_a_transaction_is_rolled_back(
+    page: Page, contents: list[Content]
+) -> None:
+    Identity.objects.all().delete()
+    emit_post_migrate_signal(0, False, "default")
+
+    with suppress(ZeroDivisionError), transaction.atomic():
+        name = owner().name
+        raise ZeroDivisionError
+    record(page, contents)
+
+    assert flush_all() == 1
+    assert owner().name == name
+
+
 def test_an_ingest_notices_that_its_database_has_another_identity(
     page: Page, contents: list[Content]
 ) -> None:
