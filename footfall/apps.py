@@ -1,5 +1,8 @@
+from contextlib import suppress
+
 from django.apps import AppConfig
 from django.contrib import admin
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, transaction
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _
 
@@ -12,12 +15,22 @@ class CountersConfig(AppConfig):
 
     def ready(self) -> None:
         from footfall import checks  # noqa: F401  # registers them
-        from footfall.log import forget_owner
 
-        # A flush of Django sends it, too: then the database has another identity.
-        post_migrate.connect(
-            lambda **kwargs: forget_owner(), self, weak=False, dispatch_uid="counters.identity"
-        )
+        post_migrate.connect(renew, self, dispatch_uid="counters.identity")
 
         # Unless the project has an index of its own, the dashboard is the first thing on it.
         admin.site.index_template = admin.site.index_template or "counters/index.html"
+
+
+def renew(using: str, **kwargs: object) -> None:
+    """Give the database an identity if it has none: a flush of Django comes here, too.
+
+    If a request or a test created it, it might be rolled back, and views be in a log of nobody.
+    """
+    from footfall.identity import ensure_identity
+    from footfall.log import forget_owner
+
+    if using == DEFAULT_DB_ALIAS:
+        with suppress(DatabaseError), transaction.atomic():  # it was migrated to before 0011
+            ensure_identity()
+    forget_owner()

@@ -33,7 +33,7 @@ from footfall.ingest.conflicts import find_conflict, newest_of_log, note_newest
 from footfall.ingest.poison import POISON, Source, Take, in_parts
 from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
-from footfall.log import forget_owner, get_log, owner
+from footfall.log import forget_owner, get_log, key_prefix, owner
 from footfall.models import Carried, Partition, Projection, Segment, StoreHead
 from footfall.projections.rows import KINDS, open_projections
 from footfall.projections.run import Projected, apply_new_events
@@ -106,7 +106,7 @@ def _ingest(take: Take) -> Ingested:
         sql.mark()
         claims = claim(unknown, take)
         moment = identity.moment()
-        if moment.name != name:
+        if moment.name != name or log.prefix != key_prefix():  # another thread may forget it
             raise IdentityChanged
         has_conflict = find_conflict(newest, moment)
         read(log, claims, take)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from threading import Lock, Thread
 from weakref import WeakMethod, ref
 
-from footfall.eventlog import LogError
+from footfall.eventlog import Away, LogError
 
 FIRST_PAUSE = 0.05  # seconds between two tries
 PAUSE_FACTOR = 1.1  # 5 s to the longest one
@@ -50,7 +50,11 @@ class Distrust:
             self._times.clear()
 
     def discard_all(self) -> bool:
-        """Try to discard what is distrusted; return whether all that was tried was done."""
+        """Try to discard what is distrusted; return whether all that was tried was done.
+
+        In a cluster, one partition may fail while the servers of others answer.
+        """
+        done = True
         for partition, times in list(self._times.items()):
             discard = self._discard()
             if discard is None:
@@ -58,12 +62,15 @@ class Distrust:
                 break
             try:
                 discard(partition)
-            except LogError:
+            except Away:
                 return False
+            except LogError:
+                done = False
+                continue
             with self._lock:
                 if self._times.get(partition) == times:  # else it was added again meanwhile
                     del self._times[partition]
-        return True
+        return done
 
     def _is_over(self) -> bool:
         with self._lock:

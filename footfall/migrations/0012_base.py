@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
@@ -11,8 +12,9 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.state import StateApps
 
 from footfall.sql import dialect
+from footfall.store.builder import cut_segments
 from footfall.store.read import verified
-from footfall.store.segment import Corrupt
+from footfall.store.segment import Corrupt, Events
 from footfall.store.views import Summed
 
 CHUNK_EVENTS, ROWS_PER_QUERY = 500_000, 16
@@ -60,15 +62,22 @@ def stored_views(apps: StateApps, ends: dict[str, int]) -> Iterator[tuple[list[s
         summed, events = Summed(), 0
         while page := list(segments.filter(number__gt=number, number__lte=end)[:ROWS_PER_QUERY]):
             for segment in page:
-                number = segment.number
                 if segment.corrupt_at is None:  # else no recount can read it: it stays in the base
                     with suppress(Corrupt):
-                        summed.add(verified(segment))
+                        summed.add(cut_segments(numbered(segment), number, end))
                         events += segment.events
+                number = segment.number
             if events >= CHUNK_EVENTS:
                 yield labels, summed
                 summed, events = Summed(), 0
         yield labels, summed
+
+
+def numbered(segment: Any) -> Events:
+    """Return its events. A worker may have compacted it from others since those were read."""
+    events = verified(segment)
+    events.runs = [run._replace(number=run.number or segment.number) for run in events.runs]
+    return events
 
 
 class Migration(migrations.Migration):

@@ -42,6 +42,8 @@ class Due(NamedTuple):
 
     number: int
     is_corrupt: bool
+    missing: int = 0
+    """The number of a segment that should be before it, and is not in the store; 0: none."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,8 @@ def retention() -> Retention:
 
 def _obstacle(first: Due) -> str:
     reader = slowest()
+    if first.missing:
+        return f"segment {first.missing} is missing: put it back from a backup"
     if first.is_corrupt:
         return (
             f"segment {first.number} is corrupt: put it back from a backup, or give up its events"
@@ -109,12 +113,15 @@ def _due() -> Iterator[Due]:
     until = epoch() - days * HOURS_PER_DAY
     too_many = _data_bytes() - most if most else 0
     rows = Segment.objects.annotate(length=Length("data")).order_by("number")
-    fields = rows.values_list("number", "epoch", "length", "corrupt_at")
-    for number, its_epoch, length, corrupt_at in fields[:MAX_SEGMENTS]:
+    fields = ("number", "first", "epoch", "length", "corrupt_at")
+    found = list(rows.values_list(*fields)[:MAX_SEGMENTS])  # before the head: others remove, too
+    last = StoreHead.objects.values_list("removed_number", flat=True).order_by("pk").first() or 0
+    for number, first, its_epoch, length, corrupt_at in found:
         if (not days or its_epoch > until) and too_many <= 0:
             return
         too_many -= length
-        yield Due(number, corrupt_at is not None)
+        yield Due(number, corrupt_at is not None, last + 1 if first > last + 1 else 0)
+        last = number
 
 
 def _remove_some() -> int:
@@ -145,7 +152,7 @@ def _removable() -> list[int]:
     """Return the numbers of the first segments that are due, that all have read and can be read."""
     limit, numbers = passed(), []
     for segment in _due():
-        if segment.is_corrupt or segment.number > limit:
+        if segment.missing or segment.is_corrupt or segment.number > limit:
             break
         numbers.append(segment.number)
     return numbers

@@ -20,7 +20,7 @@ from footfall.cache.entries import get_page_cache
 from footfall.eventlog import Full, PositionLost, RedisLog
 from footfall.eventlog.entries import UNKNOWN_DAY
 from footfall.events import encode
-from footfall.flush import flush, flush_all
+from footfall.flush import flush, flush_all, ingest
 from footfall.identity import Moment
 from footfall.log import forget_owner, get_log, identities, logs_of_others, owner
 from footfall.models import Identity, Partition, Segment
@@ -37,6 +37,19 @@ def be(name: str) -> None:
     Identity.objects.update(name=name)
     Partition.objects.all().delete()
     forget_owner()
+
+
+def test_a_log_of_before_is_not_read_for_another_identity(
+    page: Page, contents: list[Content], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that forgets the identity does so step by step: first the name, then the log."""
+    be("one")
+    record(page, contents)
+    old = get_log()
+    be("two")
+    monkeypatch.setattr("footfall.flush.get_log", mock.Mock(side_effect=[old, get_log()]))
+
+    assert not ingest().segments
 
 
 def counted() -> int:
@@ -110,6 +123,21 @@ def test_after_a_flush_of_django_it_is_read_again() -> None:
 
     assert owner().name == Identity.objects.get().name != "one"
     assert get_log().prefix.endswith(f":{owner().name}")
+
+
+def test_after_a_flush_of_django_it_is_there_before_a_transaction_is_rolled_back(
+    page: Page, contents: list[Content]
+) -> None:
+    Identity.objects.all().delete()
+    emit_post_migrate_signal(0, False, "default")
+
+    with suppress(ZeroDivisionError), transaction.atomic():
+        name = owner().name
+        raise ZeroDivisionError
+    record(page, contents)
+
+    assert flush_all() == 1
+    assert owner().name == name
 
 
 def test_an_ingest_notices_that_its_database_has_another_identity(

@@ -8,7 +8,7 @@ import pytest
 
 from footfall.cache import distrust
 from footfall.cache.distrust import Distrust
-from footfall.eventlog import Away
+from footfall.eventlog import Away, LogError
 from loadtest.common.waiting import wait_until
 
 
@@ -68,3 +68,16 @@ def test_nothing_is_tried_for_a_cache_that_is_gone() -> None:
     thread.join(10)
     assert not thread.is_alive()
     assert gone() is None
+
+
+def test_a_dead_server_of_a_cluster_holds_up_no_partition_of_another() -> None:
+    class Clustered(Pages):
+        def discard(self, partition: int) -> None:
+            if partition == 0:
+                raise LogError("its server is dead")
+            super().discard(partition)
+
+    pages = Clustered()
+    pages.distrusted.add([0, 1])
+    wait_until(lambda: 1 not in pages.distrusted, 10)
+    assert 0 in pages.distrusted

@@ -32,6 +32,7 @@ from footfall.recount import counting
 from footfall.recount.upkeep import keep_store
 from footfall.registry import content_type_of
 from footfall.store import read
+from footfall.store.retain import retention
 from tests.support import processes
 from tests.support.processes import Done, manage
 from tests.support.projections import rolled_up, view
@@ -339,3 +340,19 @@ def test_a_row_that_a_dump_has_brought_keeps_its_counter(ids: list[int], times: 
     assert Content.objects.get(pk=ids[2] + 1).counter == 500 + times
     call_command("counters", "adopt", LABEL)
     assert "clean" in audit()
+
+
+def test_retention_does_not_pass_a_segment_that_is_missing(ids: list[int]) -> None:
+    """Else nobody would know any more that its views were counted rightly."""
+    view({LABEL: ids[:2]}, at=AT + 9 * HOUR)
+    project(force=True)
+    Segment.objects.order_by("number")[1].delete()
+    Segment.objects.update(epoch=-(10**6))
+    keep_store()
+    assert Segment.objects.count() == 1
+    assert "is missing" in retention().held_up_by
+
+    with suppress(CommandError):
+        audit("--repair")
+
+    assert counters() == [4, 4, 0]

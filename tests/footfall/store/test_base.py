@@ -1,5 +1,6 @@
 """What the base begins with at an upgrade: what is in the rollups, but not in the store."""
 
+from datetime import timedelta
 from importlib import import_module
 from types import SimpleNamespace
 
@@ -13,8 +14,9 @@ from footfall.flush import project
 from footfall.models import Base, Projection, Rollup, Segment
 from footfall.projections.run import apply_new_events
 from footfall.registry import content_type_of
+from footfall.store import compact as compacting
 from tests.support.projections import view
-from tests.support.views import HOUR
+from tests.support.views import AT, HOUR
 
 pytestmark = pytest.mark.django_db
 
@@ -73,3 +75,24 @@ def test_what_cannot_be_read_again_stays_in_the_base() -> None:
     Segment.objects.update(data=b"?")
 
     assert begin_base() == {7: 2}
+
+
+def test_segments_that_a_worker_compacts_meanwhile_are_subtracted_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Workers of the version before run on while the tables are migrated."""
+    for _ in range(4):
+        view({LABEL: [7]})
+    project(force=True)
+    migration = import_module("footfall.migrations.0012_base")
+    monkeypatch.setattr(migration, "CHUNK_EVENTS", 1)
+    monkeypatch.setattr(migration, "ROWS_PER_QUERY", 2)
+    monkeypatch.setattr(compacting, "MIN_AGE", timedelta(days=-1))
+    views = 0
+
+    for _labels, summed in migration.stored_views(apps, {LABEL: 4}):
+        views += sum(summed.hours.get(LABEL, {}).get(AT // HOUR, {}).values())
+        compacting.compact()
+
+    assert Segment.objects.count() == 1
+    assert views == 4
