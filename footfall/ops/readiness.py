@@ -37,9 +37,12 @@ def log() -> str:
             except LogError:
                 return f"Redis does not answer for partition {partition}"
         redis = get_log().condition()
+        reasons = []
+        if redis.policy:
+            reasons.append(f"Redis may evict the log: {redis.policy}")
         if redis.refusal:
-            return f"Redis refuses to write: {redis.refusal.split(' ', 1)[0]}"
-        return f"Redis may evict the log: {redis.policy}" if redis.policy else ""
+            reasons.append(f"Redis refuses to write: {redis.refusal.split(' ', 1)[0]}")
+        return "; ".join(reasons)
 
     try:
         return ask_log(each_partition)
