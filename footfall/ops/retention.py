@@ -1,4 +1,4 @@
-"""Removes old rows from the tables of the counting. The events in the store are kept for good.
+"""Removes old rows from the tables of the counting. Events leave the store in `store/retain.py`.
 
 Everything goes by epochs (see `footfall.identity`): a clock that jumps removes nothing.
 """
