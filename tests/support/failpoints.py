@@ -87,6 +87,7 @@ STEPS = {
         "newest_of_log": "after_read",
         "unknown_partitions": "after_read",
         "claim": "after_read",
+        "key_prefix": "after_read",
         "find_conflict": "after_read",
         "read": "after_read",
         "drain_spill": "after_read",
