@@ -25,6 +25,7 @@ def starts(tmp_path: Path, free_port: int, monkeypatch: pytest.MonkeyPatch) -> C
         monkeypatch.setenv("DATA_DIR", str(tmp_path))
         monkeypatch.setenv("PORT", str(free_port))
         monkeypatch.setattr(room, "PAUSE", 0.0)
+        monkeypatch.setattr(os, "umask", Mock())  # of this process, for all tests after it
         left = list(errors)
         runs = 0
 
