@@ -188,9 +188,10 @@ class History(RuleBasedStateMachine):
     # --- How --------------------------------------------------------------------------------------
 
     def is_viewed(self, pk: int) -> bool:
-        """Nothing explains a counter of which nothing was ever counted: it is left."""
+        """Nothing explains a counter of which nothing was counted yet: it is left, or adopted."""
         begun = Projection.objects.filter(name=NAMES[0], counted_before="no")
-        return self.truth[pk] > 0 and begun.exists()
+        is_counted = Content.objects.filter(pk=pk, counter__gt=0).exists()
+        return self.truth[pk] > 0 and begun.exists() and is_counted
 
     def known(self) -> Iterator[bool]:
         return (is_known(row.position) for row in Projection.objects.filter(name__in=NAMES))
