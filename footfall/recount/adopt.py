@@ -33,7 +33,7 @@ class Adopted:
 
 
 def adopt(label: str, progress: Progress | None = None) -> Adopted:
-    """Take what nobody can explain of the model's counters into the base, at an unknown time.
+    """Take what nothing explains of the model's counters into the base, at an unknown time.
 
     Each chunk is a transaction; called again, it goes on, and adopts nothing twice. Raises
     Incomparable if something is in the way, such as a segment that cannot be read.

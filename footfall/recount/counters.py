@@ -1,10 +1,9 @@
 """Counters: compared with a recount, and corrected in one transaction each time.
 
-Nothing is taken from a counter that nobody can explain: see `Explained`.
+Nothing is taken from a counter that nothing explains: see `Explained`.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.db import models
@@ -12,14 +11,12 @@ from django.db.models import Sum
 
 from footfall import sql
 from footfall.cache.invalidation import invalidate
-from footfall.models import Adjustment, Carried, Projection, Recount, Recounted, StorePosition
-from footfall.projections.rows import lock, name_of
+from footfall.models import Adjustment, Carried, Projection, Recounted
+from footfall.recount.beside import BesideRecount
 from footfall.recount.comparison import TOTALS, Difference, compare_range, compare_ranges
-from footfall.recount.counting import Progress, current, locked
-from footfall.recount.gap import Gap, Incomparable
-from footfall.registry import content_type_of, countable_models, counter_field
+from footfall.recount.counting import Progress
+from footfall.registry import content_type_of, counter_field
 from footfall.sql.batch import MAX_COUNTER
-from footfall.store.read import is_known
 
 BEFORE = (Projection.Counted.YES, Projection.Counted.UNKNOWN)
 
@@ -41,56 +38,18 @@ class Explained(NamedTuple):
     is_known: bool
 
 
-@dataclass
-class Counters:
+class Counters(BesideRecount):
     """The counters of one model, beside its recount."""
 
-    recount: Recount
-    gap: Gap = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.gap = Gap(self.recount.label)
-
-    @property
-    def model(self) -> type[models.Model]:
-        return countable_models()[self.recount.label]
-
-    @property
-    def unread(self) -> list[int]:
-        """Numbers of the segments that could not be read, or are missing."""
-        return sorted({*self.recount.corrupt, *self.gap.unread})
+    kind = TOTALS
 
     def compare(self, progress: Progress | None = None) -> Iterator[Difference]:
         """Yield every counter that differs, each chunk seen at one moment. Raises Incomparable."""
-
-        def follow() -> None:
-            self.recount = current(self.recount)
-            row = Projection.objects.filter(name=name_of(TOTALS, self.recount.label)).first()
-            self._follow(row.position if row else None)
-
-        yield from compare_ranges(self.gap, Recounted, follow, progress)
+        yield from compare_ranges(self.gap, Recounted, self.follow_current, progress)
 
     def differing(self, after: int, last: int) -> list[int]:
         """Return the ids that differ, in a transaction in which they are `lock`ed."""
         return [one.target for one in compare_range(self.gap, Recounted, after, last)]
-
-    def lock(self) -> Projection | None:
-        """Lock the projection and the recount in this transaction. Raises Incomparable.
-
-        No view of the model is counted until it ends.
-        """
-        rows = lock(self.recount.label, [TOTALS])
-        self.recount = locked(self.recount)
-        row = rows[0] if rows else None
-        if row and self.recount.is_lost and is_known(row.position):
-            raise Incomparable(f"{row} has found its position again: begin once more")
-        self._follow(row.position if row else None)
-        return row
-
-    def _follow(self, position: StorePosition | None) -> None:
-        boundary = self.recount.boundary
-        is_lost = self.recount.is_lost or position is None
-        self.gap.follow(boundary if is_lost or position is None else position, boundary)
 
     def correct(self, row: Projection | None, ids: Collection[int]) -> list[Corrected]:
         """Set counters to what they should be, after `lock`; leave out those that are locked.

@@ -155,7 +155,7 @@ def finish(row: Recount) -> None:
 
 
 def drop_abandoned() -> int:
-    """Remove the recounts that nobody goes on with; return how many. They hold up nothing."""
+    """Remove the recounts that are abandoned; return how many. They hold up nothing."""
     return Recount.objects.filter(epoch__lt=epoch() - ABANDONED_AFTER).delete()[0]
 
 

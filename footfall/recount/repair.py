@@ -16,7 +16,7 @@ class NotRepaired(Exception):
 def repair_counter(counters: Counters, target: int, audit: Audit | None = None) -> int | None:
     """Set a counter to what it should be now; return it, or None if the target was deleted.
 
-    Raises NotRepaired if it would take away what nobody can explain, or Incomparable.
+    Raises NotRepaired if it would take away what nothing explains, or Incomparable.
     """
     with transaction.atomic():
         row = counters.lock()

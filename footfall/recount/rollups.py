@@ -6,28 +6,23 @@ a difference.
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from django.db import connection, models
+from django.db import connection
 from django.db.models import Sum
 
 from footfall import sql
-from footfall.models import HourTotal, Projection, Recount, Recounted, Rollup, StorePosition
+from footfall.models import HourTotal, Recounted, Rollup
 from footfall.projections.compact import DELETED
-from footfall.projections.rows import lock, name_of
 from footfall.projections.series import DAY
-from footfall.recount.comparison import HOURLY, highest_id, ranges
-from footfall.recount.counting import EPOCH, Progress, current, locked
-from footfall.recount.gap import Gap, Incomparable
-from footfall.registry import content_type_of, countable_models
+from footfall.recount.beside import BesideRecount
+from footfall.recount.comparison import CHUNK_SIZE, HOURLY, highest_id, ranges
+from footfall.recount.counting import EPOCH, LAST_ID, Progress
+from footfall.registry import content_type_of
 from footfall.sql.batch import names_of
-from footfall.store.read import is_known
 
-CHUNK_SIZE = 5_000  # targets that one snapshot compares
 HOURS = 24
-LAST_ID = 2**63 - 1
 END = datetime(9999, 1, 1, tzinfo=UTC)
 SECONDS = 3_600
 
@@ -50,30 +45,17 @@ class Wrong(NamedTuple):
         return f"{label} {who}: the rollups of {day} have {abs(self.views)} views {how}"
 
 
-@dataclass
-class Rollups:
+class Rollups(BesideRecount):
     """The rollups of one model, beside its recount."""
 
-    recount: Recount
-    gap: Gap = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.gap = Gap(self.recount.label, by_hour=True)
-
-    @property
-    def model(self) -> type[models.Model]:
-        return countable_models()[self.recount.label]
-
-    @property
-    def unread(self) -> list[int]:
-        return sorted({*self.recount.corrupt, *self.gap.unread})
+    kind, by_hour = HOURLY, True
 
     def compare(self, progress: Progress | None = None) -> Iterator[Wrong]:
         """Yield every day of a target that differs. Raises Incomparable."""
         highest = highest_id(self.recount.label)
         for after, last in ranges(self.model, CHUNK_SIZE):
             with sql.snapshot():
-                self._follow_current()
+                self.follow_current()
                 found = self.differing(after, last)
             yield from found
             if progress:
@@ -83,28 +65,8 @@ class Rollups:
     def compare_deleted(self) -> list[Wrong]:
         """Return the days of deleted targets that differ. Raises Incomparable."""
         with sql.snapshot():
-            self._follow_current()
+            self.follow_current()
             return self.differing_deleted()
-
-    def lock(self) -> Projection | None:
-        """Lock the projection and the recount in this transaction. Raises Incomparable."""
-        rows = lock(self.recount.label, [HOURLY])
-        self.recount = locked(self.recount)
-        row = rows[0] if rows else None
-        if row and self.recount.is_lost and is_known(row.position):
-            raise Incomparable(f"{row} has found its position again: begin once more")
-        self._follow(row.position if row else None)
-        return row
-
-    def _follow_current(self) -> None:
-        self.recount = current(self.recount)
-        row = Projection.objects.filter(name=name_of(HOURLY, self.recount.label)).first()
-        self._follow(row.position if row else None)
-
-    def _follow(self, position: StorePosition | None) -> None:
-        boundary = self.recount.boundary
-        is_lost = self.recount.is_lost or position is None
-        self.gap.follow(boundary if is_lost or position is None else position, boundary)
 
     def differing(self, after: int, last: int) -> list[Wrong]:
         """Return what differs of existing targets with ids from `after` + 1 to `last`."""
