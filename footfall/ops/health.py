@@ -10,7 +10,8 @@ from django.utils.translation import ngettext
 
 from footfall.common.wording import duration, number
 from footfall.ops.facts import Facts
-from footfall.ops.lag import HOURLY, ProjectionStatus
+from footfall.ops.lag import ProjectionStatus
+from footfall.projections.rows import HOURLY
 from footfall.worker import QUEUE
 
 OVERDUE = 10.0  # seconds after which an event should have been counted

@@ -10,9 +10,8 @@ from django.db.models import Min, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Now
 
 from footfall.models import Carried, Projection, Segment, StoreHead
+from footfall.projections.rows import TOTALS
 from footfall.registry import countable_models
-
-TOTALS, HOURLY = "totals", "hourly"
 
 LOOKED_AHEAD = 100
 """Number of segments after a position in which the earliest event is looked for. Later segments

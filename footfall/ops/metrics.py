@@ -21,8 +21,9 @@ from footfall.eventlog import LogError
 from footfall.models import HourTotal, Invalidation, Partition, Projection, Segment
 from footfall.ops import readiness
 from footfall.ops.facts import last_segment, read_audits
-from footfall.ops.lag import TOTALS, label_of
+from footfall.ops.lag import label_of
 from footfall.ops.status import Status, status
+from footfall.projections.rows import TOTALS
 from footfall.store.read import PositionLost, load
 
 GAUGES = {

@@ -5,8 +5,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from footfall.models import Audit, Projection, Recount, StoreHead, StorePosition
-from footfall.projections.rows import BEGINNING, name_of
-from footfall.recount.comparison import TOTALS, Difference, bring_close
+from footfall.projections.rows import BEGINNING, TOTALS, name_of
+from footfall.recount.comparison import Difference, bring_close
 from footfall.recount.counters import Counters
 from footfall.recount.counting import Progress, finish, run, take
 from footfall.recount.gap import Incomparable, positions

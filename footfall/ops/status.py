@@ -14,7 +14,8 @@ from footfall.eventlog import Away, Condition, LogError
 from footfall.identity import database_now
 from footfall.log import get_log
 from footfall.models import DeadLetter, Partition, Segment, Spilled, StoreHead
-from footfall.ops.lag import HOURLY, TOTALS, ProjectionStatus, read_projections
+from footfall.ops.lag import ProjectionStatus, read_projections
+from footfall.projections.rows import HOURLY, TOTALS
 
 T = TypeVar("T")
 

@@ -11,7 +11,8 @@ from django.utils import timezone
 from footfall import sql
 from footfall.models import Projection, StoreHead, StorePosition
 
-KINDS = ("totals", "hourly")
+TOTALS, HOURLY = "totals", "hourly"
+KINDS = (TOTALS, HOURLY)
 """Each model has a projection of each kind."""
 BEGINNING = StorePosition(0, 0, 0)
 MAX_ERROR = 2_000  # characters of an error that are kept

@@ -7,8 +7,8 @@ from django.db import transaction
 from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.models import Base, Correction, Projection, Recounted
-from footfall.projections.rows import name_of
-from footfall.recount.comparison import TOTALS, highest_id, ranges
+from footfall.projections.rows import TOTALS, name_of
+from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Counters
 from footfall.recount.counting import Progress, finish, run, take, touch
 from footfall.recount.gap import Incomparable, positions

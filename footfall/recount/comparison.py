@@ -18,13 +18,12 @@ from footfall import sql
 from footfall.events import BIGINT
 from footfall.flush import project
 from footfall.models import Adjustment, Carried, Recounted, Rollup
-from footfall.projections.rows import BEGINNING
+from footfall.projections.rows import BEGINNING, HOURLY, TOTALS
 from footfall.recount.counting import Progress
 from footfall.recount.gap import Gap, positions
 from footfall.registry import content_type_of, countable_models, counter_field
 from footfall.sql.batch import MAX_COUNTER, names_of
 
-TOTALS, HOURLY = "totals", "hourly"
 CHUNK_SIZE = 5_000  # targets that one snapshot compares
 NEAR_EVENTS = 100_000  # with more events between the positions, projections are run first
 

@@ -12,8 +12,9 @@ from django.db.models import Sum
 from footfall import sql
 from footfall.cache.invalidation import invalidate
 from footfall.models import Adjustment, Carried, Projection, Recounted
+from footfall.projections.rows import TOTALS
 from footfall.recount.beside import BesideRecount
-from footfall.recount.comparison import TOTALS, Difference, compare_range, compare_ranges
+from footfall.recount.comparison import Difference, compare_range, compare_ranges
 from footfall.recount.counting import Progress
 from footfall.registry import content_type_of, counter_field
 from footfall.sql.batch import MAX_COUNTER

@@ -3,7 +3,7 @@
 from django.db import transaction
 
 from footfall.models import Carried, Projection, Recount
-from footfall.recount.comparison import TOTALS
+from footfall.projections.rows import TOTALS
 from footfall.registry import content_type_of, countable_models
 
 

@@ -24,8 +24,8 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
-from footfall.projections.rows import BEGINNING, name_of
-from footfall.recount.comparison import TOTALS, highest_id, ranges
+from footfall.projections.rows import BEGINNING, TOTALS, name_of
+from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Corrected, Counters
 from footfall.recount.counting import Progress, advance, finish, locked, run, take, touch
 from footfall.recount.gap import Incomparable

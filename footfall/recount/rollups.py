@@ -15,9 +15,10 @@ from django.db.models import Sum
 from footfall import sql
 from footfall.models import HourTotal, Recounted, Rollup
 from footfall.projections.compact import DELETED
+from footfall.projections.rows import HOURLY
 from footfall.projections.series import DAY
 from footfall.recount.beside import BesideRecount
-from footfall.recount.comparison import CHUNK_SIZE, HOURLY, highest_id, ranges
+from footfall.recount.comparison import CHUNK_SIZE, highest_id, ranges
 from footfall.recount.counting import EPOCH, LAST_ID, Progress
 from footfall.registry import content_type_of
 from footfall.sql.batch import names_of
