@@ -50,9 +50,11 @@ def preload(target: str) -> None:
     target: "project.wsgi:application". Importing it must open no connection and start no thread.
     """
     sys.path.insert(0, "")  # as granian does
+    gc.disable()  # it would look again and again through what is loaded, and find nothing
     importlib.import_module(target.partition(":")[0])
     gc.collect()
     gc.freeze()  # a collection would write to what is shared
+    gc.enable()
 
 
 if __name__ == "__main__":
