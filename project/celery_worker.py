@@ -6,16 +6,20 @@ collector looks again and again through what is loaded. That is a third of the s
 
 import gc
 
-gc.disable()
 
-from celery.bin.base import CLIContext  # noqa: E402
-from celery.bin.worker import worker  # noqa: E402
+def main() -> None:
+    gc.disable()
+    from celery.bin.base import CLIContext
+    from celery.bin.worker import worker
 
-from project.celery import app  # noqa: E402
+    from project.celery import app
 
-if __name__ == "__main__":
     app.loader.import_default_modules()
     gc.freeze()
     gc.enable()
     worker.params.extend(app.user_options["worker"])
-    worker(obj=CLIContext(app=app, no_color=None, workdir=None, quiet=True))
+    worker(obj=CLIContext(app=app, no_color=False, workdir=None, quiet=True))
+
+
+if __name__ == "__main__":
+    main()
