@@ -33,6 +33,7 @@ from footfall.eventlog.lua_scripts import APPEND
 from footfall.eventlog.producer import Producer
 from footfall.flush import flush, flush_all, ingest
 from footfall.ingest.spill import spill
+from footfall.keys import Life, make_key
 from footfall.log import get_log
 from footfall.models import Partition, Projection, Segment, Spilled
 from footfall.ops.audit import differences
@@ -69,6 +70,7 @@ class History(RuleBasedStateMachine):
         new = [Content(title=f"Content {n}") for n in range(STEPS * VIEWS_PER_STEP)]
         self.unseen = Content.objects.bulk_create(new)
         self.exact: dict[int, Content] = {}
+        self.keyed: list[Content] = []
         self.underway: list[tuple[Content, EventId]] = []
         self.past: dict[bytes, bytes] = {}
         self.has_lost = False
@@ -99,6 +101,26 @@ class History(RuleBasedStateMachine):
     def pages_are_read_and_counted(self, number: int) -> None:
         self.pages_are_read(number)
         flush()
+
+    @rule(times=some.integers(1, VIEWS_PER_STEP), spilled=some.booleans())
+    def a_view_with_a_key_is_sent(self, times: int, spilled: bool) -> None:
+        self.keyed.append(self.unseen.pop())
+        for _ in range(times):
+            self.a_view_with_a_key_is_sent_again(-1, len(self.keyed) % PARTITIONS, spilled)
+
+    @rule(
+        which=some.integers(), partition=some.integers(0, PARTITIONS - 1), spilled=some.booleans()
+    )
+    def a_view_with_a_key_is_sent_again(self, which: int, partition: int, spilled: bool) -> None:
+        """To any partition: their number may have changed meanwhile."""
+        if self.keyed:
+            content = self.keyed[which % len(self.keyed)]
+            meta = events.encode_meta(events.Meta(key=make_key(Life.WEEK, content.pk)))
+            if spilled:
+                spill(partition, body(content), now(), meta=meta)
+            else:
+                get_log().append(partition, body(content), now(), meta)
+            self.exact[content.pk] = content
 
     @rule()
     def a_page_is_read_while_redis_is_away(self) -> None:

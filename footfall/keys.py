@@ -1,0 +1,48 @@
+"""Keys of clients: with one, an event counts once however often it is sent.
+
+A key is a hash, 16 bytes. Its first bit says for how long it is known.
+"""
+
+import json
+from enum import IntEnum
+from hashlib import blake2b
+
+from footfall.events import META_BYTES, Meta
+
+KEY_BYTES = 16
+PLACE = Meta._fields.index("key")
+
+
+class Life(IntEnum):
+    """For how many hours a key is known at least."""
+
+    DAY = 24
+    WEEK = 7 * 24
+
+
+def make_key(life: Life, *parts: str | int) -> bytes:
+    """Return the key for what the client has sent; other parts, or another life, are another key.
+
+    parts: what it is for, and what names it. Text from outside may be as long as it likes.
+    """
+    text = json.dumps([life, *parts])
+    digest = blake2b(text.encode(), digest_size=KEY_BYTES, person=b"footfall key").digest()
+    first = digest[0] | 0x80 if life is Life.WEEK else digest[0] & 0x7F
+    return bytes([first]) + digest[1:]
+
+
+def life_of(key: bytes) -> Life:
+    return Life.WEEK if key[0] & 0x80 else Life.DAY
+
+
+def split_key(meta: bytes) -> tuple[bytes, bytes]:
+    """Return the key of encoded metadata, b"" if there is none; and the metadata without it.
+
+    meta: as `encode_meta` has written it.
+    """
+    if not meta or not meta[0] >> PLACE & 1:
+        return b"", meta
+    start = 1 + sum(size for place, size in enumerate(META_BYTES[:PLACE]) if meta[0] >> place & 1)
+    end = start + KEY_BYTES
+    known = meta[0] & ~(1 << PLACE)
+    return meta[start:end], bytes([known]) + meta[1:start] + meta[end:] if known else b""
