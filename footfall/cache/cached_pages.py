@@ -35,6 +35,7 @@ def serve_and_record(
     use_cached: bool = True,
     unanswered_id: EventId | None = None,
     meta: bytes = b"",
+    at: int | None = None,
 ) -> Sequence[bytes] | Response:
     """Return a cached page as `read_and_record` does, else the response made from the database.
 
@@ -45,13 +46,13 @@ def serve_and_record(
     template: returns the page without its counters, for the cache.
     use_cached: False for a client that the cached page does not suit.
     unanswered_id: the event id, if this view was sent to the log before, without an answer.
-    meta: what else is known of the view, see `events.encode_meta`.
+    meta, at: as for `record`.
     """
     own_lease = None
     if unanswered_id is None:
         own_lease = lease(model, pk)  # before the target is read
         if own_lease is None and use_cached:
-            found, unanswered_id = try_read_and_record(model, pk, meta)
+            found, unanswered_id = try_read_and_record(model, pk, meta, at)
             if found:
                 return found
     try:
@@ -63,7 +64,8 @@ def serve_and_record(
         if own_lease:
             release(own_lease)
         raise
-    record(viewed, contents, unanswered_id, meta=meta)  # last: without a response there is no view
+    # Last: without a response there is no view.
+    record(viewed, contents, unanswered_id, meta=meta, at=at)
     return response
 
 
