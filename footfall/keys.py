@@ -35,6 +35,15 @@ def life_of(key: bytes) -> Life:
     return Life.WEEK if key[0] & 0x80 else Life.DAY
 
 
+def with_key(meta: bytes, key: bytes) -> bytes:
+    """Return encoded metadata without a key with this one; b"": as it is."""
+    if not key:
+        return meta
+    known = meta[0] if meta else 0
+    start = _start(known)
+    return bytes([known | 1 << PLACE]) + meta[1:start] + key + meta[start:]
+
+
 def split_key(meta: bytes) -> tuple[bytes, bytes]:
     """Return the key of encoded metadata, b"" if there is none; and the metadata without it.
 
@@ -42,7 +51,12 @@ def split_key(meta: bytes) -> tuple[bytes, bytes]:
     """
     if not meta or not meta[0] >> PLACE & 1:
         return b"", meta
-    start = 1 + sum(size for place, size in enumerate(META_BYTES[:PLACE]) if meta[0] >> place & 1)
+    start = _start(meta[0])
     end = start + KEY_BYTES
     known = meta[0] & ~(1 << PLACE)
     return meta[start:end], bytes([known]) + meta[1:start] + meta[end:] if known else b""
+
+
+def _start(known: int) -> int:
+    """Return where the key is, by the first byte of metadata."""
+    return 1 + sum(size for place, size in enumerate(META_BYTES[:PLACE]) if known >> place & 1)

@@ -12,6 +12,7 @@ from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
+from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.registry import counted_as
 
@@ -27,7 +28,7 @@ def record(
     contents: Iterable[models.Model] = (),
     unanswered_id: EventId | None = None,
     *,
-    meta: bytes = b"",
+    key: bytes = b"",
     at: int | None = None,
 ) -> None:
     """Record one view of `viewed` and of everything in `contents`, as one event.
@@ -40,11 +41,13 @@ def record(
     transaction commits, and never if it rolls back. If it is not acknowledged then, that is logged.
 
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
-    meta: what else is known, see `events.encode_meta`. at: when it happened, in ms since 1970.
+    key: of the client, see `keys.make_key`: with it the view counts once, however often it is
+        recorded. at: when it happened, in ms since 1970.
     """
     body = events.encode(targets(viewed, contents))
     partition = partition_for(name_of(type(viewed), viewed.pk))
     at = time.time_ns() // 1_000_000 if at is None else at
+    meta = with_key(b"", key)
     using = router.db_for_write(type(viewed), instance=viewed)
     if in_transaction(using):
         on_commit = partial(append_committed, partition, body, at, unanswered_id, meta)
@@ -54,7 +57,7 @@ def record(
 
 
 def append(
-    partition: int, body: bytes, at: int, unanswered_id: EventId | None, meta: bytes = b""
+    partition: int, body: bytes, at: int, unanswered_id: EventId | None, meta: bytes
 ) -> None:
     """Append an event to the log, else to the spill. Raises Unacknowledged."""
     if unanswered_id is None:
@@ -76,7 +79,7 @@ def append(
 
 
 def append_committed(
-    partition: int, body: bytes, at: int, unanswered_id: EventId | None, meta: bytes = b""
+    partition: int, body: bytes, at: int, unanswered_id: EventId | None, meta: bytes
 ) -> None:
     """As `append`, for a caller that has gone on: an event that is lost is logged."""
     try:

@@ -23,7 +23,7 @@ from api import idempotency
 from api.cors import Cors
 from catalog.pages.json_template import fill_template
 from catalog.pages.models import Page
-from catalog.pages.views import HEADERS, JSON, UNANSWERED_ID, accepts_json, meta_of
+from catalog.pages.views import HEADERS, JSON, UNANSWERED_ID, accepts_json, key_of
 from footfall.cache import cached_pages
 
 Environ = dict[str, Any]
@@ -96,12 +96,12 @@ def read_and_record(environ: Environ, pk: int, url: str) -> bytes | None:
     """
     if not accepts_json(environ):
         return None
-    meta = b""
+    key = b""
     if idempotency.HEADER in environ:
         if not idempotency.is_valid(environ[idempotency.HEADER]):
             return None
-        meta = meta_of(environ, pk)
-    found, unanswered_id = cached_pages.try_read_and_record(Page, pk, meta)
+        key = key_of(environ, pk)
+    found, unanswered_id = cached_pages.try_read_and_record(Page, pk, key=key)
     if unanswered_id:
         environ[UNANSWERED_ID] = unanswered_id
     return fill_template(found[0], url, found[1:]) if found else None

@@ -26,7 +26,7 @@ from catalog.pages.queries import load_page
 from catalog.pages.serializers import PageDetailSerializer
 from footfall.cache import cached_pages
 from footfall.eventlog import EventId
-from footfall.events import BIGINT, Meta, encode_meta
+from footfall.events import BIGINT
 from footfall.keys import Life, make_key
 
 MAX_VIEWS = 100
@@ -112,9 +112,8 @@ class ReportedView(NamedTuple):
         return int(self.at.timestamp() * 1000)
 
     @property
-    def meta(self) -> bytes:
-        """The metadata of its event."""
-        return encode_meta(Meta(key=make_key(Life.WEEK, "view", self.page, self.id.hex)))
+    def key(self) -> bytes:
+        return make_key(Life.WEEK, "view", self.page, self.id.hex)
 
 
 class ReportedViews(Public, APIView):
@@ -155,7 +154,7 @@ class ReportedViews(Public, APIView):
         left: dict[ReportedView, EventId | None] = {}
         for view in {(view.page, view.id): view for view in views}.values():
             found, unanswered_id = cached_pages.try_read_and_record(
-                Page, view.page, view.meta, view.at_ms
+                Page, view.page, key=view.key, at=view.at_ms
             )
             if not found:
                 left[view] = unanswered_id
@@ -178,7 +177,7 @@ class ReportedViews(Public, APIView):
                 respond=lambda loaded: PageDetailSerializer(loaded, context=context).data,
                 template=make_template,
                 unanswered_id=unanswered_id,
-                meta=view.meta,
+                key=view.key,
                 at=view.at_ms,
             )
         except Http404:

@@ -22,7 +22,6 @@ from catalog.pages.models import Content, Page
 from catalog.pages.pagination import PagePagination
 from catalog.pages.queries import LoadedPage, load_page
 from footfall.cache import cached_pages
-from footfall.events import Meta, encode_meta
 from footfall.keys import Life, make_key
 from footfall.ops.status import status
 from footfall.projections.ranking import Window, top
@@ -82,7 +81,7 @@ class PageDetail(Public, APIView):
             template=lambda response: make_template(response.data),
             use_cached=accepts_json(request.META),
             unanswered_id=request.META.get(UNANSWERED_ID),
-            meta=meta_of(request.META, pk),
+            key=key_of(request.META, pk),
         )
         if isinstance(found, Response):
             return found
@@ -108,15 +107,14 @@ def accepts_json(environ: Mapping[str, Any]) -> bool:
     return plain and not special and "format=" not in environ.get("QUERY_STRING", "")
 
 
-def meta_of(environ: Mapping[str, Any], pk: int) -> bytes:
-    """Return the metadata of a view of a page. Raises idempotency.InvalidKey."""
+def key_of(environ: Mapping[str, Any], pk: int) -> bytes:
+    """Return the key of a read of a page; b"" if it has none. Raises idempotency.InvalidKey."""
     given = environ.get(idempotency.HEADER)
     if given is None:
         return b""
     if not idempotency.is_valid(given):
         raise idempotency.InvalidKey
-    key = make_key(Life.DAY, "page", pk, given, *idempotency.client_of(environ))
-    return encode_meta(Meta(key=key))
+    return make_key(Life.DAY, "page", pk, given, *idempotency.client_of(environ))
 
 
 class ContentViews(Public, APIView):

@@ -94,8 +94,8 @@ def remove_keys(now: Moment) -> None:
 
     A letter may be replayed after months: its key tells whether a repeat of it was counted.
     """
-    metas = DeadLetter.objects.exclude(meta=None).values_list("meta", flat=True)
-    found = (split_key(bytes(meta))[0] for meta in metas.iterator())
+    metas = DeadLetter.objects.values_list("meta", flat=True)
+    found = (split_key(bytes(meta or b""))[0] for meta in metas.iterator())
     needed = list({UUID(bytes=key) for key in found if len(key) == KEY_BYTES})
     due = ClientKey.objects.filter(until__lte=now.epoch)
     for start in range(0, len(needed), KEYS_PER_STATEMENT):

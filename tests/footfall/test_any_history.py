@@ -4,10 +4,9 @@ Hypothesis makes the histories; the database, Redis, and everything between them
 Each view is of a content of its own, so its counter tells whether it was counted.
 """
 
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -27,7 +26,6 @@ from hypothesis.stateful import (
 
 from catalog.pages.models import Content
 from footfall import events
-from footfall.common.failpoints import ENVIRONMENT
 from footfall.eventlog import EventId
 from footfall.eventlog.lua_scripts import APPEND
 from footfall.eventlog.producer import Producer
@@ -42,6 +40,7 @@ from footfall.projections.run import apply_new_events
 from footfall.record import name_of, partition_for, record, targets
 from footfall.store.compact import compact
 from footfall.store.read import verified
+from tests.support.dying import dying
 from tests.support.failpoints import COMPACT, INGEST, PROJECT
 
 pytestmark = pytest.mark.django_db
@@ -52,10 +51,6 @@ HOUR_MS = 3_600_000
 STEPS = 30  # at most
 VIEWS_PER_STEP = 4  # at most
 LIMITS = (100, 3, 1)  # events in one flush
-
-
-class Crash(BaseException):
-    """Stands for a kill of the flush: its transaction is rolled back, and the rest not run."""
 
 
 class History(RuleBasedStateMachine):
@@ -294,18 +289,6 @@ class History(RuleBasedStateMachine):
     def forget_log(self) -> None:
         for key in self.keys():
             self.server.delete(key)
-
-
-@contextmanager
-def dying(at: str) -> Iterator[None]:
-    """Crash at a failpoint, if it is reached. A projection is not asked to survive that."""
-
-    def kill(pid: int, number: int) -> None:
-        raise Crash
-
-    environment = {ENVIRONMENT: at}
-    with mock.patch.dict(os.environ, environment), mock.patch("os.kill", kill), suppress(Crash):
-        yield
 
 
 def body(content: Content) -> bytes:

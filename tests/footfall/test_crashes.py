@@ -11,7 +11,6 @@ from django.db import connection
 
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
-from footfall.events import Meta, encode_meta
 from footfall.flush import flush, flush_all
 from footfall.keys import Life, make_key
 from footfall.models import Segment
@@ -29,7 +28,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def keyed(number: int) -> bytes:
-    return encode_meta(Meta(key=make_key(Life.WEEK, number)))
+    return make_key(Life.WEEK, number)
 
 
 def read_page(pk: int) -> None:
@@ -56,7 +55,7 @@ def test_a_flush_that_is_killed_counts_once(
     for number in range(5):
         record(page, contents)
         for _ in range(2):
-            record(page, contents, meta=keyed(number))
+            record(page, contents, key=keyed(number))
 
     died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
 
@@ -65,7 +64,7 @@ def test_a_flush_that_is_killed_counts_once(
     assert counts() in [[10 * one] * 3 for one in possible]
     assert not list(differences())
     for number in range(6):
-        record(page, contents, meta=keyed(number))
+        record(page, contents, key=keyed(number))
     flush_all()
     assert counts() == [11, 11, 11]
     assert not list(differences())
