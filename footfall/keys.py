@@ -1,6 +1,7 @@
 """Keys of clients: with one, an event counts once however often it is sent.
 
-A key is a hash, 16 bytes. Its first bit says for how long it is known.
+A key is a hash in the form of a UUID of version 5, 16 bytes: MariaDB takes no others. Its first bit
+says for how long it is known.
 """
 
 import json
@@ -27,8 +28,16 @@ def make_key(life: Life, *parts: str | int) -> bytes:
     """
     text = json.dumps([life, *parts])
     digest = blake2b(text.encode(), digest_size=KEY_BYTES, person=b"footfall key").digest()
-    first = digest[0] | 0x80 if life is Life.WEEK else digest[0] & 0x7F
-    return bytes([first]) + digest[1:]
+    key = bytearray(digest)
+    key[0] = key[0] | 0x80 if life is Life.WEEK else key[0] & 0x7F
+    key[6] = key[6] & 0x0F | 0x50
+    key[8] = key[8] & 0x3F | 0x80
+    return bytes(key)
+
+
+def is_key(key: bytes) -> bool:
+    """Tell whether this may be a key; ingest condemns an event with another one."""
+    return len(key) == KEY_BYTES and key[6] >> 4 == 5 and key[8] >> 6 == 2
 
 
 def life_of(key: bytes) -> Life:

@@ -5,7 +5,7 @@ from footfall.events import DropReason
 from footfall.identity import MAX_STEP, Moment
 from footfall.ingest.collect import Decoded, selected
 from footfall.ingest.producer_states import ProducerStates
-from footfall.keys import life_of, split_key
+from footfall.keys import is_key, life_of, split_key
 
 MARGIN = MAX_STEP + 2
 """Epochs for which a key is known beyond its life: a clock that jumps takes a day of it, and an
@@ -17,13 +17,15 @@ def drop_repeated(decoded: Decoded, states: ProducerStates, moment: Moment) -> D
 
     An event whose key is there already is dropped, and so is the second one of this batch. It is
     the table that decides: another ingest may store the same key at the same time. The key of a
-    dead letter is not used up. Raises sql.Conflict.
+    dead letter is not used up. Raises sql.Conflict; ValueError for a key that is none.
     """
     new = decoded.countable
     split = [[split_key(meta) for meta in some.metas] if any(some.metas) else [] for some in new]
     keys = {key for pairs in split for key, _ in pairs if key}
     if not keys:
         return decoded
+    if not all(map(is_key, keys)):
+        raise ValueError("an event has a key that no client can have")
     fresh = sql.add_keys({key: moment.epoch + life_of(key) + MARGIN for key in keys})
     left = []
     for some, pairs in zip(new, split, strict=True):

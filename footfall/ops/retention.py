@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 from footfall.eventlog import LogError
 from footfall.eventlog.entries import Entry, day_of
 from footfall.identity import HOUR, HOURS_PER_DAY, Moment, advance_epoch, moment
-from footfall.keys import KEY_BYTES, split_key
+from footfall.keys import is_key, split_key
 from footfall.log import get_log
 from footfall.models import Audit, ClientKey, DeadLetter, Partition, ProducerState, Spilled
 
@@ -96,7 +96,7 @@ def remove_keys(now: Moment) -> None:
     """
     metas = DeadLetter.objects.values_list("meta", flat=True)
     found = (split_key(bytes(meta or b""))[0] for meta in metas.iterator())
-    needed = list({UUID(bytes=key) for key in found if len(key) == KEY_BYTES})
+    needed = list({UUID(bytes=key) for key in found if is_key(key)})
     due = ClientKey.objects.filter(until__lte=now.epoch)
     for start in range(0, len(needed), KEYS_PER_STATEMENT):
         some = needed[start : start + KEYS_PER_STATEMENT]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from footfall.events import Meta, decode_meta, encode_meta
-from footfall.keys import Life, life_of, make_key, split_key, with_key
+from footfall.keys import Life, is_key, life_of, make_key, split_key, with_key
 
 facts = some.builds(
     Meta,
@@ -23,6 +23,7 @@ def test_a_key_says_how_long_it_is_known(life: Life) -> None:
 
     assert {len(key) for key in keys} == {16}
     assert {life_of(key) for key in keys} == {life}
+    assert all(map(is_key, keys))
     assert len(keys) == 100
 
 

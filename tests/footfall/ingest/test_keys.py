@@ -150,6 +150,19 @@ def test_what_was_counted_meanwhile_is_not_replayed(
     assert counts() == [1, 0, 0]
 
 
+def test_an_event_with_a_key_that_is_none_becomes_a_dead_letter(
+    log: RedisLog, body: bytes, counts: Counts
+) -> None:
+    log.append(0, body, AT, keyed(1))
+    log.append(0, body, AT, encode_meta(Meta(key=b"\xff" * 16)))
+    log.append(0, body, AT, keyed(2))
+
+    flush_all()
+
+    assert counts() == [2, 0, 0]
+    assert DeadLetter.objects.get().reason.startswith("ValueError: an event has a key")
+
+
 def test_an_ingest_that_fails_uses_no_key_up(
     page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
