@@ -116,7 +116,8 @@ def _ingest(take: Take) -> Ingested:
         new, unidentified = deduplicate(claims, states, moment)
         decoded = decode_events(new, take.condemned)
         failpoint("after_read")
-        events = build(drop_repeated(decoded, states, moment))
+        countable = drop_repeated(decoded, states, moment)
+        events = build(countable)
         failpoint("after_keys")
         malformed = [*unidentified, *decoded.malformed]
         dead_letters = store_dead_letters(malformed, states, moment)
@@ -124,7 +125,9 @@ def _ingest(take: Take) -> Ingested:
         failpoint("before_store")
         drained = sum(len(claim.spilled) for claim in claims)
         seconds = time.monotonic() - started
-        before, segments = append(events, moment.now, seconds=seconds, drained=drained)
+        before, segments = append(
+            events, moment.now, seconds=seconds, drained=drained, keyed=countable.keyed
+        )
         open_projections(events.labels(), before)
         failpoint("before_ingest_commit")
     failpoint("after_ingest_commit")

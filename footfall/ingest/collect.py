@@ -45,6 +45,8 @@ class Decoded(NamedTuple):
     """What was viewed, by body."""
     malformed: list[DeadLetter]
     """Those that cannot be counted."""
+    keyed: int = 0
+    """How many had the key of a client."""
 
 
 def deduplicate(

@@ -27,6 +27,7 @@ def drop_repeated(decoded: Decoded, states: ProducerStates, moment: Moment) -> D
     if not all(map(is_key, keys)):
         raise ValueError("an event has a key that no client can have")
     fresh = sql.add_keys({key: moment.epoch + life_of(key) + MARGIN for key in keys})
+    keyed = len(fresh)
     left = []
     for some, pairs in zip(new, split, strict=True):
         indexes = []
@@ -39,4 +40,4 @@ def drop_repeated(decoded: Decoded, states: ProducerStates, moment: Moment) -> D
             some = some._replace(metas=[meta for _, meta in pairs])
             some = selected(some, indexes)
         left.append(some)
-    return decoded._replace(countable=left)
+    return decoded._replace(countable=left, keyed=keyed)

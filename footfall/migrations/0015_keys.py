@@ -5,6 +5,13 @@ class Migration(migrations.Migration):
     dependencies = [("counters", "0012_base")]
 
     operations = [
+        # Without a default in the database: a flusher of the version before, which would count
+        # repeated events, fails. Events wait until it is restarted.
+        migrations.AddField(
+            "segment",
+            "keyed",
+            models.PositiveIntegerField(default=0, verbose_name="with the key of a client"),
+        ),
         migrations.CreateModel(
             name="ClientKey",
             fields=[

@@ -4,7 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 import pytest
-from django.db import connection
+import redis
+from django.db import DatabaseError, connection, transaction
+from django.utils import timezone
 
 from catalog.pages.models import Content, Page
 from footfall import events, sql
@@ -15,7 +17,7 @@ from footfall.identity import HOURS_PER_DAY
 from footfall.ingest.keys import MARGIN
 from footfall.ingest.spill import replay, spill
 from footfall.keys import Life, make_key, with_key
-from footfall.models import ClientKey, DeadLetter, Identity, Partition, Projection, Spilled
+from footfall.models import ClientKey, DeadLetter, Identity, Partition, Projection, Segment, Spilled
 from footfall.ops import retention
 from footfall.ops.audit import differences
 from footfall.ops.invariants import unaccounted_events
@@ -23,7 +25,7 @@ from footfall.record import record
 from loadtest.common.waiting import wait_until
 from tests.support.concurrency import in_transaction
 from tests.support.store import all_stored
-from tests.support.views import AT, Counts, body_1
+from tests.support.views import AT, Counts, body_1, make_older
 
 pytestmark = pytest.mark.django_db
 
@@ -57,6 +59,7 @@ def test_a_repeated_event_counts_once(
     assert dropped == 3
     assert stored_keys() == {make_key(Life.WEEK, number) for number in (1, 2, 3)}
     assert sum(one.dropped.get("repeated", 0) for one in Partition.objects.all()) == 3
+    assert sum(one.keyed for one in Segment.objects.all()) == 3
     assert not list(differences())
     assert not list(unaccounted_events())
 
@@ -221,20 +224,42 @@ def test_a_key_is_known_for_its_life_and_then_no_more(
     assert counts() == [3, 3, 3]
 
 
+def test_an_older_flusher_stores_nothing() -> None:
+    """It would count what is repeated. What it inserts has no column that it does not know."""
+    known = [one.column for one in Segment._meta.concrete_fields if one.column != "keyed"]
+    Segment.objects.create(
+        number=1, first=1, key=1, events=0, first_at=0, last_at=0, version=1, checksum=0, data=b"",
+        stored_at=timezone.now(),
+    )  # fmt: skip
+    columns = ", ".join(map(connection.ops.quote_name, known))
+    others = columns.replace(connection.ops.quote_name("number"), "2", 1)
+    table = Segment._meta.db_table
+
+    fails = pytest.raises(DatabaseError, match="keyed")
+    with fails, transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO {table} ({columns}) SELECT {others} FROM {table}")  # noqa: S608
+
+
+@pytest.mark.parametrize("waits_in", ["log", "spill"])
 def test_no_key_goes_while_events_wait_that_may_have_it(
-    page: Page, contents: list[Content], body: bytes, counts: Counts
+    waits_in: str, log: RedisLog, server: redis.Redis, prefix: str, body: bytes, counts: Counts
 ) -> None:
     Identity.objects.update(epoch=0)
-    record(page, contents, key=make_key(Life.WEEK, 1))
+    log.append(0, body, AT, keyed(1))
     flush_all()
-    spill(0, body, AT, meta=keyed(1))
+    server.delete(f"{prefix}:{{0}}:log")
+    if waits_in == "log":
+        log.append(0, body, AT, keyed(1))
+        make_older(server, prefix, seconds=2 * 3600)
+    else:
+        spill(0, body, AT, meta=keyed(1))
     Spilled.objects.update(inserted_at="2025-01-01T00:00:00Z")
 
     after(1_000)
+    assert stored_keys()
     flush_all()
 
-    assert counts() == [1, 1, 1]
-    assert stored_keys()
+    assert counts() == [1, 0, 0]
     after(1_000)
     assert not stored_keys()
 
