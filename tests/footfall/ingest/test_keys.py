@@ -231,7 +231,7 @@ def test_an_older_flusher_stores_nothing() -> None:
         number=1, first=1, key=1, events=0, first_at=0, last_at=0, version=1, checksum=0, data=b"",
         stored_at=timezone.now(),
     )  # fmt: skip
-    columns = ", ".join(map(connection.ops.quote_name, known))
+    columns = ", ".join(connection.ops.quote_name(str(one)) for one in known)
     others = columns.replace(connection.ops.quote_name("number"), "2", 1)
     table = Segment._meta.db_table
 
