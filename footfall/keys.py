@@ -5,6 +5,7 @@ says for how long it is known.
 """
 
 import json
+from collections.abc import Iterable
 from enum import IntEnum
 from hashlib import blake2b
 
@@ -51,6 +52,11 @@ def with_key(meta: bytes, key: bytes) -> bytes:
     known = meta[0] if meta else 0
     start = _start(known)
     return bytes([known | 1 << PLACE]) + meta[1:start] + key + meta[start:]
+
+
+def has_keys(metas: Iterable[bytes]) -> bool:
+    """Tell whether any of so many metadata has a key."""
+    return any(first and first[0] >> PLACE & 1 for first in {meta[:1] for meta in metas})
 
 
 def split_key(meta: bytes) -> tuple[bytes, bytes]:

@@ -5,7 +5,7 @@ from footfall.events import DropReason
 from footfall.identity import MAX_STEP, Moment
 from footfall.ingest.collect import Decoded, selected
 from footfall.ingest.producer_states import ProducerStates
-from footfall.keys import is_key, life_of, split_key
+from footfall.keys import has_keys, is_key, life_of, split_key
 
 MARGIN = MAX_STEP + 2
 """Epochs for which a key is known beyond its life: a clock that jumps takes a day of it, and an
@@ -20,7 +20,7 @@ def drop_repeated(decoded: Decoded, states: ProducerStates, moment: Moment) -> D
     dead letter is not used up. Raises sql.Conflict; ValueError for a key that is none.
     """
     new = decoded.countable
-    split = [[split_key(meta) for meta in some.metas] if any(some.metas) else [] for some in new]
+    split = [list(map(split_key, some.metas)) if has_keys(some.metas) else [] for some in new]
     keys = {key for pairs in split for key, _ in pairs if key}
     if not keys:
         return decoded

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from footfall.events import Meta, decode_meta, encode_meta
-from footfall.keys import Life, is_key, life_of, make_key, split_key, with_key
+from footfall.keys import Life, has_keys, is_key, life_of, make_key, split_key, with_key
 
 facts = some.builds(
     Meta,
@@ -43,5 +43,7 @@ def test_a_key_is_taken_out_of_any_metadata(meta: Meta, key: bytes) -> None:
     assert split_key(whole) == (key, encode_meta(meta))
     assert split_key(encode_meta(meta)) == (b"", encode_meta(meta))
     assert decode_meta(whole).key == key
+    assert has_keys([b"", whole, encode_meta(meta)])
+    assert not has_keys([b"", encode_meta(meta)])
     assert with_key(encode_meta(meta), key) == whole
     assert with_key(encode_meta(meta), b"") == encode_meta(meta)
