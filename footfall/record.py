@@ -12,6 +12,7 @@ from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
+from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.registry import counted_as
 
@@ -26,6 +27,9 @@ def record(
     viewed: models.Model,
     contents: Iterable[models.Model] = (),
     unanswered_id: EventId | None = None,
+    *,
+    key: bytes = b"",
+    at: int | None = None,
 ) -> None:
     """Record one view of `viewed` and of everything in `contents`, as one event.
 
@@ -37,23 +41,28 @@ def record(
     transaction commits, and never if it rolls back. If it is not acknowledged then, that is logged.
 
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
+    key: of the client, see `keys.make_key`: with it the view counts once, however often it is
+        recorded. at: when it happened, in ms since 1970.
     """
     body = events.encode(targets(viewed, contents))
     partition = partition_for(name_of(type(viewed), viewed.pk))
-    at = time.time_ns() // 1_000_000
+    at = time.time_ns() // 1_000_000 if at is None else at
+    meta = with_key(b"", key)
     using = router.db_for_write(type(viewed), instance=viewed)
     if in_transaction(using):
-        on_commit = partial(append_committed, partition, body, at, unanswered_id)
+        on_commit = partial(append_committed, partition, body, at, unanswered_id, meta)
         transaction.on_commit(on_commit, using=using, robust=True)
     else:
-        append(partition, body, at, unanswered_id)
+        append(partition, body, at, unanswered_id, meta)
 
 
-def append(partition: int, body: bytes, at: int, unanswered_id: EventId | None) -> None:
+def append(
+    partition: int, body: bytes, at: int, unanswered_id: EventId | None, meta: bytes
+) -> None:
     """Append an event to the log, else to the spill. Raises Unacknowledged."""
     if unanswered_id is None:
         try:
-            get_log().append(partition, body, at)
+            get_log().append(partition, body, at, meta)
             return
         except Ambiguous as error:
             unanswered_id = error.event_id
@@ -63,16 +72,18 @@ def append(partition: int, body: bytes, at: int, unanswered_id: EventId | None) 
             raise Unacknowledged("it is not known whose log it would be") from error
     failpoint("before_spill")
     try:
-        spill(partition, body, at, unanswered_id)
+        spill(partition, body, at, unanswered_id, meta)
     except DatabaseError as error:
         raise Unacknowledged("neither Redis nor the database took the view") from error
     failpoint("after_spill")
 
 
-def append_committed(partition: int, body: bytes, at: int, unanswered_id: EventId | None) -> None:
+def append_committed(
+    partition: int, body: bytes, at: int, unanswered_id: EventId | None, meta: bytes
+) -> None:
     """As `append`, for a caller that has gone on: an event that is lost is logged."""
     try:
-        append(partition, body, at, unanswered_id)
+        append(partition, body, at, unanswered_id, meta)
     except Unacknowledged as error:
         logger.exception("lost a view of %s: %s", events.decode(body), error)
 

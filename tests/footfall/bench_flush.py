@@ -28,7 +28,7 @@ from footfall.eventlog import EventId
 from footfall.eventlog.envelope import RawEntry, columns_of, pack
 from footfall.identity import Moment
 from footfall.ingest.claims import Claim
-from footfall.ingest.collect import decode_events, deduplicate
+from footfall.ingest.collect import build, decode_events, deduplicate
 from footfall.ingest.producer_states import ProducerStates
 from footfall.models import Partition
 from footfall.ops.audit import differences
@@ -43,6 +43,7 @@ STAGES: dict[str, tuple[ModuleType, str]] = {
     "read": (flush, "read"),
     "deduplicate": (flush, "deduplicate"),
     "decode": (flush, "decode_events"),
+    "keys": (flush, "drop_repeated"),
     "save progress": (flush, "save_progress"),
     "store": (flush, "append"),
     "read segments": (run, "read_batch"),
@@ -204,8 +205,7 @@ def test_ingest(title: str) -> None:
             Claim(Partition(number=number), columns_of(reply)) for number, reply in replies.items()
         ]
         new, _ = deduplicate(claims, ProducerStates([]), moment)
-        stored, _ = decode_events(new)
-        return encode(stored)
+        return encode(build(decode_events(new)))
 
     with flush.gc_paused():
         took = []

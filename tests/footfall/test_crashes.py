@@ -12,6 +12,7 @@ from django.db import connection
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.flush import flush, flush_all
+from footfall.keys import Life, make_key
 from footfall.models import Segment
 from footfall.ops.audit import broken_positions, differences
 from footfall.ops.invariants import broken_store
@@ -24,6 +25,10 @@ from tests.support.processes import manage
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def keyed(number: int) -> bytes:
+    return make_key(Life.WEEK, number)
 
 
 def read_page(pk: int) -> None:
@@ -47,8 +52,10 @@ def test_a_flush_that_is_killed_counts_once(
     counts: Counts,
     environment: dict[str, str],
 ) -> None:
-    for _ in range(10):
+    for number in range(5):
         record(page, contents)
+        for _ in range(2):
+            record(page, contents, key=keyed(number))
 
     died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
 
@@ -56,7 +63,8 @@ def test_a_flush_that_is_killed_counts_once(
     possible = {True, False} if counted is None else {counted}
     assert counts() in [[10 * one] * 3 for one in possible]
     assert not list(differences())
-    record(page, contents)
+    for number in range(6):
+        record(page, contents, key=keyed(number))
     flush_all()
     assert counts() == [11, 11, 11]
     assert not list(differences())

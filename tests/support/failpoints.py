@@ -15,6 +15,7 @@ RECORD = {
 # An ingest: whether its events are stored by then. None of them is counted yet.
 INGEST = {
     "after_read": False,
+    "after_keys": False,
     "before_store": False,
     "before_ingest_commit": False,
     "after_ingest_commit": True,
@@ -94,6 +95,8 @@ STEPS = {
         "load_producer_states": "after_read",
         "deduplicate": "after_read",
         "decode_events": "after_read",
+        "drop_repeated": "after_keys",
+        "build": "after_keys",
         "store_dead_letters": "before_store",
         "save_progress": "before_store",
         "append": "before_ingest_commit",
