@@ -7,9 +7,13 @@ from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup
 from footfall.models.recount import Correction, Recount, Recounted
 from footfall.models.store import Base, Carried, Projection, Segment, StoreHead, StorePosition
 from footfall.models.targets import Countable
+from footfall.models.viewers import Agent, AgentCount, AgentRule, How, Kind, Salt
 
 __all__ = [
     "Adjustment",
+    "Agent",
+    "AgentCount",
+    "AgentRule",
     "Audit",
     "Base",
     "Carried",
@@ -18,8 +22,10 @@ __all__ = [
     "Dashboard",
     "DeadLetter",
     "HourTotal",
+    "How",
     "Identity",
     "Invalidation",
+    "Kind",
     "Partition",
     "ProducerState",
     "Projection",
@@ -27,6 +33,7 @@ __all__ = [
     "Recount",
     "Recounted",
     "Rollup",
+    "Salt",
     "Segment",
     "Spilled",
     "StoreHead",
