@@ -20,6 +20,7 @@ from footfall.cache.publish import publish
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.events import DropReason
+from footfall.ingest.agents import keep_agents
 from footfall.ingest.claims import (
     all_partitions,
     claim,
@@ -114,6 +115,7 @@ def _ingest(take: Take) -> Ingested:
         states = load_producer_states(claims)
         new, unidentified = deduplicate(claims, states, moment)
         events, malformed = decode_events(new, take.condemned)
+        keep_agents(events, moment)
         failpoint("after_read")
         dead_letters = store_dead_letters([*unidentified, *malformed], states, moment)
         save_progress(claims, states, events.by_partition(), dead_letters, moment)

@@ -14,6 +14,7 @@ from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
 from footfall.log import get_log
 from footfall.registry import counted_as
+from footfall.viewers.request import Source, viewer_of
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,8 @@ def record(
     viewed: models.Model,
     contents: Iterable[models.Model] = (),
     unanswered_id: EventId | None = None,
+    *,
+    request: Source | None = None,
 ) -> None:
     """Record one view of `viewed` and of everything in `contents`, as one event.
 
@@ -37,23 +40,28 @@ def record(
     transaction commits, and never if it rolls back. If it is not acknowledged then, that is logged.
 
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
+    request: the one that has viewed it (or the environ of WSGI), from which visitor and agent are
+        told; without it neither is known.
     """
     body = events.encode(targets(viewed, contents))
     partition = partition_for(name_of(type(viewed), viewed.pk))
     at = time.time_ns() // 1_000_000
+    meta = viewer_of(request)
     using = router.db_for_write(type(viewed), instance=viewed)
     if in_transaction(using):
-        on_commit = partial(append_committed, partition, body, at, unanswered_id)
+        on_commit = partial(append_committed, partition, body, at, unanswered_id, meta)
         transaction.on_commit(on_commit, using=using, robust=True)
     else:
-        append(partition, body, at, unanswered_id)
+        append(partition, body, at, unanswered_id, meta)
 
 
-def append(partition: int, body: bytes, at: int, unanswered_id: EventId | None) -> None:
+def append(
+    partition: int, body: bytes, at: int, unanswered_id: EventId | None, meta: bytes
+) -> None:
     """Append an event to the log, else to the spill. Raises Unacknowledged."""
     if unanswered_id is None:
         try:
-            get_log().append(partition, body, at)
+            get_log().append(partition, body, at, meta)
             return
         except Ambiguous as error:
             unanswered_id = error.event_id
@@ -63,16 +71,18 @@ def append(partition: int, body: bytes, at: int, unanswered_id: EventId | None) 
             raise Unacknowledged("it is not known whose log it would be") from error
     failpoint("before_spill")
     try:
-        spill(partition, body, at, unanswered_id)
+        spill(partition, body, at, unanswered_id, meta)
     except DatabaseError as error:
         raise Unacknowledged("neither Redis nor the database took the view") from error
     failpoint("after_spill")
 
 
-def append_committed(partition: int, body: bytes, at: int, unanswered_id: EventId | None) -> None:
+def append_committed(
+    partition: int, body: bytes, at: int, unanswered_id: EventId | None, meta: bytes
+) -> None:
     """As `append`, for a caller that has gone on: an event that is lost is logged."""
     try:
-        append(partition, body, at, unanswered_id)
+        append(partition, body, at, unanswered_id, meta)
     except Unacknowledged as error:
         logger.exception("lost a view of %s: %s", events.decode(body), error)
 

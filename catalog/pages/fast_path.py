@@ -90,7 +90,7 @@ def read_and_record(environ: Environ, pk: int, url: str) -> bytes | None:
     """
     if not accepts_json(environ):
         return None
-    found, unanswered_id = cached_pages.try_read_and_record(Page, pk)
+    found, unanswered_id = cached_pages.try_read_and_record(Page, pk, environ)
     if unanswered_id:
         environ[UNANSWERED_ID] = unanswered_id
     return fill_template(found[0], url, found[1:]) if found else None

@@ -71,6 +71,7 @@ class PageDetail(Public, APIView):
             template=lambda response: make_template(response.data),
             use_cached=accepts_json(request.META),
             unanswered_id=request.META.get(UNANSWERED_ID),
+            request=request,
         )
         if isinstance(found, Response):
             return found
