@@ -24,7 +24,8 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
-from footfall.projections.rows import BEGINNING, TOTALS, name_of
+from footfall.projections.rows import BEGINNING, HOURLY, TOTALS, name_of
+from footfall.reclassify.past import forget, resume
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Corrected, Counters
 from footfall.recount.counting import Progress, advance, finish, locked, run, take, touch
@@ -69,6 +70,8 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     if since and row.kind == TOTALS:
         raise NoProjection("a counter has no hours: rebuild it as a whole")
     is_lost = not is_known(row.position)
+    if row.kind == HOURLY and not is_lost:
+        resume()
     boundary = _end_of_store() if is_lost else row.position
     (recount,) = take([row.label], row.kind, boundary, since)
     recount = _begin(recount, is_lost=is_lost)
@@ -121,6 +124,8 @@ def _begin(recount: Recount, *, is_lost: bool) -> Recount:
         if is_lost and recount.kind == TOTALS:
             kind = content_type_of(countable_models()[recount.label])
             Carried.objects.filter(content_type=kind).delete()
+        if is_lost and recount.kind == HOURLY:
+            forget(recount.label)
         touch(recount)
     return recount
 
