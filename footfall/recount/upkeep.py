@@ -4,11 +4,14 @@ from footfall.recount.counting import drop_abandoned
 from footfall.recount.rebuild import rebuild_lost
 from footfall.store.compact import compact
 from footfall.store.retain import remove_due
+from footfall.viewers.counts import count_agents
 
 
 def keep_store() -> None:
-    """Let what is old leave, compact the rest, and rebuild projections whose position is lost."""
+    """Let what is old leave, compact the rest, rebuild projections whose position is lost, and count
+    the views of agents."""
     drop_abandoned()
     remove_due()
     compact()
     rebuild_lost()
+    count_agents()
