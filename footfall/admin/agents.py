@@ -19,15 +19,15 @@ from footfall.viewers.classify import list_version
 from footfall.viewers.rules import Rules, checked
 
 MAX_COMPARED = 2_000
-"""Agents, the most viewed, of which it is told whether rules and list judge them differently now."""
+"""Of so many agents with the most views it is told whether they are judged differently now."""
 JUDGED = (Kind.PERSON, Kind.ROBOT, Kind.MONITOR, Kind.LIBRARY, Kind.UNKNOWN)
 """What an operator can call an agent: prefetches are told by their headers."""
 
 
 def differing(rules: Rules) -> list[int]:
     """Return those of the most viewed agents that `counters reclassify` would change."""
-    rows = Agent.objects.order_by("-views").values_list("pk", "string", "how", "kind")
-    return [pk for pk, *agent, kind in rows[:MAX_COMPARED] if rules.wanted(*agent) != kind]
+    agents = Agent.objects.order_by("-views")[:MAX_COMPARED]
+    return [one.pk for one in agents if rules.wanted(one.string, one.how) != one.kind]
 
 
 class DifferingFilter(admin.SimpleListFilter):
@@ -199,6 +199,8 @@ class AgentRuleAdmin(ModelAdmin):
         if obj.match == AgentRule.Match.ADDRESSES:
             text = _("It is known to all processes within a minute, and holds from then on.")
         else:
-            text = _("New agents are judged by it. `manage.py counters reclassify` applies it to the"
-                     " past, and to agents that were seen before.")  # fmt: skip
+            text = _(
+                "New agents are judged by it. `manage.py counters reclassify` applies it to those"
+                " that were seen before, and to the past."
+            )
         self.message_user(request, text)

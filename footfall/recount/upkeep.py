@@ -8,8 +8,7 @@ from footfall.viewers.counts import count_agents
 
 
 def keep_store() -> None:
-    """Let what is old leave, compact the rest, rebuild projections whose position is lost, and count
-    the views of agents."""
+    """Let what is old leave, compact the rest, rebuild lost projections, and count by agent."""
     drop_abandoned()
     remove_due()
     compact()
