@@ -8,6 +8,7 @@ from urllib.parse import quote
 import psutil
 import pytest
 from django.db import connection
+from django.test import RequestFactory
 
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
@@ -19,10 +20,9 @@ from footfall.record import record
 from footfall.store.compact import compact
 from loadtest.common.waiting import wait_until
 from tests.support import processes
-from tests.support.agents import HIDDEN, by_kind, decide, seen
+from tests.support.agents import HIDDEN, by_kind, decide
 from tests.support.failpoints import COMPACT, INGEST, PROJECT, RECLASSIFY, RECORD
 from tests.support.processes import manage
-from tests.support.projections import view
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -96,11 +96,16 @@ def test_a_compaction_that_is_killed_keeps_every_event(
 
 @pytest.mark.parametrize("failpoint", RECLASSIFY)
 def test_a_reclassification_that_is_killed_is_done_once(
-    failpoint: str, page: Page, contents: list[Content], environment: dict[str, str]
+    failpoint: str,
+    page: Page,
+    contents: list[Content],
+    environment: dict[str, str],
+    rf: RequestFactory,
 ) -> None:
     for _ in range(3):
-        view({"pages.content": [content.pk for content in contents]}, 2, agent=seen(HIDDEN))
+        record(page, contents, request=rf.get("/", headers={"User-Agent": HIDDEN}))
     flush_all()
+    assert by_kind() == {"views": 12, "person": 12}
     decide(HIDDEN, Kind.ROBOT)
 
     died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "reclassify")
@@ -109,8 +114,8 @@ def test_a_reclassification_that_is_killed_is_done_once(
     record(page, contents)
     flush_all()
     assert processes.run(environment, manage, "counters", "reclassify").returncode == 0
-    assert by_kind() == by_kind(HourTotal) == {"views": 18 + 4, "robot": 18}
-    assert Correction.objects.count() == 1
+    assert by_kind() == by_kind(HourTotal) == {"views": 12 + 4, "robot": 12}
+    assert Correction.objects.count() == 2  # of pages and of contents
     assert list(run_audit(Audit())) == []
 
 
