@@ -357,13 +357,17 @@ def test_one_that_was_interrupted_is_finished_first(ids: list[int]) -> None:
     assert audit() == []
 
 
-def test_upkeep_goes_on_with_one_that_was_abandoned(ids: list[int]) -> None:
+def test_upkeep_goes_on_with_one_that_was_abandoned(
+    ids: list[int], said: Callable[[], str]
+) -> None:
     views_of(ids)
     count()
     decide(HIDDEN, Kind.ROBOT)
     begin(None)
     resume()
     assert by_kind()["robot"] == 6  # some process may be about to go on
+    call_command("counters", "status")
+    assert "a reclassification has still to correct 15 events" in said()
     assert any("reclassification is not finished" in line for line in audit())
 
     Reclassification.objects.update(touched_at=F("touched_at") - timedelta(minutes=6))
