@@ -19,7 +19,7 @@ def test_a_flush_of_before_fails_rather_than_counting_without_kinds(
     table: type[Rollup] | type[HourTotal] | type[Base] | type[Recounted],
 ) -> None:
     kind = content_type_of(Content).pk
-    if table is HourTotal:
+    if issubclass(table, HourTotal):
         sql.add_hour_totals(Content, {"views": {NOON: 2}, "robot": {NOON: 2}})
     else:
         sql.add_views(table, kind, {"views": {NOON: {7: 2}}, "robot": {NOON: {7: 2}}})

@@ -504,6 +504,23 @@ def test_new_projections_go_on_with_the_present_verdicts(
     assert "1 agents: 1 views from person to robot" in said()
 
 
+def test_a_row_that_an_old_process_has_opened_is_set_right_by_a_rebuild(ids: list[int]) -> None:
+    views_of(ids)
+    count()
+    decide(HIDDEN, Kind.ROBOT)
+    reclassify()
+    Projection.objects.filter(name=HOURLY).update(verdicts=0)
+    view({LABEL: ids[:1]}, agent=seen(HIDDEN))
+    assert HOURLY in apply_new_events(force=True).waiting
+    assert any("waits for other verdicts" in line for line in audit())
+
+    rebuild(HOURLY)
+    count()
+
+    assert by_kind()["robot"] == 23
+    assert audit() == []
+
+
 def test_there_is_nothing_to_do(said: Callable[[], str]) -> None:
     seen(BROWSER)
     call_command("counters", "reclassify")
