@@ -18,5 +18,5 @@ class RecordingViewSet(LockingViewSet[AnyModel]):
         headers = {"Cache-Control": "no-store", **self.get_success_headers(data)}
         response = Response(data, headers=headers)
         if request.method == "GET":
-            record(target)  # last: without a response there is no view
+            record(target, request=request)  # last: without a response there is no view
         return response

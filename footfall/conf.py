@@ -87,6 +87,17 @@ class Conf:
     COUNTERS_STORE_MAX_BYTES = Setting(int, 0, 0)
     """Most bytes of data in the event store; 0: any number."""
 
+    COUNTERS_VISITORS = Setting(bool, True)
+    """Whether events say which visitor it was: a hash with a salt that is deleted."""
+    COUNTERS_VISITOR_DAYS = Setting(int, 1, 1, maximum=366)
+    """Days that a salt is used, and so a visitor is the same one."""
+    COUNTERS_HONOUR_DNT = Setting(bool, False)
+    """Whether a client that sends `DNT: 1` or `Sec-GPC: 1` is no visitor; its views count."""
+    COUNTERS_AGENTS_PER_DAY = Setting(int, 2_000, 0)
+    """New user agents that are kept per day; events of further ones have none. 0: of all."""
+    COUNTERS_PROXIES = Setting(int, 0, 0)
+    """Proxies that append to `X-Forwarded-For`; 0: it is ignored."""
+
 
 conf = Conf()
 SETTINGS: list[Setting[Any]] = [one for one in vars(Conf).values() if isinstance(one, Setting)]

@@ -10,7 +10,7 @@ id stands for, and no restore can change it.
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
 from itertools import accumulate, pairwise
@@ -22,7 +22,7 @@ BIGINT = 2**63
 MAX_LABEL_BYTES = 100
 MAX_BODY_BYTES = 1024**2
 """Of a body that can be stored: some 300,000 targets."""
-MAX_META_BYTES = 1024
+MAX_META_BYTES = 2048
 """Of metadata that are kept with a dead letter."""
 EARLIEST, LATEST = 946_684_800_000, 7_258_118_400_000
 """2000 and 2200, in ms since 1970: no event is stored with a time outside of them."""
@@ -267,10 +267,15 @@ class Meta(NamedTuple):
     """Of the client, so that it can send an event again: 16 bytes."""
     trace: bytes = b""
     """Trace id: 16 bytes."""
+    told: bytes = b""
+    """What `agent` is the hash of: a byte that says how the request came, and the user agent in
+    UTF-8. The first events of an agent have it, until they are stored. Of any length, so last."""
 
 
 META_BYTES = (4, 8, 8, 16, 16)
-"""How long each fact is."""
+"""How long each fact is, but the last."""
+TOLD = 1 << len(META_BYTES)
+"""The bit of the last."""
 
 
 def encode_meta(meta: Meta) -> bytes:
@@ -278,15 +283,15 @@ def encode_meta(meta: Meta) -> bytes:
 
     Without any it is b"". Raises ValueError or OverflowError for one that is too long or short.
     """
-    facts: tuple[int | bytes, ...] = meta
-    known, parts = 0, []
+    facts: tuple[int | bytes, ...] = meta[:-1]
+    known, parts = TOLD if meta.told else 0, []
     for place, (fact, size) in enumerate(zip(facts, META_BYTES, strict=True)):
         if fact:
             known |= 1 << place
             parts.append(fact if isinstance(fact, bytes) else fact.to_bytes(size, "big"))
             if len(parts[-1]) != size:
                 raise ValueError(f"{Meta._fields[place]} has {size} bytes, not {len(parts[-1])}")
-    return bytes([known, *b"".join(parts)]) if known else b""
+    return bytes([known, *b"".join(parts), *meta.told]) if known else b""
 
 
 def decode_meta(data: bytes) -> Meta:
@@ -298,7 +303,29 @@ def decode_meta(data: bytes) -> Meta:
             fact = data[at : at + size]
             at += size
             facts[place] = fact if facts[place] == b"" else int.from_bytes(fact, "big")
+    if data and data[0] & TOLD:
+        facts[-1] = data[at:]
+        at = max(at, len(data))
     meta = Meta._make(facts)
     if (len(data) != at and data) or encode_meta(meta) != data:
         raise Malformed(DeadLetterReason.INVALID_META, data)
     return meta
+
+
+# Most metadata: visitor and agent, no more. These are looked at together, which takes a tenth.
+VIEWER, VIEWER_BYTES = b"\x06", 17
+
+
+def malformed_metas(metas: Iterable[bytes]) -> dict[bytes, str]:
+    """Return which of these are no metadata, and why."""
+    distinct = set(metas)
+    joined = b"".join([meta for meta in distinct if len(meta) == VIEWER_BYTES])
+    if not joined[::VIEWER_BYTES].strip(VIEWER) and bytes(8) not in joined:
+        distinct = {meta for meta in distinct if len(meta) != VIEWER_BYTES}
+    reasons = {}
+    for meta in distinct:
+        try:
+            decode_meta(meta)
+        except Malformed as malformed:
+            reasons[meta] = str(malformed)
+    return reasons

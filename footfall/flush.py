@@ -20,6 +20,7 @@ from footfall.cache.publish import publish
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.events import DropReason
+from footfall.ingest.agents import keep_agents
 from footfall.ingest.claims import (
     all_partitions,
     claim,
@@ -118,6 +119,7 @@ def _ingest(take: Take) -> Ingested:
         failpoint("after_read")
         countable = drop_repeated(decoded, states, moment)
         events = build(countable)
+        keep_agents(events, moment)
         failpoint("after_keys")
         malformed = [*unidentified, *decoded.malformed]
         dead_letters = store_dead_letters(malformed, states, moment)

@@ -66,7 +66,7 @@ def advance_epoch() -> int:
     Only the database's clock counts. If it was set back, the epoch stays, and goes on from there.
     """
     with transaction.atomic():
-        row = _locked()
+        row = lock_identity()
         now = database_now()
         hours = (now - row.epoch_at) // HOUR
         if 0 <= hours <= MAX_STEP:
@@ -111,12 +111,13 @@ def renew_identity() -> str:
         if len(free) < Partition.objects.count() or recent.exists():
             raise StillRunning
         Partition.objects.update(position="", producer_id=None, sequence=None, offset=0)
-        row = _locked()
+        row = lock_identity()
         row.name, row.conflict_at = secrets.token_hex(4), None
         row.save()
     return row.name
 
 
-def _locked() -> Identity:
+def lock_identity() -> Identity:
+    """Lock the row, and return it. A transaction locks partitions before, and the store after."""
     ensure_identity()
     return Identity.objects.select_for_update().get(pk=ROW)

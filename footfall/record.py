@@ -15,6 +15,7 @@ from footfall.ingest.spill import spill
 from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.registry import counted_as
+from footfall.viewers.request import Source, viewer_of
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,7 @@ def record(
     contents: Iterable[models.Model] = (),
     unanswered_id: EventId | None = None,
     *,
+    request: Source | None = None,
     key: bytes = b"",
     at: int | None = None,
 ) -> None:
@@ -41,13 +43,15 @@ def record(
     transaction commits, and never if it rolls back. If it is not acknowledged then, that is logged.
 
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
+    request: the one that has viewed it (or the environ of WSGI), from which visitor and agent are
+        told; without it neither is known.
     key: of the client, see `keys.make_key`: with it the view counts once, however often it is
         recorded. at: when it happened, in ms since 1970.
     """
     body = events.encode(targets(viewed, contents))
     partition = partition_for(name_of(type(viewed), viewed.pk))
     at = time.time_ns() // 1_000_000 if at is None else at
-    meta = with_key(b"", key)
+    meta = with_key(viewer_of(request), key)
     using = router.db_for_write(type(viewed), instance=viewed)
     if in_transaction(using):
         on_commit = partial(append_committed, partition, body, at, unanswered_id, meta)

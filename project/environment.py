@@ -44,7 +44,10 @@ WRITTEN_BY_MAKE_RUN = {
 def counters_setting(setting: Setting[T]) -> T:
     """Return the variable of that name, or the default. Raises `EnvError` if it is invalid."""
     read = getattr(env, setting.kind.__name__)
-    value: T = read(setting.name, setting.default, validate=validate.Range(min=setting.minimum))
+    bounds = (
+        validate.Range(setting.minimum, setting.maximum) if setting.minimum is not None else None
+    )
+    value: T = read(setting.name, setting.default, validate=bounds)
     return value
 
 

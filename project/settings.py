@@ -146,6 +146,8 @@ WHITENOISE_USE_FINDERS = True  # files are served from the packages, without col
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / "media")))
 
 RATE = r"[1-9]\d{0,8}/(s|sec|second|m|min|minute|h|hour|d|day)\Z"
+# Proxies in front of the service that append to X-Forwarded-For; with 0 it is ignored.
+TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         # The first one gives a 401 its WWW-Authenticate; without that, DRF answers 403.
@@ -183,8 +185,7 @@ REST_FRAMEWORK = {
             "mail_address": "3/day",
         }.items()
     },
-    # Proxies in front of the service that append to X-Forwarded-For; with 0 it is ignored.
-    "NUM_PROXIES": env.int("TRUSTED_PROXIES", 0, validate=validate.Range(min=0)),
+    "NUM_PROXIES": TRUSTED_PROXIES,
     "EXCEPTION_HANDLER": "project.errors.responses.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "api.openapi_responses.Schema",
 }
@@ -236,6 +237,11 @@ COUNTERS_BATCH_EVENTS = counters_setting(Conf.COUNTERS_BATCH_EVENTS)
 COUNTERS_HOURLY_DAYS = counters_setting(Conf.COUNTERS_HOURLY_DAYS)
 COUNTERS_KEEP_DAYS = counters_setting(Conf.COUNTERS_KEEP_DAYS)
 COUNTERS_STORE_MAX_BYTES = counters_setting(Conf.COUNTERS_STORE_MAX_BYTES)
+COUNTERS_VISITORS = counters_setting(Conf.COUNTERS_VISITORS)
+COUNTERS_VISITOR_DAYS = counters_setting(Conf.COUNTERS_VISITOR_DAYS)
+COUNTERS_HONOUR_DNT = counters_setting(Conf.COUNTERS_HONOUR_DNT)
+COUNTERS_AGENTS_PER_DAY = counters_setting(Conf.COUNTERS_AGENTS_PER_DAY)
+COUNTERS_PROXIES = TRUSTED_PROXIES
 
 # --- Uploads --------------------------------------------------------------------------------------
 

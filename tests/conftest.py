@@ -1,4 +1,5 @@
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from xdist.scheduler import LoadFileScheduling
 from api.throttling import Throttle
 from footfall.identity import Moment, moment
 from footfall.log import get_log
+from footfall.viewers.memory import Read, Salted
 from tests.support.databases import copy_migrated
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
@@ -114,6 +116,14 @@ def bare_keys() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("footfall.log.moment", known)
         yield
+
+
+@pytest.fixture(autouse=True)
+def known_salts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Visitors have a salt, and no thread reads one from the database: see `real_salts`."""
+    now = time.monotonic()
+    known = Read((Salted(now - 1e6, bytes(32)),), now + 1e6)
+    monkeypatch.setattr("footfall.viewers.memory.read", lambda: known)
 
 
 @pytest.fixture(scope="session")

@@ -101,7 +101,7 @@ def read_and_record(environ: Environ, pk: int, url: str) -> bytes | None:
         if not idempotency.is_valid(environ[idempotency.HEADER]):
             return None
         key = key_of(environ, pk)
-    found, unanswered_id = cached_pages.try_read_and_record(Page, pk, key=key)
+    found, unanswered_id = cached_pages.try_read_and_record(Page, pk, environ, key=key)
     if unanswered_id:
         environ[UNANSWERED_ID] = unanswered_id
     return fill_template(found[0], url, found[1:]) if found else None

@@ -154,7 +154,7 @@ class ReportedViews(Public, APIView):
         left: dict[ReportedView, EventId | None] = {}
         for view in {(view.page, view.id): view for view in views}.values():
             found, unanswered_id = cached_pages.try_read_and_record(
-                Page, view.page, key=view.key, at=view.at_ms
+                Page, view.page, self.request, key=view.key, at=view.at_ms
             )
             if not found:
                 left[view] = unanswered_id
@@ -177,6 +177,7 @@ class ReportedViews(Public, APIView):
                 respond=lambda loaded: PageDetailSerializer(loaded, context=context).data,
                 template=make_template,
                 unanswered_id=unanswered_id,
+                request=self.request,
                 key=view.key,
                 at=view.at_ms,
             )

@@ -1,6 +1,7 @@
 """From what was read to events to store and dead letters. Uses neither Redis nor the database."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from footfall.events import (
@@ -9,7 +10,7 @@ from footfall.events import (
     DeadLetterReason,
     Malformed,
     decode,
-    decode_meta,
+    malformed_metas,
     normalize,
 )
 from footfall.identity import Moment
@@ -151,10 +152,11 @@ def decode_events(new: Sequence[NewEvents], condemned: str = "") -> Decoded:
         else:
             if stored != body:
                 upgraded[body] = stored
+    metas = malformed_metas(chain.from_iterable(some.metas for some in new))
     countable: list[NewEvents] = []
     dead_letters: list[DeadLetter] = []
     for some in new:
-        good, malformed_ones = _divided(some, reasons)
+        good, malformed_ones = _divided(some, reasons, metas)
         dead_letters += malformed_ones
         if upgraded:
             good = good._replace(bodies=[upgraded.get(body, body) for body in good.bodies])
@@ -172,30 +174,23 @@ def build(decoded: Decoded) -> Events:
     return events
 
 
-def _divided(some: NewEvents, reasons: Mapping[bytes, str]) -> tuple[NewEvents, list[DeadLetter]]:
+def _divided(
+    some: NewEvents, bodies: Mapping[bytes, str], metas: Mapping[bytes, str]
+) -> tuple[NewEvents, list[DeadLetter]]:
     """Return the events that can be counted, and dead letters for the others.
 
-    reasons: by body. Most batches have only good events, which costs a look at the columns.
+    bodies, metas: why events with these cannot. Most batches have only good events.
     """
-    if not reasons and not any(some.metas):
+    if not bodies and not metas:
         return some, []
     good: list[int] = []
     dead_letters = []
     for i, (body, meta) in enumerate(zip(some.bodies, some.metas, strict=True)):
-        if reason := reasons.get(body) or _reason(meta):
+        if reason := bodies.get(body) or metas.get(meta):
             dead_letters.append(_dead_letter(some, i, reason))
         else:
             good.append(i)
     return selected(some, good), dead_letters
-
-
-def _reason(meta: bytes) -> str:
-    """Return why an event with this metadata cannot be counted; "" if it can."""
-    try:
-        decode_meta(meta)
-    except Malformed as malformed:
-        return str(malformed)
-    return ""
 
 
 def selected(some: NewEvents, indexes: Sequence[int]) -> NewEvents:

@@ -1,6 +1,7 @@
 """The commands that count again, and those that give something up."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 from footfall.conf import conf
 from footfall.models import Audit
 from footfall.ops.audit import run_audit
+from footfall.reclassify.changes import Unfinished
+from footfall.reclassify.past import Reclassified, TakenOver, described, numbered, reclassify
 from footfall.recount.adopt import adopt
 from footfall.recount.counting import Progress
 from footfall.recount.drop import NotDropped, drop
@@ -29,8 +32,20 @@ def day(text: str) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def _problems(done: Reclassified) -> Iterator[str]:
+    """Yield what could not be done."""
+    if done.unread:
+        yield f"segments {numbered(done.unread)} cannot be read: their views keep their kinds"
+    if done.left:
+        yield f"{done.left} views are not in the rollups as they should be: see an audit"
+    if done.lost:
+        yield f"{', '.join(done.lost)}: its place is not in the store, it is rebuilt soon"
+    if done.waiting:
+        yield f"{', '.join(done.waiting)}: not known here, another process has to go on with it"
+
+
 class Recounting(BaseCommand):
-    """`manage.py counters audit | rebuild | adopt | drop | discard`."""
+    """`manage.py counters audit | rebuild | reclassify | adopt | drop | discard`."""
 
     def add_recounting(self, commands: Any) -> None:
         """Add the commands to the parser of `manage.py counters`."""
@@ -50,6 +65,10 @@ class Recounting(BaseCommand):
         drop = commands.add_parser("drop", help="give up a projection, so that it holds up nothing")
         drop.add_argument("name", help="for example totals:shop.item")
         drop.add_argument("--force", action="store_true", help="also if its model is counted here")
+        reclassify = commands.add_parser(
+            "reclassify", help="apply today's list of robots, and the rules, to the past"
+        )
+        reclassify.add_argument("--since", type=day, help="to events from this day on, UTC")
         discard = commands.add_parser("discard", help="give up the events of a corrupt segment")
         discard.add_argument("number", type=int, metavar="SEGMENT")
 
@@ -77,6 +96,19 @@ class Recounting(BaseCommand):
                 f"{done.left} {what} were left as they were: nothing explains what would be taken"
                 " away" + (f", and segments {numbers} cannot be read" if numbers else "")
             )
+
+    def reclassify(self, since: datetime | None, **options: Any) -> None:
+        """Fails if views keep the kinds that they had."""
+        try:
+            done = reclassify(since, self.progress())
+        except (TakenOver, Unfinished) as error:
+            raise CommandError(str(error)) from None
+        if done is None:
+            self.stdout.write("nothing to do: list and rules say what was counted")
+            return
+        self.stdout.write(f"{done.agents} agents: {described(done.moved)}")
+        if problems := list(_problems(done)):
+            raise CommandError("; ".join(problems))
 
     def adopt(self, model: str, **options: Any) -> None:
         if (label := model.lower()) not in countable_models():

@@ -2,7 +2,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("counters", "0012_base")]
+    dependencies = [("counters", "0014_kinds")]
 
     operations = [
         # Without a default in the database: a flusher of the version before, which would count

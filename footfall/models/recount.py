@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from footfall.models.operations import Audit
 from footfall.models.store import StorePosition
-from footfall.models.targets import Target
+from footfall.models.targets import ByKind, Target
 
 
 class Recount(models.Model):
@@ -63,6 +63,8 @@ class Recount(models.Model):
     """When it last went on: both by the database's clock."""
     epoch = models.BigIntegerField(default=0)
     """In which epoch it last went on: an abandoned one holds up nothing."""
+    verdicts = models.BigIntegerField(default=0)
+    """The version of the verdicts about agents with which it counts."""
 
     class Meta:
         verbose_name = _("recount")
@@ -80,13 +82,12 @@ class Recount(models.Model):
         return StorePosition(self.boundary_number, self.boundary_key, self.boundary_events)
 
 
-class Recounted(Target):
+class Recounted(Target, ByKind):
     """Views of one target in one hour, from the base and the events up to a recount's position."""
 
     pk = models.CompositePrimaryKey("content_type_id", "target_id", "hour")
     hour = models.DateTimeField()
     """1970-01-01 00:00: at an unknown time, as in `Base`."""
-    views = models.BigIntegerField()
 
     class Meta:
         verbose_name = _("recounted views")
@@ -104,6 +105,7 @@ class Correction(models.Model):
         REBUILD = "rebuild", _("rebuild")
         ADOPT = "adopt", _("adopt")
         DISCARD = "discard", _("discard")
+        RECLASSIFY = "reclassify", _("reclassify")
 
     at = models.DateTimeField(_("at"), db_default=Now())
     """By the database's clock."""

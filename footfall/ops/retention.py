@@ -17,6 +17,7 @@ from footfall.identity import HOUR, HOURS_PER_DAY, Moment, advance_epoch, moment
 from footfall.keys import is_key, split_key
 from footfall.log import get_log
 from footfall.models import Audit, ClientKey, DeadLetter, Partition, ProducerState, Spilled
+from footfall.viewers.salts import keep_salts
 
 logger = logging.getLogger(__name__)
 
@@ -29,8 +30,12 @@ KEYS_PER_STATEMENT = 5_000
 
 
 def prune() -> None:
-    """Remove old rows; of the producer states only those older than every event in the log."""
+    """Remove old rows; of the producer states only those older than every event in the log.
+
+    It makes the salts of today and tomorrow, too.
+    """
     advance_epoch()
+    keep_salts()
     now = moment()
     remove_old(Audit, now.epoch - epochs(KEEP_AUDITS))
     if removed := remove_old(DeadLetter, now.epoch - epochs(KEEP_DEAD_LETTERS)):

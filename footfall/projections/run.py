@@ -12,7 +12,7 @@ from django.utils import timezone
 from footfall.models import Carried, Projection, StoreHead, StorePosition
 from footfall.projections.batch import Batch, read_batch
 from footfall.projections.hourly import project_hourly
-from footfall.projections.rows import BEGINNING, KINDS, move_idle, note_failure
+from footfall.projections.rows import BEGINNING, HOURLY, KINDS, move_idle, note_failure
 from footfall.projections.totals import Applied, project_totals
 from footfall.registry import content_type_of, countable_models
 from footfall.sql import LockTimeout
@@ -136,7 +136,8 @@ class Run:
     def advance(self, position: StorePosition, rows: Sequence[Projection]) -> None:
         """Apply the events after `position` to the projections that are there."""
         try:
-            batch = read_batch(position, self._max_events)
+            kinds = any(row.kind == HOURLY for row in rows)
+            batch = read_batch(position, self._max_events, kinds=kinds)
         except Exception as error:
             self._note_failure(rows, error)
             return

@@ -3,7 +3,8 @@
 from django.db import transaction
 
 from footfall.models import Carried, Projection, Recount
-from footfall.projections.rows import TOTALS
+from footfall.projections.rows import HOURLY, TOTALS
+from footfall.reclassify.past import forget
 from footfall.registry import content_type_of, countable_models
 
 
@@ -26,5 +27,7 @@ def drop(name: str, *, force: bool = False) -> Projection:
         if model and row.kind == TOTALS:
             Carried.objects.filter(content_type=content_type_of(model)).delete()
         Recount.objects.filter(label=row.label).delete()
+        if row.kind == HOURLY:
+            forget(row.label)
         Projection.objects.filter(pk=row.pk).delete()
     return row

@@ -24,14 +24,25 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
-from footfall.projections.rows import BEGINNING, TOTALS, name_of
+from footfall.projections.rows import BEGINNING, HOURLY, TOTALS, name_of
+from footfall.reclassify.past import forget, resume
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Corrected, Counters
-from footfall.recount.counting import Progress, advance, finish, locked, run, take, touch
+from footfall.recount.counting import (
+    Progress,
+    advance,
+    finish,
+    locked,
+    require_verdicts,
+    run,
+    take,
+    touch,
+)
 from footfall.recount.gap import Incomparable
 from footfall.recount.rollups import Rollups
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import is_known
+from footfall.verdicts import present_version
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +80,8 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     if since and row.kind == TOTALS:
         raise NoProjection("a counter has no hours: rebuild it as a whole")
     is_lost = not is_known(row.position)
+    if row.kind == HOURLY and not is_lost:
+        resume()
     boundary = _end_of_store() if is_lost else row.position
     (recount,) = take([row.label], row.kind, boundary, since)
     recount = _begin(recount, is_lost=is_lost)
@@ -121,6 +134,8 @@ def _begin(recount: Recount, *, is_lost: bool) -> Recount:
         if is_lost and recount.kind == TOTALS:
             kind = content_type_of(countable_models()[recount.label])
             Carried.objects.filter(content_type=kind).delete()
+        if is_lost and recount.kind == HOURLY:
+            forget(recount.label)
         touch(recount)
     return recount
 
@@ -214,6 +229,10 @@ def _end(name: str, recount: Recount) -> Rebuilt:
             row.number, row.key, row.events = recount.boundary
             row.failed_at, row.error = None, ""
             row.save()
+        if row and recount.kind == HOURLY:
+            require_verdicts(recount, present_version())
+            row.verdicts = recount.verdicts  # an old process may have opened it with none
+            row.save(update_fields=["verdicts"])
         what = "counters" if recount.kind == TOTALS else "days of rollups"
         Correction.objects.create(
             kind=Correction.Kind.REBUILD,

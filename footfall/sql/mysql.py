@@ -8,7 +8,7 @@ from itertools import islice
 from django.db import OperationalError, connection, models, transaction
 
 from footfall.models import Carried, ClientKey, ProducerState
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, names_of
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
@@ -126,14 +126,20 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model],
+    content_type: int,
+    columns: Sequence[Sequence[int]],
+    kinds: Sequence[str] = (),
 ) -> None:
-    target, its_id = (", target_id", ", added.target") if has_targets(table) else ("", "")
-    source = rows("added", hour="BIGINT", more="BIGINT", target="BIGINT")
+    names, others = hourly_names(table, kinds)
+    # No column of `added` has the name of one of the table.
+    source = rows("added", **{f"added_{name}": "BIGINT" for name in names})
+    selected = [f"added.added_{name}" for name in names[1:]] + ["0" for _ in others]
+    sums = ", ".join(f"{name} = {name} + added.added_{name}" for name in ("views", *kinds))
     statement = f"""
-        INSERT INTO {table._meta.db_table} (content_type_id, hour, views{target})
-        SELECT %s, TIMESTAMP('1970-01-01') + INTERVAL added.hour HOUR, added.more{its_id}
-        FROM {source} ON DUPLICATE KEY UPDATE views = views + added.more
+        INSERT INTO {table._meta.db_table} ({", ".join(["content_type_id", *names, *others])})
+        SELECT %s, TIMESTAMP('1970-01-01') + INTERVAL added.added_hour HOUR, {", ".join(selected)}
+        FROM {source} ON DUPLICATE KEY UPDATE {sums}
     """  # noqa: S608
     with connection.cursor() as cursor:
         for part in parts(columns):

@@ -35,6 +35,7 @@ from footfall.ops.audit import differences
 from footfall.projections import hourly, run, totals
 from footfall.record import name_of, partition_for
 from footfall.store.segment import encode
+from tests.support.traffic import keep_agents, viewers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -97,7 +98,11 @@ def bodies(pages: Sequence[Page]) -> dict[int, tuple[int, bytes]]:
 
 
 def view(
-    server: redis.Redis, prefix: str, known: dict[int, tuple[int, bytes]], viewed: Sequence[int]
+    server: redis.Redis,
+    prefix: str,
+    known: dict[int, tuple[int, bytes]],
+    viewed: Sequence[int],
+    metas: Sequence[bytes] = (b"",),
 ) -> None:
     """Append a view of each page, as 16 producers would, but faster."""
     at = time.time_ns() // 1_000_000
@@ -111,7 +116,8 @@ def view(
                 producer_id = random.choice(producer_ids)
                 offsets[partition] += 1
                 event_id = EventId(producer_id, sequences[partition, producer_id])
-                header = offsets[partition].to_bytes(8, "big") + pack(event_id, at, b"")
+                meta = random.choice(metas)
+                header = offsets[partition].to_bytes(8, "big") + pack(event_id, at, meta)
                 pipeline.xadd(f"{prefix}:{{{partition}}}:log", {"h": header, "b": body})
                 sequences[partition, producer_id] += 1
             pipeline.execute()
@@ -160,16 +166,24 @@ def drain(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     say("   " + ", ".join(f"{name} {seconds[name]:.2f} s" for name in STAGES))
 
 
+@pytest.mark.parametrize("agents", [False, True], ids=["unknown", "agents"])
 def test_drain(
-    pages: list[Page], server: redis.Redis, prefix: str, monkeypatch: pytest.MonkeyPatch
+    pages: list[Page],
+    agents: bool,
+    server: redis.Redis,
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = bodies(pages)
+    """agents: by 20,000 visitors with 300 agents of all kinds."""
+    known, metas = bodies(pages), viewers(20_000) if agents else [b""]
+    if agents:
+        keep_agents()
     say("")
     for title, viewed in {
         "one hot page": [pages[0].pk] * EVENTS,
         "Zipf over 10,000 pages": zipf(pages, EVENTS),
     }.items():
-        view(server, prefix, known, viewed)
+        view(server, prefix, known, viewed, metas)
         drain(title, monkeypatch)
     assert not list(differences())
 

@@ -12,6 +12,7 @@ from footfall.events import (
     decode_meta,
     encode,
     encode_meta,
+    malformed_metas,
     normalize,
 )
 from tests.support.views import body_1
@@ -189,7 +190,8 @@ def test_a_model_that_nobody_here_knows_is_no_reason_to_refuse() -> None:
 numbers = some.integers(0, 2**64 - 1)
 databases = some.integers(0, 2**32 - 1)
 sixteen = some.just(b"") | some.binary(min_size=16, max_size=16)
-metas = some.builds(Meta, databases, numbers, numbers, sixteen, sixteen)
+told = some.binary(max_size=300)
+metas = some.builds(Meta, databases, numbers, numbers, sixteen, sixteen, told)
 
 
 @given(metas)
@@ -205,6 +207,7 @@ def test_metadata_is_fixed_for_ever() -> None:
     assert encode_meta(Meta(1, 0, 0, b"k" * 16, b"t" * 16)) == (
         b"\x19\x00\x00\x00\x01" + b"k" * 16 + b"t" * 16
     )
+    assert encode_meta(Meta(agent=1, told=b"\0curl/8")) == b"\x24" + bytes(7) + b"\1\0curl/8"
 
 
 @given(some.binary(max_size=60))
@@ -220,7 +223,9 @@ def test_any_bytes_are_malformed_or_metadata(data: bytes) -> None:
     "data",
     [
         b"\x00",
-        b"\x20",  # a fact that this version does not know
+        b"\x20",
+        b"\x40",  # a fact that this version does not know
+        b"\x60told",
         b"\x02" + bytes(8),  # a fact that is not known has no bytes
         b"\x02" + b"\x01" * 7,
         b"\x02" + b"\x01" * 9,
@@ -230,6 +235,23 @@ def test_any_bytes_are_malformed_or_metadata(data: bytes) -> None:
 def test_malformed_metadata(data: bytes) -> None:
     with pytest.raises(Malformed, match="not metadata"):
         decode_meta(data)
+
+
+same_length = some.builds(bytes.__add__, some.sampled_from([b"\6", b"\x08"]), some.binary(
+    min_size=16, max_size=16) | some.just(b"v" * 8 + bytes(8)))  # fmt: skip
+any_data = some.lists(metas.map(encode_meta) | some.binary(max_size=20) | same_length)
+
+
+@given(any_data)
+def test_all_metadata_together_is_judged_as_each_by_itself(many: list[bytes]) -> None:
+    malformed = set()
+    for data in many:
+        try:
+            decode_meta(data)
+        except Malformed:
+            malformed.add(data)
+
+    assert {*malformed_metas(many)} == malformed
 
 
 @pytest.mark.parametrize(

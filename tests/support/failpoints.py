@@ -56,6 +56,16 @@ RECOUNT = (
     "after_adopt_commit",
 )
 
+# Agents are classified anew, and the past is corrected: in chunks, each with its progress.
+RECLASSIFY = (
+    "before_reclassify_begin",
+    "after_reclassify_begin",
+    "before_reclassify_commit",
+    "after_reclassify_commit",
+    "before_reclassify_end",
+    "after_reclassify_end",
+)
+
 # A file is received and published: whether there is a row, and entries in the queue.
 UPLOAD = {
     "upload_received": (False, 0),
@@ -79,7 +89,18 @@ WORK = {
 # A file is given up: whether its dead letter is written by then.
 GIVEN_UP = {"upload_finished": False, "upload_removed": True}
 
-ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *REMOVE, *RECOUNT, *UPLOAD, *WORK, *GIVEN_UP}
+ALL = {
+    *RECORD,
+    *INGEST,
+    *PROJECT,
+    *COMPACT,
+    *REMOVE,
+    *RECOUNT,
+    *RECLASSIFY,
+    *UPLOAD,
+    *WORK,
+    *GIVEN_UP,
+}
 
 # The steps of the pipelines, and where a process dies first after each.
 STEPS = {

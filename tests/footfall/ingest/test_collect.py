@@ -38,7 +38,7 @@ def test_views_add_up_by_target_and_hour() -> None:
 
     events, dead_letters = decoded(new((AT, both), (AT, BODY), (AT, BODY), (AT + HOUR, BODY)))
 
-    found = [(dict(targets), hour, count) for _, targets, hour, count, _ in views_of(events)]
+    found = [(dict(one.targets), one.hour, one.times) for one in views_of(events)]
     assert found == [
         ({"pages.content": [1, 2], "pages.page": [7]}, FIRST, 1),
         ({"pages.content": [1]}, FIRST, 2),

@@ -296,7 +296,7 @@ def test_what_another_process_has_moved_has_not_failed(
     """It may find its segments compacted, which is no loss of the position."""
     view({"pages.content": ids})
 
-    def read(*arguments: object) -> Batch:
+    def read(*arguments: object, **options: object) -> Batch:
         monkeypatch.undo()
         apply_new_events(force=True)
         raise Boom

@@ -1,0 +1,123 @@
+"""Agents on their way into the store: their strings go to a table, the store has their hashes.
+
+Which agents have a row, and what kind they are, is told by the store and the table alone. New ones
+per day are limited: strangers can make up as many as they like.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+from django.db.models import QuerySet
+
+from footfall.conf import conf
+from footfall.events import VIEWER, VIEWER_BYTES, Meta, decode_meta, encode_meta
+from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
+from footfall.models import Agent
+from footfall.models.viewers import signed
+from footfall.store.segment import Events
+from footfall.viewers.agents import Told, hash_of, printable
+from footfall.viewers.rules import Rules
+
+AGENT = slice(9, VIEWER_BYTES)
+"""Of metadata that is visitor and agent."""
+ROWS_PER_STATEMENT = 500
+
+
+def keep_agents(events: Events, moment: Moment) -> None:
+    """Take the strings out of the metadata, and insert a row for each new agent.
+
+    In the transaction of the ingest. An agent for which there is no room has the number 0 from then
+    on.
+    """
+    hashes = {meta[AGENT] for meta in events.metas if _is_viewer(meta)}
+    others = {meta: decode_meta(meta) for meta in events.metas if not _is_viewer(meta)}
+    agents = {int.from_bytes(one, "big") for one in hashes} | {one.agent for one in others.values()}
+    told = {meta.agent: meta.told for meta in others.values() if meta.told}
+    refused = insert_new(agents - {0}, told, moment)
+    if told or refused:
+        _replace(events, lambda meta: _stored(meta, others.get(meta), refused))
+
+
+def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Moment) -> set[int]:
+    """Insert those of the agents that have no row, up to the limit; return those without room."""
+    known = _known(agents)
+    if filled := {one: text for one, text in told.items() if one in known}:
+        _fill_in(filled)
+    missing = {*agents} - known
+    if not missing or not _room(moment):
+        return missing
+    # One ingest at a time, so the limit is exact, and no two insert the same agent.
+    lock_identity()
+    missing -= _known(missing)
+    # Those whose string is known come first, then in the order of their hashes.
+    chosen = sorted(missing, key=lambda one: (one not in told, one))[: _room(moment)]
+    rules = Rules.read() if chosen else Rules([])
+    Agent.objects.bulk_create(
+        [_row(one, told.get(one, b""), rules, moment) for one in sorted(chosen, key=signed)],
+        batch_size=ROWS_PER_STATEMENT,
+    )
+    return missing - {*chosen}
+
+
+def _known(agents: Collection[int]) -> set[int]:
+    """Return which of the agents have a row."""
+    found: set[int] = set()
+    keys = [signed(one) for one in agents]
+    for start in range(0, len(keys), ROWS_PER_STATEMENT):
+        rows = Agent.objects.filter(hash__in=keys[start : start + ROWS_PER_STATEMENT])
+        found.update(rows.order_by().values_list("hash", flat=True))
+    return {one for one in agents if signed(one) in found}
+
+
+def _room(moment: Moment) -> int:
+    """Return how many new agents there is room for today."""
+    today: QuerySet[Agent] = Agent.objects.filter(first_epoch__gte=moment.day * HOURS_PER_DAY)
+    return max(0, conf.COUNTERS_AGENTS_PER_DAY - today.count())
+
+
+def _row(agent: int, told: bytes, rules: Rules, moment: Moment) -> Agent:
+    row = Agent(hash=signed(agent), first_at=moment.now, first_epoch=moment.epoch)
+    if text := _checked(agent, told):
+        row.string, row.how = text.string, text.how
+        row.kind = rules.wanted(text.string, text.how)
+    return row
+
+
+def _fill_in(told: Mapping[int, bytes]) -> None:
+    """Give rows their string that were inserted without. One that is locked waits for next time."""
+    rows = Agent.objects.filter(hash__in=map(signed, told), string="")
+    for row in rows.select_for_update(skip_locked=True).order_by("hash"):
+        agent = row.hash % 2**64
+        if (text := _checked(agent, told[agent])) and (text.string or text.how):
+            row.string, row.how = text.string, text.how
+            row.save(update_fields=["string", "how"])
+
+
+def _checked(agent: int, told: bytes) -> Told | None:
+    """Return what is told of an agent; None if it is nothing, or not of this one."""
+    if not told or hash_of(told) != agent:
+        return None
+    try:
+        text = Told.decode(told)
+    except ValueError:
+        return None
+    return text if text.string == printable(text.string) else None
+
+
+def _is_viewer(meta: bytes) -> bool:
+    return len(meta) == VIEWER_BYTES and meta.startswith(VIEWER)
+
+
+def _stored(data: bytes, other: Meta | None, refused: Collection[int]) -> bytes:
+    """Return metadata as it is stored: without string, and without an agent that has no row."""
+    if other is None and (not refused or int.from_bytes(data[AGENT], "big") not in refused):
+        return data
+    meta = (other or decode_meta(data))._replace(told=b"")
+    return encode_meta(meta._replace(agent=0) if meta.agent in refused else meta)
+
+
+def _replace(events: Events, stored: Callable[[bytes], bytes]) -> None:
+    """Replace the distinct metadata, of which some may be the same then."""
+    table: dict[bytes, int] = {}
+    moves = [table.setdefault(stored(meta), len(table)) for meta in events.metas]
+    events.metas = list(table)
+    events.meta = list(map(moves.__getitem__, events.meta))

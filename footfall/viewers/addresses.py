@@ -1,0 +1,63 @@
+"""Where a request came from. Addresses are hashed or compared, and kept nowhere."""
+
+import ipaddress
+from collections.abc import Iterable, Mapping
+from socket import AF_INET, AF_INET6, inet_pton
+from typing import NamedTuple
+
+PREFIX_BYTES = 8
+"""Of an IPv6 address: the /64 network, the smallest that a client gets."""
+MAX_LENGTH = 64
+"""Characters of an address that are looked at."""
+MAPPED = bytes(10) + b"\xff\xff"
+"""IPv4 in IPv6 begins with it."""
+
+
+class Network(NamedTuple):
+    """A range of packed addresses of one length."""
+
+    first: bytes
+    last: bytes
+
+
+def address_of(environ: Mapping[str, str], proxies: int) -> str:
+    """Return the client's address, as so many trusted proxies pass it on.
+
+    Each appends to `X-Forwarded-For` the address from which it was asked.
+    """
+    if proxies and (forwarded := environ.get("HTTP_X_FORWARDED_FOR")):
+        passed = forwarded.rsplit(",", proxies)
+        return passed[-min(proxies, len(passed))].strip()[:MAX_LENGTH]
+    return (environ.get("REMOTE_ADDR") or "")[:MAX_LENGTH]
+
+
+def packed(address: str) -> bytes:
+    """Return the 4 or 16 bytes of an address; of a text that is none, such as a path, its own."""
+    try:
+        if ":" not in address:
+            return inet_pton(AF_INET, address)
+        found = inet_pton(AF_INET6, address.partition("%")[0])
+    except (OSError, ValueError):
+        return address.encode(errors="replace")
+    return found[12:] if found.startswith(MAPPED) else found
+
+
+def prefix(address: bytes) -> bytes:
+    """Return what a client cannot change as it likes: of IPv6 the network."""
+    return address[:PREFIX_BYTES] if len(address) == 16 else address
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Return the networks of these texts: "10.1.0.0/16". Others than networks are left out."""
+    found = []
+    for text in texts:
+        try:
+            network = ipaddress.ip_network(text)
+        except ValueError:
+            continue
+        found.append(Network(network[0].packed, network[-1].packed))
+    return tuple(found)
+
+
+def is_in(address: bytes, ranges: Iterable[Network]) -> bool:
+    return any(len(address) == len(first) and first <= address <= last for first, last in ranges)
