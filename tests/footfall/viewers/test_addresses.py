@@ -1,6 +1,7 @@
 """Where a request came from."""
 
 import pytest
+from django.test import override_settings
 from hypothesis import given
 from hypothesis import strategies as some
 from rest_framework.test import APIRequestFactory
@@ -51,7 +52,9 @@ def test_proxies_are_trusted_as_by_the_throttles(addresses: list[str], proxies: 
         patch.setattr("rest_framework.throttling.api_settings.NUM_PROXIES", proxies, raising=False)
         expected = Throttle().get_ident(request)  # type: ignore[arg-type]
 
-    assert address_of(request.META, proxies) == expected
+    with override_settings(COUNTERS_PROXIES=proxies):
+        found = address_of(request.META["REMOTE_ADDR"], request.META.get("HTTP_X_FORWARDED_FOR"))
+    assert found == expected
 
 
 def test_a_range_has_its_addresses() -> None:
