@@ -44,14 +44,18 @@ def environ_of(page: Page, client: int) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("is_new", [False, True], ids=["seen before", "new"])
 @pytest.mark.parametrize("clients", [1, 1_000, 30_000])
-def test_read(page: Page, clients: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read(page: Page, clients: int, is_new: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     assert Reader().get(f"/api/v1/pages/{page.pk}/").status_code == 200
+    known = memory()
     application = FastPath(lambda environ, start: pytest.fail("not cached"))
 
     def seconds(viewer: Any) -> float:
         monkeypatch.setattr(cached_pages, "viewer_of", viewer)
         environs = [environ_of(page, random.randrange(clients)) for _ in range(READS)]
+        if is_new:
+            known.metas.clear()
         began = time.process_time()
         for environ in environs:
             application(environ, lambda *head: None)
@@ -60,11 +64,13 @@ def test_read(page: Page, clients: int, monkeypatch: pytest.MonkeyPatch) -> None
     def without(source: object) -> bytes:
         return b""
 
-    known = memory()
-    monkeypatch.setattr("footfall.viewers.memory.TELL_SECONDS", 1e-6)  # as after 5 s
+    monkeypatch.setattr("footfall.viewers.memory.TELL_SECONDS", 0.0)  # as after 5 s
+    if not is_new:
+        for client in range(clients):
+            viewer_of(environ_of(page, client))
     seconds(viewer_of), seconds(without)
     turns = [(seconds(viewer_of), seconds(without)) for _ in range(TURNS)]
     with_it, before = (median(column) for column in zip(*turns, strict=True))
     more = median(one - other for one, other in turns)
-    text = f"{clients:,} clients: {with_it:.1f} us with visitor and agent, {before:.1f} without:"
+    text = f"{clients:,} {'new' if is_new else 'known'} clients: {with_it:.1f} us with visitor and agent, {before:.1f} without:"
     print(f"{text} {more:+.1f} us, {more / before:+.1%}; {len(known.metas):,} clients remembered")  # noqa: T201

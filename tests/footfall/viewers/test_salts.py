@@ -118,7 +118,7 @@ def test_a_new_day_has_a_new_salt_without_reading(monkeypatch: pytest.MonkeyPatc
     visitors = [decode_meta(known.look(HEADERS, began + after)).visitor for after in seconds]
 
     assert visitors == [
-        visitor_of(packed("192.0.2.1"), "a", "b", salt) if salt else 0
+        int.from_bytes(visitor_of(packed("192.0.2.1"), "a", "b", salt) if salt else b"", "big")
         for salt in (b"today", b"today", b"tomorrow", b"tomorrow", b"")
     ]
 

@@ -70,7 +70,8 @@ WAYS: tuple[Callable[[Page], None], ...] = (fast, long, book, own_view, in_trans
 def expected() -> tuple[int, int]:
     """Visitor and agent."""
     client = prefix(packed(ADDRESS))
-    return visitor_of(client, FIREFOX, "testserver", SALT), hash_of(b"\0" + FIREFOX.encode())
+    visitor = visitor_of(client, FIREFOX, "testserver", SALT)
+    return int.from_bytes(visitor, "big"), hash_of(b"\0" + FIREFOX.encode())
 
 
 def stored() -> set[tuple[int, int]]:
