@@ -72,5 +72,6 @@ def test_read(page: Page, clients: int, is_new: bool, monkeypatch: pytest.Monkey
     turns = [(seconds(viewer_of), seconds(without)) for _ in range(TURNS)]
     with_it, before = (median(column) for column in zip(*turns, strict=True))
     more = median(one - other for one, other in turns)
-    text = f"{clients:,} {'new' if is_new else 'known'} clients: {with_it:.1f} us with visitor and agent, {before:.1f} without:"
-    print(f"{text} {more:+.1f} us, {more / before:+.1%}; {len(known.metas):,} clients remembered")  # noqa: T201
+    title = f"{clients:,} {'new' if is_new else 'known'} clients"
+    print(f"{title}: {with_it:.1f} us with visitor and agent, {before:.1f} without:"  # noqa: T201
+          f" {more:+.1f} us, {more / before:+.1%}")  # fmt: skip
