@@ -5,11 +5,13 @@ per day are limited: strangers can make up as many as they like.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from itertools import chain
+from struct import Struct
 
 from django.db.models import QuerySet
 
 from footfall.conf import conf
-from footfall.events import VIEWER, VIEWER_BYTES, Meta, decode_meta, encode_meta
+from footfall.events import VIEWER_BYTES, Meta, are_viewers, decode_meta, encode_meta
 from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
 from footfall.models import Agent
 from footfall.models.viewers import signed
@@ -17,8 +19,8 @@ from footfall.store.segment import Events
 from footfall.viewers.agents import Told, hash_of, printable
 from footfall.viewers.rules import Rules
 
-AGENT = slice(9, VIEWER_BYTES)
-"""Of metadata that is visitor and agent."""
+AGENTS = Struct(">9xQ")
+"""The agents of metadata that are visitor and agent."""
 ROWS_PER_STATEMENT = 500
 
 
@@ -28,13 +30,16 @@ def keep_agents(events: Events, moment: Moment) -> None:
     In the transaction of the ingest. An agent for which there is no room has the number 0 from then
     on.
     """
-    hashes = {meta[AGENT] for meta in events.metas if _is_viewer(meta)}
-    others = {meta: decode_meta(meta) for meta in events.metas if not _is_viewer(meta)}
-    agents = {int.from_bytes(one, "big") for one in hashes} | {one.agent for one in others.values()}
+    viewers = [meta for meta in events.metas if len(meta) == VIEWER_BYTES]
+    joined = are_viewers(viewers)
+    agents = set(chain.from_iterable(AGENTS.iter_unpack(joined)))
+    rest = [meta for meta in events.metas if not joined or len(meta) != VIEWER_BYTES]
+    others = {meta: decode_meta(meta) for meta in rest}
+    agents |= {one.agent for one in others.values()}
     told = {meta.agent: meta.told for meta in others.values() if meta.told}
     refused = insert_new(agents - {0}, told, moment)
     if told or refused:
-        _replace(events, lambda meta: _stored(meta, others.get(meta), refused))
+        _replace(events, lambda meta: _stored(others.get(meta) or decode_meta(meta), refused))
 
 
 def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Moment) -> set[int]:
@@ -103,16 +108,10 @@ def _checked(agent: int, told: bytes) -> Told | None:
     return text if text.string == printable(text.string) else None
 
 
-def _is_viewer(meta: bytes) -> bool:
-    return len(meta) == VIEWER_BYTES and meta.startswith(VIEWER)
-
-
-def _stored(data: bytes, other: Meta | None, refused: Collection[int]) -> bytes:
+def _stored(meta: Meta, refused: Collection[int]) -> bytes:
     """Return metadata as it is stored: without string, and without an agent that has no row."""
-    if other is None and (not refused or int.from_bytes(data[AGENT], "big") not in refused):
-        return data
-    meta = (other or decode_meta(data))._replace(told=b"")
-    return encode_meta(meta._replace(agent=0) if meta.agent in refused else meta)
+    agent = 0 if meta.agent in refused else meta.agent
+    return encode_meta(meta._replace(told=b"", agent=agent))
 
 
 def _replace(events: Events, stored: Callable[[bytes], bytes]) -> None:

@@ -140,7 +140,7 @@ def decode_events(new: Sequence[NewEvents], condemned: str = "") -> tuple[Events
         else:
             if stored != body:
                 upgraded[body] = stored
-    metas = malformed_metas(chain.from_iterable(some.metas for some in new))
+    metas = malformed_metas([*chain.from_iterable(some.metas for some in new)])
     builder = EventsBuilder()
     dead_letters: list[DeadLetter] = []
     for some in new:
