@@ -7,21 +7,24 @@ per day are limited: strangers can make up as many as they like.
 from collections.abc import Callable, Collection, Mapping
 from itertools import chain
 from struct import Struct
+from time import monotonic
 
 from django.db.models import QuerySet
 
-from footfall.conf import conf
+from footfall.conf import cached_until_change, conf
 from footfall.events import VIEWER_BYTES, Meta, are_viewers, decode_meta, encode_meta
 from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
 from footfall.models import Agent
-from footfall.models.viewers import signed
+from footfall.models.viewers import signed, unsigned
 from footfall.store.segment import Events
 from footfall.viewers.agents import Told, hash_of, printable
 from footfall.viewers.rules import Rules
 
 AGENTS = Struct(">9xQ")
 """The agents of metadata that are visitor and agent."""
-ROWS_PER_STATEMENT = 500
+ROWS_PER_STATEMENT, KEYS_PER_QUERY = 500, 5_000
+KNOWN_SECONDS, MAX_KNOWN = 60.0, 100_000
+"""For so long it is taken that an agent still has its row, and of how many."""
 
 
 def keep_agents(events: Events, moment: Moment) -> None:
@@ -63,14 +66,29 @@ def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Momen
     return missing - {*chosen}
 
 
+class KnownAgents:
+    """Agents that had a row a moment ago. Rows stay, unless the database is restored."""
+
+    def __init__(self) -> None:
+        self.agents: set[int] = set()
+        self.ends = 0.0
+
+
+known_agents = cached_until_change(KnownAgents)
+
+
 def _known(agents: Collection[int]) -> set[int]:
     """Return which of the agents have a row."""
-    found: set[int] = set()
-    keys = [signed(one) for one in agents]
-    for start in range(0, len(keys), ROWS_PER_STATEMENT):
-        rows = Agent.objects.filter(hash__in=keys[start : start + ROWS_PER_STATEMENT])
-        found.update(rows.order_by().values_list("hash", flat=True))
-    return {one for one in agents if signed(one) in found}
+    known = known_agents()
+    if monotonic() >= known.ends or len(known.agents) > MAX_KNOWN:
+        known.agents, known.ends = set(), monotonic() + KNOWN_SECONDS
+    found = {*agents} & known.agents
+    keys = [signed(one) for one in {*agents} - found]
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        rows = Agent.objects.filter(hash__in=keys[start : start + KEYS_PER_QUERY])
+        found.update(map(unsigned, rows.order_by().values_list("hash", flat=True)))
+    known.agents |= found
+    return found
 
 
 def _room(moment: Moment) -> int:
@@ -91,7 +109,7 @@ def _fill_in(told: Mapping[int, bytes]) -> None:
     """Give rows their string that were inserted without. One that is locked waits for next time."""
     rows = Agent.objects.filter(hash__in=map(signed, told), string="")
     for row in rows.select_for_update(skip_locked=True).order_by("hash"):
-        agent = row.hash % 2**64
+        agent = unsigned(row.hash)
         if (text := _checked(agent, told[agent])) and (text.string or text.how):
             row.string, row.how = text.string, text.how
             row.save(update_fields=["string", "how"])
