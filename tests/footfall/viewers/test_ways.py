@@ -1,6 +1,7 @@
 """Whichever way a view is recorded, its event says who viewed; and never from which address."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
@@ -129,7 +130,7 @@ def test_no_address_and_no_cookie_is_kept_anywhere(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("DEBUG")
-    others = {"REMOTE_ADDR": OTHER_ADDRESS, "HTTP_X_FORWARDED_FOR": ADDRESS}
+    others: Any = {"REMOTE_ADDR": OTHER_ADDRESS, "HTTP_X_FORWARDED_FOR": ADDRESS}
     for way in WAYS:
         way(page)
     Client().get(f"/api/v1/pages/{page.pk}/", headers=HEADERS, **others)
