@@ -15,6 +15,7 @@ RECORD = {
 # An ingest: whether its events are stored by then. None of them is counted yet.
 INGEST = {
     "after_read": False,
+    "after_agents": False,
     "before_store": False,
     "before_ingest_commit": False,
     "after_ingest_commit": True,
@@ -92,6 +93,7 @@ STEPS = {
         "read": "after_read",
         "drain_spill": "after_read",
         "load_producer_states": "after_read",
+        "keep_agents": "after_agents",
         "deduplicate": "after_read",
         "decode_events": "after_read",
         "store_dead_letters": "before_store",
