@@ -56,4 +56,4 @@ def is_prefetch(purposes: Iterable[str | None]) -> bool:
     purposes: its headers Sec-Purpose, Purpose, X-Purpose and X-Moz.
     """
     sent = " ".join(filter(None, purposes)).lower()
-    return bool(sent) and any(word in sent for word in PREFETCH_WORDS)
+    return any(word in sent for word in PREFETCH_WORDS)

@@ -37,6 +37,7 @@ may be lost, or stored later than the next event."""
 MAX_REMEMBERED, MAX_AGENTS = 32_768, 4_096
 """Most that is remembered, the first of them twice: some 12 MB at most."""
 MAX_HOST = 255
+PLAIN = How.PLAIN  # Looking it up takes as long as a hash.
 NOT_0 = bytes(7) + b"\1"
 """In place of a hash that says that there is none."""
 
@@ -197,7 +198,9 @@ class Memory:
             visitor = visitor_of(prefix(client), header, host_of(headers), self._salt)
         if not conf.COUNTERS_AGENTS_PER_DAY:
             return encode_meta(Meta(visitor=int.from_bytes(visitor, "big"))), False
-        how = How.PREFETCH if is_prefetch(headers[6:10]) else How.PLAIN
+        how = PLAIN
+        if any(purposes := headers[6:10]) and is_prefetch(purposes):
+            how = How.PREFETCH
         if self._read.monitors and is_in(client, self._read.monitors):
             how = How.MONITOR
         agent = self._agent(how, header)
@@ -211,7 +214,7 @@ class Memory:
 
 def refuses(headers: Headers) -> bool:
     """Tell whether the client asks not to be tracked, and the project honours that."""
-    return conf.COUNTERS_HONOUR_DNT and "1" in {headers.dnt, headers.sec_gpc}
+    return conf.COUNTERS_HONOUR_DNT and (headers.dnt == "1" or headers.sec_gpc == "1")
 
 
 def host_of(headers: Headers) -> str:

@@ -19,7 +19,7 @@ from footfall.viewers.request import viewer_of
 from tests.catalog.pages.reading import Reader
 
 pytestmark = pytest.mark.django_db
-READS, TURNS = 2_000, 15
+READS, TURNS = 1_000, 11
 BROWSER = (
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Chrome/{}.0.0.0 Safari/537.36"
