@@ -118,9 +118,10 @@ def _ingest(take: Take) -> Ingested:
         decoded = decode_events(new, take.condemned)
         failpoint("after_read")
         countable = drop_repeated(decoded, states, moment)
+        failpoint("after_keys")
         events = build(countable)
         keep_agents(events, moment)
-        failpoint("after_keys")
+        failpoint("after_agents")
         malformed = [*unidentified, *decoded.malformed]
         dead_letters = store_dead_letters(malformed, states, moment)
         save_progress(claims, states, events.by_partition(), dead_letters, moment)

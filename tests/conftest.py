@@ -122,7 +122,7 @@ def bare_keys() -> Iterator[None]:
 def known_salts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Visitors have a salt, and no thread reads one from the database: see `real_salts`."""
     now = time.monotonic()
-    known = Read((Salted(now - 1e6, bytes(32)),), now + 1e6)
+    known = Read((Salted(now - 1e6, now + 1e6, bytes(32)),))
     monkeypatch.setattr("footfall.viewers.memory.read", lambda: known)
 
 

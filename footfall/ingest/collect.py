@@ -152,7 +152,7 @@ def decode_events(new: Sequence[NewEvents], condemned: str = "") -> Decoded:
         else:
             if stored != body:
                 upgraded[body] = stored
-    metas = malformed_metas(chain.from_iterable(some.metas for some in new))
+    metas = malformed_metas([*chain.from_iterable(some.metas for some in new)])
     countable: list[NewEvents] = []
     dead_letters: list[DeadLetter] = []
     for some in new:
