@@ -37,7 +37,7 @@ from footfall.ops.audit import differences
 from footfall.projections import hourly, run, totals
 from footfall.record import name_of, partition_for
 from footfall.store.segment import encode
-from tests.support.traffic import keep_agents, viewers
+from tests.support.traffic import make_agents, viewers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -179,7 +179,7 @@ def test_drain(
     """agents: by 20,000 visitors with 300 agents of all kinds."""
     known, metas = bodies(pages), viewers(20_000) if agents else [b""]
     if agents:
-        keep_agents()
+        make_agents()
     say("")
     for title, viewed in {
         "one hot page": [pages[0].pk] * EVENTS,
