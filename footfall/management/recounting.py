@@ -13,7 +13,7 @@ from footfall.recount.adopt import adopt
 from footfall.recount.counting import Progress
 from footfall.recount.drop import NotDropped, drop
 from footfall.recount.gap import Incomparable
-from footfall.recount.rebuild import NoProjection, rebuild
+from footfall.recount.rebuild import NoProjection, Rebuilt, rebuild
 from footfall.registry import countable_models
 from footfall.store.discard import NotCorrupt, discard
 from footfall.store.export import time as milliseconds
@@ -44,7 +44,8 @@ class Recounting(BaseCommand):
         )
         rebuild = commands.add_parser("rebuild", help="compute a projection again from the events")
         rebuild.add_argument("name", help="for example totals:pages.content")
-        rebuild.add_argument("--since", type=day, help="of `hourly`: from this day on, UTC")
+        since = "of `hourly` and `visitors`: from this day on, UTC"
+        rebuild.add_argument("--since", type=day, help=since)
         adopt = commands.add_parser("adopt", help="keep what counters had before the counting")
         adopt.add_argument("model", help="for example pages.content")
         drop = commands.add_parser("drop", help="give up a projection, so that it holds up nothing")
@@ -69,6 +70,9 @@ class Recounting(BaseCommand):
             done = rebuild(name, since, self.progress())
         except (NoProjection, Incomparable) as error:
             raise CommandError(str(error)) from None
+        if name.startswith("visitors:"):
+            self._tell_visitors(name, done)
+            return
         what = "counters" if name.startswith("totals:") else "days of rollups"
         self.stdout.write(f"{name}: {done.changed} {what} corrected")
         if done.left:
@@ -76,6 +80,17 @@ class Recounting(BaseCommand):
             raise CommandError(
                 f"{done.left} {what} were left as they were: nothing explains what would be taken"
                 " away" + (f", and segments {numbers} cannot be read" if numbers else "")
+            )
+
+    def _tell_visitors(self, name: str, done: Rebuilt) -> None:
+        self.stdout.write(f"{name}: {done.changed} days have other visitors now")
+        if done.left:
+            self.stdout.write(
+                f"{done.left} days keep what they had: a part of their events has left the store"
+            )
+        if done.unread_days:
+            raise CommandError(
+                f"of {done.unread_days} days nobody was taken out: segments cannot be read"
             )
 
     def adopt(self, model: str, **options: Any) -> None:

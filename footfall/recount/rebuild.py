@@ -24,12 +24,13 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
-from footfall.projections.rows import BEGINNING, TOTALS, name_of
+from footfall.projections.rows import BEGINNING, KINDS, TOTALS, VISITORS, name_of
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Corrected, Counters
 from footfall.recount.counting import Progress, advance, finish, locked, run, take, touch
 from footfall.recount.gap import Incomparable
 from footfall.recount.rollups import Rollups
+from footfall.recount.visitors import rebuild_visitors
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import is_known
 
@@ -56,6 +57,8 @@ class Rebuilt:
     """What was left as it was, since it cannot be explained."""
     unread: list[int]
     """Numbers of the segments that could not be read."""
+    unread_days: int = 0
+    """Days of visitors of which nobody was taken out, since segments could not be read."""
 
 
 def rebuild(name: str, since: datetime | None = None, progress: Progress | None = None) -> Rebuilt:
@@ -66,6 +69,8 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     row = Projection.objects.filter(name=name).first()
     if row is None or row.label not in countable_models():
         raise NoProjection(f"there is no projection {name} here")
+    if row.kind == VISITORS:
+        return _rebuild_visitors(row, since, progress)
     if since and row.kind == TOTALS:
         raise NoProjection("a counter has no hours: rebuild it as a whole")
     is_lost = not is_known(row.position)
@@ -79,13 +84,21 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     return _end(name, chunks(recount, progress))
 
 
+def _rebuild_visitors(
+    row: Projection, since: datetime | None, progress: Progress | None
+) -> Rebuilt:
+    done = rebuild_visitors(row.label, since, progress)
+    return Rebuilt(len(done.changed), len(done.kept), [], len(done.unread))
+
+
 def rebuild_lost() -> list[str]:
     """Rebuild the projections whose position is lost; return their names.
 
     Leaves out one that another process rebuilds, and models that this process does not know.
     """
     rebuilt = []
-    for row in Projection.objects.order_by("-name"):  # counters first
+    rows = [row for row in Projection.objects.order_by("name") if row.kind in KINDS]
+    for row in sorted(rows, key=lambda row: KINDS.index(row.kind)):  # counters first
         if row.label in countable_models() and not is_known(row.position) and not _alive(row):
             logger.error("the position of %s is lost: it starts over from the base", row.name)
             try:

@@ -55,6 +55,24 @@ RECOUNT = (
     "after_adopt_commit",
 )
 
+# Visitors are counted, and counted again: only where events say who viewed.
+VISITORS = {
+    "project": (
+        "visitors_before_apply",
+        "visitors_after_apply",
+        "visitors_before_commit",
+        "visitors_after_commit",
+    ),
+    "recount": (
+        "before_visitors_rebuild",
+        "after_visitors_rebuild",
+        "before_visitors_commit",
+        "after_visitors_commit",
+        "before_visitors_swap",
+        "after_visitors_swap",
+    ),
+}
+
 # A file is received and published: whether there is a row, and entries in the queue.
 UPLOAD = {
     "upload_received": (False, 0),
@@ -78,7 +96,19 @@ WORK = {
 # A file is given up: whether its dead letter is written by then.
 GIVEN_UP = {"upload_finished": False, "upload_removed": True}
 
-ALL = {*RECORD, *INGEST, *PROJECT, *COMPACT, *REMOVE, *RECOUNT, *UPLOAD, *WORK, *GIVEN_UP}
+ALL = {
+    *RECORD,
+    *INGEST,
+    *PROJECT,
+    *COMPACT,
+    *REMOVE,
+    *RECOUNT,
+    *VISITORS["project"],
+    *VISITORS["recount"],
+    *UPLOAD,
+    *WORK,
+    *GIVEN_UP,
+}
 
 # The steps of the pipelines, and where a process dies first after each.
 STEPS = {
@@ -115,6 +145,11 @@ STEPS = {
         "claim": "hourly_before_apply",
         "apply": "hourly_after_apply",
         "move": "hourly_before_commit",
+    },
+    "footfall/projections/visitors.py:project_visitors": {
+        "claim": "visitors_before_apply",
+        "apply": "visitors_after_apply",
+        "move": "visitors_before_commit",
     },
     "uploads/processing/worker.py:process_next": {
         "read_entry": "upload_read",
