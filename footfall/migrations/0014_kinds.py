@@ -246,6 +246,8 @@ class Migration(migrations.Migration):
                     "corrupt",
                     models.JSONField(default=list, verbose_name="segments that could not be read"),
                 ),
+                ("left", models.BigIntegerField(default=0)),
+                ("is_lost", models.BooleanField(default=False)),
                 ("done", models.BooleanField(default=False, verbose_name="done")),
                 (
                     "reclassification",

@@ -90,6 +90,10 @@ class Correcting(models.Model):
     moved = models.JSONField(_("views from kind to kind"), default=dict)
     """{"1>2": 20}: so many views of people are views of robots."""
     corrupt = models.JSONField(_("segments that could not be read"), default=list)
+    left = models.BigIntegerField(default=0)
+    """Views that the rollups did not have as they should."""
+    is_lost = models.BooleanField(default=False)
+    """Whether the place was not in the store: the projection is rebuilt instead."""
     done = models.BooleanField(_("done"), default=False)
 
     class Meta:

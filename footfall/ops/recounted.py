@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from footfall.models import Audit, Projection, Recount, StoreHead, StorePosition
 from footfall.projections.rows import BEGINNING, TOTALS, VISITORS, name_of
+from footfall.reclassify.past import resume
 from footfall.recount.comparison import Difference, bring_close
 from footfall.recount.counters import Counters
 from footfall.recount.counting import Progress, finish, run, take
@@ -28,6 +29,7 @@ class Recounted:
 
     def findings(self) -> Iterator[str]:
         """Yield a line for everything that differs, or that cannot be known."""
+        resume()
         taken = []
         for label in sorted(countable_models()):
             try:

@@ -14,6 +14,7 @@ from footfall.eventlog.entries import Entry, day_of
 from footfall.identity import HOUR, HOURS_PER_DAY, Moment, advance_epoch, moment
 from footfall.log import get_log
 from footfall.models import Audit, DeadLetter, Partition, ProducerState
+from footfall.viewers.salts import keep_salts
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,12 @@ MARGIN = 2 * HOURS_PER_DAY
 
 
 def prune() -> None:
-    """Remove old rows; of the producer states only those older than every event in the log."""
+    """Remove old rows; of the producer states only those older than every event in the log.
+
+    It makes the salts of today and tomorrow, too.
+    """
     advance_epoch()
+    keep_salts()
     now = moment()
     remove_old(Audit, now.epoch - epochs(KEEP_AUDITS))
     if removed := remove_old(DeadLetter, now.epoch - epochs(KEEP_DEAD_LETTERS)):

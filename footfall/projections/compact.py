@@ -18,7 +18,7 @@ from footfall.identity import database_now, ensure_identity
 from footfall.models import COLUMNS, Base, HourTotal, Rollup, VisitorSketch
 from footfall.projections import rows
 from footfall.projections.hourly import totals
-from footfall.projections.series import DAY, HOUR, Interval
+from footfall.projections.series import DAY, Interval, number
 from footfall.registry import content_type_of, countable_models
 from footfall.sql.batch import summed
 
@@ -87,7 +87,7 @@ def _move(
     if rows:
         rollups.delete()
         days = (
-            (_number(Interval.DAY.start(hour)), DELETED if target in deleted else target, numbers)
+            (number(Interval.DAY.start(hour)), DELETED if target in deleted else target, numbers)
             for target, hour, *numbers in rows
         )
         sql.add_rollups(model, summed(days))
@@ -103,8 +103,8 @@ def _move_base(model: type[models.Model], day: datetime, ids: Iterable[int]) -> 
     hours = of_model.filter(hour__gt=day, hour__lt=day + DAY)
     moved: list[tuple[int, int, list[int]]] = []
     for target, hour, *numbers in hours.values_list("target_id", "hour", *COLUMNS):
-        moved.append((_number(day), target, numbers))
-        moved.append((_number(hour), target, [-number for number in numbers]))
+        moved.append((number(day), target, numbers))
+        moved.append((number(hour), target, [-number for number in numbers]))
     sql.add_views(Base, content_type_of(model).pk, summed(moved))
     hours.filter(views=0).delete()
 
@@ -123,7 +123,7 @@ def compact_totals(model: type[models.Model], day: datetime) -> int:
             return 0
         hours = list(of_day.filter(hour__gt=day).values_list(*COLUMNS))
         of_day.filter(hour__gt=day).delete()
-        sql.add_hour_totals(model, totals(summed((_number(day), 0, one) for one in hours)))
+        sql.add_hour_totals(model, totals(summed((number(day), 0, one) for one in hours)))
     return len(hours)
 
 
@@ -167,8 +167,3 @@ def _deleted(
         for start in range(0, len(gone), DELETED_CHUNK_SIZE):
             yield gone[start : start + DELETED_CHUNK_SIZE]
         first = ids.filter(target_id__gt=last).first()
-
-
-def _number(hour: datetime) -> int:
-    """Return it as hours since 1970."""
-    return int(hour.timestamp() / HOUR.total_seconds())

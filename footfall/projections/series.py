@@ -16,6 +16,17 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
+def at(hour: int) -> datetime:
+    """Return an hour since 1970 as a time."""
+    return datetime.fromtimestamp(hour * HOUR.total_seconds(), UTC)
+
+
+def number(hour: datetime | str) -> int:
+    """Return it as hours since 1970. SQL gives a text on SQLite, and no time zone on MySQL."""
+    time = datetime.fromisoformat(hour) if isinstance(hour, str) else hour
+    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()) // 3_600
+
+
 class Interval(Enum):
     """The length of one point of a series."""
 

@@ -5,7 +5,7 @@ is one recount per model: another process that goes on with it takes it over.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -16,6 +16,7 @@ from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.identity import epoch
 from footfall.models import COLUMNS, Base, Recount, Recounted, Segment, StorePosition
+from footfall.reclassify.changes import Progress as Progress
 from footfall.recount.gap import Incomparable
 from footfall.registry import content_type_of, countable_models
 from footfall.sql import rows_per_transaction
@@ -35,9 +36,6 @@ HOUR = 3_600  # seconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REBUILDS = (Recount.Kind.TOTALS, Recount.Kind.HOURLY)
 KINDS_TOLD = (Recount.Kind.AUDIT, Recount.Kind.HOURLY)
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, how much of it is done, and of how much."""
 
 
 class TakenOver(Incomparable):

@@ -3,7 +3,8 @@
 from django.db import transaction
 
 from footfall.models import Carried, Projection, Recount, VisitorRecount
-from footfall.projections.rows import TOTALS, VISITORS
+from footfall.projections.rows import HOURLY, TOTALS, VISITORS
+from footfall.reclassify.past import forget
 from footfall.registry import content_type_of, countable_models
 
 
@@ -27,5 +28,7 @@ def drop(name: str, *, force: bool = False) -> Projection:
             Carried.objects.filter(content_type=content_type_of(model)).delete()
         recounts = VisitorRecount if row.kind == VISITORS else Recount
         recounts._default_manager.filter(label=row.label).delete()
+        if row.kind == HOURLY:
+            forget(row.label)
         Projection.objects.filter(pk=row.pk).delete()
     return row

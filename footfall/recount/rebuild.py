@@ -24,13 +24,14 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
-from footfall.projections.rows import BEGINNING, KINDS, TOTALS, VISITORS, name_of
+from footfall.projections.rows import BEGINNING, HOURLY, KINDS, TOTALS, VISITORS, name_of
+from footfall.reclassify.past import forget, resume
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Corrected, Counters
 from footfall.recount.counting import Progress, advance, finish, locked, run, take, touch
 from footfall.recount.gap import Incomparable
 from footfall.recount.rollups import Rollups
-from footfall.recount.visitors import rebuild_visitors
+from footfall.recount.visitors import Recounted, recount
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import is_known
 
@@ -57,8 +58,6 @@ class Rebuilt:
     """What was left as it was, since it cannot be explained."""
     unread: list[int]
     """Numbers of the segments that could not be read."""
-    unread_days: int = 0
-    """Days of visitors of which nobody was taken out, since segments could not be read."""
 
 
 def rebuild(name: str, since: datetime | None = None, progress: Progress | None = None) -> Rebuilt:
@@ -69,11 +68,11 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     row = Projection.objects.filter(name=name).first()
     if row is None or row.label not in countable_models():
         raise NoProjection(f"there is no projection {name} here")
-    if row.kind == VISITORS:
-        return _rebuild_visitors(row, since, progress)
     if since and row.kind == TOTALS:
         raise NoProjection("a counter has no hours: rebuild it as a whole")
     is_lost = not is_known(row.position)
+    if row.kind == HOURLY and not is_lost:
+        resume()
     boundary = _end_of_store() if is_lost else row.position
     (recount,) = take([row.label], row.kind, boundary, since)
     recount = _begin(recount, is_lost=is_lost)
@@ -84,11 +83,14 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     return _end(name, chunks(recount, progress))
 
 
-def _rebuild_visitors(
-    row: Projection, since: datetime | None, progress: Progress | None
-) -> Rebuilt:
-    done = rebuild_visitors(row.label, since, progress)
-    return Rebuilt(len(done.changed), len(done.kept), [], len(done.unread))
+def rebuild_visitors(
+    name: str, since: datetime | None = None, progress: Progress | None = None
+) -> Recounted:
+    """Count the visitors of all days again, or of those since one. Raises NoProjection."""
+    row = Projection.objects.filter(name=name).first()
+    if row is None or row.label not in countable_models():
+        raise NoProjection(f"there is no projection {name} here")
+    return recount(row.label, since, progress)
 
 
 def rebuild_lost() -> list[str]:
@@ -102,7 +104,7 @@ def rebuild_lost() -> list[str]:
         if row.label in countable_models() and not is_known(row.position) and not _alive(row):
             logger.error("the position of %s is lost: it starts over from the base", row.name)
             try:
-                rebuild(row.name)
+                (rebuild_visitors if row.kind == VISITORS else rebuild)(row.name)
             except Incomparable as reason:
                 logger.warning("%s is not rebuilt now: %s", row.name, reason)
             else:
@@ -134,6 +136,8 @@ def _begin(recount: Recount, *, is_lost: bool) -> Recount:
         if is_lost and recount.kind == TOTALS:
             kind = content_type_of(countable_models()[recount.label])
             Carried.objects.filter(content_type=kind).delete()
+        if is_lost and recount.kind == HOURLY:
+            forget(recount.label)
         touch(recount)
     return recount
 

@@ -26,7 +26,7 @@ from footfall.models import (
 from footfall.projections.compact import DELETED
 from footfall.projections.hourly import totals as totals_of
 from footfall.projections.rows import HOURLY
-from footfall.projections.series import DAY
+from footfall.projections.series import DAY, at, number
 from footfall.recount.beside import BesideRecount
 from footfall.recount.comparison import CHUNK_SIZE, highest_id, ranges
 from footfall.recount.counting import EPOCH, LAST_ID, Progress, require_verdicts
@@ -36,7 +36,6 @@ from footfall.sql.batch import names_of, summed
 
 HOURS = 24
 END = datetime(9999, 1, 1, tzinfo=UTC)
-SECONDS = 3_600
 NOTHING = (0,) * len(COLUMNS)
 
 Row = tuple[int, int, Sequence[int]]
@@ -268,14 +267,3 @@ def _wrong_days(target: int, hours: Mapping[int, Sequence[int]]) -> Iterator[Wro
 
 def _within(day: int) -> dict[str, datetime]:
     return {"hour__gte": at(day), "hour__lt": at(day) + DAY}
-
-
-def at(hour: int) -> datetime:
-    """Return an hour since 1970 as a time."""
-    return datetime.fromtimestamp(hour * SECONDS, UTC)
-
-
-def number(hour: datetime | str) -> int:
-    """Return it as hours since 1970. SQL gives a text on SQLite, and no time zone on MySQL."""
-    time = datetime.fromisoformat(hour) if isinstance(hour, str) else hour
-    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()) // SECONDS

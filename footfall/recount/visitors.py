@@ -7,7 +7,7 @@ has.
 """
 
 import secrets
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -19,17 +19,15 @@ from footfall.common.failpoints import failpoint
 from footfall.models import (
     Base,
     Correction,
-    Projection,
     Segment,
     StoreHead,
-    StorePosition,
     VisitorRecount,
-    VisitorSketch,
 )
 from footfall.models.recount import NOT_BEGUN
 from footfall.projections import visitors
+from footfall.projections.noted import days_of, recount_days
 from footfall.projections.rows import BEGINNING, VISITORS, lock, name_of
-from footfall.projections.visitors import ALL, DAY, Visits, chunks, day_of, number_of, sketch_of
+from footfall.projections.visitors import ALL, DAY, Visits, chunks, number_of, sketch_of
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import PositionLost, is_known, load
 from footfall.verdicts import current, present_version
@@ -38,8 +36,6 @@ CHUNK_EVENTS = 200_000
 """Events that one transaction counts."""
 MAX_SEGMENTS = 500
 """Segments that one transaction reads."""
-MAX_SPAN = 3
-"""Days of a segment that are taken as they are: one with more is looked at, clocks jump."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -59,63 +55,6 @@ class Recounted:
     """Those that keep what they had: a part of them has left the store."""
     unread: list[date] = field(default_factory=list)
     """Those of which nobody was taken out, since segments cannot be read."""
-
-
-# --- Which days -----------------------------------------------------------------------------------
-
-
-def recount_days(
-    label: str, days: Collection[date] | None, reason: str = Correction.Kind.RECLASSIFY
-) -> None:
-    """Note that days are to be counted again with the present verdicts; None: all of them.
-
-    In the transaction of the caller, which has changed verdicts or tells what they have changed.
-    `recount_noted` does it then; if nobody calls that, the upkeep of the store does.
-    """
-    if days is None:
-        days = days_of(label)
-    version = present_version()
-    noted = VisitorRecount.objects.filter(label=label)
-    for some in _parts(sorted(days)):
-        # One that is being counted with other verdicts begins again: its process finds no token.
-        others = noted.filter(day__in=some).exclude(verdicts=version)
-        others.update(verdicts=version, token=0, number=NOT_BEGUN, unread=False)
-        rows = [
-            VisitorRecount(label=label, day=day, reason=reason, verdicts=version) for day in some
-        ]
-        VisitorRecount.objects.bulk_create(rows, ignore_conflicts=True)
-
-
-def recount_after(label: str, position: StorePosition) -> None:
-    """Note the days of the events that the projection has applied after `position`.
-
-    For a reclassification, in its transaction: what it corrects ends at the position of another
-    projection, and this one may be ahead.
-    """
-    row = Projection.objects.filter(name=name_of(VISITORS, label)).first()
-    if row and row.number > position.number:
-        segments = Segment.objects.filter(number__gt=position.number, first__lte=row.number)
-        recount_days(label, _days_of_segments(segments))
-
-
-def days_of(label: str, since: date | None = None) -> set[date]:
-    """Return the days that have visitors of the model, or events in the store."""
-    kept = VisitorSketch.objects.filter(
-        content_type=content_type_of(countable_models()[label]), target_id=ALL, beside=False
-    )
-    days = {*kept.values_list("day", flat=True)} | _days_of_segments(Segment.objects.all())
-    return {day for day in days if since is None or day >= since}
-
-
-def _days_of_segments(segments: models.QuerySet[Segment]) -> set[date]:
-    days: set[int] = set()
-    for number, first_at, last_at in segments.values_list("number", "first_at", "last_at"):
-        first, last = first_at // DAY, last_at // DAY
-        if last - first < MAX_SPAN:
-            days.update(range(first, last + 1))
-        elif segment := Segment.objects.defer("data").filter(pk=number).first():
-            days.update(at // DAY for at in load(segment).at)
-    return {*map(day_of, days)}
 
 
 # --- Counting -------------------------------------------------------------------------------------
@@ -298,12 +237,7 @@ def _keep_people(model: type[models.Model], day: date) -> None:
         visitors.write(model, day, whole, beside=True)
 
 
-# --- The command ----------------------------------------------------------------------------------
-
-
-def rebuild_visitors(
-    label: str, since: datetime | None, progress: Progress | None = None
-) -> Recounted:
+def recount(label: str, since: datetime | None, progress: Progress | None = None) -> Recounted:
     """Count the visitors of a model again, while events keep coming. Goes on with what stopped.
 
     since: only days from then on. A projection whose position is lost goes on at the end of the
@@ -322,7 +256,3 @@ def rebuild_visitors(
         failpoint("before_visitors_rebuild")
     failpoint("after_visitors_rebuild")
     return recount_noted([label], progress)
-
-
-def _parts(days: list[date]) -> Iterator[list[date]]:
-    return (days[start : start + 500] for start in range(0, len(days), 500))

@@ -37,11 +37,11 @@ def make_salts(now: datetime) -> list[tuple[datetime, bytes]]:
     """
     days = window_of(now)
     rows = Salt.objects.filter(day__in=days).order_by("day")
-    found = list(rows)
+    found = list(rows.all())
     if len(found) < len(days):
         new = [Salt(day=day, value=secrets.token_bytes(Salt.BYTES)) for day in days]
         Salt.objects.bulk_create(new, ignore_conflicts=True)
-        found = list(rows)
+        found = list(rows.all())
     return [(midnight(row.day), bytes(row.value)) for row in found]
 
 

@@ -72,6 +72,15 @@ VISITORS = {
         "after_visitors_swap",
     ),
 }
+# Agents are classified anew, and the past is corrected: in chunks, each with its progress.
+RECLASSIFY = (
+    "before_reclassify_begin",
+    "after_reclassify_begin",
+    "before_reclassify_commit",
+    "after_reclassify_commit",
+    "before_reclassify_end",
+    "after_reclassify_end",
+)
 
 # A file is received and published: whether there is a row, and entries in the queue.
 UPLOAD = {
@@ -105,6 +114,7 @@ ALL = {
     *RECOUNT,
     *VISITORS["project"],
     *VISITORS["recount"],
+    *RECLASSIFY,
     *UPLOAD,
     *WORK,
     *GIVEN_UP,

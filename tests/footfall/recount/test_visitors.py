@@ -24,11 +24,12 @@ from footfall.models import (
     VisitorRecount,
     VisitorSketch,
 )
+from footfall.projections.noted import days_of, recount_after, recount_days
 from footfall.projections.rows import lock
 from footfall.projections.run import apply_new_events
 from footfall.recount import visitors
 from footfall.recount.upkeep import keep_store
-from footfall.recount.visitors import days_of, recount_after, recount_days, recount_noted
+from footfall.recount.visitors import recount_noted
 from footfall.store.compact import compact
 from footfall.store.read import is_known
 from footfall.store.retain import remove_due

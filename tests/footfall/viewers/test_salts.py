@@ -1,0 +1,190 @@
+"""Salts are made, shared and deleted by themselves."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.db import DatabaseError
+from django.test import RequestFactory
+from pytest_django import Settings
+
+from footfall.events import decode_meta
+from footfall.identity import database_now
+from footfall.models import AgentRule, How, Kind, Salt
+from footfall.ops.retention import prune
+from footfall.viewers import memory, salts
+from footfall.viewers.agents import Told
+from footfall.viewers.memory import Memory, Read, Salted
+from footfall.viewers.request import viewer_of
+from footfall.viewers.salts import keep_salts, make_salts
+from tests.support import processes
+
+pytestmark = pytest.mark.django_db
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[[datetime], None]:
+    """Runs the upkeep at a time."""
+
+    def upkeep(now: datetime) -> None:
+        monkeypatch.setattr(salts, "database_now", lambda: now)
+        keep_salts()
+
+    return upkeep
+
+
+def kept() -> list[date]:
+    return list(Salt.objects.order_by("day").values_list("day", flat=True))
+
+
+def test_there_is_one_for_today_and_one_for_tomorrow() -> None:
+    (today, salt), (tomorrow, next_salt) = make_salts(NOON)
+
+    assert (today, tomorrow) == (datetime(2026, 3, 1, tzinfo=UTC), datetime(2026, 3, 2, tzinfo=UTC))
+    assert len(salt) == len(next_salt) == 32
+    assert salt != next_salt
+    assert make_salts(NOON) == [(today, salt), (tomorrow, next_salt)]
+    assert make_salts(NOON + DAY)[0] == (tomorrow, next_salt)
+
+
+def test_two_days_after_its_day_began_a_salt_is_deleted(at: Callable[[datetime], None]) -> None:
+    first = NOON.date()
+    at(NOON)
+    assert kept() == [first, first + DAY]
+    at(NOON + DAY)
+    assert kept() == [first, first + DAY, first + 2 * DAY]
+    at(NOON.replace(hour=0) + 2 * DAY)
+    assert kept() == [first + DAY, first + 2 * DAY, first + 3 * DAY]
+
+
+def test_a_longer_salt_is_deleted_a_day_after_its_window(
+    settings: Settings, at: Callable[[datetime], None]
+) -> None:
+    settings.COUNTERS_VISITOR_DAYS = 7
+    first = date(1970, 1, 1) + 7 * 2930 * DAY
+    midnight = datetime.combine(first, datetime.min.time(), UTC)
+
+    for day in range(7):
+        at(midnight + day * DAY)
+        assert kept() == [first, first + 7 * DAY]
+    at(midnight + 7 * DAY)
+    assert kept() == [first, first + 7 * DAY, first + 14 * DAY]
+    at(midnight + 8 * DAY)
+    assert kept() == [first + 7 * DAY, first + 14 * DAY]
+
+
+def test_a_clock_that_was_wrong_leaves_no_salts(at: Callable[[datetime], None]) -> None:
+    at(NOON + 30 * DAY)
+    at(NOON)
+
+    assert kept() == [NOON.date(), NOON.date() + DAY]
+
+
+def test_without_visitors_none_is_made_and_old_ones_are_deleted(
+    settings: Settings, at: Callable[[datetime], None]
+) -> None:
+    at(NOON)
+    settings.COUNTERS_VISITORS = False
+
+    at(NOON + 5 * DAY)
+
+    assert kept() == []
+
+
+def test_the_hourly_upkeep_does_it() -> None:
+    now = database_now()
+    Salt.objects.create(day=now.date() - 3 * DAY, value=bytes(32))
+
+    prune()
+
+    assert kept() == [now.date(), now.date() + DAY]
+
+
+def test_a_new_day_has_a_new_salt_without_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    began = 1000.0
+    known = Memory()
+    found = Read((Salted(began, b"today"), Salted(began + 86400, b"tomorrow")), began + 2 * 86400)
+    monkeypatch.setattr(memory, "read", lambda: found)
+    known.refresh(began)
+
+    seconds = (0, 86399, 86400, 2 * 86400 - 1, 2 * 86400)
+    assert [known.salt(began + after) for after in seconds] == [
+        b"today", b"today", b"tomorrow", b"tomorrow", b"",
+    ]  # fmt: skip
+
+
+def seen() -> int:
+    return decode_meta(viewer_of(RequestFactory().get("/", REMOTE_ADDR="192.0.2.1"))).visitor
+
+
+def say_who() -> None:
+    print(seen())  # noqa: T201
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("real_salts")
+def test_all_processes_see_the_same_visitor(environment: dict[str, str]) -> None:
+    others = [processes.run(environment, say_who) for _ in range(2)]
+
+    assert seen() != 0
+    assert [one.stdout.strip() for one in others] == [str(seen())] * 2
+
+
+def test_reads_do_not_ask_the_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Read] = []
+
+    def read() -> Read:
+        asked.append(Read())
+        return asked[-1]
+
+    monkeypatch.setattr(memory, "read", read)
+
+    for _ in range(100):
+        seen()
+
+    assert len(asked) == 1
+
+
+def test_while_the_database_is_away_visitors_are_not_known_and_then_they_are(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = memory.read()
+
+    def fail() -> Read:
+        raise DatabaseError("away")
+
+    monkeypatch.setattr(memory, "read", fail)
+    known = memory.memory()
+    assert [seen(), refresh_now(known), seen()] == [0, None, 0]
+    assert caplog.text.count("cannot be read") == 1
+
+    monkeypatch.setattr(memory, "read", lambda: found)
+    refresh_now(known)
+    before = seen()
+    monkeypatch.setattr(memory, "read", fail)
+    refresh_now(known)
+
+    assert before == seen() != 0
+
+
+def refresh_now(known: Memory) -> None:
+    known.due = 0.0
+    known.refresh(time.monotonic())
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("real_salts")
+def test_an_address_range_of_operators_is_known_to_a_running_process() -> None:
+    def how(address: str) -> How:
+        meta = viewer_of(RequestFactory().get("/", REMOTE_ADDR=address, HTTP_USER_AGENT=address))
+        return Told.decode(decode_meta(meta).told).how
+
+    assert how("10.1.2.3") == How.PLAIN
+    AgentRule.objects.create(match="addresses", value="10.1.0.0/16", kind=Kind.MONITOR)
+    refresh_now(memory.memory())
+
+    assert how("10.1.2.3") == how("::ffff:10.1.200.3") == How.MONITOR
+    assert how("10.2.2.3") == How.PLAIN
