@@ -31,7 +31,7 @@ from footfall.recount.counters import Corrected, Counters
 from footfall.recount.counting import Progress, advance, finish, locked, run, take, touch
 from footfall.recount.gap import Incomparable
 from footfall.recount.rollups import Rollups
-from footfall.recount.visitors import Recounted, recount
+from footfall.recount.visitors import Recounted, recount_all
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import is_known
 
@@ -68,6 +68,8 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     row = Projection.objects.filter(name=name).first()
     if row is None or row.label not in countable_models():
         raise NoProjection(f"there is no projection {name} here")
+    if row.kind == VISITORS:
+        return Rebuilt(len(recount_all(row.label, since, progress).changed), 0, [])
     if since and row.kind == TOTALS:
         raise NoProjection("a counter has no hours: rebuild it as a whole")
     is_lost = not is_known(row.position)
@@ -90,7 +92,7 @@ def rebuild_visitors(
     row = Projection.objects.filter(name=name).first()
     if row is None or row.label not in countable_models():
         raise NoProjection(f"there is no projection {name} here")
-    return recount(row.label, since, progress)
+    return recount_all(row.label, since, progress)
 
 
 def rebuild_lost() -> list[str]:
@@ -104,7 +106,7 @@ def rebuild_lost() -> list[str]:
         if row.label in countable_models() and not is_known(row.position) and not _alive(row):
             logger.error("the position of %s is lost: it starts over from the base", row.name)
             try:
-                (rebuild_visitors if row.kind == VISITORS else rebuild)(row.name)
+                rebuild(row.name)
             except Incomparable as reason:
                 logger.warning("%s is not rebuilt now: %s", row.name, reason)
             else:

@@ -237,7 +237,7 @@ def _keep_people(model: type[models.Model], day: date) -> None:
         visitors.write(model, day, whole, beside=True)
 
 
-def recount(label: str, since: datetime | None, progress: Progress | None = None) -> Recounted:
+def recount_all(label: str, since: datetime | None, progress: Progress | None = None) -> Recounted:
     """Count the visitors of a model again, while events keep coming. Goes on with what stopped.
 
     since: only days from then on. A projection whose position is lost goes on at the end of the

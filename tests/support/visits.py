@@ -11,10 +11,13 @@ from django.utils import timezone
 from catalog.pages.models import Content
 from footfall import events
 from footfall.events import Meta, encode_meta
-from footfall.models import Agent, Kind, StorePosition, VisitorSketch
+from footfall.models import Agent, StorePosition, VisitorSketch
 from footfall.projections.rows import open_projections
 from footfall.registry import content_type_of
 from footfall.store.append import append
+from footfall.viewers.classify import classify
+from tests.support.agents import BROWSER
+from tests.support.agents import ROBOT as GOOGLE
 from tests.support.store import Stored, built
 from tests.support.views import AT
 
@@ -28,8 +31,10 @@ _sequences = count()
 
 def know_agents() -> None:
     """Insert the agents."""
-    kinds = {PERSON: Kind.PERSON, ROBOT: Kind.ROBOT, NEW: Kind.PERSON}
-    Agent.objects.bulk_create([Agent(hash=one, kind=kind) for one, kind in kinds.items()])
+    strings = {PERSON: BROWSER, ROBOT: GOOGLE, NEW: BROWSER.replace("140", "141")}
+    Agent.objects.bulk_create(
+        Agent(hash=one, string=string, kind=classify(string)) for one, string in strings.items()
+    )
 
 
 def people(number: int, seed: int = 1) -> list[int]:

@@ -1,7 +1,7 @@
 """Days whose visitors are counted again: by a rebuild, and after a reclassification."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from io import StringIO
 from unittest import mock
@@ -25,15 +25,18 @@ from footfall.models import (
     VisitorSketch,
 )
 from footfall.projections.noted import days_of, recount_after, recount_days
-from footfall.projections.rows import lock
+from footfall.projections.rows import KINDS, lock
 from footfall.projections.run import apply_new_events
+from footfall.reclassify import changes, past
+from footfall.reclassify.changes import begin
 from footfall.recount import visitors
 from footfall.recount.upkeep import keep_store
 from footfall.recount.visitors import recount_noted
 from footfall.store.compact import compact
 from footfall.store.read import is_known
 from footfall.store.retain import remove_due
-from tests.support.failpoints import VISITORS
+from tests.support.agents import HIDDEN, decide, seen
+from tests.support.failpoints import RECLASSIFY, VISITORS
 from tests.support.store import Stored, store
 from tests.support.visits import (
     DAY,
@@ -112,7 +115,9 @@ def dying(place: str) -> Iterator[None]:
         if name == place:
             raise Crash
 
-    with mock.patch.object(visitors, "failpoint", crash), suppress(Crash):
+    with ExitStack() as patches, suppress(Crash):
+        for module in (visitors, past, changes):
+            patches.enter_context(mock.patch.object(module, "failpoint", crash))
         yield
 
 
@@ -401,3 +406,66 @@ def test_views_without_events_of_people_are_no_days() -> None:
 
     assert not counted(TODAY - 99 * DAY)
     assert Content.objects.exists()
+
+
+# --- By the command -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hidden(ids: list[int]) -> None:
+    """The new robot looks like a browser, and an operator has found out."""
+    agent = seen(HIDDEN)
+    for at in (TODAY, TOMORROW):
+        visit({LABEL: ids[1:]}, people(5, seed=8), at=at, agent=agent)
+    decide(HIDDEN, Kind.ROBOT)
+
+
+@pytest.mark.parametrize("ahead", ["both", "none", "hourly", "visitors"])
+def test_reclassify_takes_the_robot_out(ids: list[int], hidden: None, ahead: str) -> None:
+    """Wherever the projections are."""
+    kinds = {"both": KINDS, "none": []}.get(ahead, [ahead])
+    apply_new_events(force=True, kinds=kinds)
+    wanted = {"both": 6, "visitors": 6}.get(ahead, 1)
+    assert counted(TODAY)[ids[2]] == wanted
+
+    run("reclassify")
+    project()
+
+    assert found() == truth(ids, robots=1)
+    assert not VisitorRecount.objects.exists()
+
+
+@pytest.mark.parametrize("place", [*RECLASSIFY, *VISITORS["recount"][2:]])
+def test_reclassify_goes_on_wherever_it_was_killed(
+    ids: list[int], hidden: None, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past, "ALIVE", timedelta())
+    monkeypatch.setattr(past, "CHUNK_EVENTS", 1)
+    monkeypatch.setattr(visitors, "CHUNK_EVENTS", 1)
+    project()
+    with dying(place):
+        run("reclassify")
+
+    keep_store()
+    if place == "before_reclassify_begin":  # nothing was begun
+        run("reclassify")
+    project()
+
+    assert found() == truth(ids, robots=1)
+    assert not VisitorRecount.objects.exists()
+
+
+@pytest.mark.parametrize("mends", ["drop", "position"])
+def test_visitors_follow_also_if_rollups_do_not(ids: list[int], hidden: None, mends: str) -> None:
+    """The past of `hourly` is not corrected then."""
+    project()
+    begin(None)
+    if mends == "drop":
+        run("drop", f"hourly:{LABEL}", "--force")
+    else:
+        Projection.objects.filter(name=f"hourly:{LABEL}").update(key=5)
+        run("rebuild", f"hourly:{LABEL}")
+
+    recount_noted()
+
+    assert found() == truth(ids, robots=1)
