@@ -17,6 +17,7 @@ urlpatterns = [
     path("tasks/<uuid:task>/", films.GenerationJobDetail.as_view(), name="task-detail"),
     path("pages/", pages.PageList.as_view(), name="page-list"),
     path("pages/<int:pk>/", pages.PageDetail.as_view(), name="page-detail"),
+    path("contents/export/", pages.ContentExport.as_view(), name="content-export"),
     path("contents/top/", pages.ContentTop.as_view(), name="content-top"),
     path("contents/<int:pk>/views/", pages.ContentViews.as_view(), name="content-views"),
 ]

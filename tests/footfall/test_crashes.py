@@ -12,15 +12,17 @@ from django.db import connection
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.flush import flush, flush_all
-from footfall.models import Segment
-from footfall.ops.audit import broken_positions, differences
+from footfall.models import Audit, Correction, HourTotal, Kind, Segment
+from footfall.ops.audit import broken_positions, differences, run_audit
 from footfall.ops.invariants import broken_store
 from footfall.record import record
 from footfall.store.compact import compact
 from loadtest.common.waiting import wait_until
 from tests.support import processes
-from tests.support.failpoints import COMPACT, INGEST, PROJECT, RECORD
+from tests.support.agents import HIDDEN, by_kind, decide, seen
+from tests.support.failpoints import COMPACT, INGEST, PROJECT, RECLASSIFY, RECORD
 from tests.support.processes import manage
+from tests.support.projections import view
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -90,6 +92,26 @@ def test_a_compaction_that_is_killed_keeps_every_event(
     flush_all()
     assert counts() == [6, 6, 6]
     assert not list(broken_store())
+
+
+@pytest.mark.parametrize("failpoint", RECLASSIFY)
+def test_a_reclassification_that_is_killed_is_done_once(
+    failpoint: str, page: Page, contents: list[Content], environment: dict[str, str]
+) -> None:
+    for _ in range(3):
+        view({"pages.content": [content.pk for content in contents]}, 2, agent=seen(HIDDEN))
+    flush_all()
+    decide(HIDDEN, Kind.ROBOT)
+
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "reclassify")
+
+    assert died.returncode == -signal.SIGKILL
+    record(page, contents)
+    flush_all()
+    assert processes.run(environment, manage, "counters", "reclassify").returncode == 0
+    assert by_kind() == by_kind(HourTotal) == {"views": 18 + 4, "robot": 18}
+    assert Correction.objects.count() == 1
+    assert list(run_audit(Audit())) == []
 
 
 @pytest.mark.parametrize("failpoint", RECORD)

@@ -29,6 +29,7 @@ GET     /pages/                            200 200 200 200 200
 GET     /pages/{id}/                       200 200 200 200 200
 GET     /contents/{id}/views/              200 200 200 200 200
 GET     /contents/top/                     200 200 200 200 200
+GET     /contents/export/                  401 403 403 403 200
 
 GET     /books/                            200 200 200 200 200
 POST    /books/                            401 201 201 201 201
@@ -89,6 +90,7 @@ ROWS = {
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 VERBS = {"GET": "view", "POST": "add", "PUT": "change", "PATCH": "change", "DELETE": "delete"}
 MODELS = {
+    "contents": "content",
     "categories": "category",
     "films": "film",
     "comments": "comment",

@@ -265,13 +265,13 @@ def test_nothing_leaves_the_store_before_it_is_corrected(
 
     assert remove_due() == 0
     assert "reclassification" in retention().held_up_by
-    apply = past.apply
+    read = past._read
 
-    def apply_and_remove(*arguments: Any) -> Any:
+    def remove_and_read(*arguments: Any) -> Any:
         remove_due()
-        return apply(*arguments)
+        return read(*arguments)
 
-    monkeypatch.setattr(past, "apply", apply_and_remove)
+    monkeypatch.setattr(past, "_read", remove_and_read)
     finish()
 
     assert by_kind(Base)["robot"] == 6 + 12  # not yet the last segment, of which 4 are robots
