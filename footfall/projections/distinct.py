@@ -10,6 +10,7 @@ from datetime import date
 from itertools import chain
 
 from django.db import models
+from django.db.models import Sum
 
 from footfall.conf import conf
 from footfall.models import VisitorSketch
@@ -48,10 +49,11 @@ def visitors_in(
 ) -> dict[int, int]:
     """Return the visitors of each target from `since` until before `until`, by id."""
     if is_sum_of_days():
-        return {
-            target: sum(days.values())
-            for target, days in visitors_of(model, ids, since, until).items()
-        }
+        found = dict.fromkeys(ids, 0)
+        for some in chunks(sorted(found)):
+            rows = _rows(model, since, until).filter(target_id__in=some).order_by()
+            found |= dict(rows.values_list("target_id").annotate(Sum("visitors")))
+        return found
     return {target: distinct_in(model, [target], since, until) for target in ids}
 
 
@@ -72,10 +74,13 @@ def distinct_in(model: type[models.Model], ids: Collection[int], since: date, un
     """
     if is_sum_of_days():
         return sum(distinct_of(model, ids, since, until).values())
-    together = Sketch()
-    for sketch in _unions(_sketches(model, ids, since, until)).values():
-        together.merge(sketch)
-    return together.count()
+    together, dropped = Sketch(), 0
+    for row in _sketches(model, ids, since, until):
+        if sketch := sketch_of(row):
+            together.merge(sketch)
+        else:
+            dropped += row.visitors if len(ids) == 1 else 0
+    return together.count() + dropped
 
 
 def distinct_in_all(since: date, until: date) -> Days:
