@@ -26,8 +26,9 @@ from catalog.pages.queries import LoadedPage, load_page
 from footfall.cache import cached_pages
 from footfall.keys import Life, make_key
 from footfall.ops.status import status
+from footfall.projections.distinct import visitors_in
 from footfall.projections.ranking import Window, top
-from footfall.projections.series import series
+from footfall.projections.series import Interval, days_of, series
 from footfall.registry import counted_as
 
 JSON, CSV = "application/json", "text/csv"
@@ -146,7 +147,11 @@ class ContentViews(Public, APIView):
             "series": series(content, **chosen),
             "series_as_of": now.series_as_of_in(label),
         }
-        context = {"by_agent": by_agent}
+        context = {"by_agent": by_agent, "by_day": chosen["interval"] is Interval.DAY}
+        if context["by_day"]:
+            days = days_of(chosen["since"], chosen["until"])
+            data["visitors"] = visitors_in(Content, [pk], *days)[pk]
+            data["visitors_as_of"] = now.visitors_as_of_in(label)
         return Response(serializers.ContentViewsSerializer(data, context=context).data)
 
 

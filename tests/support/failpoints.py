@@ -57,6 +57,23 @@ RECOUNT = (
     "after_adopt_commit",
 )
 
+# Visitors are counted, and counted again: only where events say who viewed.
+VISITORS = {
+    "project": (
+        "visitors_before_apply",
+        "visitors_after_apply",
+        "visitors_before_commit",
+        "visitors_after_commit",
+    ),
+    "recount": (
+        "before_visitors_rebuild",
+        "after_visitors_rebuild",
+        "before_visitors_commit",
+        "after_visitors_commit",
+        "before_visitors_swap",
+        "after_visitors_swap",
+    ),
+}
 # Agents are classified anew, and the past is corrected: in chunks, each with its progress.
 RECLASSIFY = (
     "before_reclassify_begin",
@@ -97,6 +114,8 @@ ALL = {
     *COMPACT,
     *REMOVE,
     *RECOUNT,
+    *VISITORS["project"],
+    *VISITORS["recount"],
     *RECLASSIFY,
     *UPLOAD,
     *WORK,
@@ -141,6 +160,11 @@ STEPS = {
         "claim": "hourly_before_apply",
         "apply": "hourly_after_apply",
         "move": "hourly_before_commit",
+    },
+    "footfall/projections/visitors.py:project_visitors": {
+        "claim": "visitors_before_apply",
+        "apply": "visitors_after_apply",
+        "move": "visitors_before_commit",
     },
     "uploads/processing/worker.py:process_next": {
         "read_entry": "upload_read",
