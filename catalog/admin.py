@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from catalog.concurrent_edits import ConcurrentEditsAdmin
 from footfall.admin import ChartedAdmin
 from footfall.common.admin_urls import admin_address
 
@@ -82,7 +83,7 @@ def count_related(model: type[Model], *, by: str, field: str = "pk") -> Coalesce
     return Coalesce(Subquery(number), 0)
 
 
-class CountedAdmin(ChartedAdmin, SearchAdmin):
+class CountedAdmin(ChartedAdmin, ConcurrentEditsAdmin, SearchAdmin):
     """Shows views and timestamps, read-only."""
 
     readonly_fields: ClassVar[Any] = ("views", "created_at", "updated_at")
