@@ -58,11 +58,20 @@ class TitleSelect(AutocompleteSelect):
 
     @classmethod
     def render_for(
-        cls, field: ForeignKey[Any], site: admin.AdminSite, name: str, value: str = ""
+        cls,
+        field: ForeignKey[Any],
+        site: admin.AdminSite,
+        name: str,
+        value: str = "",
+        label: str = "",
     ) -> SafeString:
-        """Render the select outside a form."""
+        """Render the select outside a form.
+
+        label: for screen readers, where no `<label>` belongs to it.
+        """
         form_field: Any = field.formfield(widget=cls(field, site), required=False)
-        rendered: SafeString = form_field.widget.render(name, value, {"id": f"id_{name}"})
+        attributes = {"id": f"id_{name}", "aria-label": label} if label else {"id": f"id_{name}"}
+        rendered: SafeString = form_field.widget.render(name, value, attributes)
         return rendered
 
     def get_url(self) -> str:
