@@ -3,8 +3,9 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.widgets import AdminTextareaWidget
-from django.db.models import TextField
+from django.contrib.admin.widgets import AdminSplitDateTime, AdminTextareaWidget
+from django.db.models import DateTimeField, TextField
+from django.forms import SplitDateTimeField
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -29,6 +30,15 @@ class NewestFormSet(NestedInlineFormSet):  # type: ignore[misc]
         if not hasattr(self, "_newest"):
             self._newest = super().get_queryset().order_by("-pk")[:MAX_INLINES]
         return self._newest
+
+
+class LabelledDateTime(AdminSplitDateTime):
+    """Has a label for each of its two fields."""
+
+    def __init__(self, attrs: Any = None) -> None:
+        super().__init__(attrs)
+        for widget, label in zip(self.widgets, (_("Date:"), _("Time:")), strict=True):
+            widget.attrs["aria-label"] = label
 
 
 class OwnedAdmin(NestedModelAdmin):  # type: ignore[misc]
@@ -56,7 +66,10 @@ class NewestInline:
     formset = NewestFormSet
     extra = 0
     is_sortable = False
-    formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
+    formfield_overrides = {
+        TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})},
+        DateTimeField: {"form_class": SplitDateTimeField, "widget": LabelledDateTime},
+    }
 
 
 class CommentInline(NewestInline, NestedTabularInline):  # type: ignore[misc]

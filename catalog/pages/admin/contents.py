@@ -10,9 +10,10 @@ from django.db.models import QuerySet, URLField
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import linebreaks_filter
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils.html import format_html, format_html_join, linebreaks
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
@@ -109,7 +110,7 @@ class VideoAdmin(ContentTypeAdmin):
 class TextAdmin(ContentTypeAdmin):
     @admin.display(description=_("preview"))
     def preview(self, content: Text, is_playable: bool = True) -> str:  # type: ignore[override]
-        return linebreaks(Truncator(content.text[:5000]).chars(MAX_EXCERPT), autoescape=True)
+        return linebreaks_filter(Truncator(content.text[:5000]).chars(MAX_EXCERPT))
 
 
 @admin.register(Audio)

@@ -40,6 +40,11 @@ class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
         # Seen and typed only where no script runs.
         widgets = {"position": forms.NumberInput({"class": "placement-position"})}
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.was_removed:  # it may be neither validated nor saved, and shows its content
+            self.instance.content_id = key_in(str(self["content"].data))
+
     @cached_property
     def changed_data(self) -> list[str]:
         if self.was_removed and not self["add_again"].value():
@@ -74,10 +79,11 @@ class PlacementInline(NestedStackedInline):  # type: ignore[misc]
     def block(self, placement: PageContent) -> str:
         if not placement.content_id:  # the empty form, the template of new placements
             return ""
-        content = placement.content
-        if type(content) is Content:  # of a form that was sent and is not saved
-            content = Content.objects.get_subclass(pk=content.pk)
-        return render_block(content, self.admin_site)
+        found: Content | None = placement._state.fields_cache.get("content")
+        if found is None or type(found) is Content:  # of a form that was sent and is not saved
+            rows = Content.objects.select_subclasses()
+            found = rows.filter(pk=placement.content_id).first()
+        return render_block(found, self.admin_site) if found else ""
 
     def search(self) -> SafeString:
         """Return the select that finds an existing content to add."""

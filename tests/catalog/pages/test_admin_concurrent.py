@@ -111,7 +111,10 @@ def test_placement_that_another_removed_is_added_again(anna: Client, boris: Clie
     page = make_page(waves, gulls, salt)
     mine, theirs = opened(anna, address(page)), opened(boris, address(page))
     save(boris, address(page), theirs | {row_of(theirs, gulls) + "DELETE": "on"})
-    mine, _ = refused(anna, address(page), mine)
+    mine, shown = refused(anna, address(page), mine)
+    again = shown[: shown.index("Another editor removed it")].rpartition("placement-move")[2]
+    assert "Gulls" in again
+    assert "128 kbit/s" in again
     save(anna, address(page), mine | {row_of(mine, gulls) + "add_again": "on"})
     assert titles(page) == ["Waves", "Gulls", "Salt"]
 
