@@ -110,7 +110,7 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
         if name not in WELCOME_ACTIONS:
             raise SuspiciousOperation(f"no such action: {name!r}")
         if self.settle(request, name, User.objects.filter(pk=pk)):
-            self.log_change(request, user, str(self.get_action(name)[2]))
+            self.log_change(request, user, str(getattr(self, name).short_description))
         return HttpResponseRedirect(admin_address(self.admin_site, User, "change", pk))
 
     def settle(self, request: HttpRequest, name: str, users: QuerySet[User]) -> int:

@@ -63,6 +63,10 @@ class ConcurrentEditsAdmin(ModelAdmin):
             changes.append(text % {"field": name, "value": Truncator(shown).chars(100)})
         return changes
 
+    def merge_inlines(self, data: QueryDict) -> list[str]:
+        """Do the same for rows of inline forms that are not in the snapshot."""
+        return []
+
     def detach(self, data: QueryDict) -> None:
         """Make the form of a deleted object one for a new object."""
 
@@ -140,9 +144,9 @@ class ConcurrentEditsAdmin(ModelAdmin):
     def changes_since(self, data: QueryDict, obj: Model, now: Snapshot) -> list[str]:
         """Return what was changed since the form was rendered; merge it into `data`."""
         seen = parse(data.get(SNAPSHOT, ""))
-        if seen and without_entry(seen) == without_entry(now):
-            return []
-        return self.merge(data, obj, seen, now)
+        is_same = bool(seen) and without_entry(seen) == without_entry(now)
+        changes = [] if is_same else self.merge(data, obj, seen, now)
+        return [*changes, *self.merge_inlines(data)]
 
     def describe_editors(self, obj: Model, data: QueryDict) -> str:
         """Return who changed the object since the form was rendered, and when; "" if unknown."""

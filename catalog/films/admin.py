@@ -6,14 +6,16 @@ from django.contrib import admin
 from django.contrib.admin.widgets import AdminSplitDateTime, AdminTextareaWidget
 from django.db.models import DateTimeField, TextField
 from django.forms import SplitDateTimeField
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from nested_admin.formsets import NestedInlineFormSet
 from nested_admin.nested import NestedModelAdmin, NestedStackedInline, NestedTabularInline
 
 from catalog.admin import CountedAdmin, SearchAdmin, count_related
+from catalog.concurrent_edits import ConcurrentEditsAdmin
 from catalog.films.models import Category, Comment, Film, GenerationJob
+from catalog.inline_rows import Inlines, renew
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address
 
@@ -41,8 +43,16 @@ class LabelledDateTime(AdminSplitDateTime):
             widget.attrs["aria-label"] = label
 
 
-class OwnedAdmin(NestedModelAdmin):  # type: ignore[misc]
+class OwnedAdmin(NestedModelAdmin, ConcurrentEditsAdmin):  # type: ignore[misc]
     """Makes the user who adds an object its owner."""
+
+    rows: Inlines = ()
+
+    def merge_inlines(self, data: QueryDict) -> list[str]:
+        return renew(data, self.rows)
+
+    def detach(self, data: QueryDict) -> None:
+        renew(data, self.rows)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
@@ -100,6 +110,7 @@ class CategoryAdmin(OwnedAdmin, SearchAdmin):
     autocomplete_fields = ("parent",)
     readonly_fields = ("owner", "films")
     inlines = (FilmInline,)
+    rows = (("films", Film, "category", (("comments", Comment, "film", ()),)),)
 
     def get_fields(self, request: HttpRequest, obj: Category | None = None) -> Any:
         return ("title", "parent", ("owner", "films")) if obj else ("title", "parent")
@@ -124,6 +135,7 @@ class FilmAdmin(OwnedAdmin, CountedAdmin):
     autocomplete_fields = ("category",)
     readonly_fields: ClassVar[Any] = ("owner", *CountedAdmin.readonly_fields)
     inlines = (CommentInline,)
+    rows = (("comments", Comment, "film", ()),)
 
 
 @admin.register(Comment)

@@ -47,10 +47,11 @@ def faults(tab: Page, address: str, prepare: Callable[[Page], None] | None = Non
         prepare(tab)
     tab.evaluate(AXE.axe_script)
     found = []
-    for theme, options in (("light", {}), ("dark", COLOURS)):
+    themes: dict[str, dict[str, Any]] = {"light": {}, "dark": COLOURS}
+    for theme, what in themes.items():
         tab.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
         tab.evaluate(SETTLED)
-        options = options | {"resultTypes": ["violations"], "preload": False}
+        options = what | {"resultTypes": ["violations"], "preload": False}
         result = tab.evaluate("options => axe.run(options)", options)
         found += [
             f"{address} {theme} {fault['id']}: {fault['nodes'][0]['html']}"
@@ -79,6 +80,7 @@ def test_public_pages_and_the_browsable_api(tab: Page) -> None:
     make_book()
     file = make_file()
     user = make_user()
+    tokens: Any = confirmation_tokens
     row = Confirmation.objects.create(username="new", email="new@example.com")
     found = all_faults(
         tab,
@@ -96,7 +98,7 @@ def test_public_pages_and_the_browsable_api(tab: Page) -> None:
             "/api/v1/auth/users/me/",
             f"/password/{link(user.pk, default_token_generator.make_token(user))}/",
             "/password/set/",
-            f"/confirm/{link(row.pk, confirmation_tokens.make_token(row))}/",
+            f"/confirm/{link(row.pk, tokens.make_token(row))}/",
         ],
     )
     found += faults(tab, "/api/v1/docs/", show_operation)
