@@ -33,6 +33,11 @@ class NewestFormSet(NestedInlineFormSet):  # type: ignore[misc]
             self._newest = super().get_queryset().order_by("-pk")[:MAX_INLINES]
         return self._newest
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:  # in a table, the heading of the column is no label
+            form.fields["DELETE"].widget.attrs["aria-label"] = _("Delete")
+
 
 class LabelledDateTime(AdminSplitDateTime):
     """Has a label for each of its two fields."""
@@ -85,6 +90,9 @@ class NewestInline:
 class CommentInline(NewestInline, NestedTabularInline):  # type: ignore[misc]
     model = Comment
     verbose_name_plural = _("newest comments")
+    formfield_overrides = {
+        TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3, "aria-label": _("text")})}
+    }
     fields = ("text", "author")
     readonly_fields = ("author",)
 

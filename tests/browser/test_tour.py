@@ -123,6 +123,7 @@ def upload_a_file(tab: Page, tmp_path: Path) -> None:
     tab.get_by_role("navigation", name="Everything else").get_by_role(
         "link", name="Upload Send"
     ).click()
+    tab.wait_for_load_state()  # the script, too
     tab.get_by_label("Choose files").set_input_files(tmp_path / "notes.txt")
     expect(tab.locator(".file")).to_contain_text("received")
     assert File.objects.get().name == "notes.txt"
