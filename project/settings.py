@@ -197,6 +197,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Deep links would be links inside of buttons, which screen readers cannot tell apart.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": False},
 }
 
 # --- Stores ---------------------------------------------------------------------------------------
