@@ -2,10 +2,13 @@
 
 A new kind needs a module here with `process(path, content_type) -> Result` (see `base`), a `Kind`
 in uploads/models.py with its migration, and its detection in uploads/detection/media_type.py. A
-processor runs in a child process and imports no Django, which would take longer than processing
-most files.
+processor runs in a child process that can open no file, so no module either: what its library
+imports later is imported by a function `preload()`. It imports no Django.
 """
 
+import pkgutil
+from contextlib import suppress
+from functools import cache
 from importlib import import_module
 
 from uploads.processors.base import Processor
@@ -17,5 +20,22 @@ def find_processor(kind: str) -> Processor:
     """Return the processor of `kind`. Raises ImportError if there is none."""
     if not kind.isidentifier():
         raise ImportError(kind)
-    processor: Processor = import_module(f"{__name__}.{SHARED.get(kind, kind)}").process
+    return _load(SHARED.get(kind, kind))
+
+
+def load_all() -> None:
+    """Load all processors, so that a child need not. It tells why one cannot be loaded."""
+    for module in pkgutil.iter_modules(__path__):
+        with suppress(Exception):
+            _load(module.name)
+
+
+@cache
+def _load(name: str) -> Processor:
+    module = import_module(f"{__name__}.{name}")
+    if not hasattr(module, "process"):
+        raise ImportError(name)
+    if hasattr(module, "preload"):
+        module.preload()
+    processor: Processor = module.process
     return processor
