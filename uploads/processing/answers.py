@@ -60,7 +60,10 @@ def _reason(text: Any, values: dict[str, Any]) -> str:
         raise ValueError("an empty reason")  # its translation is the head of the catalogue
 
     def value(found: re.Match[str]) -> str:
-        return str(clean(values[found[1]])) if found[1] else "%"
+        value = values[found[1]] if found[1] else "%"
+        if not isinstance(value, str | int):
+            raise TypeError("a value is neither text nor a number")
+        return str(clean(value))
 
     return clean_text(PLACEHOLDER.sub(value, _(clean_text(text))))
 

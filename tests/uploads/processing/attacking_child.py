@@ -338,7 +338,7 @@ def connect(address: str | list[Any]) -> object:
     if isinstance(address, str):
         client = socket.socket(socket.AF_UNIX)
         return client.connect(address) or "connected"
-    return socket.create_connection(tuple(address)) or "connected"
+    return socket.socket().connect(tuple(address)) or "connected"
 
 
 # Processes
