@@ -44,9 +44,12 @@ def address_space() -> int:
 
 
 @cache
-def empty_directory() -> int:
-    """Return an open directory in which nothing is, and nothing can be made."""
-    directory = tempfile.mkdtemp(prefix="footfall-")
+def empty_directory() -> int | None:
+    """Return an open directory in which nothing is, and nothing can be made; None without one."""
+    try:
+        directory = tempfile.mkdtemp(prefix="footfall-")
+    except OSError:
+        return None
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     os.fchmod(descriptor, 0o555)
     Path(directory).rmdir()  # in a removed directory no file can be made
@@ -92,14 +95,17 @@ def leave() -> None:
         seccomp.architecture()
     except libc.Unsupported:
         flags |= NEW_NETWORK | NEW_IPC
+    directory = empty_directory()
+    if directory is None:
+        raise libc.Unsupported("no temporary directory")
     try:
-        directory = empty_directory()
         libc.call("unshare", flags)
         os.fchdir(directory)
         os.chroot(".")
     except OSError as error:  # Docker's default, and some distributions, do not allow it
         raise libc.Unsupported(error.strerror or str(error)) from None
-    os.close(directory)
+    finally:
+        os.close(directory)
     # Counted by namespace: elsewhere it would count all that the user runs.
     resource.setrlimit(resource.RLIMIT_NPROC, (MAX_THREADS, MAX_THREADS))
 
@@ -122,10 +128,10 @@ def end_with(parent: int) -> None:
 
 
 LAYERS: dict[str, Callable[[], None]] = {
-    "a user that is not root": leave_root,
-    "a namespace of its own": leave,
-    "no privileges": drop_capabilities,
+    "unprivileged user": leave_root,
+    "user namespace": leave,
+    "dropped privileges": drop_capabilities,
     "Landlock": landlock.restrict,
     "seccomp": seccomp.restrict,
 }
-"""By their names in `docs/security.md`. Each raises Unsupported where the system has none."""
+"""By their names in the log. Each raises Unsupported where the system does not have it."""

@@ -43,7 +43,7 @@ def close_others(descriptors: list[int]) -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     for number in range(3):
         os.dup2(nowhere, number)
-    kept = sorted({2, *descriptors, isolation.empty_directory()})
+    kept = sorted({2, *descriptors, isolation.empty_directory() or 2})
     for low, high in pairwise([*kept, os.sysconf("SC_OPEN_MAX")]):
         os.closerange(low + 1, high)
 

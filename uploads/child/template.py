@@ -44,8 +44,10 @@ def find_missing() -> dict[str, str]:
     reading, writing = os.pipe()
     parent = os.getpid()
     if not (pid := os.fork()):
-        os.write(writing, json.dumps(isolation.isolate(parent)).encode())
-        os._exit(0)
+        try:
+            os.write(writing, json.dumps(isolation.isolate(parent)).encode())
+        finally:
+            os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as found:
         missing: dict[str, str] = json.loads(found.read())

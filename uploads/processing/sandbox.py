@@ -39,7 +39,7 @@ def start() -> None:
     template.start()
     if template.missing:
         lacks = "; ".join(f"{layer} ({reason})" for layer, reason in template.missing.items())
-        logger.warning("Files are processed with less isolation: there is no %s", lacks)
+        logger.warning("Files are processed with less isolation. Missing: %s", lacks)
     else:
         logger.info("Files are processed with full isolation")
 

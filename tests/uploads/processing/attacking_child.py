@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event, Thread, stack_size
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
@@ -450,6 +450,7 @@ def become_its_file(target: Target, path: Path) -> object:
 
 @attack
 def start_threads_without_end(target: Target, path: Path) -> object:
+    stack_size(64 * 1024)  # so that memory does not end it
     done = Event()
     threads = []
     try:

@@ -66,7 +66,7 @@ def what_is_not_held(missing: dict[str, str]) -> set[str]:
     """Return the attacks that succeed on a system that lacks a layer."""
     if "seccomp" in missing:
         return set(attacking_child.ATTACKS)
-    if "a namespace of its own" not in missing:
+    if "user namespace" not in missing:
         return set()
     return BY_NAMESPACE | (BY_NAMESPACE_OR_NEWER_LIBRARY if seccomp.fstat_needs_name() else set())
 
