@@ -80,7 +80,7 @@ class Template:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", str(self._program)],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=subprocess.DEVNULL,
                 cwd="/",
                 env=ENVIRONMENT,

@@ -138,7 +138,7 @@ def run(number: int, *arguments: int, arch: int = 0xC00000B7) -> int:
             case seccomp.GREATER_EQUAL:
                 at += if_true if loaded >= value else if_false
             case seccomp.RETURN:
-                return value
+                return int(value)
             case _:
                 raise AssertionError(code)
 

@@ -111,6 +111,13 @@ def simple(name: str, *arguments: Any, offset: int = 0) -> None:
     )
 
 
+def forked(pid: int) -> int:
+    """End the new process, if this is it."""
+    if not pid:
+        os._exit(0)
+    return pid
+
+
 # Files
 
 
@@ -241,8 +248,8 @@ def write_into_its_descriptor(target: Target, path: Path) -> object:
 
 
 @attack
-def cut_its_descriptor(target: Target, path: Path) -> object:
-    return os.ftruncate(3, 0)
+def cut_its_descriptor(target: Target, path: Path) -> None:
+    os.ftruncate(3, 0)
 
 
 @attack
@@ -257,48 +264,53 @@ def rename(target: Target, path: Path) -> object:
 
 
 @attack
-def delete(target: Target, path: Path) -> object:
-    return Path(target.stored).unlink() or "deleted"
+def delete(target: Target, path: Path) -> None:
+    Path(target.stored).unlink()
 
 
 @attack
-def link(target: Target, path: Path) -> object:
-    return Path(target.folder, "link").hardlink_to(target.stored) or "linked"
+def link(target: Target, path: Path) -> None:
+    Path(target.folder, "link").hardlink_to(target.stored)
 
 
 @attack
-def link_symbolically(target: Target, path: Path) -> object:
-    return Path(target.folder, "symlink").symlink_to("/etc/passwd") or "linked"
+def link_symbolically(target: Target, path: Path) -> None:
+    Path(target.folder, "symlink").symlink_to("/etc/passwd")
 
 
 @attack
-def make_a_folder(target: Target, path: Path) -> object:
-    return Path(target.folder, "made").mkdir() or "made"
+def make_a_folder(target: Target, path: Path) -> None:
+    Path(target.folder, "made").mkdir()
 
 
 @attack
-def change_rights(target: Target, path: Path) -> object:
-    return os.fchmod(3, 0o777) or Path(target.stored).chmod(0o777) or "changed"
+def change_rights(target: Target, path: Path) -> None:
+    os.fchmod(3, 0o777)
 
 
 @attack
-def change_times(target: Target, path: Path) -> object:
-    return os.utime(target.stored) or "changed"
+def change_rights_by_name(target: Target, path: Path) -> None:
+    Path(target.stored).chmod(0o777)
 
 
 @attack
-def make_a_device(target: Target, path: Path) -> object:
-    return os.mknod(f"{target.folder}/device", stat.S_IFCHR | 0o600, os.makedev(1, 3)) or "made"
+def change_times(target: Target, path: Path) -> None:
+    os.utime(target.stored)
 
 
 @attack
-def change_the_root(target: Target, path: Path) -> object:
-    return os.chroot("/proc/1/root") or "changed"
+def make_a_device(target: Target, path: Path) -> None:
+    os.mknod(f"{target.folder}/device", stat.S_IFCHR | 0o600, os.makedev(1, 3))
 
 
 @attack
-def change_the_directory(target: Target, path: Path) -> object:
-    return os.chdir("/") or "changed"
+def change_the_root(target: Target, path: Path) -> None:
+    os.chroot("/proc/1/root")
+
+
+@attack
+def change_the_directory(target: Target, path: Path) -> None:
+    os.chdir("/")
 
 
 # Network
@@ -325,38 +337,38 @@ def make_a_pair_of_sockets(target: Target, path: Path) -> object:
 
 
 @attack
-def connect_to_redis(target: Target, path: Path) -> object:
-    return connect(target.redis)
+def connect_to_redis(target: Target, path: Path) -> None:
+    connect(target.redis)
 
 
 @attack
-def open_the_socket_of_the_database(target: Target, path: Path) -> object:
-    return connect(target.database or "/nowhere")
+def open_the_socket_of_the_database(target: Target, path: Path) -> None:
+    connect(target.database or "/nowhere")
 
 
-def connect(address: str | list[Any]) -> object:
+def connect(address: str | list[Any]) -> None:
     if isinstance(address, str):
-        client = socket.socket(socket.AF_UNIX)
-        return client.connect(address) or "connected"
-    return socket.socket().connect(tuple(address)) or "connected"
+        socket.socket(socket.AF_UNIX).connect(address)
+    else:
+        socket.socket().connect(tuple(address))
 
 
 # Processes
 
 
 @attack
-def signal_the_worker(target: Target, path: Path) -> object:
-    return os.kill(target.worker, 0) or "signalled"
+def signal_the_worker(target: Target, path: Path) -> None:
+    os.kill(target.worker, 0)
 
 
 @attack
-def signal_the_template(target: Target, path: Path) -> object:
-    return os.kill(os.getppid() or 1, 0) or "signalled"
+def signal_the_template(target: Target, path: Path) -> None:
+    os.kill(os.getppid() or 1, 0)
 
 
 @attack
-def signal_everything(target: Target, path: Path) -> object:
-    return os.kill(-1, 0) or "signalled"
+def signal_everything(target: Target, path: Path) -> None:
+    os.kill(-1, 0)
 
 
 @attack
@@ -367,8 +379,8 @@ def signal_a_thread_of_the_worker(target: Target, path: Path) -> object:
 
 
 @attack
-def have_the_kernel_signal_the_worker(target: Target, path: Path) -> object:
-    return fcntl.fcntl(3, fcntl.F_SETOWN, target.worker) or "set"
+def have_the_kernel_signal_the_worker(target: Target, path: Path) -> None:
+    fcntl.fcntl(3, fcntl.F_SETOWN, target.worker)
 
 
 @attack
@@ -387,13 +399,13 @@ def take_hold_of_the_worker(target: Target, path: Path) -> object:
 
 
 @attack
-def lower_the_priority_of_the_worker(target: Target, path: Path) -> object:
-    return os.setpriority(os.PRIO_PROCESS, target.worker, 19) or "lowered"
+def lower_the_priority_of_the_worker(target: Target, path: Path) -> None:
+    os.setpriority(os.PRIO_PROCESS, target.worker, 19)
 
 
 @attack
-def move_the_worker_to_a_processor(target: Target, path: Path) -> object:
-    return os.sched_setaffinity(target.worker, {0}) or "moved"
+def move_the_worker_to_a_processor(target: Target, path: Path) -> None:
+    os.sched_setaffinity(target.worker, {0})
 
 
 @attack
@@ -413,19 +425,19 @@ def queue_a_signal(target: Target, path: Path) -> object:
 
 @attack
 def fork(target: Target, path: Path) -> object:
-    return os.fork() or os._exit(0)
+    return forked(os.fork())
 
 
 @attack
 def fork_by_the_newer_call(target: Target, path: Path) -> object:
     arguments = (ctypes.c_uint64 * 11)()
     arguments[4] = signal.SIGCHLD
-    return call("clone3", arguments, 88) or os._exit(0)
+    return forked(call("clone3", arguments, 88))
 
 
 @attack
 def fork_into_a_namespace(target: Target, path: Path) -> object:
-    return call("clone", 0x10000000 | signal.SIGCHLD, None, None, None, None) or os._exit(0)
+    return forked(call("clone", 0x10000000 | signal.SIGCHLD, None, None, None, None))
 
 
 @attack
@@ -466,13 +478,13 @@ def start_threads_without_end(target: Target, path: Path) -> object:
 
 
 @attack
-def become_root(target: Target, path: Path) -> object:
-    return os.setuid(0) or "root"
+def become_root(target: Target, path: Path) -> None:
+    os.setuid(0)
 
 
 @attack
-def raise_its_limits(target: Target, path: Path) -> object:
-    return resource.setrlimit(resource.RLIMIT_CPU, (3_600, 3_600)) or "raised"
+def raise_its_limits(target: Target, path: Path) -> None:
+    resource.setrlimit(resource.RLIMIT_CPU, (3_600, 3_600))
 
 
 @attack

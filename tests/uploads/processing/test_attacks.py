@@ -72,7 +72,7 @@ def what_is_not_held(missing: dict[str, str]) -> set[str]:
 
 
 def redis_address() -> str | list[object]:
-    url = urlsplit(settings.REDIS_URL)
+    url = urlsplit(os.environ["REDIS_URL"])
     return [url.hostname, url.port or 6379] if url.hostname else url.path
 
 

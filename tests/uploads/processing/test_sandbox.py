@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from celery import Celery
+from celery.utils.imports import symbol_by_name
 from django.utils import translation
 from pytest_django import Settings
 
 from loadtest.common.waiting import wait_until
+from project.celery import app
 from tests.support import files as making
 from tests.uploads.run_processor import run_in_child
 from uploads.models import Kind
@@ -23,6 +27,7 @@ from uploads.processing.loading import LoadProcessors
 from uploads.processing.sandbox import Interrupted
 from uploads.processing.template import ENVIRONMENT, Template
 from uploads.processors.base import Result, Unprocessable
+from uploads.queue.outbox import QUEUE
 
 ROOT = Path(__file__).parents[3]
 NAUGHTY = Path(__file__).with_name("misbehaving_child.py")
@@ -222,6 +227,17 @@ def test_a_worker_says_at_its_start_what_is_missing(
 
     assert "seccomp (taken away)" in caplog.text
     assert "Landlock (taken away)" in caplog.text
+
+
+def test_workers_of_the_queue_of_uploads_load_the_processors() -> None:
+    steps = [symbol_by_name(step) for step in app.steps["worker"]]
+    others, its = (SimpleNamespace(app=Celery(set_as_current=False)) for _ in range(2))
+    others.app.amqp.queues.select("celery")
+    its.app.amqp.queues.select([QUEUE])
+
+    assert LoadProcessors in steps
+    assert LoadProcessors.include_if(LoadProcessors(None), its)
+    assert not LoadProcessors.include_if(LoadProcessors(None), others)
 
 
 def test_a_template_that_was_killed_takes_its_children_with_it(misbehave: "Misbehave") -> None:
