@@ -2,16 +2,18 @@
 
 A new kind needs a module here with `process(path, content_type) -> Result` (see `base`), a `Kind`
 in uploads/models.py with its migration, and its detection in uploads/detection/media_type.py. A
-processor runs in a child process that can open no file, so no module either: what its library
-imports later is imported by a function `preload()`. It imports no Django.
+processor runs in a child process that can open no file, so no module either: all modules of its
+libraries are imported before, or what a function `preload()` in it imports. It imports no Django.
 """
 
 import pkgutil
+import sys
 from contextlib import suppress
 from functools import cache
 from importlib import import_module
+from types import ModuleType
 
-from uploads.processors.base import Processor
+from uploads.processors.base import Processor, import_all
 
 SHARED = {"audio": "media", "video": "media"}
 
@@ -37,5 +39,18 @@ def _load(name: str) -> Processor:
         raise ImportError(name)
     if hasattr(module, "preload"):
         module.preload()
+    else:
+        for library in libraries(module):
+            import_all(library)
     processor: Processor = module.process
     return processor
+
+
+def libraries(module: ModuleType) -> set[str]:
+    """Return the packages, but those of Python and this one, of which a module has imported."""
+    origins = (
+        value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+        for value in vars(module).values()
+    )
+    roots = {origin.partition(".")[0] for origin in origins if isinstance(origin, str)}
+    return {root for root in roots if root in sys.modules} - sys.stdlib_module_names - {"uploads"}

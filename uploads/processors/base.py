@@ -48,10 +48,10 @@ Raises Unprocessable.
 
 def import_all(package: str) -> None:
     """Import a package with all modules in it that can be imported."""
-    paths = import_module(package).__path__
+    paths = getattr(import_module(package), "__path__", ())
     for module in pkgutil.walk_packages(paths, f"{package}.", onerror=lambda _name: None):
         if not module.name.endswith(".__main__"):
-            with suppress(ImportError):
+            with suppress(Exception, SystemExit):  # of systems, or for programs, that are not here
                 import_module(module.name)
 
 

@@ -254,6 +254,23 @@ def test_a_template_that_was_killed_takes_its_children_with_it(misbehave: "Misbe
     assert misbehave("chat").metadata == {"quiet": True}
 
 
+def test_a_forked_process_has_a_template_of_its_own(misbehave: "Misbehave") -> None:
+    misbehave("chat")
+    before = sandbox.template.pid
+
+    pid = os.fork()
+    if not pid:
+        with suppress(Interrupted):
+            is_fine = misbehave("chat").metadata == {"quiet": True}
+            os._exit(0 if is_fine and sandbox.template.pid != before else 1)
+        os._exit(2)
+    _pid, status = os.waitpid(pid, 0)
+
+    assert status == 0
+    assert misbehave("chat").metadata == {"quiet": True}
+    assert sandbox.template.pid == before
+
+
 def test_a_template_that_does_not_start_interrupts_the_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
