@@ -60,8 +60,7 @@ def process(path: Path, kind: str, content_type: str) -> Result:
     deadline = time.monotonic() + settings.UPLOADS_SECONDS
     try:
         with _asked(path, request) as (connection, answer):
-            response = _read(answer, deadline)
-            code = _exit_code(connection, deadline)
+            response, code = _read(answer, connection, deadline)
     except TimeoutError:
         raise Unprocessable(
             _("Processing takes more than %(seconds)d s."),
@@ -88,29 +87,40 @@ def _asked(path: Path, request: dict[str, object]) -> Iterator[tuple[socket.sock
                 files.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
                 only_the_childs.callback(os.close, files[-1])
             connection = stack.enter_context(template.fork())
+            stack.callback(_hang_up, connection)
             with suppress(BrokenPipeError):  # it has ended; its exit code says how
                 socket.send_fds(connection, [json.dumps(request).encode()], [*files, writing])
         yield connection, answer
 
 
-def _read(answer: int, deadline: float) -> bytes:
-    """Return what the child writes until it ends. Raises TimeoutError."""
+def _hang_up(connection: socket.socket) -> None:
+    """Have the template kill the child, even if a process forked meanwhile has this open, too."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _read(answer: int, connection: socket.socket, deadline: float) -> tuple[bytes, int]:
+    """Return what the child has written, and how it ended: by signal `-n`, or with status `n`.
+
+    Raises TimeoutError.
+    """
     response = bytearray()
     with DefaultSelector() as selector:
         selector.register(answer, EVENT_READ)
-        while selector.select(max(0.0, deadline - time.monotonic())):
+        selector.register(connection, EVENT_READ)
+        while ready := selector.select(max(0.0, deadline - time.monotonic())):
+            if all(key.fd != answer for key, _events in ready):
+                return bytes(response), _exit_code(connection)
             chunk = os.read(answer, 65_536)
             if not chunk:
-                return bytes(response)
+                selector.unregister(answer)
             response += chunk
             if len(response) > MAX_RESPONSE_BYTES:
                 raise failed("its response is too long")
     raise TimeoutError
 
 
-def _exit_code(connection: socket.socket, deadline: float) -> int:
-    """Return how the child ended: a negative signal, or its status. Raises TimeoutError."""
-    connection.settimeout(max(0.1, deadline - time.monotonic()))
+def _exit_code(connection: socket.socket) -> int:
     code = connection.recv(16)
     if not code:
         raise interrupted("the template has ended, or forks no more")

@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
 
@@ -98,6 +98,8 @@ class Template:
 
     def _stop(self) -> None:
         if self._socket is not None:
+            with suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)
             self._socket.close()
         if self._process is not None:
             try:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -269,6 +270,27 @@ def test_a_forked_process_has_a_template_of_its_own(misbehave: "Misbehave") -> N
     assert status == 0
     assert misbehave("chat").metadata == {"quiet": True}
     assert sandbox.template.pid == before
+
+
+def test_a_process_forked_meanwhile_holds_no_file_up(
+    misbehave: "Misbehave", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the pipe of the answer open, which so has no end."""
+    fork, forked = sandbox.template.fork, []
+
+    def fork_twice() -> socket.socket:
+        forked.append(os.fork())
+        if not forked[-1]:
+            signal.pause()
+        return fork()
+
+    monkeypatch.setattr(sandbox.template, "fork", fork_twice)
+    try:
+        assert misbehave("chat").metadata == {"quiet": True}
+    finally:
+        for pid in forked:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
 
 
 def test_a_template_that_does_not_start_interrupts_the_file(
