@@ -77,6 +77,8 @@ def leave_root() -> None:
     """Go on as `nobody` if this is root."""
     if 0 not in {os.getuid(), os.geteuid()}:
         return
+    if sys.platform != "linux":
+        raise libc.Unsupported(f"root stays root on {sys.platform}")
     try:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)

@@ -9,6 +9,7 @@ there. A child is killed when its connection is closed; all are, when the worker
 import gc
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -30,6 +31,9 @@ from uploads.processors import load_all  # noqa: E402
 def main() -> None:
     """Serve the worker until it is gone."""
     with socket.socket(fileno=0) as worker:
+        # A child closes all numbers below the limit one by one where the kernel cannot at once.
+        _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(1_024, hard), hard))
         load_all()
         isolation.address_space()
         isolation.empty_directory()
@@ -73,16 +77,19 @@ class Template:
 
     def serve(self) -> None:
         """Return once the worker is gone and all children were killed."""
+        others = {self._worker.fileno(), self._ended}
         while True:
-            for descriptor, _event in self._events.poll():
+            # Connections first: what comes later closes and opens some, with the same numbers.
+            events = sorted(self._events.poll(), key=lambda event: event[0] in others)
+            for descriptor, _event in events:
                 if descriptor == self._ended:
                     os.read(self._ended, 512)
                     self._bury()
-                elif descriptor != self._worker.fileno():
-                    self._kill(descriptor)
+                elif descriptor not in others:
+                    self._end(descriptor)
                 elif not self._fork():
                     for pid in self._children:
-                        _kill_all_of(pid)
+                        _kill(pid)
                     return
 
     def _fork(self) -> bool:
@@ -111,29 +118,29 @@ class Template:
         finally:
             os._exit(1)  # never on into the loop above
 
-    def _kill(self, descriptor: int) -> None:
+    def _end(self, descriptor: int) -> None:
         for pid, connection in self._children.items():
             if connection.fileno() == descriptor:
-                _kill_all_of(pid)
+                _kill(pid)
         self._events.unregister(descriptor)
 
     def _bury(self) -> None:
         """Report the children that have ended."""
         while self._children:
-            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-            if ended is None:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if not pid:
                 return
-            _kill_all_of(ended.si_pid)  # before its id is another one's
-            _pid, status = os.waitpid(ended.si_pid, 0)
-            connection = self._children.pop(ended.si_pid)
+            with suppress(ProcessLookupError, PermissionError):  # nothing is left of it
+                os.killpg(pid, signal.SIGKILL)
+            connection = self._children.pop(pid)
             with suppress(KeyError):
                 self._events.unregister(connection)
             with connection, suppress(OSError):  # the worker has given it up
                 connection.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
-def _kill_all_of(pid: int) -> None:
-    """Kill a child, and what it has started."""
+def _kill(pid: int) -> None:
+    """Kill a child and what it has started; it may not have a group of its own yet."""
     for kill in (os.killpg, os.kill):
         with suppress(ProcessLookupError, PermissionError):
             kill(pid, signal.SIGKILL)
