@@ -57,9 +57,9 @@ def process(path: Path, kind: str, content_type: str) -> Result:
         "memory": settings.UPLOADS_MEMORY_BYTES,
         "seconds": settings.UPLOADS_CPU_SECONDS,
     }
-    deadline = time.monotonic() + settings.UPLOADS_SECONDS
     try:
         with _asked(path, request) as (connection, answer):
+            deadline = time.monotonic() + settings.UPLOADS_SECONDS  # loading libraries is no part
             response, code = _read(answer, connection, deadline)
     except TimeoutError:
         raise Unprocessable(
