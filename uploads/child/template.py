@@ -41,6 +41,7 @@ def main() -> None:
         gc.freeze()  # else a collection in a child would copy all of this memory
         worker.sendall(json.dumps(find_missing()).encode() + b"\n")
         Template(worker).serve()
+    os._exit(0)  # at once
 
 
 def find_missing() -> dict[str, str]:

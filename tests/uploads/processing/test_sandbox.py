@@ -224,7 +224,9 @@ def test_a_worker_says_at_its_start_what_is_missing(
 ) -> None:
     monkeypatch.setattr(sandbox, "template", bare)
 
-    LoadProcessors(None).start(None)
+    step = LoadProcessors(None)
+    step.start(None)
+    step.thread.join()
 
     assert "seccomp (taken away)" in caplog.text
     assert "Landlock (taken away)" in caplog.text
