@@ -33,19 +33,21 @@ class Interrupted(Exception):
     """The child ended, and not because of the file: the file can be processed again."""
 
 
-def process(path: Path, kind: str, content_type: str) -> Result:
+def process(path: Path, kind: str, content_type: str, seconds: float | None = None) -> Result:
     """Process the local file in a child process and return the result.
 
     The settings limit the child's memory and time. Processes that it started are killed with it.
+    seconds: its time, if not `UPLOADS_SECONDS`.
     Raises Unprocessable, with a translated message, or Interrupted.
     """
+    seconds = settings.UPLOADS_SECONDS if seconds is None else seconds
     try:
         with _start(path, kind, content_type) as child:
-            response = _read(child, time.monotonic() + settings.UPLOADS_SECONDS)
+            response = _read(child, time.monotonic() + seconds)
     except (TimeoutError, subprocess.TimeoutExpired):
         raise Unprocessable(
             _("Processing takes more than %(seconds)d s."),
-            seconds=math.ceil(settings.UPLOADS_SECONDS),
+            seconds=math.ceil(seconds),
         ) from None
     if child.returncode:
         raise _exit_error(-child.returncode)

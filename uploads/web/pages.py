@@ -44,7 +44,8 @@ class UploadPage(Upload):
     def get(self, request: Request) -> Response:
         if not wants_page(request):
             return super().get(request)
-        return Response({"max_bytes": settings.UPLOADS_MAX_BYTES})
+        days = 0 if request.user.is_authenticated else settings.UPLOADS_ANONYMOUS_DAYS
+        return Response({"max_bytes": settings.UPLOADS_MAX_BYTES, "anonymous_days": days})
 
     def post(self, request: Request) -> HttpResponseBase:  # type: ignore[override]
         if not wants_page(request):

@@ -14,13 +14,13 @@ from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from pytest_django import Settings
 from rest_framework.authtoken.models import Token
+from uploads.orphans import compare
 
 from accounts.models import User
 from api.throttling import ClientThrottle
 from tests.support.files import png
 from tests.uploads.sending import BOUNDARY, END, MULTIPART, UPLOAD, part, send, send_raw, stored
 from uploads.models import File
-from uploads.orphans import compare
 from uploads.queue.events import decode
 from uploads.queue.redis_queue import RedisQueue
 from uploads.web import body_slots
