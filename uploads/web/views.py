@@ -89,9 +89,13 @@ class Upload(APIView):
 
 
 def content_length(request: Request) -> int:
-    """Return the length of the body, a little more than the file's; 0 if it is not known yet."""
+    """Return the length of the body, a little more than the file's; 0 if it is not known yet.
+
+    One that is too large is refused for that, and not for a quota.
+    """
     text = request.META.get("CONTENT_LENGTH") or ""
-    return int(text) if text.isdecimal() and len(text) < 16 else 0
+    length = int(text) if text.isdecimal() and len(text) < 16 else 0
+    return length if length <= settings.UPLOADS_MAX_BYTES else 0
 
 
 @extend_schema_view(
