@@ -86,7 +86,7 @@ def test_a_heartbeat_of_a_wrong_clock_is_abandoned_as_any_other(
     now = [0.0]
     watch = Watch(lambda: now[0])
 
-    silent = []
+    silent: list[claims.Beat] = []
     for now[0] in (0, 4, 8, 11):
         assert not silent
         silent = watch.look(claims.in_process(), 10)
