@@ -1,4 +1,4 @@
-"""`python -m tests.faults.senders`, for `make senders`: the wait of honest files among hostile ones.
+"""`python -m tests.faults.senders`, for `make senders`: how long files wait among hostile ones.
 
 One service as `make run` starts it, and five senders at once, each with an address of its own: two
 send files that take long or break, two send many honest files, one sends a text now and then. The
@@ -33,6 +33,8 @@ SENDERS = 5
 SHORT_SECONDS = 3.0
 LEASE_SECONDS = 15.0
 KILL_EVERY = 25.0
+LOADED = 3
+"""So many times as long may a file take while everything else happens on the same processors."""
 ENVIRONMENT = {
     "TRUSTED_PROXIES": "1",
     "THROTTLE_UPLOAD": "1000000/min",
@@ -153,7 +155,8 @@ def waits(run: Run, honest: list[Sender], each: float) -> Iterator[Waited]:
             )
             seconds = -1.0 if status != "processed" or ended is None else ended - began
             kills = sum(began - 10 < kill < began + max(seconds, 0) for kill in run.kills)
-            fair = SHORT_SECONDS + each * SENDERS * (before + 1) + kills * (LEASE_SECONDS + 10)
+            turns = (before + 1) * SENDERS
+            fair = SHORT_SECONDS + turns * each * LOADED + kills * (LEASE_SECONDS + 10)
             yield Waited(sender.name, pk, seconds, fair, error)
 
 
