@@ -27,7 +27,7 @@ from loadtest.common.launcher import Copy
 from loadtest.common.ports import free_port
 from loadtest.common.waiting import wait_until
 from standalone import addresses
-from tests.faults import made_files
+from tests.support import sent_files
 
 SENDERS = 5
 SHORT_SECONDS = 3.0
@@ -82,7 +82,7 @@ class Run:
 
     def send(self, sender: Sender) -> None:
         """Upload all files of a sender; each is answered."""
-        made = made_files.honest() if sender.is_honest else made_files.hostile()
+        made = sent_files.honest() if sender.is_honest else sent_files.hostile()
         bodies = cycle(made.items())
         lock = threading.Lock()
         ids = self.sent.setdefault(sender.name, [])
@@ -162,7 +162,7 @@ def waits(run: Run, honest: list[Sender], each: float) -> Iterator[Waited]:
 
 def measure_one(run: Run) -> float:
     """Return how many seconds an honest file takes, on average, while nothing else is there."""
-    files = made_files.honest()
+    files = sent_files.honest()
     ids = [run.upload("192.0.2.250", name, body) for name, body in files.items()]
     began = time.monotonic()
 
