@@ -130,8 +130,8 @@ class Run:
 
     def waiting(self, honest: list[Sender]) -> int:
         """Return how many honest files have no result yet."""
+        ids = [pk for sender in honest for pk in list(self.sent.get(sender.name, ()))]
         rows = self.rows()
-        ids = [pk for sender in honest for pk in self.sent.get(sender.name, ())]
         expected = sum(sender.files for sender in honest)
         done = sum(rows[pk][0] in ("processed", "failed") for pk in ids)
         return expected - done

@@ -149,6 +149,6 @@ STEPS = {
     },
     "uploads/processing/worker.py:attempt": {
         "process_file": "upload_thumbnail_stored",
-        "finish": "upload_finished",
+        "finish_patiently": "upload_finished",
     },
 }

@@ -20,6 +20,7 @@ LONGEST_RETRY = timedelta(minutes=5)
 LONGEST_WAIT = timedelta(seconds=30)
 """For a storage that is away."""
 MAX_REASON = 500
+MOMENT = timedelta(milliseconds=1)
 
 Beat = tuple[int, uuid.UUID | None, Any]
 """A file that is being processed: primary key, claim, last heartbeat."""
@@ -123,7 +124,9 @@ def give_up(silent: Collection[Beat], reason: str, dead_reason: str) -> int:
 def _still_silent(silent: Collection[Beat]) -> QuerySet[File]:
     same = Q(pk__in=())
     for pk, claim_id, beat in silent:
-        same |= Q(pk=pk, claim=claim_id, claimed_at=beat)
+        # SQLite writes its times in milliseconds, and compares texts.
+        at = Q(claimed_at__range=(beat - MOMENT, beat + MOMENT)) if beat else Q(claimed_at=None)
+        same |= Q(at, pk=pk, claim=claim_id)
     return File.objects.filter(same, status=Status.PROCESSING)
 
 

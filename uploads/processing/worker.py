@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile
+from django.db import InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 
 from footfall.common.failpoints import failpoint
@@ -27,6 +28,9 @@ from uploads.queue.events import MalformedEvent, decode
 from uploads.queue.redis_queue import Entry, RedisQueue
 
 logger = logging.getLogger(__name__)
+
+LONGEST_OUTAGE = 60.0
+"""Seconds for which a worker keeps an outcome while the database is away."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def attempt(file: File, seconds: float | None) -> None:
     with heartbeat(file):
         outcome = process_file(file, seconds)
         failpoint("upload_thumbnail_stored")
-    finish(file, outcome)
+        finish_patiently(file, outcome)
     failpoint("upload_finished")
     turns.settle(file, time.monotonic() - began)
 
@@ -146,9 +150,12 @@ def process_file(file: File, seconds: float | None = None) -> Success | Failure:
 
 
 def run(path: Path, file: File, seconds: float | None) -> Result:
-    """Process it in the sandbox. Raises Outage if that cannot be started."""
+    """Process it in the sandbox. Raises Outage if that cannot be started, or cannot read it."""
     try:
         return sandbox.process(path, file.kind, file.content_type, seconds)
+    except sandbox.Interrupted:
+        check_readable(path)
+        raise
     except OSError as error:
         raise Outage(f"no child process: {error}") from error
 
@@ -207,6 +214,20 @@ def store_thumbnail(file: File, result: Result) -> str:
         return file.thumbnail.storage.save(name, ContentFile(result.thumbnail))
     except Exception as error:  # depends on the storage
         raise Outage(f"the thumbnail was not stored: {type(error).__name__}: {error}") from error
+
+
+def finish_patiently(file: File, outcome: Success | Failure) -> None:
+    """Save the outcome, also if the database is away for a while: the work is not done again."""
+    end = time.monotonic() + LONGEST_OUTAGE
+    while True:
+        try:
+            finish(file, outcome)
+            return
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() > end:
+                raise
+            logger.warning("the outcome of file %s is saved later: %s", file.pk, error)
+        time.sleep(1)
 
 
 def finish(file: File, outcome: Success | Failure) -> None:

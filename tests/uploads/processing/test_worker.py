@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.db import connections
+from django.db import OperationalError, connections
 from pytest_django import Settings
 
 from tests.support import files as making
@@ -191,6 +191,41 @@ def test_a_storage_without_room_for_thumbnails_uses_up_no_attempts(
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
     assert read(file.thumbnail) == b"thumbnail"
+
+
+def test_a_storage_that_goes_away_amid_the_processing_uses_up_no_attempts(
+    upload: Upload, sandbox: FakeSandbox, media: Path
+) -> None:
+    file = upload()
+
+    def process(path: Path) -> Result:
+        media.rename(media.with_name("unmounted"))
+        raise Interrupted("OSError: Stale file handle")
+
+    sandbox.process = process
+    worker.process_next()
+
+    assert outcome(file) == (Status.RECEIVED, 0, WAITS)
+
+
+def test_a_database_that_is_away_at_the_end_costs_no_second_attempt(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = upload()
+    succeed = claims.succeed
+    failures = iter([OperationalError("the database system is starting up")])
+
+    def away_first(*arguments: Any) -> bool:
+        if failure := next(failures, None):
+            raise failure
+        return succeed(*arguments)
+
+    monkeypatch.setattr(claims, "succeed", away_first)
+    monkeypatch.setattr(worker.time, "sleep", lambda seconds: None)
+
+    worker.process_next()
+
+    assert outcome(file) == (Status.PROCESSED, 1, "")
 
 
 def test_a_machine_that_starts_no_process_uses_up_no_attempts(
