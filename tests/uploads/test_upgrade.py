@@ -3,6 +3,7 @@
 import uuid
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -29,7 +30,7 @@ def insert(media: Path, **values: object) -> File:
     path = media / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"Hello\n")
-    row: dict[str, object] = {
+    row: dict[str, Any] = {
         "file": name,
         "name": "a.txt",
         "size": 6,

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Min, Value
+from django.db.models import F, Max, Min, Q, Value
 from django.db.models.functions import Greatest
 
 from uploads.models import File, Sender
@@ -51,13 +51,16 @@ places = Places(AT_ONCE)
 
 
 class Waiting(NamedTuple):
-    """The files of a sender that are of one speed."""
+    """The files of a sender that are alike. Their order is the order of turns."""
 
+    spent: float
+    is_retry: bool
+    """Whether they were tried before: those come after the sender's new ones."""
+    oldest: int
     sender: str
     is_slow: bool
-    spent: float
-    oldest: int
     is_known: bool
+    """Whether the sender has a row."""
 
 
 def claim_next(*, may_take_long: bool = True) -> File | None:
@@ -73,20 +76,28 @@ def claim_next(*, may_take_long: bool = True) -> File | None:
 def waiting_senders() -> list[Waiting]:
     """Return whose files wait, the next sender first."""
     ready = File.objects.filter(claims.is_ready()).order_by()
-    found = list(ready.values_list("sender", "is_slow").annotate(oldest=Min("pk")))
+    alike = ready.values_list("sender", "is_slow", Q(attempts__gt=0))
+    found = list(alike.annotate(oldest=Min("pk")))
     if not found:
         return []
-    keys = {sender for sender, _, _ in found}
+    keys = {sender for sender, *_ in found}
     rows = Sender.objects.filter(key__in=keys) if len(keys) < 500 else Sender.objects.all()
     senders = {key: (spent, slow) for key, spent, slow in rows.values_list("key", "spent", "slow")}
     level = present_level()
     waiting = []
-    for sender, is_slow, oldest in found:
+    for sender, is_slow, is_retry, oldest in found:
         spent, slow = senders.get(sender, (0.0, 0))
-        is_slow = is_slow or slow >= SLOW_IN_A_ROW
-        known = sender in senders
-        waiting.append(Waiting(sender, is_slow, max(spent, level), oldest, known))
-    return sorted(waiting, key=lambda one: (one.spent, one.oldest))
+        waiting.append(
+            Waiting(
+                max(spent, level),
+                bool(is_retry),
+                oldest,
+                sender,
+                is_slow or slow >= SLOW_IN_A_ROW,
+                sender in senders,
+            )
+        )
+    return sorted(waiting)
 
 
 def present_level() -> float:
@@ -96,15 +107,18 @@ def present_level() -> float:
 
 @transaction.atomic
 def _claim_of(waiting: Waiting) -> File | None:
-    """Claim the next file of the sender: new ones first, then those that were tried before.
+    """Claim the oldest of these files.
 
-    Other workers choose at the same time: a row that one of them has locked is passed over.
+    Other workers choose at the same time: if one of them has it, the sender's next one is claimed.
     """
     free = File.objects.select_for_update(skip_locked=True).filter(claims.is_ready())
-    files = free.filter(sender=waiting.sender)
+    alike = free.filter(sender=waiting.sender)
     if not waiting.is_slow:
-        files = files.filter(is_slow=False)
-    pk = files.order_by("attempts", "pk").values_list("pk", flat=True).first()
+        alike = alike.filter(is_slow=False)
+    pk = (
+        free.filter(pk=waiting.oldest).values_list("pk", flat=True).first()
+        or alike.order_by("attempts", "pk").values_list("pk", flat=True).first()
+    )
     file = claims.claim(pk, is_slow=waiting.is_slow) if pk else None
     if file:
         _charge(waiting)

@@ -221,7 +221,7 @@ def test_a_database_that_is_away_at_the_end_costs_no_second_attempt(
         return succeed(*arguments)
 
     monkeypatch.setattr(claims, "succeed", away_first)
-    monkeypatch.setattr(worker.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
 
     worker.process_next()
 
