@@ -66,7 +66,7 @@ def check(sender: str, size: int) -> None:
         return
     own = File.objects.filter(sender=sender).aggregate(files=Count("pk"), bytes=Sum("size"))
     if files and own["files"] >= files:
-        text = _("You have stored %(files)d files, and more are not allowed. Delete some first.")
+        text = _("You have as many files as one client may store: %(files)d. Delete some first.")
         raise QuotaExceeded(text % {"files": own["files"]})
     if stored and (own["bytes"] or 0) + size > stored:
         text = _(

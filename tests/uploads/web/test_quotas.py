@@ -32,7 +32,7 @@ def test_a_client_stores_so_many_files(client: Client, settings: Settings, media
 
     refused = send(client)
     assert refused.json() == {
-        "detail": "You have stored 2 files, and more are not allowed. Delete some first."
+        "detail": "You have as many files as one client may store: 2. Delete some first."
     }
     assert refused.headers["Retry-After"] == "3600"
     assert len(stored(media)) == 2
@@ -120,7 +120,7 @@ def test_browsers_get_the_reason_on_a_page(client: Client, settings: Settings) -
     page = send(client, address="/upload/", HTTP_ACCEPT="text/html")
 
     assert page.status_code == 429
-    assert "You have stored 1 files" in page.content.decode()
+    assert "as many files as one client may store: 1." in page.content.decode()
 
 
 def test_no_address_is_stored(client: Client) -> None:
