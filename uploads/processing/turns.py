@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Min, Q, Value
+from django.db.models import BooleanField, ExpressionWrapper, F, Max, Min, Q, Value
 from django.db.models.functions import Greatest
 
 from uploads.models import File, Sender
@@ -76,7 +76,8 @@ def claim_next(*, may_take_long: bool = True) -> File | None:
 def waiting_senders() -> list[Waiting]:
     """Return whose files wait, the next sender first."""
     ready = File.objects.filter(claims.is_ready()).order_by()
-    alike = ready.values_list("sender", "is_slow", Q(attempts__gt=0))
+    retry = ExpressionWrapper(Q(attempts__gt=0), BooleanField())
+    alike = ready.annotate(is_retry=retry).values_list("sender", "is_slow", "is_retry")
     found = list(alike.annotate(oldest=Min("pk")))
     if not found:
         return []
