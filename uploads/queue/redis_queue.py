@@ -61,8 +61,8 @@ class RedisQueue:
         self.dead_letters_key = f"{prefix}:{{{name}}}:dead"
         self.breaker = breaker or CircuitBreaker()
         self._max_dead_letters = max_dead_letters
-        self._appending = servers(url, timeout, self.breaker)
-        self._working = servers(url, max(timeout, 5.0))
+        self._quick = servers(url, timeout, self.breaker)
+        self._patient = servers(url, max(timeout, 5.0))
 
     def append(self, body: bytes, at: int) -> str:
         """Append an entry and return its id. `at` is in milliseconds since 1970.
@@ -70,24 +70,24 @@ class RedisQueue:
         After a LogError other than Refused the entry may be in the queue nevertheless.
         """
         command = ("XADD", self.key, "MAXLEN", "~", MAX_ENTRIES, "*", "t", at, "b", body)
-        entry_id = self._appending.ask(self.key, lambda at: call(at.pool, *command))
+        entry_id = self._call_quickly(*command)
         return str(entry_id.decode())
 
     def first(self) -> Entry | None:
         """Return the first entry, which stays in the queue; None if there is none."""
-        found = self._call("XRANGE", self.key, "-", "+", "COUNT", 1)
+        found = self._call_quickly("XRANGE", self.key, "-", "+", "COUNT", 1)
         return _entry(*found[0]) if found else None
 
     def remove(self, entry: Entry) -> None:
         """Remove the entry. Repeating it does nothing."""
-        self._call("XDEL", self.key, entry.id)
+        self._call_quickly("XDEL", self.key, entry.id)
 
     def move_to_dead_letters(self, entry: Entry, reason: str) -> None:
         """Move the entry to the dead letters. Repeating it does nothing."""
         fields = (entry.id, entry.at, entry.body, reason, self._max_dead_letters)
         keys = (self.key, self.dead_letters_key)
         script = MOVE_TO_DEAD_LETTERS
-        self._working.ask(self.key, lambda at: evaluate(at.pool, script, 2, *keys, *fields))
+        self._patient.ask(self.key, lambda at: evaluate(at.pool, script, 2, *keys, *fields))
 
     def dead_letters(self, count: int = 100) -> list[DeadLetter]:
         """Return the latest dead letters, the newest first."""
@@ -106,11 +106,15 @@ class RedisQueue:
         return int(self._call("XLEN", self.key))
 
     def close(self) -> None:
-        self._appending.close()
-        self._working.close()
+        self._quick.close()
+        self._patient.close()
+
+    def _call_quickly(self, *command: Any) -> Any:
+        """Send a command for which no client, and no file that waits, shall wait for long."""
+        return self._quick.ask(self.key, lambda at: call(at.pool, *command))
 
     def _call(self, *command: Any) -> Any:
-        return self._working.ask(self.key, lambda at: call(at.pool, *command))
+        return self._patient.ask(self.key, lambda at: call(at.pool, *command))
 
 
 def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:

@@ -178,9 +178,11 @@ def test_redis_that_is_away_is_away_for_workers_too(open_queue: OpenQueue) -> No
     errands = open_queue("redis://127.0.0.1:1")
 
     with pytest.raises(Away):
-        errands.first()
+        errands.dead_letters()
     with pytest.raises(Away):
         errands.append(b"x", AT)
+    with pytest.raises(Refused):
+        errands.first()  # no file waits for Redis a second time
 
 
 def test_a_key_that_is_no_stream_is_an_error(errands: RedisQueue, server: redis.Redis) -> None:
