@@ -13,7 +13,7 @@ from footfall.eventlog import LogError
 from uploads.models import File, Status
 from uploads.processing import dead_letters
 from uploads.queue import get_queue
-from uploads.web.quotas import free_bytes
+from uploads.web.quotas import find_disk
 
 GAUGES = {
     "footfall_files": "Files, by status.",
@@ -34,8 +34,8 @@ class FilesCollector(Collector):
             yield gauge("footfall_queued_files", get_queue().length())
         with suppress(LogError, DatabaseError):
             yield gauge("footfall_dead_letters", dead_letters.count())
-        if (free := free_bytes()) is not None:
-            yield gauge("footfall_storage_free_bytes", free)
+        if disk := find_disk():
+            yield gauge("footfall_storage_free_bytes", disk.free)
 
     def describe(self) -> Iterator[Metric]:
         """Return the names without asking the stores; the registry checks for duplicates."""

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Lock
+from typing import NamedTuple
 
 from django.conf import settings
 from django.core.files.storage import default_storage
@@ -76,9 +77,12 @@ def check(sender: str, size: int) -> None:
 
 
 def check_disk(size: int = 0) -> None:
-    """Raise NoRoom if less than `UPLOADS_MIN_FREE_BYTES` would be free with so many bytes more."""
+    """Raise NoRoom if too little would be free with so many bytes more.
+
+    That is `UPLOADS_MIN_FREE_BYTES`, or a twentieth of a disk that is small: perhaps a `/tmp`.
+    """
     limit: int = settings.UPLOADS_MIN_FREE_BYTES
-    if limit and (free := free_bytes()) is not None and free - size < limit:
+    if limit and (disk := find_disk()) and disk.free - size < min(limit, disk.total // 20):
         raise NoRoom
 
 
@@ -88,17 +92,22 @@ def check_total(size: int) -> None:
         raise NoRoom
 
 
-def free_bytes() -> int | None:
-    """Return how much is free where bodies are received, which is in the storage if it is local.
+class Disk(NamedTuple):
+    """A disk, in bytes."""
 
-    0 if there are too few inodes; None if it cannot be told.
-    """
+    free: int
+    """0 if there are too few inodes."""
+    total: int
+
+
+def find_disk() -> Disk | None:
+    """Return the disk where bodies are received, which is the storage's if that is local."""
     for folder in (path := incoming_folder(), *path.parents):
         with suppress(OSError):
             found = os.statvfs(folder)
-            if found.f_files and found.f_favail < MIN_FREE_INODES:
-                return 0
-            return found.f_bavail * found.f_frsize
+            is_crowded = found.f_files and found.f_favail < MIN_FREE_INODES
+            free = 0 if is_crowded else found.f_bavail * found.f_frsize
+            return Disk(free, found.f_blocks * found.f_frsize)
     return None
 
 
