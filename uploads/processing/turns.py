@@ -11,6 +11,7 @@ there at once.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -20,7 +21,7 @@ from django.db import transaction
 from django.db.models import BooleanField, ExpressionWrapper, F, Max, Min, Q, Value
 from django.db.models.functions import Greatest
 
-from uploads.models import File, Sender
+from uploads.models import File, Sender, Status
 from uploads.processing import claims
 
 AT_ONCE = 2
@@ -53,12 +54,14 @@ places = Places(AT_ONCE)
 class Waiting(NamedTuple):
     """The files of a sender that are alike. Their order is the order of turns."""
 
-    spent: float
+    turn: float
+    """Like `spent`; what is in work now counts as `UPLOADS_SHORT_SECONDS` a file."""
     is_retry: bool
     """Whether they were tried before: those come after the sender's new ones."""
     oldest: int
     sender: str
     is_slow: bool
+    spent: float
     is_known: bool
     """Whether the sender has a row."""
 
@@ -84,21 +87,22 @@ def waiting_senders() -> list[Waiting]:
     keys = {sender for sender, *_ in found}
     rows = Sender.objects.filter(key__in=keys) if len(keys) < 500 else Sender.objects.all()
     senders = {key: (spent, slow) for key, spent, slow in rows.values_list("key", "spent", "slow")}
-    level = present_level()
+    level, working = present_level(), in_work()
     waiting = []
     for sender, is_slow, is_retry, oldest in found:
         spent, slow = senders.get(sender, (0.0, 0))
-        waiting.append(
-            Waiting(
-                max(spent, level),
-                bool(is_retry),
-                oldest,
-                sender,
-                is_slow or slow >= SLOW_IN_A_ROW,
-                sender in senders,
-            )
-        )
+        spent = max(spent, level)
+        turn = spent + working[sender] * settings.UPLOADS_SHORT_SECONDS
+        is_slow = is_slow or slow >= SLOW_IN_A_ROW
+        is_known = sender in senders
+        waiting.append(Waiting(turn, bool(is_retry), oldest, sender, is_slow, spent, is_known))
     return sorted(waiting)
+
+
+def in_work() -> Counter[str]:
+    """Return how many files of each sender are being processed."""
+    rows = File.objects.filter(status=Status.PROCESSING).order_by()
+    return Counter(rows.values_list("sender", flat=True))
 
 
 def present_level() -> float:
@@ -127,21 +131,20 @@ def _claim_of(waiting: Waiting) -> File | None:
 
 
 def _charge(waiting: Waiting) -> None:
-    """Note that it is this sender's turn, and a guess of its time; `settle` corrects that."""
+    """Note that it is this sender's turn: all who come after begin here."""
     if not waiting.is_known:
         Sender.objects.bulk_create([Sender(key=waiting.sender)], ignore_conflicts=True)
+    spent = Value(waiting.spent)
     Sender.objects.filter(key=waiting.sender).update(
-        started=Greatest(F("started"), Value(waiting.spent)),
-        spent=Greatest(F("spent"), Value(waiting.spent)) + settings.UPLOADS_SHORT_SECONDS,
+        started=Greatest(F("started"), spent), spent=Greatest(F("spent"), spent)
     )
 
 
 def settle(file: File, seconds: float) -> None:
-    """Note how long the file really took."""
-    guess: float = settings.UPLOADS_SHORT_SECONDS
+    """Note how long the file took."""
+    is_slow = seconds >= settings.UPLOADS_SHORT_SECONDS
     Sender.objects.filter(key=file.sender).update(
-        spent=F("spent") + seconds - guess,
-        slow=F("slow") + 1 if seconds >= guess else 0,
+        spent=F("spent") + seconds, slow=F("slow") + 1 if is_slow else 0
     )
 
 

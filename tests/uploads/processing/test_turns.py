@@ -64,6 +64,30 @@ def test_senders_share_the_time_and_not_the_number(make_file: MakeFile, serve: S
     assert served["films"] in (4, 5)
 
 
+def test_who_has_files_in_work_comes_after_who_has_none(make_file: MakeFile) -> None:
+    send(make_file, "a", 3)
+    send(make_file, "b", 3)
+
+    claimed = [turns.claim_next() for _ in range(4)]
+
+    assert [file.sender for file in claimed if file] == ["a", "b", "a", "b"]
+
+
+def test_files_at_once_are_charged_as_they_would_be_one_after_the_other(
+    make_file: MakeFile,
+) -> None:
+    send(make_file, "a", 20)
+    for _ in range(10):
+        pair = [turns.claim_next() for _ in range(2)]
+        for file in pair:
+            assert file
+            File.objects.filter(pk=file.pk).update(status=Status.PROCESSED)
+            turns.settle(file, QUICK)
+
+    assert Sender.objects.get().spent == 20 * QUICK
+    assert turns.present_level() <= 20 * QUICK
+
+
 def test_who_was_away_saves_up_no_time(make_file: MakeFile, serve: Serve) -> None:
     send(make_file, "old", 1)
     serve()
