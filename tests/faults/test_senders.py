@@ -26,12 +26,12 @@ def waited(ends: list[float | None], kills: tuple[float, ...] = ()) -> list[Wait
         for pk, end in enumerate(ends)
     }
     run: Run = Recorded({"honest": list(table)}, list(kills), table)  # type: ignore[assignment]
-    return list(waits(run, [HONEST], 0.1))
+    return list(waits(run, [HONEST], 0.2))
 
 
 def is_fair(ends: list[float | None], kills: tuple[float, ...] = ()) -> bool:
     lines: list[str] = []
-    found = report(waited(ends, kills), 0.1, len(kills), lines.append)
+    found = report(waited(ends, kills), 0.2, len(kills), lines.append)
     assert lines[-1].startswith("honest")
     return found
 

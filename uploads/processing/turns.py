@@ -57,7 +57,8 @@ class Waiting(NamedTuple):
     turn: float
     """Like `spent`; what is in work now counts as `UPLOADS_SHORT_SECONDS` a file."""
     is_retry: bool
-    """Whether they were tried before: those come after the sender's new ones."""
+    """Whether two attempts have failed: those come after the sender's others. After one, it may
+    well have been the worker."""
     oldest: int
     sender: str
     is_slow: bool
@@ -79,7 +80,7 @@ def claim_next(*, may_take_long: bool = True) -> File | None:
 def waiting_senders() -> list[Waiting]:
     """Return whose files wait, the next sender first."""
     ready = File.objects.filter(claims.is_ready()).order_by()
-    retry = ExpressionWrapper(Q(attempts__gt=0), BooleanField())
+    retry = ExpressionWrapper(Q(attempts__gt=1), BooleanField())
     alike = ready.annotate(is_retry=retry).values_list("sender", "is_slow", "is_retry")
     found = list(alike.annotate(oldest=Min("pk")))
     if not found:
@@ -117,12 +118,13 @@ def _claim_of(waiting: Waiting) -> File | None:
     Other workers choose at the same time: if one of them has it, the sender's next one is claimed.
     """
     free = File.objects.select_for_update(skip_locked=True).filter(claims.is_ready())
-    alike = free.filter(sender=waiting.sender)
+    tried = Q(attempts__gt=1)
+    alike = free.filter(tried if waiting.is_retry else ~tried, sender=waiting.sender)
     if not waiting.is_slow:
         alike = alike.filter(is_slow=False)
     pk = (
         free.filter(pk=waiting.oldest).values_list("pk", flat=True).first()
-        or alike.order_by("attempts", "pk").values_list("pk", flat=True).first()
+        or alike.order_by("pk").values_list("pk", flat=True).first()
     )
     file = claims.claim(pk, is_slow=waiting.is_slow) if pk else None
     if file:

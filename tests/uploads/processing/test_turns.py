@@ -102,12 +102,15 @@ def test_who_was_away_saves_up_no_time(make_file: MakeFile, serve: Serve) -> Non
     assert abs(served["old"] - served["new"]) <= 2
 
 
-def test_within_a_sender_the_oldest_is_first_and_retries_come_last(make_file: MakeFile) -> None:
-    retried, first, second = (make_file(sender="a", attempts=n) for n in (1, 0, 0))
+def test_within_a_sender_the_oldest_is_first_and_what_failed_twice_is_last(
+    make_file: MakeFile,
+) -> None:
+    """What has failed once may have been in work when its worker was killed."""
+    suspect, interrupted, new = (make_file(sender="a", attempts=n) for n in (2, 1, 0))
 
     claimed = [turns.claim_next() for _ in range(3)]
 
-    assert claimed == [first, second, retried]
+    assert claimed == [interrupted, new, suspect]
     assert turns.claim_next() is None
 
 
