@@ -4,45 +4,36 @@ The key is committed together with the row of its file: there is never one witho
 however the first request ended.
 """
 
-import re
 from hashlib import sha256
 
-from django.utils.translation import gettext as _
-from drf_spectacular.utils import OpenApiParameter
-from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
-from api.throttling import client_ip
+from api import idempotency
 from footfall import identity
 from footfall.identity import HOURS_PER_DAY, MAX_STEP
 from uploads.models import File, UploadKey
 
-HEADER = "Idempotency-Key"
-PATTERN = "[A-Za-z0-9_-]{16,64}"
 KEEP_EPOCHS = HOURS_PER_DAY + MAX_STEP + 1
 """A clock that jumps ages a key by `MAX_STEP`; it is known for a day at least."""
 
-PARAMETER = OpenApiParameter(
-    HEADER,
-    {"type": "string", "pattern": f"^{PATTERN}$"},
-    OpenApiParameter.HEADER,
-    description="For 24 hours, the same key of the same client (account, or address and user "
-    "agent) answers the file that the first request has made, and stores nothing.",
+PARAMETER = idempotency.parameter(
+    "For 24 hours, the same key of the same client (account, or address and user agent) answers "
+    "the file that the first request has made, and stores nothing."
 )
 
 
 def digest_of(request: Request) -> str | None:
-    """Return what client and key are known by; None without a key. Raises ParseError."""
-    key = request.headers.get(HEADER)
+    """Return what client and key are known by; None without a key. Raises InvalidKey."""
+    key = request.META.get(idempotency.HEADER)
     if key is None:
         return None
-    if not re.fullmatch(PATTERN, key):
-        raise ParseError(_("Idempotency-Key must have 16 to 64 of A-Z, a-z, 0-9, _ and -."))
+    if not idempotency.is_valid(key):
+        raise idempotency.InvalidKey
     if request.user.is_authenticated:
-        client = f"u{request.user.pk}"
+        client = ("account", str(request.user.pk))
     else:
-        client = f"{client_ip(request)} {request.headers.get('User-Agent', '')}"
-    return sha256(f"{key} {client}".encode(errors="replace")).hexdigest()
+        client = idempotency.client_of(request.META)
+    return sha256("\n".join((key, *client)).encode(errors="replace")).hexdigest()
 
 
 def find(digest: str | None) -> File | None:

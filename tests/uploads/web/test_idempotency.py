@@ -81,7 +81,7 @@ def test_a_bad_key_is_400(key: str, client: Client) -> None:
     answer = send_with(client, key=key)
 
     assert answer.status_code == 400
-    assert "16 to 64" in answer.json()["detail"]
+    assert "16 to 64" in answer.json()["Idempotency-Key"][0]
     assert not File.objects.exists()
 
 
