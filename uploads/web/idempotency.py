@@ -29,9 +29,8 @@ def digest_of(request: Request) -> str | None:
         return None
     if not idempotency.is_valid(key):
         raise idempotency.InvalidKey
-    if request.user.is_authenticated:
-        client = ("account", str(request.user.pk))
-    else:
+    client: tuple[str, ...] = ("account", str(request.user.pk))
+    if not request.user.is_authenticated:
         client = idempotency.client_of(request.META)
     return sha256("\n".join((key, *client)).encode(errors="replace")).hexdigest()
 
