@@ -56,9 +56,17 @@ class OwnerOrStaffDeletes(IsAuthenticatedOrReadOnly):
 class StaffAdds(IsAuthenticated):
     """Only staff who may add objects of the view's model."""
 
+    action = "add"
+
     def has_permission(self, request: Request, view: APIView) -> bool:
         model = view.queryset.model  # type: ignore[attr-defined]
-        return super().has_permission(request, view) and is_allowed(request, "add", model)
+        return super().has_permission(request, view) and is_allowed(request, self.action, model)
+
+
+class StaffViews(StaffAdds):
+    """Only staff who may view objects of the view's model."""
+
+    action = "view"
 
 
 def may_delete(request: Request | HttpRequest, obj: Any) -> bool:

@@ -63,6 +63,8 @@ class DropReason(StrEnum):
     """The spilled copy of an event that was counted from the log."""
     COUNTED_FROM_SPILL = "counted_from_spill"
     """The entry of an event whose spilled copy was counted."""
+    REPEATED = "repeated"
+    """An event whose key was stored before: its client has sent it again."""
     DEAD_LETTER = "dead_letter"
     TARGET_DELETED = "target_deleted"
     COUNTER_FULL = "counter_full"

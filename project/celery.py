@@ -17,5 +17,9 @@ app.user_options["worker"].add(beat_thread.OPTION)
 app.steps["worker"].add(beat_thread.BeatThread)
 # By name: they can be imported only once the apps are loaded.
 app.steps["worker"].update(
-    ("footfall.worker:FlushWakeup", "uploads.processing.wakeup:UploadsWakeup")
+    (
+        "footfall.worker:FlushWakeup",
+        "uploads.processing.loading:LoadProcessors",
+        "uploads.processing.wakeup:UploadsWakeup",
+    )
 )

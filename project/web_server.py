@@ -15,6 +15,8 @@ from typing import Any
 from granian import cli
 from granian.server.common import AbstractServer
 
+from project import slow_clients
+
 FIRST_PAUSE = 0.1  # seconds before a worker that died young is replaced
 PAUSE_FACTOR = 1.6  # from each pause to the next
 MAX_PAUSE = 2.0
@@ -50,9 +52,12 @@ def preload(target: str) -> None:
     target: "project.wsgi:application". Importing it must open no connection and start no thread.
     """
     sys.path.insert(0, "")  # as granian does
+    slow_clients.only_forks = True
+    gc.disable()  # it would look again and again through what is loaded, and find nothing
     importlib.import_module(target.partition(":")[0])
     gc.collect()
     gc.freeze()  # a collection would write to what is shared
+    gc.enable()
 
 
 if __name__ == "__main__":

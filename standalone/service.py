@@ -113,18 +113,12 @@ def _web(configuration: Configuration, environment: Mapping[str, str]) -> Progra
 def _celery_worker(
     environment: Mapping[str, str], name: str, *arguments: str, queues: str, threads: int
 ) -> Program:
-    return _celery(
-        environment, name, "worker", "--queues", queues, "--hostname", f"{name}@%h",
+    return _python(
+        environment, name, "-m", "project.celery_worker", "--loglevel", "WARNING",
+        "--queues", queues, "--hostname", f"{name}@%h",
         "--pool", "threads", "--concurrency", str(threads), "--without-gossip", "--without-mingle",
         *arguments,
         stop_timeout=30.0,  # a running task is finished
-    )  # fmt: skip
-
-
-def _celery(environment: Mapping[str, str], name: str, *arguments: str, **options: Any) -> Program:
-    return _python(
-        environment, name, "-m", "celery", "--quiet", "--app", "project",
-        *arguments, "--loglevel", "WARNING", **options,
     )  # fmt: skip
 
 

@@ -139,17 +139,12 @@ def validate_time(at: datetime) -> None:
         raise serializers.ValidationError(_("This time is out of range."))
 
 
-class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
-    """Query parameters of the views of a content. Hours and days are in UTC."""
+class RangeQuerySerializer(serializers.Serializer[dict[str, Any]]):
+    """Query parameters of a range of time. Hours and days are in UTC."""
 
     MAX_POINTS = 5_000
     DEFAULT_POINTS = {Interval.HOUR: 24, Interval.DAY: 30}
 
-    interval = serializers.ChoiceField(
-        [interval.value for interval in Interval],
-        default=Interval.HOUR.value,
-        help_text="The length of one point of the series.",
-    )
     since = serializers.DateTimeField(
         required=False,
         default_timezone=UTC,
@@ -164,7 +159,7 @@ class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
     )
 
     def validate(self, query: dict[str, Any]) -> dict[str, Any]:
-        interval = Interval(query["interval"])
+        interval = Interval(query.get("interval", Interval.DAY.value))
         until = query.get("until") or interval.latest(1, timezone.now())[1]
         since = query.get("since") or until - self.DEFAULT_POINTS[interval] * interval.step
         if since >= until:
@@ -173,15 +168,55 @@ class ViewsQuerySerializer(serializers.Serializer[dict[str, Any]]):
             raise serializers.ValidationError(
                 {"since": [_("More than %d points before `until`.") % self.MAX_POINTS]}
             )
-        return {"interval": interval, "since": since, "until": until}
+        return {**query, "interval": interval, "since": since, "until": until}
+
+
+class ViewsQuerySerializer(RangeQuerySerializer):
+    """Query parameters of the views of a content."""
+
+    BY_AGENT = "agent"
+
+    interval = serializers.ChoiceField(
+        [interval.value for interval in Interval],
+        default=Interval.HOUR.value,
+        help_text="The length of one point of the series.",
+    )
+    by = serializers.ChoiceField(
+        [BY_AGENT],
+        required=False,
+        help_text="`agent`: each point also has its views by kind of agent, in `agents`.",
+    )
+
+
+class AgentsSerializer(serializers.Serializer[Any]):
+    """Views by the kind of agent that has made them. Together they are all views."""
+
+    person = serializers.IntegerField()
+    robot = serializers.IntegerField()
+    prefetch = serializers.IntegerField(help_text="By a browser, for a page that may be opened.")
+    monitor = serializers.IntegerField()
+    library = serializers.IntegerField(help_text="A program, for example `curl`.")
+    unknown = serializers.IntegerField()
 
 
 class PointSerializer(serializers.Serializer[Any]):
     at = serializers.DateTimeField(default_timezone=UTC, help_text="The start of the hour or day.")
     views = serializers.IntegerField()
+    people = serializers.IntegerField(help_text="Views by people.")
+    robots = serializers.IntegerField(
+        help_text="Views by robots, monitors, libraries and prefetches. The rest is unknown."
+    )
+    agents = AgentsSerializer(source="*", required=False, help_text="With `?by=agent` alone.")
+    visitors = serializers.IntegerField(
+        required=False,
+        help_text="Different people on the day, UTC: exactly up to 3,000, within 2 % beyond. In"
+        " points of a day alone.",
+    )
 
 
 class ContentViewsSerializer(serializers.Serializer[Any]):
+    """Its points have `agents` if the context says `by_agent`, and visitors if it says `by_day`."""
+
     total = serializers.IntegerField(help_text="The counter.")
     as_of = serializers.DateTimeField(
         allow_null=True,
@@ -198,6 +233,31 @@ class ContentViewsSerializer(serializers.Serializer[Any]):
         help_text="Views up to this time are in the series, some seconds later than in the counter."
         " Null like `as_of`.",
     )
+    visitors = serializers.IntegerField(
+        required=False,
+        help_text="Different people in the whole range, of a daily series alone. The sum of the"
+        " days: who comes again on another day is another visitor, since the salt of their hash is"
+        " new each day. With a longer salt (`COUNTERS_VISITOR_DAYS`) they are different people for"
+        " as long as that lasts.",
+    )
+    visitors_as_of = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="Visitors up to this time are in the series: some minutes later than views. Null"
+        " like `as_of`.",
+    )
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        if self.instance is None:
+            return
+        series: Any = self.fields["series"]
+        if not self.context.get("by_agent"):
+            series.child.fields.pop("agents")
+        if not self.context.get("by_day"):
+            series.child.fields.pop("visitors")
+            self.fields.pop("visitors")
+            self.fields.pop("visitors_as_of")
 
 
 class TopQuerySerializer(serializers.Serializer[dict[str, Any]]):
@@ -215,6 +275,22 @@ class TopContentSerializer(serializers.Serializer[Any]):
     title = serializers.CharField(source="content.title")
     counter = serializers.IntegerField(source="content.counter")
     views = serializers.IntegerField(source="ranked.views", help_text="In the window.")
+    people = serializers.IntegerField(
+        source="ranked.people",
+        allow_null=True,
+        help_text="Views by people, in the window. Null while only an older version computed it.",
+    )
+    robots = serializers.IntegerField(
+        source="ranked.robots",
+        allow_null=True,
+        help_text="Views by robots, monitors, libraries and prefetches, in the window.",
+    )
+    visitors = serializers.IntegerField(
+        source="ranked.visitors",
+        allow_null=True,
+        help_text="Different people on the days, UTC, that began in the window: in `24h` today."
+        " Days are summed up, as in the views of a content. Null like `people`.",
+    )
     views_before = serializers.IntegerField(
         source="ranked.before",
         allow_null=True,

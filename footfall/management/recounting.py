@@ -1,6 +1,7 @@
 """The commands that count again, and those that give something up."""
 
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,11 +10,15 @@ from django.core.management.base import BaseCommand, CommandError
 from footfall.conf import conf
 from footfall.models import Audit
 from footfall.ops.audit import run_audit
+from footfall.projections.rows import VISITORS
+from footfall.reclassify.changes import Unfinished
+from footfall.reclassify.past import Reclassified, TakenOver, described, numbered, reclassify
 from footfall.recount.adopt import adopt
 from footfall.recount.counting import Progress
 from footfall.recount.drop import NotDropped, drop
 from footfall.recount.gap import Incomparable
-from footfall.recount.rebuild import NoProjection, rebuild
+from footfall.recount.rebuild import NoProjection, rebuild, rebuild_visitors
+from footfall.recount.visitors import Recounted, recount_noted
 from footfall.registry import countable_models
 from footfall.store.discard import NotCorrupt, discard
 from footfall.store.export import time as milliseconds
@@ -29,8 +34,20 @@ def day(text: str) -> datetime:
     return at.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def _problems(done: Reclassified) -> Iterator[str]:
+    """Yield what could not be done."""
+    if done.unread:
+        yield f"segments {numbered(done.unread)} cannot be read: their views keep their kinds"
+    if done.left:
+        yield f"{done.left} views are not in the rollups as they should be: see an audit"
+    if done.lost:
+        yield f"{', '.join(done.lost)}: its place is not in the store, it is rebuilt soon"
+    if done.waiting:
+        yield f"{', '.join(done.waiting)}: not known here, another process has to go on with it"
+
+
 class Recounting(BaseCommand):
-    """`manage.py counters audit | rebuild | adopt | drop | discard`."""
+    """`manage.py counters audit | rebuild | reclassify | adopt | drop | discard`."""
 
     def add_recounting(self, commands: Any) -> None:
         """Add the commands to the parser of `manage.py counters`."""
@@ -44,12 +61,17 @@ class Recounting(BaseCommand):
         )
         rebuild = commands.add_parser("rebuild", help="compute a projection again from the events")
         rebuild.add_argument("name", help="for example totals:pages.content")
-        rebuild.add_argument("--since", type=day, help="of `hourly`: from this day on, UTC")
+        since = "of `hourly` and `visitors`: from this day on, UTC"
+        rebuild.add_argument("--since", type=day, help=since)
         adopt = commands.add_parser("adopt", help="keep what counters had before the counting")
         adopt.add_argument("model", help="for example pages.content")
         drop = commands.add_parser("drop", help="give up a projection, so that it holds up nothing")
         drop.add_argument("name", help="for example totals:shop.item")
         drop.add_argument("--force", action="store_true", help="also if its model is counted here")
+        reclassify = commands.add_parser(
+            "reclassify", help="apply today's list of robots, and the rules, to the past"
+        )
+        reclassify.add_argument("--since", type=day, help="to events from this day on, UTC")
         discard = commands.add_parser("discard", help="give up the events of a corrupt segment")
         discard.add_argument("number", type=int, metavar="SEGMENT")
 
@@ -66,6 +88,9 @@ class Recounting(BaseCommand):
 
     def rebuild(self, name: str, since: datetime | None, **options: Any) -> None:
         try:
+            if name.startswith(f"{VISITORS}:"):
+                self._tell_visitors(name, rebuild_visitors(name, since, self.progress()))
+                return
             done = rebuild(name, since, self.progress())
         except (NoProjection, Incomparable) as error:
             raise CommandError(str(error)) from None
@@ -77,6 +102,34 @@ class Recounting(BaseCommand):
                 f"{done.left} {what} were left as they were: nothing explains what would be taken"
                 " away" + (f", and segments {numbers} cannot be read" if numbers else "")
             )
+
+    def _tell_visitors(self, name: str, done: Recounted) -> None:
+        """Say what became of the days that were counted again. Fails if nobody was taken out."""
+        self.stdout.write(f"{name}: {len(done.changed)} days have other visitors now")
+        if done.kept:
+            self.stdout.write(
+                f"{len(done.kept)} days keep what they had: a part of their events has left the"
+                " store"
+            )
+        if done.unread:
+            raise CommandError(
+                f"of {len(done.unread)} days nobody was taken out: segments cannot be read"
+            )
+
+    def reclassify(self, since: datetime | None, **options: Any) -> None:
+        """Fails if views keep the kinds that they had."""
+        try:
+            done = reclassify(since, self.progress())
+        except (TakenOver, Unfinished) as error:
+            raise CommandError(str(error)) from None
+        visitors = recount_noted(progress=self.progress())
+        if done is None:
+            self.stdout.write("nothing to do: list and rules say what was counted")
+            return
+        self.stdout.write(f"{done.agents} agents: {described(done.moved)}")
+        if problems := list(_problems(done)):
+            raise CommandError("; ".join(problems))
+        self._tell_visitors("visitors", visitors)
 
     def adopt(self, model: str, **options: Any) -> None:
         if (label := model.lower()) not in countable_models():

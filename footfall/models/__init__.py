@@ -1,22 +1,35 @@
 """The base class of countable models, and the tables of the counting."""
 
 from footfall.models.identity import Identity
+from footfall.models.keys import ClientKey
 from footfall.models.log import DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
-from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup
-from footfall.models.recount import Correction, Recount, Recounted
+from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup, VisitorSketch
+from footfall.models.reclassification import (
+    Correcting,
+    KeptKind,
+    Reclassification,
+    ReclassifiedAgent,
+)
+from footfall.models.recount import Correction, Recount, Recounted, VisitorRecount
 from footfall.models.store import Base, Carried, Projection, Segment, StoreHead, StorePosition
-from footfall.models.targets import Countable
+from footfall.models.targets import COLUMNS, KIND_COLUMNS, VIEWS, ByKind, Countable
 from footfall.models.viewers import Agent, AgentCount, AgentRule, How, Kind, Salt
 
 __all__ = [
+    "COLUMNS",
+    "KIND_COLUMNS",
+    "VIEWS",
     "Adjustment",
     "Agent",
     "AgentCount",
     "AgentRule",
     "Audit",
     "Base",
+    "ByKind",
     "Carried",
+    "ClientKey",
+    "Correcting",
     "Correction",
     "Countable",
     "Dashboard",
@@ -25,11 +38,14 @@ __all__ = [
     "How",
     "Identity",
     "Invalidation",
+    "KeptKind",
     "Kind",
     "Partition",
     "ProducerState",
     "Projection",
     "Ranking",
+    "Reclassification",
+    "ReclassifiedAgent",
     "Recount",
     "Recounted",
     "Rollup",
@@ -38,4 +54,6 @@ __all__ = [
     "Spilled",
     "StoreHead",
     "StorePosition",
+    "VisitorRecount",
+    "VisitorSketch",
 ]

@@ -4,15 +4,14 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from footfall.models.targets import OfModel, Target
+from footfall.models.targets import ByKind, OfModel, Target
 
 
-class Rollup(Target):
+class Rollup(Target, ByKind):
     """Views of one target in one hour, by the time at which they happened."""
 
     pk = models.CompositePrimaryKey("content_type_id", "target_id", "hour")
     hour = models.DateTimeField(_("hour"))
-    views = models.BigIntegerField(_("views"))
 
     class Meta:
         verbose_name = _("rollup")
@@ -23,7 +22,7 @@ class Rollup(Target):
         return f"{self.content_type_id}/{self.target_id} {self.hour:%Y-%m-%d %H}: {self.views}"
 
 
-class HourTotal(OfModel):
+class HourTotal(OfModel, ByKind):
     """Views of all targets of one model in one hour: the sum of their rollups.
 
     Written with them, so that charts of a whole model read one row per hour.
@@ -31,7 +30,6 @@ class HourTotal(OfModel):
 
     pk = models.CompositePrimaryKey("content_type_id", "hour")
     hour = models.DateTimeField(_("hour"))
-    views = models.BigIntegerField(_("views"))
 
     class Meta:
         verbose_name = _("views of all in an hour")
@@ -52,7 +50,7 @@ class Ranking(models.Model):
     seconds = models.FloatField(_("seconds"), default=0)
     """How long computing it took, which decides when it is computed again."""
     ranked = models.JSONField(_("most viewed"), default=list)
-    """[{"id", "views", "before", "series"}], the most viewed first: see projections/ranking.py."""
+    """[{"id", "views", ...}], the most viewed first: the fields of `projections.ranking.Ranked`."""
 
     class Meta:
         verbose_name = _("ranking")
@@ -63,6 +61,30 @@ class Ranking(models.Model):
 
     def __str__(self) -> str:
         return f"{self.content_type_id} {self.window}"
+
+
+class VisitorSketch(Target):
+    """The people who viewed one target on one day, UTC: a set of which only the size can be told.
+
+    Target 0: all targets of the model together.
+    """
+
+    pk = models.CompositePrimaryKey("content_type_id", "target_id", "day", "beside")
+    day = models.DateField(_("day"))
+    beside = models.BooleanField(default=False)
+    """Whether a recount of the day writes it, until it takes the place of the other one."""
+    sketch = models.BinaryField()
+    """See footfall/projections/sketches.py. Empty once the day is older than hours are kept."""
+    visitors = models.BigIntegerField(_("visitors"))
+    """How many there are in the sketch."""
+
+    class Meta:
+        verbose_name = _("visitors of a day")
+        verbose_name_plural = _("visitors by day")
+        indexes = (models.Index(fields=["content_type", "day"], name="counters_visitors_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id}/{self.target_id} {self.day}: {self.visitors}"
 
 
 class Invalidation(Target):

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from footfall.models.operations import Audit
 from footfall.models.store import StorePosition
-from footfall.models.targets import Target
+from footfall.models.targets import ByKind, Target
 
 
 class Recount(models.Model):
@@ -63,6 +63,8 @@ class Recount(models.Model):
     """When it last went on: both by the database's clock."""
     epoch = models.BigIntegerField(default=0)
     """In which epoch it last went on: an abandoned one holds up nothing."""
+    verdicts = models.BigIntegerField(default=0)
+    """The version of the verdicts about agents with which it counts."""
 
     class Meta:
         verbose_name = _("recount")
@@ -80,13 +82,12 @@ class Recount(models.Model):
         return StorePosition(self.boundary_number, self.boundary_key, self.boundary_events)
 
 
-class Recounted(Target):
+class Recounted(Target, ByKind):
     """Views of one target in one hour, from the base and the events up to a recount's position."""
 
     pk = models.CompositePrimaryKey("content_type_id", "target_id", "hour")
     hour = models.DateTimeField()
     """1970-01-01 00:00: at an unknown time, as in `Base`."""
-    views = models.BigIntegerField()
 
     class Meta:
         verbose_name = _("recounted views")
@@ -94,6 +95,37 @@ class Recounted(Target):
 
     def __str__(self) -> str:
         return f"{self.content_type_id}/{self.target_id} {self.hour:%Y-%m-%d %H}: {self.views}"
+
+
+NOT_BEGUN = -1
+
+
+class VisitorRecount(models.Model):
+    """A day of which the visitors of a model are to be counted again, and how far that is.
+
+    The process that goes on with it writes its own `token`; another one then finds a foreign token,
+    and stops.
+    """
+
+    pk = models.CompositePrimaryKey("label", "day")
+    label = models.CharField(_("model"), max_length=100)
+    day = models.DateField(_("day"))
+    reason = models.CharField(_("reason"), max_length=10)
+    """A kind of `Correction`."""
+    verdicts = models.BigIntegerField()
+    """The version of the verdicts with which it is counted."""
+    token = models.BigIntegerField(default=0)
+    number = models.BigIntegerField(default=NOT_BEGUN)
+    """Of the last segment that is counted; NOT_BEGUN: what is beside is of an earlier recount."""
+    unread = models.BooleanField(default=False)
+    """Whether a segment could not be read: then nobody is taken out."""
+
+    class Meta:
+        verbose_name = _("recount of the visitors of a day")
+        verbose_name_plural = _("recounts of visitors")
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.day}"
 
 
 class Correction(models.Model):
@@ -104,6 +136,7 @@ class Correction(models.Model):
         REBUILD = "rebuild", _("rebuild")
         ADOPT = "adopt", _("adopt")
         DISCARD = "discard", _("discard")
+        RECLASSIFY = "reclassify", _("reclassify")
 
     at = models.DateTimeField(_("at"), db_default=Now())
     """By the database's clock."""

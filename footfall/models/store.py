@@ -5,7 +5,7 @@ from typing import NamedTuple
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from footfall.models.targets import Target
+from footfall.models.targets import ByKind, Target
 
 
 class StorePosition(NamedTuple):
@@ -68,6 +68,9 @@ class Segment(models.Model):
     seconds = models.FloatField(_("seconds"), default=0)
     """How long the ingest took."""
     drained = models.PositiveIntegerField(_("taken from the spill"), default=0)
+    keyed = models.PositiveIntegerField(_("with the key of a client"), default=0)
+    """The column has no default in the database: so a flusher that knows no keys stores nothing,
+    where it would count a repeated event."""
     partitions = models.JSONField(_("events by partition"), default=dict)
     version = models.PositiveSmallIntegerField()
     """Of the encoding of `data`."""
@@ -88,16 +91,16 @@ class Segment(models.Model):
         return f"{self.number}"
 
 
-class Base(Target):
+class Base(Target, ByKind):
     """Views of one target in one hour that are in no segment: those of before, and what has left.
 
-    Every view is in the base or in the store. Rollups begin with the base, and counters too.
+    Every view is in the base or in the store. Rollups begin with the base, and counters too. What
+    is in it keeps its kinds.
     """
 
     pk = models.CompositePrimaryKey("content_type_id", "target_id", "hour")
     hour = models.DateTimeField(_("hour"))
     """1970-01-01 00:00: at an unknown time, so not in the rollups."""
-    views = models.BigIntegerField(_("views"))
 
     class Meta:
         verbose_name = _("views in the base")
@@ -138,6 +141,8 @@ class Projection(models.Model):
         default=Counted.NOT_LOOKED,
         db_default=Counted.UNKNOWN,
     )
+    verdicts = models.BigIntegerField(default=0, db_default=0)
+    """The version of the verdicts about agents with which it goes on, see `footfall.verdicts`."""
 
     class Meta:
         verbose_name = _("projection")

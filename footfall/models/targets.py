@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from footfall.fields import CounterField
+from footfall.models.viewers import Kind
 
 
 class Countable(models.Model):
@@ -41,3 +42,26 @@ class Target(OfModel):
 
     class Meta:
         abstract = True
+
+
+class ByKind(models.Model):
+    """Views, and how many of them each kind of agent has made; the rest is of unknown kind.
+
+    The columns have no default in the database: a flush that does not know kinds fails.
+    """
+
+    views = models.BigIntegerField(_("views"))
+    person = models.BigIntegerField(_("people"), default=0)
+    robot = models.BigIntegerField(_("robots"), default=0)
+    prefetch = models.BigIntegerField(_("prefetches"), default=0)
+    monitor = models.BigIntegerField(_("monitors"), default=0)
+    library = models.BigIntegerField(_("libraries"), default=0)
+
+    class Meta:
+        abstract = True
+
+
+VIEWS = "views"
+KIND_COLUMNS = {kind: kind.name.lower() for kind in Kind if kind}
+"""Column of `ByKind` by kind; views of unknown kind have none."""
+COLUMNS = (VIEWS, *KIND_COLUMNS.values())

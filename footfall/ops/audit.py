@@ -15,31 +15,43 @@ and holds no snapshot for longer than that.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import F, OuterRef
-from django.db.models.functions import Coalesce, TruncDay
+from django.db.models import QuerySet, Sum, Value
+from django.db.models.functions import TruncDay
 from django.utils import timezone
 
 from footfall.eventlog import Entry
 from footfall.log import get_log
-from footfall.models import Audit, HourTotal, Partition, ProducerState, Projection, Rollup
+from footfall.models import (
+    COLUMNS,
+    VIEWS,
+    Audit,
+    HourTotal,
+    Partition,
+    ProducerState,
+    Projection,
+    Rollup,
+)
 from footfall.ops.invariants import (
     broken_producer_states,
     broken_spill,
     broken_store,
     corrupt_segments,
-    sum_of,
     unaccounted_events,
 )
 from footfall.ops.recounted import Recounted
+from footfall.projections.rows import HOURLY
 from footfall.recount.comparison import Difference, compare
 from footfall.recount.counting import Progress
 from footfall.recount.gap import Gap, Incomparable
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import is_known
+from footfall.verdicts import present_version
 
 KEPT_LINES = 100
+NOTHING = (0,) * len(COLUMNS)
 
 
 def run_audit(
@@ -109,19 +121,24 @@ def broken_totals() -> Iterator[str]:
 
 
 def _broken_total(kind: int, since: datetime | None, until: datetime | None) -> Iterator[str]:
-    def views(source: type[Rollup] | type[HourTotal]) -> Coalesce:
-        by_model = source._default_manager.filter(content_type=OuterRef("pk"))
+    def sums(source: type[Rollup] | type[HourTotal], place: int) -> QuerySet[Any, Any]:
+        rows = source._default_manager.filter(content_type=kind)
         if since:
-            by_model = by_model.filter(hour__gte=since)
+            rows = rows.filter(hour__gte=since)
         if until:
-            by_model = by_model.filter(hour__lt=until)
-        return sum_of(by_model, "content_type", "views")
+            rows = rows.filter(hour__lt=until)
+        of_kind = rows.order_by().values("content_type").annotate(place=Value(place))
+        return of_kind.values_list("place").annotate(*map(Sum, COLUMNS))
 
     # One statement, so one moment.
-    compared = ContentType.objects.annotate(rolled=views(Rollup), total=views(HourTotal))
-    for model in compared.filter(pk=kind).exclude(rolled=F("total")):
-        when = f" from {since:%Y-%m-%d}" if since else f" until {until:%Y-%m-%d}" if until else ""
-        yield f"{model}{when}: {model.rolled} views in the rollups, {model.total} in the totals"
+    found = {place: views for place, *views in sums(Rollup, 0).union(sums(HourTotal, 1), all=True)}
+    rolled, total = (dict(zip(COLUMNS, found.get(i, NOTHING), strict=True)) for i in (0, 1))
+    model = ContentType.objects.filter(pk=kind).first()
+    when = f" from {since:%Y-%m-%d}" if since else f" until {until:%Y-%m-%d}" if until else ""
+    for name in COLUMNS:
+        if rolled[name] != total[name]:
+            of = "views" if name == VIEWS else f"views of kind {name}"
+            yield f"{model}{when}: {rolled[name]} {of} in the rollups, {total[name]} in the totals"
 
 
 def broken_positions() -> Iterator[str]:
@@ -158,13 +175,19 @@ def is_after_a_gap(entry: Entry, partition: int) -> bool:
 
 
 def broken_projections() -> Iterator[str]:
-    """Yield a line for each projection whose position the event store does not have."""
+    """Yield a line for each projection whose position the event store does not have, or that goes
+    on with verdicts about agents that are not the present ones.
+    """
     for projection in Projection.objects.order_by("name"):
         number, key, _ = projection.position
         same = Projection.objects.filter(pk=projection.pk, number=number, key=key)
         # Unless it has moved since it was read, and the segment was compacted.
         if not is_known(projection.position) and same.exists():
             yield f"projection {projection}: the event store has no segment {number} of its key"
+        version = projection.verdicts
+        is_other = projection.kind == HOURLY and version != present_version()
+        if is_other and same.filter(verdicts=version).exists():
+            yield f"projection {projection}: it waits for other verdicts, a rebuild sets it right"
 
 
 CHECKS = (

@@ -63,7 +63,7 @@ def chart(title: str, points: Sequence[Point], interval: Interval) -> Chart:
         total=number(total),
         summary=_("%(title)s: %(total)s views, at most %(most)s at a time.")
         % {"title": title, "total": number(total), "most": number(most)},
-        labels=[_label(at, interval) for at, _views in points[:: max(1, len(points) // LABELS)]],
+        labels=[_label(one.at, interval) for one in points[:: max(1, len(points) // LABELS)]],
         is_empty=not total,
     )
 

@@ -1,12 +1,13 @@
 """The new events that projections apply: those of consecutive segments, summed up once for all."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from footfall.models import StorePosition
 from footfall.sql import rows_per_transaction
 from footfall.store.read import load, segments_after
 from footfall.store.views import Summed
+from footfall.verdicts import current
 
 
 @dataclass
@@ -17,6 +18,13 @@ class Batch(Summed):
     until: StorePosition
     since: int = 0
     """When the earliest event happened: milliseconds since 1970."""
+    verdicts: int | None = None
+    """The version of the verdicts that tell kinds of agents; None: they are not told."""
+
+    @property
+    def labels(self) -> Collection[str]:
+        """Return the labels of the models that were viewed."""
+        return self.hours.keys()
 
     def totals(self, label: str) -> Mapping[int, int]:
         """Return the views by id. Most batches are of one hour."""
@@ -39,16 +47,17 @@ class Batch(Summed):
         return masks
 
 
-def read_batch(position: StorePosition, max_events: int) -> Batch:
+def read_batch(position: StorePosition, max_events: int, *, kinds: bool = False) -> Batch:
     """Read about `max_events` events after `position`, less if they name very many targets:
-    so many rows are locked at once.
+    so many rows are locked at once. kinds: of agents are told, too.
 
     Raises PositionLost.
     """
-    batch = Batch(position, position)
+    verdicts = current() if kinds else None
+    batch = Batch(position, position, verdicts=verdicts.version if verdicts else None)
     most = rows_per_transaction()
     for segment in segments_after(position, max_events):
-        batch.add(load(segment))
+        batch.add(load(segment), verdicts)
         # It did not happen after it was stored, whatever its web server's clock says.
         first_at = min(segment.first_at, int(segment.stored_at.timestamp() * 1000))
         batch.since = min(batch.since or first_at, first_at)

@@ -1,9 +1,9 @@
 """Compaction: views of old hours move to the first hour of their day. No view is lost.
 
-The views of deleted targets move to one row per model and day.
+The views of deleted targets move to one row per model and day. The sketches of visitors are kept as
+long as hours are; after that, the number of visitors is.
 """
 
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,10 +15,12 @@ from django.utils import timezone
 from footfall import sql
 from footfall.conf import conf
 from footfall.identity import database_now, ensure_identity
-from footfall.models import Base, HourTotal, Rollup
+from footfall.models import COLUMNS, Base, HourTotal, Rollup, VisitorSketch
 from footfall.projections import rows
-from footfall.projections.series import DAY, HOUR, Interval
+from footfall.projections.hourly import totals
+from footfall.projections.series import DAY, Interval, number
 from footfall.registry import content_type_of, countable_models
+from footfall.sql.batch import summed
 
 CHUNK_SIZE = 1_000  # targets of which one transaction compacts a day
 SPAN = 10_000  # ids that one statement searches for deleted targets
@@ -43,6 +45,7 @@ def compact() -> int:
                 removed += some
             removed += compact_totals(model, day)
         removed += compact_deleted(model, cutoff)
+        removed += compact_visitors(model, cutoff)
     return removed
 
 
@@ -80,16 +83,15 @@ def _move(
 ) -> int:
     """Move views to the first hour of their day, those of deleted targets to `DELETED`."""
     deleted = frozenset(deleted)
-    days: dict[int, Counter[int]] = defaultdict(Counter)
-    moved = 0
-    for target, hour, views in rollups.values_list("target_id", "hour", "views"):
-        moved += 1
-        day = _number(Interval.DAY.start(hour))
-        days[day][DELETED if target in deleted else target] += views
-    if moved:
+    rows = list(rollups.values_list("target_id", "hour", *COLUMNS))
+    if rows:
         rollups.delete()
-        sql.add_rollups(model, days)
-    return moved
+        days = (
+            (number(Interval.DAY.start(hour)), DELETED if target in deleted else target, numbers)
+            for target, hour, *numbers in rows
+        )
+        sql.add_rollups(model, summed(days))
+    return len(rows)
 
 
 def _move_base(model: type[models.Model], day: datetime, ids: Iterable[int]) -> None:
@@ -99,11 +101,11 @@ def _move_base(model: type[models.Model], day: datetime, ids: Iterable[int]) -> 
     """
     of_model = Base.objects.filter(content_type=content_type_of(model), target_id__in=ids)
     hours = of_model.filter(hour__gt=day, hour__lt=day + DAY)
-    views: dict[int, Counter[int]] = defaultdict(Counter)
-    for target, hour, times in hours.values_list("target_id", "hour", "views"):
-        views[_number(day)][target] += times
-        views[_number(hour)][target] -= times
-    sql.add_views(Base, content_type_of(model).pk, views)
+    moved: list[tuple[int, int, list[int]]] = []
+    for target, hour, *numbers in hours.values_list("target_id", "hour", *COLUMNS):
+        moved.append((number(day), target, numbers))
+        moved.append((number(hour), target, [-number for number in numbers]))
+    sql.add_views(Base, content_type_of(model).pk, summed(moved))
     hours.filter(views=0).delete()
 
 
@@ -119,9 +121,9 @@ def compact_totals(model: type[models.Model], day: datetime) -> int:
     with _alone(model):
         if of_targets.exists():
             return 0
-        hours = list(of_day.filter(hour__gt=day).values_list("views", flat=True))
+        hours = list(of_day.filter(hour__gt=day).values_list(*COLUMNS))
         of_day.filter(hour__gt=day).delete()
-        sql.add_hour_totals(model, {_number(day): sum(hours)})
+        sql.add_hour_totals(model, totals(summed((number(day), 0, one) for one in hours)))
     return len(hours)
 
 
@@ -135,8 +137,24 @@ def compact_deleted(model: type[models.Model], cutoff: datetime) -> int:
     return removed
 
 
+def compact_visitors(model: type[models.Model], cutoff: datetime) -> int:
+    """Keep of old days how many visitors there were, and no sketch; remove deleted targets.
+
+    Returns how many rows were removed.
+    """
+    rows = VisitorSketch.objects.filter(content_type=content_type_of(model), beside=False)
+    old = rows.filter(day__lt=cutoff.date()).exclude(sketch=b"").order_by()
+    for day in sorted({*old.values_list("day", flat=True).distinct()}):
+        old.filter(day=day).update(sketch=b"")
+    removed = 0
+    for ids in _deleted(model, rows):
+        removed += rows.filter(target_id__in=ids).delete()[0]
+    return removed
+
+
 def _deleted(
-    model: type[models.Model], rollups: models.QuerySet[Rollup]
+    model: type[models.Model],
+    rollups: models.QuerySet[Rollup] | models.QuerySet[VisitorSketch],
 ) -> Iterator[Sequence[int]]:
     """Yield ids that have rollups but no target, `DELETED_CHUNK_SIZE` at a time."""
     ids = rollups.order_by("target_id").values_list("target_id", flat=True)
@@ -149,8 +167,3 @@ def _deleted(
         for start in range(0, len(gone), DELETED_CHUNK_SIZE):
             yield gone[start : start + DELETED_CHUNK_SIZE]
         first = ids.filter(target_id__gt=last).first()
-
-
-def _number(hour: datetime) -> int:
-    """Return it as hours since 1970."""
-    return int(hour.timestamp() / HOUR.total_seconds())

@@ -4,6 +4,8 @@ It writes only its own tables, and asks no other: views of targets that do not e
 too.
 """
 
+from collections.abc import Mapping
+
 from django.db import models
 
 from footfall import sql
@@ -11,21 +13,22 @@ from footfall.common.failpoints import failpoint
 from footfall.projections.batch import Batch
 from footfall.projections.rows import claim, move
 from footfall.registry import countable_models
-from footfall.store.views import Hours
+from footfall.sql.batch import Columns
 
 
 def project_hourly(label: str, batch: Batch) -> bool:
     """Apply the batch in a transaction of its own.
 
-    Returns False if the projection is not at the batch's position, or applied by another process.
+    Returns False if the projection is not at the batch's position, goes on with other verdicts, or
+    is applied by another process.
     Raises sql.LockTimeout.
     """
     with sql.atomic_with_lock_timeout():
-        row = claim("hourly", label, batch.position)
+        row = claim("hourly", label, batch.position, batch.verdicts)
         if row is None:
             return False
         failpoint("hourly_before_apply")
-        apply(countable_models()[label], batch.hours.get(label, {}))
+        apply(countable_models()[label], batch.columns(label))
         failpoint("hourly_after_apply")
         move(row, batch.until, {})
         failpoint("hourly_before_commit")
@@ -33,7 +36,15 @@ def project_hourly(label: str, batch: Batch) -> bool:
     return True
 
 
-def apply(model: type[models.Model], hours: Hours) -> None:
+def apply(model: type[models.Model], columns: Columns) -> None:
     """Add to the rollups and to the hourly totals."""
-    sql.add_rollups(model, hours)
-    sql.add_hour_totals(model, {hour: sum(views.values()) for hour, views in hours.items()})
+    sql.add_rollups(model, columns)
+    sql.add_hour_totals(model, totals(columns))
+
+
+def totals(columns: Columns) -> Mapping[str, Mapping[int, int]]:
+    """Return the sums of all targets: by column, then by hour."""
+    return {
+        name: {hour: sum(views.values()) for hour, views in hours.items()}
+        for name, hours in columns.items()
+    }

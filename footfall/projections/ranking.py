@@ -5,8 +5,9 @@ but for at most a fiftieth of the time.
 """
 
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from itertools import islice
 
@@ -14,9 +15,10 @@ from django.db import models, transaction
 from django.db.models import Max, Sum
 from django.utils import timezone
 
-from footfall.models import Projection, Ranking, Rollup
+from footfall.models import COLUMNS, Projection, Ranking, Rollup
+from footfall.projections.distinct import visitors_in
 from footfall.projections.rows import HOURLY
-from footfall.projections.series import HOUR, Interval, series_of_many
+from footfall.projections.series import HOUR, Interval, Point, series_of_many
 from footfall.registry import content_type_of, countable_models, counter_field
 
 KEPT = 100
@@ -26,6 +28,8 @@ WITH_SERIES = 20
 MIN_AGE = timedelta(seconds=5)
 IDLE_AGE = timedelta(minutes=1)
 """While nothing is viewed: a ranking changes with the hour, and with what is adjusted."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RESOLUTION = timedelta(microseconds=1)
 SHARE = 50  # a ranking that took 1 s is computed again after 50 s
 
 
@@ -58,6 +62,12 @@ class Ranked:
     series: list[int]
     trend: float | None
     """0.25: a quarter more views per hour than in the previous period. None: nothing to compare."""
+    people: int | None = None
+    """Views of people, and of all agents that are known to be none. For all time: as far as the
+    rollups reach. None: computed by an older version."""
+    robots: int | None = None
+    visitors: int | None = None
+    """Different people on the days, UTC, that began in the window, see `distinct.visitors_in`."""
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,7 @@ def compute(
     model: type[models.Model], window: Window, now: datetime
 ) -> list[dict[str, int | list[int] | None]]:
     """Return the value of `Ranking.ranked`: the fields of `Ranked` without `trend`."""
+    since = until = None
     if window.hours is None:
         counter = counter_field(model).name
         viewed = model._base_manager.filter(**{f"{counter}__gt": 0}).order_by(f"-{counter}", "pk")
@@ -145,6 +156,8 @@ def compute(
         earlier = _sums(model, since - window.hours * HOUR, since)
         before = dict(earlier.filter(target_id__in=views))
     interval, points = window.points
+    kinds = _kinds(model, views, since, until)
+    visitors = visitors_in(model, views, *_days_begun(since, until))
     series = series_of_many(
         model, list(views)[:WITH_SERIES], interval, *interval.latest(points, now)
     )
@@ -154,9 +167,20 @@ def compute(
             "views": count,
             "before": None if window.hours is None else before.get(target, 0),
             "series": series.get(target, []),
+            "people": kinds[target].people,
+            "robots": kinds[target].robots,
+            "visitors": visitors[target],
         }
         for target, count in views.items()
     ]
+
+
+def _days_begun(since: datetime | None, until: datetime | None) -> tuple[date, date]:
+    """Return the first day that begins in [since, until), and the first one after; or all days."""
+    if since is None or until is None:
+        return date.min, date.max
+    first, after = (Interval.DAY.start(at - RESOLUTION).date() for at in (since, until))
+    return first + timedelta(days=1), after + timedelta(days=1)
 
 
 def _sums(
@@ -168,6 +192,21 @@ def _sums(
     )
     sums = rollups.values_list("target_id").annotate(sum=Sum("views"))
     return sums.order_by("-sum", "target_id")
+
+
+def _kinds(
+    model: type[models.Model],
+    ids: Collection[int],
+    since: datetime | None,
+    until: datetime | None,
+) -> Mapping[int, Point]:
+    """Return the views of targets in [since, until), or of all time, by kinds of agents."""
+    rollups = Rollup.objects.filter(content_type=content_type_of(model), target_id__in=ids)
+    if since and until:
+        rollups = rollups.filter(hour__gte=since, hour__lt=until)
+    sums = rollups.order_by().values_list("target_id").annotate(*map(Sum, COLUMNS))
+    found = {target: Point(EPOCH, *views) for target, *views in sums}
+    return {target: found.get(target, Point(EPOCH, 0)) for target in ids}
 
 
 def _most_viewed(

@@ -10,10 +10,13 @@ from django.utils import timezone
 
 from footfall import sql
 from footfall.models import Projection, StoreHead, StorePosition
+from footfall.verdicts import present_version
 
-TOTALS, HOURLY = "totals", "hourly"
-KINDS = (TOTALS, HOURLY)
+TOTALS, HOURLY, VISITORS = "totals", "hourly", "visitors"
+KINDS = (TOTALS, HOURLY, VISITORS)
 """Each model has a projection of each kind."""
+WITH_VERDICTS = (HOURLY, VISITORS)
+"""Those that tell agents apart: see `Projection.verdicts`."""
 BEGINNING = StorePosition(0, 0, 0)
 MAX_ERROR = 2_000  # characters of an error that are kept
 
@@ -29,7 +32,11 @@ def open_projections(labels: Iterable[str], position: StorePosition) -> None:
     """
     number, key, events = position
     names = sorted(name_of(kind, label) for label in labels for kind in KINDS)
-    rows = [Projection(name=name, number=number, key=key, events=events) for name in names]
+    verdicts = present_version()
+    rows = [
+        Projection(name=name, number=number, key=key, events=events, verdicts=verdicts)
+        for name in names
+    ]
     Projection.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -56,9 +63,16 @@ def lock(label: str, kinds: Collection[str] = KINDS) -> list[Projection]:
     return list(Projection.objects.select_for_update().filter(name__in=names).order_by("name"))
 
 
-def claim(kind: str, label: str, position: StorePosition) -> Projection | None:
-    """Lock a projection in this transaction, if it is at `position` and not locked already."""
+def claim(
+    kind: str, label: str, position: StorePosition, verdicts: int | None = None
+) -> Projection | None:
+    """Lock a projection in this transaction, if it is at `position` and not locked already.
+
+    verdicts: and if it goes on with this version of them.
+    """
     rows = Projection.objects.select_for_update(skip_locked=True)
+    if verdicts is not None:
+        rows = rows.filter(verdicts=verdicts)
     name = name_of(kind, label)
     return rows.filter(name=name, number=position.number, key=position.key).first()
 

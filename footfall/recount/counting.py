@@ -5,7 +5,7 @@ is one recount per model: another process that goes on with it takes it over.
 """
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -15,7 +15,8 @@ from django.db.models.functions import Now
 from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.identity import epoch
-from footfall.models import Base, Recount, Recounted, Segment, StorePosition
+from footfall.models import COLUMNS, Base, Recount, Recounted, Segment, StorePosition
+from footfall.reclassify.changes import Progress as Progress
 from footfall.recount.gap import Incomparable
 from footfall.registry import content_type_of, countable_models
 from footfall.sql import rows_per_transaction
@@ -23,6 +24,8 @@ from footfall.store.append import locked_head
 from footfall.store.floor import ABANDONED_AFTER
 from footfall.store.read import PositionLost, is_known, load, segments_after
 from footfall.store.views import Hours, Summed
+from footfall.verdicts import Verdicts, present_version
+from footfall.verdicts import current as current_verdicts
 
 CHUNK_EVENTS = 500_000
 CHUNK_ROWS = 50_000
@@ -32,9 +35,7 @@ FIRST_STAGES = (Recount.Stage.CLEAR, Recount.Stage.BASE)
 HOUR = 3_600  # seconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REBUILDS = (Recount.Kind.TOTALS, Recount.Kind.HOURLY)
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is done, how much of it is done, and of how much."""
+KINDS_TOLD = (Recount.Kind.AUDIT, Recount.Kind.HOURLY)
 
 
 class TakenOver(Incomparable):
@@ -72,7 +73,7 @@ def _take(
         if kind != row.kind:
             row.kind, row.cursor = kind, row.cursor if row.stage in FIRST_STAGES else -1
     else:
-        row = Recount(label=label, kind=kind, since=since)
+        row = Recount(label=label, kind=kind, since=since, verdicts=present_version())
         row.started_at = row.touched_at = Now()
         row.number, row.key, row.events = removed
         row.boundary_number, row.boundary_key, row.boundary_events = boundary
@@ -84,9 +85,12 @@ def _take(
 
 
 def _is_usable(row: Recount) -> bool:
-    """Tell whether the store has its boundary, and nothing that it missed can be read now."""
+    """Tell whether the store has its boundary, nothing that it missed can be read now, and no agent
+    was classified anew.
+    """
     mended = Segment.objects.filter(number__in=row.corrupt, corrupt_at=None)
-    return is_known(row.boundary) and not mended.exists()
+    is_present = row.verdicts == present_version()
+    return is_present and is_known(row.boundary) and not mended.exists()
 
 
 def locked(row: Recount) -> Recount:
@@ -196,7 +200,7 @@ def _clear_some(kind: int, after: int) -> int:
 
 def _copy_some(kind: int, after: int, since: datetime | None) -> int:
     last = _end_of_some(Base.objects.filter(content_type=kind), after)
-    columns = "content_type_id, target_id, hour, views"
+    columns = ", ".join(["content_type_id", "target_id", "hour", *COLUMNS])
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
@@ -216,8 +220,9 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
     """
     position = rows[0].position
     end = min((row.boundary for row in rows), key=lambda one: one.number)
+    verdicts = current_verdicts()
     try:
-        summed, until, unread = _read(position, end)
+        summed, until, unread = _read(position, end, verdicts)
     except PositionLost as reason:
         for row in rows:
             with suppress(TakenOver):
@@ -228,9 +233,11 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
         for row in found:
             if row.position != position:
                 raise TakenOver(f"{row.label}: not compared, another process recounts it")
-            hours = _hours_since(summed.hours.get(row.label, {}), row.since)
+            require_verdicts(row, verdicts.version)
+            columns = summed.columns(row.label)
+            since = {name: _hours_since(hours, row.since) for name, hours in columns.items()}
             kind = content_type_of(countable_models()[row.label]).pk
-            sql.add_views(Recounted, kind, hours)
+            sql.add_views(Recounted, kind, since)
             row.number, row.key, row.events = until
             row.corrupt = sorted({*row.corrupt, *unread})
             if until.number >= row.boundary_number:
@@ -241,7 +248,18 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
     return found
 
 
-def _read(position: StorePosition, end: StorePosition) -> tuple[Summed, StorePosition, set[int]]:
+def require_verdicts(row: Recount, version: int) -> None:
+    """Raise Incomparable if the recount tells kinds of agents, and not by these, present verdicts.
+
+    Counters have views of all kinds.
+    """
+    if row.kind in KINDS_TOLD and not row.verdicts == version == present_version():
+        raise Incomparable(f"{row.label}: not compared, agents were classified anew: begin again")
+
+
+def _read(
+    position: StorePosition, end: StorePosition, verdicts: Verdicts
+) -> tuple[Summed, StorePosition, set[int]]:
     """Read a chunk of events: their views, where they end, and which segments cannot be read.
 
     Raises PositionLost.
@@ -255,7 +273,7 @@ def _read(position: StorePosition, end: StorePosition) -> tuple[Summed, StorePos
         if len(events) != segment.events:
             unread.add(segment.number)
         unread.update(range(position.number + 1, segment.first))
-        summed.add(events)
+        summed.add(events, verdicts)
         position = StorePosition(segment.number, segment.key, position.events + segment.events)
     if position == start:  # what is before the boundary is missing
         return summed, end, {*range(start.number + 1, end.number + 1)}

@@ -2,11 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from typing import TypeVar
 
-from footfall.models import Projection, Segment, StorePosition
-from footfall.projections.rows import KINDS, name_of
+from footfall.models import KIND_COLUMNS, Projection, Segment, StorePosition
+from footfall.projections.rows import HOURLY, TOTALS, name_of
 from footfall.store.read import PositionLost, load, segments_after
 from footfall.store.views import views_of
+from footfall.verdicts import Verdicts, current
+
+Key = TypeVar("Key")
 
 READ_EVENTS = 100_000  # events between two positions that are listed at a time
 MAX_EVENTS = 2_000_000  # with more between the positions, nothing is compared
@@ -27,6 +31,10 @@ class Gap:
         self.label = label
         self.views: Counter[tuple[int, int]] = Counter()
         """The hour is 0 unless the gap is `by_hour`."""
+        self.kinds: Counter[tuple[int, int, int]] = Counter()
+        """Those of known kinds of agents, by (id, hour, kind), if the gap is `by_hour`."""
+        self.verdicts = Verdicts(0)
+        """What tells kinds."""
         self.unread: set[int] = set()
         """Numbers of segments that could not be read, or are missing."""
         self._by_hour = by_hour
@@ -35,6 +43,8 @@ class Gap:
 
     def follow(self, position: StorePosition, other: StorePosition) -> None:
         """Follow the positions, as this transaction sees them. Raises Incomparable."""
+        if self._by_hour and self.verdicts.version != (verdicts := current()).version:
+            self.verdicts, self._followed = verdicts, ()
         if self._followed and self._move(position, other):
             return
         # The first time; or the last position is gone, since compaction has passed it meanwhile.
@@ -43,7 +53,7 @@ class Gap:
                 f"{self.label}: not compared, two positions are {events} events apart"
             )
         lower = min(position, other)
-        self.views, self._followed = Counter(), (lower, lower)
+        self.views, self.kinds, self._followed = Counter(), Counter(), (lower, lower)
         if not self._move(position, other):
             raise Incomparable(f"{self.label}: not compared, a position is not in the store")
 
@@ -52,6 +62,13 @@ class Gap:
         for (target, hour), views in self.views.items():
             if after < target <= last:
                 yield target, hour, views
+
+    def rows_of_ids(self, after: int, last: int) -> Iterator[tuple[int, int, list[int]]]:
+        """Yield (hour, id, a number for each of COLUMNS), as `sql.batch.summed` takes them."""
+        for target, hour in {*self.views, *(key[:2] for key in self.kinds)}:
+            if after < target <= last:
+                kinds = (self.kinds[target, hour, kind] for kind in KIND_COLUMNS)
+                yield hour, target, [self.views[target, hour], *kinds]
 
     def _move(self, *positions: StorePosition) -> bool:
         """Add what is new up to these positions; return False if one is lost."""
@@ -79,13 +96,13 @@ class Gap:
         events = load(segment)
         if len(events) != segment.events:
             self.unread.add(segment.number)
-        for viewed in views_of(events):
-            hour = viewed.hour if self._by_hour else 0
+        kinds = self.verdicts.of(events.metas) if self._by_hour else None
+        for viewed in views_of(events, kinds):
+            hour, times = viewed.hour if self._by_hour else 0, sign * viewed.times
             for target in viewed.targets.get(self.label, ()):
-                key = target, hour
-                self.views[key] += sign * viewed.times
-                if not self.views[key]:
-                    del self.views[key]
+                _add(self.views, (target, hour), times)
+                if viewed.kind:
+                    _add(self.kinds, (target, hour, viewed.kind), times)
 
 
 def positions(label: str) -> dict[str, StorePosition]:
@@ -93,8 +110,15 @@ def positions(label: str) -> dict[str, StorePosition]:
 
     Raises Incomparable if only one of them is there.
     """
-    names = [name_of(kind, label) for kind in KINDS]
+    names = [name_of(kind, label) for kind in (TOTALS, HOURLY)]
     found = {one.kind: one.position for one in Projection.objects.filter(name__in=names)}
     if len(found) == 1:
         raise Incomparable(f"{label}: not compared, its only projection is {min(found)}")
     return found
+
+
+def _add(counter: Counter[Key], key: Key, times: int) -> None:
+    """Add without keeping zeros."""
+    counter[key] += times
+    if not counter[key]:
+        del counter[key]

@@ -5,27 +5,41 @@ a difference.
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import add, sub
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from footfall import sql
-from footfall.models import HourTotal, Recounted, Rollup
+from footfall.models import (
+    COLUMNS,
+    KIND_COLUMNS,
+    Correcting,
+    HourTotal,
+    Recounted,
+    Rollup,
+    StorePosition,
+)
 from footfall.projections.compact import DELETED
+from footfall.projections.hourly import totals as totals_of
 from footfall.projections.rows import HOURLY
-from footfall.projections.series import DAY
+from footfall.projections.series import DAY, at, number
 from footfall.recount.beside import BesideRecount
 from footfall.recount.comparison import CHUNK_SIZE, highest_id, ranges
-from footfall.recount.counting import EPOCH, LAST_ID, Progress
+from footfall.recount.counting import EPOCH, LAST_ID, Progress, require_verdicts
+from footfall.recount.gap import Incomparable
 from footfall.registry import content_type_of
-from footfall.sql.batch import names_of
+from footfall.sql.batch import names_of, summed
 
 HOURS = 24
 END = datetime(9999, 1, 1, tzinfo=UTC)
-SECONDS = 3_600
+NOTHING = (0,) * len(COLUMNS)
+
+Row = tuple[int, int, Sequence[int]]
+"""Hour since 1970, id, a number for each of COLUMNS."""
 
 
 class Wrong(NamedTuple):
@@ -36,10 +50,14 @@ class Wrong(NamedTuple):
     """Its first hour, since 1970."""
     views: int
     """By how many there are too many."""
+    kinds: str = ""
+    """Which kinds of agents have too many or too few of them."""
 
     def text(self, label: str) -> str:
         who = self.target if self.target != DELETED else "deleted ones"
         day = f"{at(self.day):%Y-%m-%d}"
+        if not self.views and self.kinds:
+            return f"{label} {who}: the rollups of {day} have other kinds of agents: {self.kinds}"
         if not self.views:
             return f"{label} {who}: the rollups of {day} have views in other hours"
         how = "too many" if self.views > 0 else "too few"
@@ -50,6 +68,13 @@ class Rollups(BesideRecount):
     """The rollups of one model, beside its recount."""
 
     kind, by_hour = HOURLY, True
+
+    def _follow(self, position: StorePosition | None) -> None:
+        """Raises Incomparable also while kinds of agents are being corrected."""
+        super()._follow(position)
+        require_verdicts(self.recount, self.gap.verdicts.version)
+        if Correcting.objects.filter(label=self.recount.label, done=False).exists():
+            raise Incomparable(f"{self.recount.label}: a reclassification is not finished")
 
     def compare(self, progress: Progress | None = None) -> Iterator[Wrong]:
         """Yield every day of a target that differs. Raises Incomparable."""
@@ -71,14 +96,14 @@ class Rollups(BesideRecount):
 
     def differing(self, after: int, last: int) -> list[Wrong]:
         """Return what differs of existing targets with ids from `after` + 1 to `last`."""
-        differences: dict[int, dict[int, int]] = defaultdict(dict)
+        differences: dict[int, dict[int, list[int]]] = defaultdict(dict)
         with connection.cursor() as cursor:
             cursor.execute(self._statement(), self._arguments(after, last))
-            for target, hour, views in cursor.fetchall():
-                differences[target][number(hour)] = int(views)
-        for target, hour, views in self._new(after, last):
+            for target, hour, *numbers in cursor.fetchall():
+                differences[target][number(hour)] = list(map(int, numbers))
+        for hour, target, numbers in self._new(after, last):
             of_target = differences[target]
-            of_target[hour] = of_target.get(hour, 0) - views
+            of_target[hour] = list(map(sub, of_target.get(hour, NOTHING), numbers))
         existing = sql.existing(self.model, differences.keys())
         return [
             wrong
@@ -88,30 +113,24 @@ class Rollups(BesideRecount):
 
     def differing_deleted(self, day: int | None = None) -> list[Wrong]:
         """Return what differs of all deleted targets together, on one day or on all."""
-        hours: dict[int, int] = {}
+        hours: dict[int, list[int]] = {}
         with connection.cursor() as cursor:
             cursor.execute(self._statement(deleted=True), self._arguments(-1, LAST_ID, day))
-            for hour, views in cursor.fetchall():
-                hours[number(hour)] = int(views)
-        for hour, views in self._new_of_deleted(day).items():
-            hours[hour] = hours.get(hour, 0) - views
+            for hour, *numbers in cursor.fetchall():
+                hours[number(hour)] = list(map(int, numbers))
+        for one, _target, numbers in self._new_of_deleted(day):
+            hours[one] = list(map(sub, hours.get(one, NOTHING), numbers))
         return list(_wrong_days(DELETED, hours))
 
-    def _new(self, after: int, last: int) -> Iterator[tuple[int, int, int]]:
+    def _new(self, after: int, last: int) -> Iterator[Row]:
         """Yield what is in the gap, as far as the recount has such hours."""
         since = number(self.recount.since) if self.recount.since else 0
-        return (one for one in self.gap.of_ids(after, last) if one[1] >= since)
+        return (row for row in self.gap.rows_of_ids(after, last) if row[0] >= since)
 
-    def _new_of_deleted(self, day: int | None) -> Mapping[int, int]:
-        views = [
-            one for one in self._new(-1, LAST_ID) if day is None or day <= one[1] < day + HOURS
-        ]
-        existing = sql.existing(self.model, {target for target, _, _ in views})
-        hours: dict[int, int] = defaultdict(int)
-        for target, hour, times in views:
-            if target not in existing:
-                hours[hour] += times
-        return hours
+    def _new_of_deleted(self, day: int | None) -> list[Row]:
+        rows = [row for row in self._new(-1, LAST_ID) if day is None or day <= row[0] < day + HOURS]
+        existing = sql.existing(self.model, {target for _hour, target, _numbers in rows})
+        return [row for row in rows if row[1] not in existing]
 
     def correct(self, wrong: Collection[Wrong]) -> list[Wrong]:
         """Set days to what they should be, after `lock`; return those that were set.
@@ -125,53 +144,48 @@ class Rollups(BesideRecount):
                 self._correct_deleted(one.day)
             else:
                 days[one.day].append(one.target)
-        new: dict[int, list[tuple[int, int, int]]] = defaultdict(list)
-        for target, hour, views in self._new(-1, LAST_ID) if days else ():
-            new[hour - hour % HOURS].append((target, hour, views))
+        new: dict[int, list[Row]] = defaultdict(list)
+        for row in self._new(-1, LAST_ID) if days else ():
+            new[row[0] - row[0] % HOURS].append(row)
         for day, ids in days.items():
             self._correct_day(day, ids, new[day])
         return done
 
-    def _correct_day(
-        self, day: int, ids: Collection[int], new: Iterable[tuple[int, int, int]]
-    ) -> None:
+    def _correct_day(self, day: int, ids: Collection[int], new: Iterable[Row]) -> None:
         kept = {"content_type": content_type_of(self.model), "target_id__in": ids} | _within(day)
-        hours: dict[int, dict[int, int]] = defaultdict(dict)
-        rows = Recounted.objects.filter(**kept)
-        for target, time, views in rows.values_list("target_id", "hour", "views"):
-            hours[number(time)][target] = views
+        counted = Recounted.objects.filter(**kept).values_list("hour", "target_id", *COLUMNS)
+        rows: list[Row] = [(number(time), target, numbers) for time, target, *numbers in counted]
         wanted = frozenset(ids)
-        for target, hour, views in new:
-            if target in wanted:
-                hours[hour][target] = hours[hour].get(target, 0) + views
+        rows += [row for row in new if row[1] in wanted]
         Rollup.objects.filter(**kept).delete()
-        sql.add_rollups(self.model, _without_zeros(hours))
+        sql.add_rollups(self.model, summed(rows))
 
     def _correct_deleted(self, day: int) -> None:
         """Move the day's views of deleted targets to `DELETED`, as many as there should be."""
         of_day = {"content_type": content_type_of(self.model)} | _within(day)
-        hours: dict[int, int] = defaultdict(int)
         there = self.model._base_manager.values("pk")
-        rows = Recounted.objects.filter(**of_day).exclude(target_id__in=there).order_by()
-        for time, views in rows.values_list("hour").annotate(Sum("views")):
-            hours[number(time)] += views
-        for hour, views in self._new_of_deleted(day).items():
-            hours[hour] += views
+        counted = Recounted.objects.filter(**of_day).exclude(target_id__in=there)
+        rows: list[Row] = [
+            (number(time), DELETED, numbers) for time, *numbers in _sums_by_hour(counted)
+        ]
+        rows += [(hour, DELETED, numbers) for hour, _, numbers in self._new_of_deleted(day)]
         Rollup.objects.filter(**of_day).exclude(target_id__in=there).delete()
-        sql.add_rollups(
-            self.model, _without_zeros({hour: {DELETED: n} for hour, n in hours.items()})
-        )
+        sql.add_rollups(self.model, summed(rows))
 
     def correct_total(self, day: int) -> bool:
         """Set the hourly totals of a day to the sums of its rollups, after `lock`."""
         of_day = {"content_type": content_type_of(self.model)} | _within(day)
-        rows = Rollup.objects.filter(**of_day).order_by().values_list("hour")
-        sums = {number(hour): int(views) for hour, views in rows.annotate(Sum("views"))}
+        rolled = [*_sums_by_hour(Rollup.objects.filter(**of_day))]
         totals = HourTotal.objects.filter(**of_day)
-        if sum(sums.values()) == (totals.aggregate(n=Sum("views"))["n"] or 0):
+        present = [views for _hour, *views in _sums_by_hour(totals)]
+        wanted = [views for _hour, *views in rolled]
+        if list(map(sum, zip(NOTHING, *wanted, strict=True))) == list(
+            map(sum, zip(NOTHING, *present, strict=True))
+        ):
             return False
         totals.delete()
-        sql.add_hour_totals(self.model, dict(sorted(sums.items())))
+        rows = ((number(hour), DELETED, views) for hour, *views in rolled)
+        sql.add_hour_totals(self.model, totals_of(summed(rows)))
         return True
 
     def days(self, since: datetime | None) -> Iterator[int]:
@@ -206,57 +220,50 @@ class Rollups(BesideRecount):
         where = """WHERE content_type_id = %s AND target_id > %s AND target_id <= %s
             AND hour >= %s AND hour < %s"""
         rows = f"""
-            SELECT target_id, hour, views FROM {Rollup._meta.db_table} {where}
+            SELECT target_id, hour, {", ".join(COLUMNS)} FROM {Rollup._meta.db_table} {where}
             UNION ALL
-            SELECT target_id, hour, -views FROM {Recounted._meta.db_table} {where}
+            SELECT target_id, hour, {", ".join(f"-{name}" for name in COLUMNS)}
+            FROM {Recounted._meta.db_table} {where}
         """  # noqa: S608
         columns, condition = "target_id, hour", ""
         if deleted:
             table, key, _ = names_of(self.model)
             columns = "hour"
             condition = f"WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE t.{key} = target_id)"  # noqa: S608
+        sums = [f"SUM({name})" for name in COLUMNS]
         return f"""
-            SELECT {columns}, SUM(views) FROM ({rows}) differing {condition}
-            GROUP BY {columns} HAVING SUM(views) <> 0
+            SELECT {columns}, {", ".join(sums)} FROM ({rows}) differing {condition}
+            GROUP BY {columns} HAVING {" OR ".join(f"{one} <> 0" for one in sums)}
         """  # noqa: S608
 
 
-def _wrong_days(target: int, hours: Mapping[int, int]) -> Iterator[Wrong]:
-    """Yield the days that differ: by how much, by hour.
+def _sums_by_hour(
+    rows: QuerySet[Rollup] | QuerySet[Recounted] | QuerySet[HourTotal],
+) -> Iterable[Any]:
+    """Return (hour, sum of each of COLUMNS)."""
+    return rows.order_by().values_list("hour").annotate(*map(Sum, COLUMNS))
+
+
+def _wrong_days(target: int, hours: Mapping[int, Sequence[int]]) -> Iterator[Wrong]:
+    """Yield the days that differ: by how much in each of COLUMNS, by hour.
 
     If one side is the other with some hours moved to the first one of the day, they are equal.
     """
-    days: dict[int, list[int]] = defaultdict(list)
-    first: dict[int, int] = defaultdict(int)
-    for hour, views in hours.items():
+    days: dict[int, list[Sequence[int]]] = defaultdict(list)
+    first: dict[int, Sequence[int]] = defaultdict(lambda: NOTHING)
+    for hour, numbers in hours.items():
         if hour % HOURS:
-            days[hour - hour % HOURS].append(views)
+            days[hour - hour % HOURS].append(numbers)
         else:
-            days[hour].append(0)
-            first[hour] = views
+            days[hour].append(NOTHING)
+            first[hour] = numbers
     for day, others in sorted(days.items()):
-        too_many = first[day] + sum(others)
-        if too_many or min(others) < 0 < max(others):
-            yield Wrong(target, day, too_many)
+        columns = list(zip(*others, strict=True))
+        views, *kinds = map(add, first[day], map(sum, columns))
+        if views or any(kinds) or any(min(one) < 0 < max(one) for one in columns):
+            named = zip(KIND_COLUMNS.values(), kinds, strict=True)
+            yield Wrong(target, day, views, ", ".join(f"{k} {n:+d}" for k, n in named if n))
 
 
 def _within(day: int) -> dict[str, datetime]:
     return {"hour__gte": at(day), "hour__lt": at(day) + DAY}
-
-
-def _without_zeros(hours: Mapping[int, Mapping[int, int]]) -> Mapping[int, Mapping[int, int]]:
-    return {
-        hour: {target: times for target, times in views.items() if times}
-        for hour, views in hours.items()
-    }
-
-
-def at(hour: int) -> datetime:
-    """Return an hour since 1970 as a time."""
-    return datetime.fromtimestamp(hour * SECONDS, UTC)
-
-
-def number(hour: datetime | str) -> int:
-    """Return it as hours since 1970. SQL gives a text on SQLite, and no time zone on MySQL."""
-    time = datetime.fromisoformat(hour) if isinstance(hour, str) else hour
-    return int((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp()) // SECONDS

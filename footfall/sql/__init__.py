@@ -1,9 +1,9 @@
 """The statements that differ between databases, in one module for each engine.
 
-Such a module has `add_counts`, `set_counts`, `add_hourly`, `add_carried`, `select_ids` and
-`move_producer_states`, each one statement for a whole batch, and how it waits for locks. They get
-columns of equal length. Those of `add_hourly`: hours since 1970, views, and targets if the table
-has them.
+Such a module has `add_counts`, `set_counts`, `add_hourly`, `add_carried`, `add_keys`,
+`select_ids` and `move_producer_states`, each one statement for a whole batch, and how it waits for
+locks. They get columns of equal length. Those of `add_hourly`: hours since 1970, views, targets if
+the table has them, and one for each of the kinds that are named.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,12 +12,12 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from django.db import OperationalError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models import QuerySet
 
-from footfall.models import Base, HourTotal, Recounted, Rollup
+from footfall.models import KIND_COLUMNS, VIEWS, Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import Move
+from footfall.sql.batch import Columns, Move
 
 
 class Conflict(Exception):
@@ -133,48 +133,51 @@ def add_carried(model: type[models.Model], counts: Mapping[int, int], since: int
         dialect().add_carried(content_type_of(model).pk, columns)
 
 
-def add_rollups(model: type[models.Model], views: Mapping[int, Mapping[int, int]]) -> None:
-    """Add to the rollups of `model`: by hour since 1970, then by id.
+def add_rollups(model: type[models.Model], columns: Columns) -> None:
+    """Add to the rollups of `model`: by column, by hour since 1970, then by id.
 
     Call it while the row of the projection `hourly` is locked: nothing else may add to them.
     """
-    columns = _columns(views)
-    if columns[0]:
-        dialect().add_hourly(Rollup, content_type_of(model).pk, columns)
+    add_views(Rollup, content_type_of(model).pk, columns)
 
 
 def add_views(
-    table: type[Base] | type[Recounted],
-    content_type: int,
-    views: Mapping[int, Mapping[int, int]],
+    table: type[Rollup] | type[Base] | type[Recounted], content_type: int, columns: Columns
 ) -> None:
-    """Add to the views of targets in the base, or in a recount: by hour since 1970, then by id."""
-    columns = _columns(views)
-    if columns[0]:
-        dialect().add_hourly(table, content_type, columns)
+    """Add to the views of targets: by column, by hour since 1970, then by id."""
+    kinds = [name for name in KIND_COLUMNS.values() if columns.get(name)]
+    found = _by_hour_and_id(columns, kinds)
+    if found[0]:
+        dialect().add_hourly(table, content_type, found, kinds)
 
 
-def _columns(views: Mapping[int, Mapping[int, int]]) -> tuple[list[int], list[int], list[int]]:
-    """Return hours, views and targets, in the order of the hours and then of the targets."""
+def _by_hour_and_id(columns: Columns, kinds: Sequence[str]) -> list[list[int]]:
+    """Return hours, views, targets and kinds, in the order of the hours and then of the targets."""
+    names = (VIEWS, *kinds)
     hours: list[int] = []
-    counts: list[int] = []
     targets: list[int] = []
-    for hour, of_hour in sorted(views.items()):
-        ids = sorted(of_hour)
+    numbers: list[list[int]] = [[] for _ in names]
+    for hour in sorted({hour for name in names for hour in columns.get(name, {})}):
+        of_hour = [columns.get(name, {}).get(hour, {}) for name in names]
+        ids = sorted({*of_hour[0]}.union(*of_hour[1:]))
         targets += ids
-        counts += [of_hour[target] for target in ids]
         hours += [hour] * len(ids)
-    return hours, counts, targets
+        for column, of_name in zip(numbers, of_hour, strict=True):
+            column += [of_name.get(target, 0) for target in ids]
+    return [hours, numbers[0], targets, *numbers[1:]]
 
 
-def add_hour_totals(model: type[models.Model], views: Mapping[int, int]) -> None:
-    """Add to the views of all targets of `model`, by hour since 1970.
+def add_hour_totals(model: type[models.Model], columns: Mapping[str, Mapping[int, int]]) -> None:
+    """Add to the views of all targets of `model`: by column, then by hour since 1970.
 
     Call it while the row of the projection `hourly` is locked.
     """
-    if views:
-        columns = (list(views), list(views.values()))
-        dialect().add_hourly(HourTotal, content_type_of(model).pk, columns)
+    kinds = [name for name in KIND_COLUMNS.values() if columns.get(name)]
+    names = (VIEWS, *kinds)
+    hours = sorted({hour for name in names for hour in columns.get(name, {})})
+    if hours:
+        numbers = [[columns.get(name, {}).get(hour, 0) for hour in hours] for name in names]
+        dialect().add_hourly(HourTotal, content_type_of(model).pk, [hours, *numbers], kinds)
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> None:
@@ -182,6 +185,22 @@ def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> No
     moved = dialect().move_producer_states(moves, now, epoch) if moves else 0
     if moved != len(moves):
         raise Conflict(f"{len(moves) - moved} producer states have moved meanwhile")
+
+
+def add_keys(keys: Mapping[bytes, int]) -> set[bytes]:
+    """Add keys of clients: {key: until}. Return those that were not there yet.
+
+    Waits for a transaction that has added one of them: it decides. They are added in their order,
+    so two that wait for each other are not possible. Raises Conflict: then roll back.
+    """
+    added: set[str] = set()
+    if keys:
+        rows = sorted((key.hex(), until) for key, until in keys.items())
+        try:
+            added = dialect().add_keys(*map(list, zip(*rows, strict=True)))
+        except IntegrityError as error:
+            raise Conflict("a key was stored meanwhile") from error
+    return {bytes.fromhex(str(key).replace("-", "")) for key in added}
 
 
 def lock(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:

@@ -1,12 +1,13 @@
 """The rows of a batch, as the statements take them."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection, models
 
 from footfall.events import BIGINT
+from footfall.models import COLUMNS, KIND_COLUMNS
 from footfall.registry import counter_field
 
 MAX_COUNTER = BIGINT - 1
@@ -15,6 +16,11 @@ MAX_COUNTER = BIGINT - 1
 STATEMENT_BYTES = 4 * 1024**2
 """Bytes of all bodies in one statement. MySQL and MariaDB reject a statement that is longer than
 their max_allowed_packet, 16 MB by default, and an escaped body may be twice as long."""
+
+
+Columns = Mapping[str, Mapping[int, Mapping[int, int]]]
+"""By column of `ByKind`, by hour since 1970, then by id: "views", and which of them are "person",
+"robot" and so on."""
 
 
 class Move(NamedTuple):
@@ -42,6 +48,24 @@ def names_of(model: type[models.Model]) -> list[str]:
 def has_targets(table: type[models.Model]) -> bool:
     """Tell whether a table of views by the hour has them by target, too."""
     return any(field.name == "target_id" for field in table._meta.fields)
+
+
+def summed(rows: Iterable[tuple[int, int, Sequence[int]]]) -> Columns:
+    """Sum up rows: hour since 1970, id, and a number for each of COLUMNS."""
+    columns: dict[str, dict[int, dict[int, int]]] = {name: {} for name in COLUMNS}
+    for hour, target, numbers in rows:
+        for name, number in zip(COLUMNS, numbers, strict=True):
+            if number:
+                of_hour = columns[name].setdefault(hour, {})
+                of_hour[target] = of_hour.get(target, 0) + number
+    return columns
+
+
+def hourly_names(table: type[models.Model], kinds: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the names of the columns of `add_hourly`, and of those of other kinds: these get 0."""
+    fields = {field.name for field in table._meta.fields}
+    others = [name for name in KIND_COLUMNS.values() if name in fields and name not in kinds]
+    return ["hour", "views", *(["target_id"] if has_targets(table) else []), *kinds], others
 
 
 def as_json(rows: Iterable[Sequence[Any]]) -> str:

@@ -7,8 +7,8 @@ from itertools import islice
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ProducerState
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, names_of
+from footfall.models import Carried, ClientKey, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
@@ -20,6 +20,7 @@ TIMEOUTS = ("innodb_lock_wait_timeout", "lock_wait_timeout")
 
 BY_KEY = "FORCE INDEX (PRIMARY)"
 """Else a small table may be read as a whole, and rows be locked that are not wanted."""
+ROWS_PER_INSERT = 5_000
 MAX_ROWS = 100_000
 """Rows of one statement, 4 MB. A server rejects more than max_allowed_packet, 16 MB by default."""
 
@@ -125,18 +126,40 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model],
+    content_type: int,
+    columns: Sequence[Sequence[int]],
+    kinds: Sequence[str] = (),
 ) -> None:
-    target, its_id = (", target_id", ", added.target") if has_targets(table) else ("", "")
-    source = rows("added", hour="BIGINT", more="BIGINT", target="BIGINT")
+    names, others = hourly_names(table, kinds)
+    # No column of `added` has the name of one of the table.
+    source = rows("added", **{f"added_{name}": "BIGINT" for name in names})
+    selected = [f"added.added_{name}" for name in names[1:]] + ["0" for _ in others]
+    sums = ", ".join(f"{name} = {name} + added.added_{name}" for name in ("views", *kinds))
     statement = f"""
-        INSERT INTO {table._meta.db_table} (content_type_id, hour, views{target})
-        SELECT %s, TIMESTAMP('1970-01-01') + INTERVAL added.hour HOUR, added.more{its_id}
-        FROM {source} ON DUPLICATE KEY UPDATE views = views + added.more
+        INSERT INTO {table._meta.db_table} ({", ".join(["content_type_id", *names, *others])})
+        SELECT %s, TIMESTAMP('1970-01-01') + INTERVAL added.added_hour HOUR, {", ".join(selected)}
+        FROM {source} ON DUPLICATE KEY UPDATE {sums}
     """  # noqa: S608
     with connection.cursor() as cursor:
         for part in parts(columns):
             cursor.execute(statement, [content_type, part])
+
+
+def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
+    """MySQL has no INSERT ... RETURNING: what is there is looked for first.
+
+    One that is added between the two statements is an IntegrityError.
+    """
+    left = dict(zip(keys, until, strict=True))
+    wanted = list(left)
+    for start in range(0, len(wanted), ROWS_PER_INSERT):
+        stored = ClientKey.objects.filter(pk__in=wanted[start : start + ROWS_PER_INSERT])
+        for key in stored.values_list("pk", flat=True):
+            del left[key.hex]
+    rows = [ClientKey(hash=key, until=until) for key, until in left.items()]
+    ClientKey.objects.bulk_create(rows, batch_size=ROWS_PER_INSERT)
+    return set(left)
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ProducerState
-from footfall.sql.batch import MAX_COUNTER, Move, has_targets, names_of
+from footfall.models import Carried, ClientKey, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, has_targets, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -121,21 +121,39 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model],
+    content_type: int,
+    columns: Sequence[Sequence[int]],
+    kinds: Sequence[str] = (),
 ) -> None:
     """An upsert has no choice of an index. An UPDATE, or MERGE, writes 40 % less WAL, but before a
     growing table is analysed it may take the index by hour, and then runs for minutes.
     """
-    target, its_id = (", target_id", ", %s::bigint[]") if has_targets(table) else ("", "")
+    names, others = hourly_names(table, kinds)
+    listed, arrays = ", ".join(names), ", ".join(["%s::bigint[]"] * len(names))
+    target = ", target_id" if has_targets(table) else ""
+    added = ", ".join(f"{name} = stored.{name} + EXCLUDED.{name}" for name in ("views", *kinds))
     statement = f"""
-        INSERT INTO {table._meta.db_table} AS stored (content_type_id, hour, views{target})
-        SELECT %s, to_timestamp(hour * 3600), views{target}
-        FROM unnest(%s::bigint[], %s::bigint[]{its_id}) AS added (hour, views{target})
-        ON CONFLICT (content_type_id, hour{target})
-        DO UPDATE SET views = stored.views + EXCLUDED.views
+        INSERT INTO {table._meta.db_table} AS stored
+            ({", ".join(["content_type_id", *names, *others])})
+        SELECT %s, to_timestamp(hour * 3600), {", ".join([*names[1:], *("0" for _ in others)])}
+        FROM unnest({arrays}) AS added ({listed})
+        ON CONFLICT (content_type_id, hour{target}) DO UPDATE SET {added}
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [content_type, *map(_array, columns)])
+
+
+def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
+    """A key that another transaction is adding is waited for; rows are added in this order."""
+    statement = f"""
+        INSERT INTO {ClientKey._meta.db_table} (hash, until)
+        SELECT hash, until FROM unnest(%s::uuid[], %s::bigint[]) AS added (hash, until)
+        ON CONFLICT (hash) DO NOTHING RETURNING hash
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [f"{{{','.join(keys)}}}", _array(until)])
+        return {key for (key,) in cursor.fetchall()}
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:

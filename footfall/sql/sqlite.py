@@ -8,8 +8,8 @@ from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ProducerState
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, names_of
+from footfall.models import Carried, ClientKey, ProducerState
+from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -79,21 +79,37 @@ def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:
 
 
 def add_hourly(
-    table: type[models.Model], content_type: int, columns: Sequence[Sequence[int]]
+    table: type[models.Model],
+    content_type: int,
+    columns: Sequence[Sequence[int]],
+    kinds: Sequence[str] = (),
 ) -> None:
+    names, others = hourly_names(table, kinds)
+    values = [f"json_extract(value, '$[{place}]')" for place in range(len(names))]
     target = ", target_id" if has_targets(table) else ""
-    its_id = ", json_extract(value, '$[2]')" if target else ""
+    added = ", ".join(f"{name} = {name} + EXCLUDED.{name}" for name in ("views", *kinds))
     # Without the WHERE, SQLite would parse the ON as that of a join.
     statement = f"""
-        INSERT INTO {table._meta.db_table} (content_type_id, hour, views{target})
-        SELECT %s, datetime(json_extract(value, '$[0]') * 3600, 'unixepoch'),
-            json_extract(value, '$[1]'){its_id}
+        INSERT INTO {table._meta.db_table} ({", ".join(["content_type_id", *names, *others])})
+        SELECT %s, datetime({values[0]} * 3600, 'unixepoch'),
+            {", ".join([*values[1:], *("0" for _ in others)])}
         FROM json_each(%s) WHERE true
-        ON CONFLICT (content_type_id, hour{target})
-        DO UPDATE SET views = views + EXCLUDED.views
+        ON CONFLICT (content_type_id, hour{target}) DO UPDATE SET {added}
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [content_type, as_json(zip(*columns, strict=True))])
+
+
+def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
+    statement = f"""
+        INSERT INTO {ClientKey._meta.db_table} (hash, until)
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')
+        FROM json_each(%s) WHERE true
+        ON CONFLICT (hash) DO NOTHING RETURNING hash
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [as_json(zip(keys, until, strict=True))])
+        return {key for (key,) in cursor.fetchall()}
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:

@@ -1,16 +1,18 @@
-"""Up to where the store may be changed: all projections and recounts have read what is below."""
+"""Up to where the store may be changed: projections, recounts and reclassifications have read what
+is below.
+"""
 
 from typing import NamedTuple
 
 from footfall.identity import HOURS_PER_DAY, epoch
-from footfall.models import Projection, Recount
+from footfall.models import Correcting, Projection, Recount
 
 ABANDONED_AFTER = HOURS_PER_DAY
 """Epochs since a recount went on: with more, it is abandoned. No single jump of a clock is more."""
 
 
 class Reader(NamedTuple):
-    """A projection, or a recount."""
+    """A projection, a recount, or a reclassification."""
 
     number: int
     """Of the segment up to which it has read."""
@@ -34,6 +36,9 @@ def slowest() -> Reader | None:
     oldest = epoch() - ABANDONED_AFTER
     recounts = Recount.objects.filter(epoch__gte=oldest)
     positions = recounts.values_list("label", "number", "boundary_number")
-    return min(
-        [*projections, *(Reader(min(at), f"the recount of {label}") for label, *at in positions)]
-    )
+    parts = Correcting.objects.filter(done=False).values_list("label", "number")
+    return min([
+        *projections,
+        *(Reader(min(at), f"the recount of {label}") for label, *at in positions),
+        *(Reader(number, f"the reclassification of {label}") for label, number in parts),
+    ])  # fmt: skip

@@ -26,6 +26,7 @@ from footfall.store.compact import lock_store
 from footfall.store.floor import passed, slowest
 from footfall.store.read import decoded
 from footfall.store.views import Hours, Summed
+from footfall.verdicts import Verdicts, current, present_version
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,8 @@ def _remove_some() -> int:
         if not numbers:
             return 0
         lock_store()
-        removed, summed, events = _collect(numbers)
+        verdicts = current()
+        removed, summed, events = _collect(numbers, verdicts)
         if not removed:
             return 0
         last = removed[-1]
@@ -140,6 +142,8 @@ def _remove_some() -> int:
         head = locked_head()
         if passed() < last.number:  # a recount has begun meanwhile
             raise Conflict("a recount needs the segments")
+        if present_version() != verdicts.version:
+            raise Conflict("agents were classified anew")
         head.removed_number, head.removed_key = last.number, last.key
         head.removed_events += events
         head.save(update_fields=["removed_number", "removed_key", "removed_events"])
@@ -158,7 +162,7 @@ def _removable() -> list[int]:
     return numbers
 
 
-def _collect(numbers: Sequence[int]) -> tuple[list[Segment], Summed, int]:
+def _collect(numbers: Sequence[int], verdicts: Verdicts) -> tuple[list[Segment], Summed, int]:
     """Return the first of these segments that can leave together, their views, and their events."""
     summed = Summed()
     removed: list[Segment] = []
@@ -168,7 +172,7 @@ def _collect(numbers: Sequence[int]) -> tuple[list[Segment], Summed, int]:
         size += size_of(found)
         if row.corrupt_at or (removed and (size > MAX_DECODED or events >= MAX_EVENTS)):
             break
-        summed.add(found)
+        summed.add(found, verdicts)
         removed.append(row)
         events += row.events
     return removed, summed, events
@@ -188,10 +192,13 @@ def _hourly_epochs() -> int:
 
 def _add_to_base(summed: Summed, *, is_old: bool) -> None:
     """Add to the base: by hour, or, of what is old, by day, as rollups are compacted."""
-    for label, hours in sorted(summed.hours.items()):
+    for label in sorted(summed.hours):
         app, _, model = label.partition(".")
         kind, _created = ContentType.objects.get_or_create(app_label=app, model=model)
-        sql.add_views(Base, kind.pk, _by_day(hours) if is_old else hours)
+        columns = summed.columns(label)
+        if is_old:
+            columns = {name: _by_day(hours) for name, hours in columns.items()}
+        sql.add_views(Base, kind.pk, columns)
 
 
 def _by_day(hours: Hours) -> Mapping[int, Mapping[int, int]]:

@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import repeat
 from typing import NamedTuple
 
 from footfall.events import decode
+from footfall.models import KIND_COLUMNS, VIEWS, Kind
+from footfall.sql.batch import Columns
 from footfall.store.segment import Events
+from footfall.verdicts import Kinds, Verdicts
 
 Hours = Mapping[int, Mapping[int, int]]
 """By hour since 1970, then by id: views."""
@@ -16,7 +20,7 @@ HOUR = 3_600_000  # milliseconds
 
 
 class Viewed(NamedTuple):
-    """Events with the same targets in the same hour, from one partition."""
+    """Events with the same targets in the same hour, from one partition and one kind of agent."""
 
     body: bytes
     """The same for the same targets."""
@@ -27,24 +31,31 @@ class Viewed(NamedTuple):
     times: int
     """How many events."""
     partition: int
+    kind: int = Kind.UNKNOWN
 
 
-def views_of(events: Events) -> Iterator[Viewed]:
-    """Yield what was viewed. Most runs are of one hour, and there the events are counted alone."""
+def views_of(events: Events, kinds: Kinds | None = None) -> Iterator[Viewed]:
+    """Yield what was viewed, and by which kinds of agents if these are given.
+
+    Most runs are of one hour; there, events of unknown kind are counted alone.
+    """
     bodies, targets = events.bodies, events.targets
     start = 0
     for run in events.runs:
         end = start + run.events
-        body, at = events.body[start:end], events.at[start:end]
+        body, at, meta = events.body[start:end], events.at[start:end], events.meta[start:end]
         start = end
         first, last = min(at) // HOUR, max(at) // HOUR
-        if first == last:
+        if first == last and kinds is None:
             for index, count in Counter(body).items():
                 yield Viewed(bodies[index], targets[index], first, count, run.partition)
-        else:
-            alike = Counter(zip(body, [one // HOUR for one in at], strict=True))
-            for (index, hour), count in alike.items():
-                yield Viewed(bodies[index], targets[index], hour, count, run.partition)
+            continue
+        hours = repeat(first) if first == last else (one // HOUR for one in at)
+        of_events = kinds.of_events(meta, at) if kinds else repeat(Kind.UNKNOWN)
+        # Not strict: whatever is the same for all of them is repeated for ever.
+        alike = Counter(zip(body, hours, of_events, strict=False))
+        for (index, hour, kind), count in alike.items():
+            yield Viewed(bodies[index], targets[index], hour, count, run.partition, kind)
 
 
 class Alike(NamedTuple):
@@ -63,14 +74,21 @@ class Summed:
     rows: int = field(default=0, init=False)
     """Targets of different events."""
     alike: dict[int, dict[bytes, Alike]] = field(default_factory=dict, init=False)
-    """By hour since 1970, then by body."""
+    """By hour since 1970, then by body: of all kinds."""
+    times: dict[tuple[int, int], dict[bytes, int]] = field(default_factory=dict, init=False)
+    """How many events of each known kind: by hour and kind, then by body."""
     decoded: dict[bytes, dict[str, list[int]]] = field(default_factory=dict, init=False)
     """Targets by body."""
 
-    def add(self, events: Events) -> None:
+    def add(self, events: Events, verdicts: Verdicts | None = None) -> None:
+        """Add events. verdicts: tell their kinds, too."""
         if "targets" not in vars(events):  # else ingest has decoded them, in this process
             events.targets = [self._decode(body) for body in events.bodies]
-        for body, targets, hour, times, partition in views_of(events):
+        kinds = verdicts.of(events.metas) if verdicts else None
+        for body, targets, hour, times, partition, kind in views_of(events, kinds):
+            if kind:
+                of_kind = self.times.setdefault((hour, kind), {})
+                of_kind[body] = of_kind.get(body, 0) + times
             of_hour = self.alike.setdefault(hour, {})
             mask = 1 << partition
             if known := of_hour.get(body):
@@ -97,3 +115,21 @@ class Summed:
                     for target in ids:
                         views[target] = views.get(target, 0) + times
         return hours
+
+    @cached_property
+    def _of_kinds(self) -> Mapping[str, Mapping[str, Hours]]:
+        """By label, then as in `Columns`: known kinds alone."""
+        found: dict[str, dict[str, dict[int, dict[int, int]]]] = {}
+        for (hour, kind), bodies in self.times.items():
+            column = KIND_COLUMNS[Kind(kind)]
+            for body, times in bodies.items():
+                for label, ids in self.alike[hour][body].targets.items():
+                    hours = found.setdefault(label, {}).setdefault(column, {})
+                    views = hours.setdefault(hour, {})
+                    for target in ids:
+                        views[target] = views.get(target, 0) + times
+        return found
+
+    def columns(self, label: str) -> Columns:
+        """Return the views of one model, and which of them are of known kinds."""
+        return {VIEWS: self.hours.get(label, {}), **self._of_kinds.get(label, {})}

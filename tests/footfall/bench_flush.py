@@ -29,7 +29,7 @@ from footfall.eventlog.envelope import RawEntry, columns_of, pack
 from footfall.identity import Moment
 from footfall.ingest.agents import keep_agents
 from footfall.ingest.claims import Claim
-from footfall.ingest.collect import decode_events, deduplicate
+from footfall.ingest.collect import build, decode_events, deduplicate
 from footfall.ingest.producer_states import ProducerStates
 from footfall.models import Agent, Partition
 from footfall.models.viewers import signed
@@ -37,6 +37,7 @@ from footfall.ops.audit import differences
 from footfall.projections import hourly, run, totals
 from footfall.record import name_of, partition_for
 from footfall.store.segment import encode
+from tests.support.traffic import make_agents, viewers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,6 +46,7 @@ STAGES: dict[str, tuple[ModuleType, str]] = {
     "read": (flush, "read"),
     "deduplicate": (flush, "deduplicate"),
     "decode": (flush, "decode_events"),
+    "keys": (flush, "drop_repeated"),
     "save progress": (flush, "save_progress"),
     "store": (flush, "append"),
     "read segments": (run, "read_batch"),
@@ -98,7 +100,11 @@ def bodies(pages: Sequence[Page]) -> dict[int, tuple[int, bytes]]:
 
 
 def view(
-    server: redis.Redis, prefix: str, known: dict[int, tuple[int, bytes]], viewed: Sequence[int]
+    server: redis.Redis,
+    prefix: str,
+    known: dict[int, tuple[int, bytes]],
+    viewed: Sequence[int],
+    metas: Sequence[bytes] = (b"",),
 ) -> None:
     """Append a view of each page, as 16 producers would, but faster."""
     at = time.time_ns() // 1_000_000
@@ -112,7 +118,8 @@ def view(
                 producer_id = random.choice(producer_ids)
                 offsets[partition] += 1
                 event_id = EventId(producer_id, sequences[partition, producer_id])
-                header = offsets[partition].to_bytes(8, "big") + pack(event_id, at, b"")
+                meta = random.choice(metas)
+                header = offsets[partition].to_bytes(8, "big") + pack(event_id, at, meta)
                 pipeline.xadd(f"{prefix}:{{{partition}}}:log", {"h": header, "b": body})
                 sequences[partition, producer_id] += 1
             pipeline.execute()
@@ -161,16 +168,24 @@ def drain(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     say("   " + ", ".join(f"{name} {seconds[name]:.2f} s" for name in STAGES))
 
 
+@pytest.mark.parametrize("agents", [False, True], ids=["unknown", "agents"])
 def test_drain(
-    pages: list[Page], server: redis.Redis, prefix: str, monkeypatch: pytest.MonkeyPatch
+    pages: list[Page],
+    agents: bool,
+    server: redis.Redis,
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = bodies(pages)
+    """agents: by 20,000 visitors with 300 agents of all kinds."""
+    known, metas = bodies(pages), viewers(20_000) if agents else [b""]
+    if agents:
+        make_agents()
     say("")
     for title, viewed in {
         "one hot page": [pages[0].pk] * EVENTS,
         "Zipf over 10,000 pages": zipf(pages, EVENTS),
     }.items():
-        view(server, prefix, known, viewed)
+        view(server, prefix, known, viewed, metas)
         drain(title, monkeypatch)
     assert not list(differences())
 
@@ -215,7 +230,7 @@ def test_ingest(title: str, who: str) -> None:
             Claim(Partition(number=number), columns_of(reply)) for number, reply in replies.items()
         ]
         new, _ = deduplicate(claims, ProducerStates([]), moment)
-        stored, _ = decode_events(new)
+        stored = build(decode_events(new))
         keep_agents(stored, moment)
         return encode(stored)
 

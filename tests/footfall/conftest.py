@@ -5,7 +5,7 @@ import pytest
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
-from footfall import worker
+from footfall import verdicts, worker
 from footfall.cache import publish
 from footfall.eventlog import RedisLog
 from footfall.log import get_log
@@ -23,6 +23,12 @@ def log(settings: Settings, prefix: str) -> RedisLog:
     settings.COUNTERS_LOG_RETENTION_SECONDS = 600
     publish.locations.cache_clear()
     return get_log()
+
+
+@pytest.fixture(autouse=True)
+def verdicts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process knows no agent of the test before."""
+    monkeypatch.setattr(verdicts, "_current", verdicts.Verdicts(0))
 
 
 @pytest.fixture

@@ -8,22 +8,29 @@ from urllib.parse import quote
 import psutil
 import pytest
 from django.db import connection
+from django.test import RequestFactory
 
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.flush import flush, flush_all
-from footfall.models import Segment
-from footfall.ops.audit import broken_positions, differences
+from footfall.keys import Life, make_key
+from footfall.models import Audit, Correction, HourTotal, Kind, Segment
+from footfall.ops.audit import broken_positions, differences, run_audit
 from footfall.ops.invariants import broken_store
 from footfall.record import record
 from footfall.store.compact import compact
 from loadtest.common.waiting import wait_until
 from tests.support import processes
-from tests.support.failpoints import COMPACT, INGEST, PROJECT, RECORD
+from tests.support.agents import HIDDEN, by_kind, decide
+from tests.support.failpoints import COMPACT, INGEST, PROJECT, RECLASSIFY, RECORD
 from tests.support.processes import manage
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def keyed(number: int) -> bytes:
+    return make_key(Life.WEEK, number)
 
 
 def read_page(pk: int) -> None:
@@ -47,8 +54,10 @@ def test_a_flush_that_is_killed_counts_once(
     counts: Counts,
     environment: dict[str, str],
 ) -> None:
-    for _ in range(10):
+    for number in range(5):
         record(page, contents)
+        for _ in range(2):
+            record(page, contents, key=keyed(number))
 
     died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
 
@@ -56,7 +65,8 @@ def test_a_flush_that_is_killed_counts_once(
     possible = {True, False} if counted is None else {counted}
     assert counts() in [[10 * one] * 3 for one in possible]
     assert not list(differences())
-    record(page, contents)
+    for number in range(6):
+        record(page, contents, key=keyed(number))
     flush_all()
     assert counts() == [11, 11, 11]
     assert not list(differences())
@@ -90,6 +100,31 @@ def test_a_compaction_that_is_killed_keeps_every_event(
     flush_all()
     assert counts() == [6, 6, 6]
     assert not list(broken_store())
+
+
+@pytest.mark.parametrize("failpoint", RECLASSIFY)
+def test_a_reclassification_that_is_killed_is_done_once(
+    failpoint: str,
+    page: Page,
+    contents: list[Content],
+    environment: dict[str, str],
+    rf: RequestFactory,
+) -> None:
+    for _ in range(3):
+        record(page, contents, request=rf.get("/", headers={"User-Agent": HIDDEN}))
+    flush_all()
+    assert by_kind() == {"views": 12, "person": 12}
+    decide(HIDDEN, Kind.ROBOT)
+
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "reclassify")
+
+    assert died.returncode == -signal.SIGKILL
+    record(page, contents)
+    flush_all()
+    assert processes.run(environment, manage, "counters", "reclassify").returncode == 0
+    assert by_kind() == by_kind(HourTotal) == {"views": 12 + 4, "robot": 12}
+    assert Correction.objects.count() == 2  # of pages and of contents
+    assert list(run_audit(Audit())) == []
 
 
 @pytest.mark.parametrize("failpoint", RECORD)

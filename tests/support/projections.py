@@ -20,11 +20,19 @@ _sequences = count()
 
 
 def view(
-    targets: Mapping[str, list[int]], times: int = 1, *, at: int = AT, partition: int = 0
+    targets: Mapping[str, list[int]],
+    times: int = 1,
+    *,
+    at: int = AT,
+    partition: int = 0,
+    agent: int = 0,
 ) -> StorePosition:
     """Store a segment of so many views of the targets, as ingest does; return its position."""
-    body = events.encode(targets)
-    run = [Stored(partition, sequence=next(_sequences), at=at, body=body) for _ in range(times)]
+    body, meta = events.encode(targets), events.encode_meta(events.Meta(agent=agent))
+    run = [
+        Stored(partition, sequence=next(_sequences), at=at, body=body, meta=meta)
+        for _ in range(times)
+    ]
     with transaction.atomic():
         before, (segment,) = append(built(run), timezone.now())
         open_projections(targets, before)

@@ -1,15 +1,21 @@
 """GET /api/v1/contents/top/."""
 
+import time
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content
-from footfall.flush import flush
+from footfall.flush import flush, project
+from footfall.models import Ranking
 from footfall.projections.ranking import rank_due
+from footfall.registry import content_type_of
+from tests.support.agents import BROWSER, LIBRARY, seen
 from tests.support.pages import make_audio, make_page, make_text, make_video
+from tests.support.projections import view
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +49,9 @@ def test_the_most_viewed_come_first(client: Client, viewed: list[Content]) -> No
         "title": "First",
         "counter": 3,
         "views": 3,
+        "people": 0,
+        "robots": 0,
+        "visitors": 0,
         "views_before": 0,
         "trend": None,
     }
@@ -91,3 +100,33 @@ def test_what_cannot_be_asked_is_400(client: Client, query: str, field: str) -> 
 
     assert answer.status_code == 400
     assert list(answer.json()) == [field]
+
+
+@pytest.mark.parametrize("window", ["24h", "all"])
+def test_people_and_robots(client: Client, window: str) -> None:
+    content = make_text("First")
+    now = int(time.time() * 1000)
+    view({"pages.content": [content.pk]}, 3, at=now, agent=seen(BROWSER))
+    view({"pages.content": [content.pk]}, 2, at=now, agent=seen(LIBRARY))
+    view({"pages.content": [content.pk]}, at=now)
+    project(force=True)
+    rank_due()
+
+    (found,) = get(client, f"?window={window}")["results"]
+
+    assert (found["views"], found["people"], found["robots"]) == (6, 3, 2)
+
+
+def test_a_ranking_of_an_older_version_has_no_people(client: Client) -> None:
+    content = make_text("First")
+    ranked = [{"id": content.pk, "views": 3, "before": 0, "series": []}]
+    Ranking.objects.create(
+        content_type=content_type_of(Content),
+        window="24h",
+        computed_at=timezone.now(),
+        ranked=ranked,
+    )
+
+    (found,) = get(client)["results"]
+
+    assert (found["views"], found["people"], found["robots"]) == (3, None, None)

@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -14,7 +16,9 @@ from footfall.flush import flush, ingest, project
 from footfall.log import get_log
 from footfall.models import Carried
 from footfall.registry import content_type_of
+from tests.support.agents import BROWSER, LIBRARY, ROBOT, seen
 from tests.support.pages import make_page, make_text
+from tests.support.projections import view
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("any_delay")]
 
@@ -51,9 +55,9 @@ def test_views_by_hour(client: Client, content: Text) -> None:
 
     assert found["total"] == 4
     assert found["series"] == [
-        {"at": "2025-11-20T12:00:00Z", "views": 2},
-        {"at": "2025-11-20T13:00:00Z", "views": 0},
-        {"at": "2025-11-20T14:00:00Z", "views": 1},
+        {"at": "2025-11-20T12:00:00Z", "views": 2, "people": 0, "robots": 0},
+        {"at": "2025-11-20T13:00:00Z", "views": 0, "people": 0, "robots": 0},
+        {"at": "2025-11-20T14:00:00Z", "views": 1, "people": 0, "robots": 0},
     ]
 
 
@@ -63,8 +67,8 @@ def test_views_by_day_of_utc(client: Client, content: Text, settings: Settings) 
     found = get(client, content, interval="day", since="2025-11-20", until="2025-11-22")
 
     assert found["series"] == [
-        {"at": "2025-11-20T00:00:00Z", "views": 3},
-        {"at": "2025-11-21T00:00:00Z", "views": 1},
+        {"at": "2025-11-20T00:00:00Z", "views": 3, "people": 0, "robots": 0, "visitors": 0},
+        {"at": "2025-11-21T00:00:00Z", "views": 1, "people": 0, "robots": 0, "visitors": 0},
     ]
 
 
@@ -190,3 +194,28 @@ def test_what_cannot_be_asked_is_400(
 
 def test_it_is_only_read(client: Client, content: Text) -> None:
     assert client.post(f"/api/v1/contents/{content.pk}/views/").status_code == 405
+
+
+def test_views_by_kind_of_agent(client: Client) -> None:
+    content = make_text()
+    for string in (BROWSER, BROWSER, ROBOT, LIBRARY, ""):
+        view({"pages.content": [content.pk]}, agent=seen(string))
+    project(force=True)
+    day = {"interval": "day", "since": "2025-11-21", "until": "2025-11-22"}
+
+    assert get(client, content, **day)["series"] == [
+        {"at": "2025-11-21T00:00:00Z", "views": 5, "people": 2, "robots": 2, "visitors": 0}
+    ]
+    (point,) = get(client, content, by="agent", **day)["series"]
+    assert point["agents"] == {
+        "person": 2, "robot": 1, "prefetch": 0, "monitor": 0, "library": 1, "unknown": 1
+    }  # fmt: skip
+    assert client.get(f"/api/v1/contents/{content.pk}/views/?by=colour").status_code == 400
+
+
+@pytest.mark.parametrize("interval", ["hour", "day"])
+def test_the_series_is_read_with_one_query(client: Client, content: Text, interval: str) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        get(client, content, interval=interval, by="agent", since="2025-11-20", until="2025-11-22")
+
+    assert sum("counters_rollup" in query["sql"] for query in queries) == 1

@@ -183,14 +183,14 @@ def test_events_set_aside_are_dismissed_in_the_end(log: RedisLog) -> None:
 def test_what_retention_adds_meanwhile_stays_in_the_base(viewed: list[Content]) -> None:
     """Retention locks other rows: it may add to an hour between any two statements."""
     kind, target, hour = content_type_of(Content).pk, viewed[0].pk, AT // HOUR + 5
-    sql.add_views(Base, kind, {hour: {target: 5}})
+    sql.add_views(Base, kind, {"views": {hour: {target: 5}}})
     added = False
 
     def add(execute: Any, statement: str, *args: Any) -> Any:
         nonlocal added
         if not added and "counters_base" in statement and not statement.startswith("SELECT"):
             added = True
-            sql.add_views(Base, kind, {hour: {target: 3}})
+            sql.add_views(Base, kind, {"views": {hour: {target: 3}}})
         return execute(statement, *args)
 
     with connection.execute_wrapper(add):

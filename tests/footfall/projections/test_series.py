@@ -32,7 +32,7 @@ def test_hours_come_in_order_and_without_gaps(log: RedisLog, contents: list[Cont
 
     found = series(contents[0], Interval.HOUR, *hours(0, 4))
 
-    assert [views for _, views in found] == [1, 0, 2, 0]
+    assert [point.views for point in found] == [1, 0, 2, 0]
     assert found[2] == Point(MIDNIGHT + timedelta(hours=2), 2)
 
 
@@ -51,7 +51,8 @@ def test_days_are_those_of_utc(log: RedisLog, contents: list[Content], settings:
 
     found = series(contents[0], Interval.DAY, *hours(-24, 24))
 
-    assert found == [Point(MIDNIGHT - timedelta(days=1), 1), Point(MIDNIGHT, 2)]
+    yesterday = MIDNIGHT - timedelta(days=1)
+    assert found == [Point(yesterday, 1, visitors=0), Point(MIDNIGHT, 2, visitors=0)]
     assert found[0].at.tzinfo is UTC
 
 
@@ -81,8 +82,8 @@ def test_hour_totals_are_kept_too(
     with django_assert_num_queries(1):
         found = series_by_model(Interval.HOUR, *hours(0, 3))
 
-    assert [views for _, views in found[Content]] == [4, 1, 0]
-    assert [views for _, views in found[Page]] == [0, 0, 0]
+    assert [point.views for point in found[Content]] == [4, 1, 0]
+    assert [point.views for point in found[Page]] == [0, 0, 0]
     assert_totals_are_the_sums()
 
 

@@ -6,10 +6,9 @@ Hypothesis makes the histories; the tables are real. `FOOTFALL_HISTORIES=500` ha
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest import mock
 
 import pytest
 from django.db import transaction
@@ -19,11 +18,12 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from catalog.pages.models import Content
-from footfall.common.failpoints import ENVIRONMENT
-from footfall.models import Audit, Base, Identity, Projection, Recount, Rollup
+from footfall.models import Audit, Base, Identity, Kind, Projection, Recount, Rollup
 from footfall.ops.audit import run_audit
 from footfall.projections.rows import KINDS
 from footfall.projections.run import apply_new_events
+from footfall.reclassify import past
+from footfall.reclassify.past import reclassify
 from footfall.recount import counting, rebuild
 from footfall.recount.adopt import adopt
 from footfall.recount.gap import Incomparable
@@ -33,7 +33,9 @@ from footfall.store.compact import compact
 from footfall.store.read import is_known, scan
 from footfall.store.retain import remove_due
 from footfall.store.views import Summed
-from tests.support.failpoints import COMPACT, RECOUNT, REMOVE
+from tests.support.agents import BROWSER, HIDDEN, ROBOT, decide, seen
+from tests.support.crashes import dying
+from tests.support.failpoints import COMPACT, RECLASSIFY, RECOUNT, REMOVE
 from tests.support.projections import view
 from tests.support.views import AT, HOUR
 
@@ -44,23 +46,9 @@ TARGETS = 3
 NAMES = [f"{kind}:{LABEL}" for kind in KINDS]
 HISTORIES = int(os.environ.get("FOOTFALL_HISTORIES", "6"))
 DEATHS = some.sampled_from(["", *RECOUNT])
+AGENTS = some.sampled_from([BROWSER, HIDDEN, ROBOT])
+MIDNIGHT = datetime.fromtimestamp(AT / 1000, UTC)
 KINDS_OF = some.sampled_from(KINDS)
-
-
-class Crash(BaseException):
-    """Stands for a kill: the transaction is rolled back, and the rest is not run."""
-
-
-@contextmanager
-def dying(at: str) -> Iterator[None]:
-    """Crash at a failpoint, if it is reached."""
-
-    def kill(pid: int, number: int) -> None:
-        raise Crash
-
-    environment = mock.patch.dict(os.environ, {ENVIRONMENT: at})
-    with environment, mock.patch("os.kill", kill), suppress(Crash):
-        yield
 
 
 class History(RuleBasedStateMachine):
@@ -83,6 +71,7 @@ class History(RuleBasedStateMachine):
     def finish(self) -> None:
         keep_store()
         self.finish_rebuilds()
+        reclassify()
         self.come_forward()
         for name in Projection.objects.filter(name__in=NAMES).values_list("name", flat=True):
             rebuild.rebuild(name)
@@ -94,11 +83,19 @@ class History(RuleBasedStateMachine):
 
     # --- Views ------------------------------------------------------------------------------------
 
-    @rule(which=some.sets(some.integers(0, TARGETS - 1), min_size=1), hours=some.integers(0, 30))
-    def contents_are_viewed(self, which: set[int], hours: int) -> None:
+    @rule(
+        which=some.sets(some.integers(0, TARGETS - 1), min_size=1),
+        hours=some.integers(0, 30),
+        agent=AGENTS,
+    )
+    def contents_are_viewed(self, which: set[int], hours: int, agent: str) -> None:
         ids = [self.ids[n] for n in sorted(which)]
-        view({LABEL: ids}, at=AT + hours * HOUR)
+        view({LABEL: ids}, at=AT + hours * HOUR, agent=seen(agent))
         self.truth.update(ids)
+
+    @rule(agent=AGENTS, kind=some.sampled_from([Kind.PERSON, Kind.ROBOT, Kind.UNKNOWN]))
+    def an_operator_decides(self, agent: str, kind: Kind) -> None:
+        decide(agent, kind)
 
     @rule(kind=KINDS_OF, max_events=some.integers(1, 3))
     def a_projection_comes_forward(self, kind: str, max_events: int) -> None:
@@ -153,6 +150,12 @@ class History(RuleBasedStateMachine):
     def an_audit_repairs(self, dies: str) -> None:
         with dying(dies):
             list(run_audit(Audit(), repair=True))
+
+    @rule(dies=some.sampled_from(["", *RECLASSIFY]), days=some.sampled_from([None, 0, 1]))
+    def agents_are_classified_anew(self, dies: str, days: int | None) -> None:
+        since = None if days is None else MIDNIGHT + timedelta(days=days)
+        with dying(dies):
+            reclassify(since)
 
     @rule(dies=DEATHS)
     def the_store_is_kept(self, dies: str) -> None:
@@ -217,6 +220,8 @@ def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(counting, "CHUNK_EVENTS", 2)
     monkeypatch.setattr(rebuild, "CHUNK_SIZE", 2)
     monkeypatch.setattr(rebuild, "ALIVE", timedelta())
+    monkeypatch.setattr(past, "ALIVE", timedelta())
+    monkeypatch.setattr(past, "CHUNK_EVENTS", 2)
 
 
 @pytest.mark.usefixtures("small")

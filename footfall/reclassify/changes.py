@@ -1,0 +1,187 @@
+"""What is said about agents today, and the transaction in which that becomes what is counted."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+
+from footfall.common.failpoints import failpoint
+from footfall.models import (
+    Agent,
+    Correcting,
+    KeptKind,
+    Projection,
+    Reclassification,
+    ReclassifiedAgent,
+    StoreHead,
+)
+from footfall.projections.noted import recount_after
+from footfall.projections.rows import HOURLY, WITH_VERDICTS
+from footfall.store.append import locked_head
+from footfall.store.read import is_known
+from footfall.verdicts import PER_QUERY, Steps, chunks, present_version, steps_of
+from footfall.viewers.rules import Rules
+
+LOCKED_WAIT = 0.1  # seconds until locked projections are tried again
+HOUR = 3_600  # seconds
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is done, how much of it is done, and of how much."""
+
+
+class Unfinished(Exception):
+    """Another reclassification is not finished: finish it first."""
+
+
+class Change(NamedTuple):
+    """What becomes of one agent."""
+
+    agent: int
+    """As `Agent.hash`."""
+    before: Steps
+    after: Steps
+
+
+def begin(since: datetime | None, progress: Progress | None = None) -> Reclassification | None:
+    """Change the verdicts to what list and rules say now, of events since then; None: of all.
+
+    Returns None if nothing differs. Raises Unfinished.
+    """
+    hour = None if since is None else int(since.timestamp()) // HOUR
+    while True:
+        version = present_version()
+        changes = list(differing(hour, progress))
+        if not changes:
+            return None
+        while present_version() == version:
+            if found := _begin(version, changes, since):
+                return found
+            time.sleep(LOCKED_WAIT)
+
+
+def _begin(
+    version: int, changes: Sequence[Change], since: datetime | None
+) -> Reclassification | None:
+    """Do it, unless a projection is being applied, or the verdicts have changed. Raises Unfinished.
+
+    The end of the store is locked first: no projection is opened meanwhile, nothing leaves the
+    store, and ingests wait. So this waits for nothing else.
+    """
+    with transaction.atomic():
+        head = locked_head()
+        if Reclassification.objects.filter(finished_at=None).exists():
+            raise Unfinished
+        rows = _free_projections()
+        if rows is None or present_version() != version:
+            return None
+        found = _change(changes, since, rows, head)
+        failpoint("before_reclassify_begin")
+    failpoint("after_reclassify_begin")
+    return found
+
+
+def differing(since: int | None, progress: Progress | None = None) -> Iterator[Change]:
+    """Yield what is to be changed; since: an hour since 1970, before which all stays as it is."""
+    rules, done = Rules.read(), 0
+    agents = Agent.objects.order_by("hash").values_list("hash", "string", "how", "kind")
+    number, rows = agents.count(), list(agents[:PER_QUERY])
+    while rows:
+        kept = steps_of([row[0] for row in rows])
+        for agent, string, how, kind in rows:
+            before: Steps = [*kept.get(agent, []), (None, kind)]
+            after = changed(before, int(rules.wanted(string, how)), since)
+            if before != after:
+                yield Change(agent, before, after)
+        done += len(rows)
+        if progress:
+            progress("agents", done, max(done, number))
+        rows = list(agents.filter(hash__gt=rows[-1][0])[:PER_QUERY])
+
+
+def changed(steps: Steps, kind: int, since: int | None) -> Steps:
+    """Return the steps of an agent that is of this kind since an hour, or always."""
+    found: Steps = []
+    for before, earlier in steps if since is not None else []:
+        if before is None or before >= (since or 0):
+            found.append((since, earlier))
+            break
+        found.append((before, earlier))
+    while found and found[-1][1] == kind:
+        found.pop()
+    return [*found, (None, kind)]
+
+
+def _free_projections() -> Sequence[Projection] | None:
+    """Lock the projections that count by kind; return None if one is being applied."""
+    names = Projection.objects.values_list("name", flat=True)
+    counting = [name for name in names if name.partition(":")[0] in WITH_VERDICTS]
+    rows = Projection.objects.filter(name__in=counting).order_by("name")
+    locked = list(rows.select_for_update(skip_locked=True))
+    return locked if len(locked) == len(counting) else None
+
+
+def _change(
+    changes: Sequence[Change],
+    since: datetime | None,
+    rows: Sequence[Projection],
+    head: StoreHead,
+) -> Reclassification:
+    found = Reclassification.objects.create(
+        version=_random(), token=_random(), since=since, agents=len(changes)
+    )
+    found.refresh_from_db()
+    for kind in {change.after[-1][1] for change in changes}:
+        agents = [one.agent for one in changes if one.after[-1][1] == kind]
+        for some in chunks(agents):
+            Agent.objects.filter(hash__in=some).exclude(kind=kind).update(kind=kind)
+    for some in chunks([one.agent for one in changes if len(one.before) > 1]):
+        KeptKind.objects.filter(agent__in=some).delete()
+    KeptKind.objects.bulk_create(
+        (
+            KeptKind(agent=change.agent, before=before, kind=kind)
+            for change in changes
+            for before, kind in change.after
+            if before is not None
+        ),
+        batch_size=PER_QUERY,
+    )
+    ReclassifiedAgent.objects.bulk_create(
+        (
+            ReclassifiedAgent(reclassification=found, agent=agent, before=before, after=after)
+            for agent, before, after in changes
+        ),
+        batch_size=PER_QUERY,
+    )
+    _note_positions(found, rows, head)
+    return found
+
+
+def _note_positions(found: Reclassification, rows: Sequence[Projection], head: StoreHead) -> None:
+    """One whose position is lost starts over from the base, with the new verdicts."""
+    names = [row.name for row in rows]
+    Projection.objects.filter(name__in=names).update(verdicts=found.version)
+    number, key, events = head.removed
+    Correcting.objects.bulk_create(
+        Correcting(
+            reclassification=found,
+            label=row.label,
+            number=number,
+            key=key,
+            events=events,
+            boundary_number=row.number,
+            boundary_key=row.key,
+            boundary_events=row.events,
+        )
+        for row in rows
+        if row.kind == HOURLY and row.number > number and is_known(row.position)
+    )
+    for row in rows:
+        if row.kind == HOURLY:
+            recount_after(row.label, row.position)
+
+
+def _random() -> int:
+    return secrets.randbelow(2**63 - 1) + 1

@@ -1,0 +1,144 @@
+"""Verdicts: of what kind the agents of events are, as projections count them.
+
+Verdicts have a version. It changes in the transaction that changes verdicts, and in no other; so
+they are cached for one version, and who counts with them checks it: see `Projection.verdicts`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from footfall.events import META_BYTES, Meta
+from footfall.models import Agent, KeptKind, Kind, Reclassification
+
+Steps = list[tuple[int | None, int]]
+"""Kinds of one agent by the time of its events, earliest first: (before which hour since 1970,
+kind). The last has None: the kind from then on."""
+
+MAX_CACHED = 200_000  # agents that a process remembers
+PER_QUERY = 5_000
+HOUR = 3_600_000  # milliseconds
+
+
+def _place(known: int) -> slice:
+    """Return where the agent is in metadata that begin with this byte."""
+    agent = Meta._fields.index("agent")
+    start = 1 + sum(size for place, size in enumerate(META_BYTES[:agent]) if known >> place & 1)
+    return slice(start, start + META_BYTES[agent] if known >> agent & 1 else start)
+
+
+PLACES = [_place(known) for known in range(256)]
+
+
+class Kinds(NamedTuple):
+    """The kinds of some events."""
+
+    of_meta: list[int]
+    """Of the agent of each distinct metadata, for events of now."""
+    kept: Mapping[int, Steps]
+    """By index, those that have another kind for earlier events: mostly none."""
+
+    def of_events(self, meta: Sequence[int], at: Sequence[int]) -> Iterable[int]:
+        """Return the kind of each event, by index of its metadata and its time in ms since 1970."""
+        if not self.kept:
+            return map(self.of_meta.__getitem__, meta)
+        return [
+            kind_at(self.kept[index], one // HOUR) if index in self.kept else self.of_meta[index]
+            for index, one in zip(meta, at, strict=True)
+        ]
+
+
+class Verdicts:
+    """The verdicts of one version, read as they are asked for."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        self._kinds: dict[bytes, int] = {}
+        self._kept: dict[bytes, Steps] = {}
+
+    def of(self, metas: Sequence[bytes]) -> Kinds | None:
+        """Return the kinds for distinct metadata; None if all are unknown, now and before.
+
+        An agent that is not in the table is unknown, and is asked for again the next time.
+        """
+        agents = [agent_of(meta) for meta in metas]
+        kinds, kept = self._look_up({*agents} - {b""})
+        of_meta = [kinds.get(agent, Kind.UNKNOWN) for agent in agents]
+        earlier = {i: kept[agent] for i, agent in enumerate(agents) if agent in kept}
+        return Kinds(of_meta, earlier) if earlier or any(of_meta) else None
+
+    def _look_up(self, agents: set[bytes]) -> tuple[Mapping[bytes, int], Mapping[bytes, Steps]]:
+        if not (missing := agents - self._kinds.keys()):
+            return self._kinds, self._kept
+        found, kept = _read(missing)
+        kinds, kept = {**self._kinds, **found}, {**self._kept, **kept}
+        # Else these are verdicts of the next version: whoever counts with them will notice.
+        if present_version() == self.version:
+            too_many = len(kinds) > MAX_CACHED
+            self._kinds, self._kept = ({}, {}) if too_many else (kinds, kept)
+        return kinds, kept
+
+
+def _read(agents: Iterable[bytes]) -> tuple[dict[bytes, int], dict[bytes, Steps]]:
+    """Return the kinds of agents, and of those with other kinds before, the steps."""
+    hashes = {_hash(agent): agent for agent in agents}
+    kinds: dict[bytes, int] = {}
+    kept: dict[bytes, Steps] = {}
+    for some in chunks(list(hashes)):
+        rows = Agent.objects.filter(hash__in=some).values_list("hash", "kind")
+        kinds |= {hashes[key]: kind for key, kind in rows}
+        for key, steps in steps_of(some).items():
+            kept[hashes[key]] = [*steps, (None, kinds.get(hashes[key], Kind.UNKNOWN))]
+    return kinds, kept
+
+
+def chunks(keys: Sequence[int]) -> Iterable[Sequence[int]]:
+    """Return the keys in parts that one query takes."""
+    return (keys[start : start + PER_QUERY] for start in range(0, len(keys), PER_QUERY))
+
+
+def agent_of(meta: bytes) -> bytes:
+    """Return the 8 bytes of the agent in metadata; b"" if there is none."""
+    return meta[PLACES[meta[0]]] if meta else b""
+
+
+def kinds_of(metas: Sequence[bytes]) -> list[int]:
+    """Return the kind of the agent of each distinct metadata, for events of now."""
+    kinds = current().of(metas)
+    return kinds.of_meta if kinds else [Kind.UNKNOWN] * len(metas)
+
+
+_current = Verdicts(0)
+
+
+def current() -> Verdicts:
+    """Return the verdicts of the present version."""
+    global _current
+    version = present_version()
+    if _current.version != version:
+        _current = Verdicts(version)
+    return _current
+
+
+def present_version() -> int:
+    """Return the version of the verdicts: that of the last reclassification, or 0."""
+    versions = Reclassification.objects.order_by("-pk").values_list("version", flat=True)
+    return versions.first() or 0
+
+
+def steps_of(hashes: Sequence[int]) -> dict[int, Steps]:
+    """Return the kinds that agents keep for earlier events, by hash, without the present one."""
+    steps: dict[int, Steps] = {}
+    rows = KeptKind.objects.filter(agent__in=hashes).order_by("agent", "before")
+    for agent, before, kind in rows.values_list("agent", "before", "kind"):
+        steps.setdefault(agent, []).append((before, kind))
+    return steps
+
+
+def kind_at(steps: Steps, hour: int) -> int:
+    """Return the kind of events that happened in an hour since 1970."""
+    return next(kind for before, kind in steps if before is None or hour < before)
+
+
+def _hash(agent: bytes) -> int:
+    """Return the key of `Agent`."""
+    return int.from_bytes(agent, "big", signed=True)
