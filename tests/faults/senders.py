@@ -183,10 +183,10 @@ def waits(run: Run, honest: list[Sender], load: Load) -> Iterator[Waited]:
 
 def measure(run: Run, everybody: list[Sender], before: float, seconds: float) -> Load:
     """Return what the service did. before: `spent` of all senders when the run began."""
-    spent = {
-        sender.name: float(run.ask(SPENT, run.sent[sender.name][0])[0][0]) - before
-        for sender in everybody
-    }
+    spent = {}
+    for sender in everybody:
+        rows = run.ask(SPENT, run.sent[sender.name][0])  # none if it had no turn yet
+        spent[sender.name] = float(rows[0][0]) - before if rows else 0.0
     busy = [sender for sender in everybody if sender.is_honest and not sender.pause]
     done = sum(run.count([sender])[1] for sender in busy)
     each = sum(spent[sender.name] for sender in busy) / max(done, 1)
@@ -209,9 +209,7 @@ def measure_one(run: Run) -> float:
 
 def report(found: list[Waited], load: Load, kills: int, out: Callable[[str], None]) -> bool:
     """Print a line for each sender; return whether every file was processed in its fair time."""
-    out(
-        f"an honest file takes {load.each:.2f} s under this load; the worker was killed {kills} times"
-    )
+    out(f"an honest file takes {load.each:.2f} s under load; the worker was killed {kills} times")
     out(", ".join(f"{name} had {seconds:.0f} s" for name, seconds in load.spent.items()))
     out(f"{'sender':12}{'files':>7}{'median':>9}{'95 %':>9}{'longest':>9}{'late':>7}{'failed':>8}")
     is_fair = True
