@@ -185,7 +185,8 @@ def measure(run: Run, everybody: list[Sender], before: float, seconds: float) ->
     """Return what the service did. before: `spent` of all senders when the run began."""
     spent = {}
     for sender in everybody:
-        rows = run.ask(SPENT, run.sent[sender.name][0])  # none if it had no turn yet
+        first = run.sent[sender.name][:1]
+        rows = run.ask(SPENT, *first) if first else []  # none if it had no turn yet
         spent[sender.name] = float(rows[0][0]) - before if rows else 0.0
     busy = [sender for sender in everybody if sender.is_honest and not sender.pause]
     done = sum(run.count([sender])[1] for sender in busy)
@@ -239,6 +240,7 @@ def senders(hostile: int, honest: int) -> list[Sender]:
 def run_all(service: Copy, everybody: list[Sender], seconds: float) -> tuple[Run, Load]:
     """Send everything, kill workers meanwhile, and return when all honest files have a result."""
     run = Run(service)
+    sent_files.hostile()  # takes seconds: nobody shall be ahead of the others
     sys.stdout.write(f"an honest file alone takes {measure_one(run):.2f} s\n")
     level = run.ask("SELECT max(started) FROM uploads_sender")[0][0]
     honest = [sender for sender in everybody if sender.is_honest]
