@@ -10,7 +10,8 @@ from django.db.models.functions import TruncDay
 
 from catalog.pages.models import Content
 from footfall.models import COLUMNS, Rollup
-from footfall.projections.series import Interval, Point
+from footfall.projections.distinct import visitors_of
+from footfall.projections.series import Interval, Point, days_of
 from footfall.registry import content_type_of
 
 COLUMNS_OF_CSV = ("id", "type", "title", "day", "views", "people", "robots", "visitors")
@@ -46,6 +47,7 @@ def rows(since: datetime, until: datetime) -> Iterator[tuple[Any, ...]]:
     contents = viewed.order_by("pk").select_subclasses()
     while page := list(contents.filter(pk__gt=after)[:CONTENTS_PER_QUERY]):
         by_id = {content.pk: content for content in page}
+        visitors = visitors_of(Content, by_id, *days_of(since, until))
         for target, point in _days(rollups.filter(target_id__in=list(by_id))):
             content = by_id[target]
             yield (
@@ -56,7 +58,7 @@ def rows(since: datetime, until: datetime) -> Iterator[tuple[Any, ...]]:
                 point.views,
                 point.people,
                 point.robots,
-                "",
+                visitors[target].get(point.at.date(), 0),
             )
         after = page[-1].pk
 

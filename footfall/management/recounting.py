@@ -10,13 +10,15 @@ from django.core.management.base import BaseCommand, CommandError
 from footfall.conf import conf
 from footfall.models import Audit
 from footfall.ops.audit import run_audit
+from footfall.projections.rows import VISITORS
 from footfall.reclassify.changes import Unfinished
 from footfall.reclassify.past import Reclassified, TakenOver, described, numbered, reclassify
 from footfall.recount.adopt import adopt
 from footfall.recount.counting import Progress
 from footfall.recount.drop import NotDropped, drop
 from footfall.recount.gap import Incomparable
-from footfall.recount.rebuild import NoProjection, rebuild
+from footfall.recount.rebuild import NoProjection, rebuild, rebuild_visitors
+from footfall.recount.visitors import Recounted, recount_noted
 from footfall.registry import countable_models
 from footfall.store.discard import NotCorrupt, discard
 from footfall.store.export import time as milliseconds
@@ -59,7 +61,8 @@ class Recounting(BaseCommand):
         )
         rebuild = commands.add_parser("rebuild", help="compute a projection again from the events")
         rebuild.add_argument("name", help="for example totals:pages.content")
-        rebuild.add_argument("--since", type=day, help="of `hourly`: from this day on, UTC")
+        since = "of `hourly` and `visitors`: from this day on, UTC"
+        rebuild.add_argument("--since", type=day, help=since)
         adopt = commands.add_parser("adopt", help="keep what counters had before the counting")
         adopt.add_argument("model", help="for example pages.content")
         drop = commands.add_parser("drop", help="give up a projection, so that it holds up nothing")
@@ -85,6 +88,9 @@ class Recounting(BaseCommand):
 
     def rebuild(self, name: str, since: datetime | None, **options: Any) -> None:
         try:
+            if name.startswith(f"{VISITORS}:"):
+                self._tell_visitors(name, rebuild_visitors(name, since, self.progress()))
+                return
             done = rebuild(name, since, self.progress())
         except (NoProjection, Incomparable) as error:
             raise CommandError(str(error)) from None
@@ -97,18 +103,33 @@ class Recounting(BaseCommand):
                 " away" + (f", and segments {numbers} cannot be read" if numbers else "")
             )
 
+    def _tell_visitors(self, name: str, done: Recounted) -> None:
+        """Say what became of the days that were counted again. Fails if nobody was taken out."""
+        self.stdout.write(f"{name}: {len(done.changed)} days have other visitors now")
+        if done.kept:
+            self.stdout.write(
+                f"{len(done.kept)} days keep what they had: a part of their events has left the"
+                " store"
+            )
+        if done.unread:
+            raise CommandError(
+                f"of {len(done.unread)} days nobody was taken out: segments cannot be read"
+            )
+
     def reclassify(self, since: datetime | None, **options: Any) -> None:
         """Fails if views keep the kinds that they had."""
         try:
             done = reclassify(since, self.progress())
         except (TakenOver, Unfinished) as error:
             raise CommandError(str(error)) from None
+        visitors = recount_noted(progress=self.progress())
         if done is None:
             self.stdout.write("nothing to do: list and rules say what was counted")
             return
         self.stdout.write(f"{done.agents} agents: {described(done.moved)}")
         if problems := list(_problems(done)):
             raise CommandError("; ".join(problems))
+        self._tell_visitors("visitors", visitors)
 
     def adopt(self, model: str, **options: Any) -> None:
         if (label := model.lower()) not in countable_models():

@@ -1,16 +1,17 @@
 """The base class of countable models, and the tables of the counting."""
 
 from footfall.models.identity import Identity
+from footfall.models.keys import ClientKey
 from footfall.models.log import DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
-from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup
+from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup, VisitorSketch
 from footfall.models.reclassification import (
     Correcting,
     KeptKind,
     Reclassification,
     ReclassifiedAgent,
 )
-from footfall.models.recount import Correction, Recount, Recounted
+from footfall.models.recount import Correction, Recount, Recounted, VisitorRecount
 from footfall.models.store import Base, Carried, Projection, Segment, StoreHead, StorePosition
 from footfall.models.targets import COLUMNS, KIND_COLUMNS, VIEWS, ByKind, Countable
 from footfall.models.viewers import Agent, AgentCount, AgentRule, How, Kind, Salt
@@ -27,6 +28,7 @@ __all__ = [
     "Base",
     "ByKind",
     "Carried",
+    "ClientKey",
     "Correcting",
     "Correction",
     "Countable",
@@ -52,4 +54,6 @@ __all__ = [
     "Spilled",
     "StoreHead",
     "StorePosition",
+    "VisitorRecount",
+    "VisitorSketch",
 ]

@@ -63,6 +63,30 @@ class Ranking(models.Model):
         return f"{self.content_type_id} {self.window}"
 
 
+class VisitorSketch(Target):
+    """The people who viewed one target on one day, UTC: a set of which only the size can be told.
+
+    Target 0: all targets of the model together.
+    """
+
+    pk = models.CompositePrimaryKey("content_type_id", "target_id", "day", "beside")
+    day = models.DateField(_("day"))
+    beside = models.BooleanField(default=False)
+    """Whether a recount of the day writes it, until it takes the place of the other one."""
+    sketch = models.BinaryField()
+    """See footfall/projections/sketches.py. Empty once the day is older than hours are kept."""
+    visitors = models.BigIntegerField(_("visitors"))
+    """How many there are in the sketch."""
+
+    class Meta:
+        verbose_name = _("visitors of a day")
+        verbose_name_plural = _("visitors by day")
+        indexes = (models.Index(fields=["content_type", "day"], name="counters_visitors_day"),)
+
+    def __str__(self) -> str:
+        return f"{self.content_type_id}/{self.target_id} {self.day}: {self.visitors}"
+
+
 class Invalidation(Target):
     """A target that was changed, until Redis has removed the pages that are cached for it."""
 

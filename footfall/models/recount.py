@@ -97,6 +97,37 @@ class Recounted(Target, ByKind):
         return f"{self.content_type_id}/{self.target_id} {self.hour:%Y-%m-%d %H}: {self.views}"
 
 
+NOT_BEGUN = -1
+
+
+class VisitorRecount(models.Model):
+    """A day of which the visitors of a model are to be counted again, and how far that is.
+
+    The process that goes on with it writes its own `token`; another one then finds a foreign token,
+    and stops.
+    """
+
+    pk = models.CompositePrimaryKey("label", "day")
+    label = models.CharField(_("model"), max_length=100)
+    day = models.DateField(_("day"))
+    reason = models.CharField(_("reason"), max_length=10)
+    """A kind of `Correction`."""
+    verdicts = models.BigIntegerField()
+    """The version of the verdicts with which it is counted."""
+    token = models.BigIntegerField(default=0)
+    number = models.BigIntegerField(default=NOT_BEGUN)
+    """Of the last segment that is counted; NOT_BEGUN: what is beside is of an earlier recount."""
+    unread = models.BooleanField(default=False)
+    """Whether a segment could not be read: then nobody is taken out."""
+
+    class Meta:
+        verbose_name = _("recount of the visitors of a day")
+        verbose_name_plural = _("recounts of visitors")
+
+    def __str__(self) -> str:
+        return f"{self.label} {self.day}"
+
+
 class Correction(models.Model):
     """What was corrected, when and why. It is a record alone: no sum has it."""
 

@@ -9,9 +9,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from footfall.common.wording import duration, number
+from footfall.conf import conf
 from footfall.ops.facts import Facts
 from footfall.ops.lag import ProjectionStatus
-from footfall.projections.rows import HOURLY
+from footfall.projections.rows import HOURLY, VISITORS
 from footfall.worker import QUEUE
 
 OVERDUE = 10.0  # seconds after which an event should have been counted
@@ -147,7 +148,10 @@ def _how_many(waiting: Sequence[tuple[int, float]]) -> dict[str, str]:
 
 def overdue(one: ProjectionStatus) -> Level:
     """Tell how bad it is how far a projection is behind; GREEN if that is normal."""
-    limit = HOURLY_OVERDUE if one.kind == HOURLY else OVERDUE
+    limit = {
+        HOURLY: HOURLY_OVERDUE,
+        VISITORS: HOURLY_OVERDUE + conf.COUNTERS_VISITORS_INTERVAL_SECONDS,
+    }.get(one.kind, OVERDUE)
     if one.lag_seconds <= limit:
         return Level.GREEN
     return Level.RED if one.lag_seconds > RED_AFTER * limit else Level.AMBER

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from footfall.models import Audit, Projection, Recount, StoreHead, StorePosition
-from footfall.projections.rows import BEGINNING, TOTALS, name_of
+from footfall.projections.rows import BEGINNING, TOTALS, VISITORS, name_of
 from footfall.reclassify.past import resume
 from footfall.recount.comparison import Difference, bring_close
 from footfall.recount.counters import Counters
@@ -104,7 +104,7 @@ class Recounted:
 
 def _boundary() -> StorePosition:
     """Return the lowest position of the projections: there is the least to count twice."""
-    rows = Projection.objects.order_by("number")
+    rows = Projection.objects.exclude(name__startswith=name_of(VISITORS, "")).order_by("number")
     known = [
         row.position for row in rows if row.label in countable_models() and is_known(row.position)
     ]

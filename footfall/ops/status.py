@@ -15,7 +15,7 @@ from footfall.identity import database_now
 from footfall.log import get_log
 from footfall.models import DeadLetter, Partition, Segment, Spilled, StoreHead
 from footfall.ops.lag import ProjectionStatus, read_projections
-from footfall.projections.rows import HOURLY, TOTALS
+from footfall.projections.rows import HOURLY, TOTALS, VISITORS
 
 T = TypeVar("T")
 
@@ -94,6 +94,10 @@ class Status:
     def series_as_of(self) -> datetime | None:
         """The same for views by the hour."""
         return self._as_of(self._of_kind(HOURLY))
+
+    def visitors_as_of_in(self, label: str) -> datetime | None:
+        """Return up to when visitors of one model are counted."""
+        return self._as_of(self._of_kind(VISITORS, label))
 
     def pending_in(self, label: str) -> int | None:
         """Return `pending` of the counters of one model: events, and carried over views."""

@@ -1,6 +1,6 @@
 """The new events that projections apply: those of consecutive segments, summed up once for all."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from footfall.models import StorePosition
@@ -20,6 +20,11 @@ class Batch(Summed):
     """When the earliest event happened: milliseconds since 1970."""
     verdicts: int | None = None
     """The version of the verdicts that tell kinds of agents; None: they are not told."""
+
+    @property
+    def labels(self) -> Collection[str]:
+        """Return the labels of the models that were viewed."""
+        return self.hours.keys()
 
     def totals(self, label: str) -> Mapping[int, int]:
         """Return the views by id. Most batches are of one hour."""

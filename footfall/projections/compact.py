@@ -1,6 +1,7 @@
 """Compaction: views of old hours move to the first hour of their day. No view is lost.
 
-The views of deleted targets move to one row per model and day.
+The views of deleted targets move to one row per model and day. The sketches of visitors are kept as
+long as hours are; after that, the number of visitors is.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,7 +15,7 @@ from django.utils import timezone
 from footfall import sql
 from footfall.conf import conf
 from footfall.identity import database_now, ensure_identity
-from footfall.models import COLUMNS, Base, HourTotal, Rollup
+from footfall.models import COLUMNS, Base, HourTotal, Rollup, VisitorSketch
 from footfall.projections import rows
 from footfall.projections.series import DAY, Interval, number
 from footfall.registry import content_type_of, countable_models
@@ -43,6 +44,7 @@ def compact() -> int:
                 removed += some
             removed += compact_totals(model, day)
         removed += compact_deleted(model, cutoff)
+        removed += compact_visitors(model, cutoff)
     return removed
 
 
@@ -134,8 +136,24 @@ def compact_deleted(model: type[models.Model], cutoff: datetime) -> int:
     return removed
 
 
+def compact_visitors(model: type[models.Model], cutoff: datetime) -> int:
+    """Keep of old days how many visitors there were, and no sketch; remove deleted targets.
+
+    Returns how many rows were removed.
+    """
+    rows = VisitorSketch.objects.filter(content_type=content_type_of(model), beside=False)
+    old = rows.filter(day__lt=cutoff.date()).exclude(sketch=b"").order_by()
+    for day in sorted({*old.values_list("day", flat=True).distinct()}):
+        old.filter(day=day).update(sketch=b"")
+    removed = 0
+    for ids in _deleted(model, rows):
+        removed += rows.filter(target_id__in=ids).delete()[0]
+    return removed
+
+
 def _deleted(
-    model: type[models.Model], rollups: models.QuerySet[Rollup]
+    model: type[models.Model],
+    rollups: models.QuerySet[Rollup] | models.QuerySet[VisitorSketch],
 ) -> Iterator[Sequence[int]]:
     """Yield ids that have rollups but no target, `DELETED_CHUNK_SIZE` at a time."""
     ids = rollups.order_by("target_id").values_list("target_id", flat=True)

@@ -7,15 +7,17 @@ but for at most a fiftieth of the time.
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from itertools import islice
 
 from django.db import models, transaction
-from django.db.models import Sum
+from django.db.models import Max, Sum
 from django.utils import timezone
 
-from footfall.models import COLUMNS, Ranking, Rollup
+from footfall.models import COLUMNS, Projection, Ranking, Rollup
+from footfall.projections.distinct import visitors_in
+from footfall.projections.rows import HOURLY
 from footfall.projections.series import HOUR, Interval, Point, series_of_many
 from footfall.registry import content_type_of, countable_models, counter_field
 
@@ -24,7 +26,10 @@ KEPT = 100
 WITH_SERIES = 20
 """Number of them that have their recent views, for a sparkline."""
 MIN_AGE = timedelta(seconds=5)
+IDLE_AGE = timedelta(minutes=1)
+"""While nothing is viewed: a ranking changes with the hour, and with what is adjusted."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+RESOLUTION = timedelta(microseconds=1)
 SHARE = 50  # a ranking that took 1 s is computed again after 50 s
 
 
@@ -61,6 +66,8 @@ class Ranked:
     """Views of people, and of all agents that are known to be none. For all time: as far as the
     rollups reach. None: computed by an older version."""
     robots: int | None = None
+    visitors: int | None = None
+    """Different people on the days, UTC, that began in the window, see `distinct.visitors_in`."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +104,13 @@ def trend(views: int, before: int | None, hours: int | None, at: datetime) -> fl
 
 
 def rank_due() -> None:
-    """Compute the rankings that are old enough. One query if there is none."""
+    """Compute the rankings that are old enough. Two queries if there is none."""
     now = timezone.now()
+    hourly = Projection.objects.filter(name__startswith=f"{HOURLY}:")
+    moved_at = hourly.aggregate(at=Max("moved_at"))["at"] or now
+    min_age = IDLE_AGE if now - moved_at > IDLE_AGE else MIN_AGE
     rows = Ranking.objects.defer("ranked")
-    recent = {(row.content_type_id, row.window) for row in rows if not is_due(row, now)}
+    recent = {(row.content_type_id, row.window) for row in rows if not is_due(row, now, min_age)}
     for model in countable_models().values():
         for window in Window:
             if (content_type_of(model).pk, window.value) not in recent:
@@ -124,9 +134,9 @@ def rank(model: type[models.Model], window: Window) -> bool:
     return True
 
 
-def is_due(row: Ranking, now: datetime) -> bool:
+def is_due(row: Ranking, now: datetime, min_age: timedelta = MIN_AGE) -> bool:
     """Tell whether a ranking is old enough, or from the future: a clock was set back."""
-    rest = max(MIN_AGE, timedelta(seconds=SHARE * row.seconds))
+    rest = max(min_age, timedelta(seconds=SHARE * row.seconds))
     return row.computed_at is None or not now - rest < row.computed_at <= now
 
 
@@ -147,6 +157,7 @@ def compute(
         before = dict(earlier.filter(target_id__in=views))
     interval, points = window.points
     kinds = _kinds(model, views, since, until)
+    visitors = visitors_in(model, views, *_days_begun(since, until))
     series = series_of_many(
         model, list(views)[:WITH_SERIES], interval, *interval.latest(points, now)
     )
@@ -158,9 +169,18 @@ def compute(
             "series": series.get(target, []),
             "people": kinds[target].people,
             "robots": kinds[target].robots,
+            "visitors": visitors[target],
         }
         for target, count in views.items()
     ]
+
+
+def _days_begun(since: datetime | None, until: datetime | None) -> tuple[date, date]:
+    """Return the first day that begins in [since, until), and the first one after; or all days."""
+    if since is None or until is None:
+        return date.min, date.max
+    first, after = (Interval.DAY.start(at - RESOLUTION).date() for at in (since, until))
+    return first + timedelta(days=1), after + timedelta(days=1)
 
 
 def _sums(

@@ -12,9 +12,11 @@ from footfall import sql
 from footfall.models import Projection, StoreHead, StorePosition
 from footfall.verdicts import present_version
 
-TOTALS, HOURLY = "totals", "hourly"
-KINDS = (TOTALS, HOURLY)
+TOTALS, HOURLY, VISITORS = "totals", "hourly", "visitors"
+KINDS = (TOTALS, HOURLY, VISITORS)
 """Each model has a projection of each kind."""
+WITH_VERDICTS = (HOURLY, VISITORS)
+"""Those that tell agents apart: see `Projection.verdicts`."""
 BEGINNING = StorePosition(0, 0, 0)
 MAX_ERROR = 2_000  # characters of an error that are kept
 

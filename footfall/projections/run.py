@@ -5,15 +5,24 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils import timezone
 
+from footfall.conf import conf
 from footfall.models import Carried, Projection, StoreHead, StorePosition
 from footfall.projections.batch import Batch, read_batch
 from footfall.projections.hourly import project_hourly
-from footfall.projections.rows import BEGINNING, HOURLY, KINDS, move_idle, note_failure
+from footfall.projections.rows import (
+    BEGINNING,
+    HOURLY,
+    KINDS,
+    VISITORS,
+    move_idle,
+    note_failure,
+)
 from footfall.projections.totals import Applied, project_totals
+from footfall.projections.visitors import Visits, project_visitors, read_visits
 from footfall.registry import content_type_of, countable_models
 from footfall.sql import LockTimeout
 
@@ -32,13 +41,18 @@ class Projector(NamedTuple):
     leaves its projection behind, and no other.
     """
 
-    project: Callable[[str, Batch], Applied | bool | None]
-    """Returns nothing true if it could not claim the row."""
-    interval: float = 0.0
+    project: Callable[[str, Any], Applied | bool | None]
+    """Gets the model, and what was read for its kind. Returns nothing true if it could not claim
+    the row."""
+    interval: Callable[[], float] = float
     """Seconds between two transactions, unless there is more than one of them can apply."""
 
 
-PROJECTORS = {"totals": Projector(project_totals), "hourly": Projector(project_hourly, 10.0)}
+PROJECTORS = {
+    "totals": Projector(project_totals),
+    "hourly": Projector(project_hourly, lambda: 10.0),
+    "visitors": Projector(project_visitors, lambda: conf.COUNTERS_VISITORS_INTERVAL_SECONDS),
+}
 
 
 @dataclass
@@ -89,10 +103,10 @@ def apply_new_events(
     may do it at once. Raises DatabaseError if the database is away; what was committed stays.
     """
     run = Run(force, max_events)
-    positions: dict[StorePosition, list[Projection]] = {}
+    together: dict[tuple[StorePosition, bool], list[Projection]] = {}
     for row in run.due(kinds):
-        positions.setdefault(row.position, []).append(row)
-    for position, rows in positions.items():
+        together.setdefault((row.position, row.kind == VISITORS), []).append(row)
+    for (position, _), rows in together.items():
         run.advance(position, rows)
     return run.projected
 
@@ -128,7 +142,7 @@ class Run:
     def _is_time(self, row: Projection) -> bool:
         if self._force or row.moved_at is None:
             return True
-        interval = timedelta(seconds=PROJECTORS[row.kind].interval)
+        interval = timedelta(seconds=PROJECTORS[row.kind].interval())
         elapsed = timezone.now() - row.moved_at
         # A clock that was set back makes nothing wait for longer.
         return abs(elapsed) >= interval or self._head.events - row.events >= self._max_events
@@ -136,13 +150,12 @@ class Run:
     def advance(self, position: StorePosition, rows: Sequence[Projection]) -> None:
         """Apply the events after `position` to the projections that are there."""
         try:
-            kinds = any(row.kind == HOURLY for row in rows)
-            batch = read_batch(position, self._max_events, kinds=kinds)
+            batch = self._read(position, {row.kind for row in rows})
         except Exception as error:
             self._note_failure(rows, error)
             return
         moved = len(self.projected.moved)
-        busy = [row for row in rows if row.label in batch.hours or row.name in self._carried]
+        busy = [row for row in rows if row.label in batch.labels or row.name in self._carried]
         if idle := [row for row in rows if row not in busy]:
             self._move_idle(idle, batch)
         for row in busy:
@@ -150,7 +163,13 @@ class Run:
         if len(self.projected.moved) > moved and batch.until.number < self._head.number:
             self.projected.more = True
 
-    def _move_idle(self, rows: Sequence[Projection], batch: Batch) -> None:
+    def _read(self, position: StorePosition, kinds: set[str]) -> Batch | Visits:
+        """Read what these kinds apply: visitors are read apart from views. Raises PositionLost."""
+        if kinds == {VISITORS}:
+            return read_visits(position, self._max_events)
+        return read_batch(position, self._max_events, kinds=HOURLY in kinds)
+
+    def _move_idle(self, rows: Sequence[Projection], batch: Batch | Visits) -> None:
         moved = move_idle([row.name for row in rows], batch.position, batch.until)
         self.projected.moved += moved
         first, last, now = batch.position.number + 1, batch.until.number, time.monotonic()
@@ -160,7 +179,7 @@ class Run:
             if row.kind == "totals" and row.name in moved and row.label in countable_models()
         ]
 
-    def _apply(self, row: Projection, batch: Batch) -> None:
+    def _apply(self, row: Projection, batch: Batch | Visits) -> None:
         if row.label not in countable_models():
             delays.failed(row.name)
             self.projected.unknown.append(row.name)

@@ -1,7 +1,7 @@
 """Views over time, of one target or of a whole model. Hours and days are in UTC."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncDay
 
 from footfall.models import COLUMNS, HourTotal, Rollup
+from footfall.projections.distinct import visitors_of
 from footfall.registry import content_type_of, countable_models, counter_field
 
 HOUR = timedelta(hours=1)
@@ -64,6 +65,8 @@ class Point(NamedTuple):
     prefetch: int = 0
     monitor: int = 0
     library: int = 0
+    visitors: int | None = None
+    """Different people on a day; None for an hour, and where nobody has asked."""
 
     @property
     def people(self) -> int:
@@ -79,16 +82,27 @@ class Point(NamedTuple):
         return self.views - self.people - self.robots
 
 
+def days_of(since: datetime, until: datetime) -> tuple[date, date]:
+    """Return the first day, UTC, that overlaps [since, until), and the one after the last."""
+    last = Interval.DAY.start(until - timedelta(microseconds=1))
+    return Interval.DAY.start(since).date(), (last + DAY).date()
+
+
 def series(
     target: models.Model, interval: Interval, since: datetime, until: datetime
 ) -> list[Point]:
     """Return the views of `target` in every hour or day that overlaps [since, until), even if 0.
+    Days have their visitors, too.
 
     Raises TypeError if its model is not countable.
     """
     model = counter_field(type(target)).model
     rollups = Rollup.objects.filter(content_type=content_type_of(model), target_id=target.pk)
-    return _points(rollups, "target_id", [target.pk], interval, since, until)[target.pk]
+    points = _points(rollups, "target_id", [target.pk], interval, since, until)[target.pk]
+    if interval is Interval.HOUR:
+        return points
+    days = visitors_of(model, [target.pk], *days_of(since, until))[target.pk]
+    return [point._replace(visitors=days.get(point.at.date(), 0)) for point in points]
 
 
 def series_by_model(

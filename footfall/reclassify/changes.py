@@ -18,7 +18,8 @@ from footfall.models import (
     ReclassifiedAgent,
     StoreHead,
 )
-from footfall.projections.rows import HOURLY
+from footfall.projections.noted import recount_after
+from footfall.projections.rows import HOURLY, WITH_VERDICTS
 from footfall.store.append import locked_head
 from footfall.store.read import is_known
 from footfall.verdicts import PER_QUERY, Steps, chunks, present_version, steps_of
@@ -115,9 +116,11 @@ def changed(steps: Steps, kind: int, since: int | None) -> Steps:
 
 def _free_projections() -> Sequence[Projection] | None:
     """Lock the projections that count by kind; return None if one is being applied."""
-    rows = Projection.objects.filter(name__startswith=f"{HOURLY}:").order_by("name")
+    names = Projection.objects.values_list("name", flat=True)
+    counting = [name for name in names if name.partition(":")[0] in WITH_VERDICTS]
+    rows = Projection.objects.filter(name__in=counting).order_by("name")
     locked = list(rows.select_for_update(skip_locked=True))
-    return locked if len(locked) == rows.count() else None
+    return locked if len(locked) == len(counting) else None
 
 
 def _change(
@@ -173,8 +176,11 @@ def _note_positions(found: Reclassification, rows: Sequence[Projection], head: S
             boundary_events=row.events,
         )
         for row in rows
-        if row.number > number and is_known(row.position)
+        if row.kind == HOURLY and row.number > number and is_known(row.position)
     )
+    for row in rows:
+        if row.kind == HOURLY:
+            recount_after(row.label, row.position)
 
 
 def _random() -> int:

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from operator import add
 from typing import NamedTuple
 
@@ -9,7 +10,7 @@ from django.db import models
 
 from footfall import sql
 from footfall.identity import HOURS_PER_DAY
-from footfall.models import COLUMNS, HourTotal, Rollup
+from footfall.models import COLUMNS, HourTotal, Kind, Rollup
 from footfall.projections.compact import DELETED
 from footfall.projections.series import at, number
 from footfall.registry import content_type_of
@@ -83,6 +84,12 @@ def apply(model: type[models.Model], moves: Moves) -> tuple[Counter[str], int]:
     for move, views in moved.items():
         sums[f"{move.before}>{move.after}"] += views
     return +sums, sum(left.values())
+
+
+def days_of_people(moves: Moves) -> set[date]:
+    """Return the days on which some of the views are of people now, or not any more."""
+    people = {move.hour for move in moves if Kind.PERSON in (move.before, move.after)}
+    return {at(hour).date() for hour in people}
 
 
 def _apply_totals(model: type[models.Model], moved: Moves) -> None:

@@ -24,9 +24,10 @@ from footfall.models import (
     Reclassification,
     StorePosition,
 )
+from footfall.projections.noted import recount_days
 from footfall.projections.rows import HOURLY, lock, name_of
 from footfall.reclassify.changes import Progress, Unfinished, begin
-from footfall.reclassify.moves import Changes, Move, apply, moves_in
+from footfall.reclassify.moves import Changes, Move, apply, days_of_people, moves_in
 from footfall.registry import countable_models
 from footfall.store.read import PositionLost, load, segments_after
 
@@ -202,6 +203,7 @@ def _correct_part(
     _projection, part = _lock(row, part)
     moves = chunk.moves.get(part.label, Counter())
     moved, left = apply(countable_models()[part.label], moves)
+    recount_days(part.label, days_of_people(moves))
     part.moved = dict(Counter(part.moved) + moved)
     part.left += left
     part.corrupt = sorted({*part.corrupt, *chunk.unread})
@@ -219,6 +221,7 @@ def _give_up(row: Reclassification, part: Correcting, reason: str) -> None:
         if projection:
             projection.key = -1
             projection.save(update_fields=["key"])
+        recount_days(part.label)
         logger.error("%s is rebuilt instead of reclassified: %s", part.label, reason)
         part.done = part.is_lost = True
         _note(row, part)
@@ -287,4 +290,5 @@ def events_left() -> int:
 
 def forget(label: str) -> None:
     """Leave out a model that is dropped, or starts over: its projection locked, or lost."""
-    Correcting.objects.filter(label=label, done=False).update(done=True)
+    if Correcting.objects.filter(label=label, done=False).update(done=True):
+        recount_days(label)

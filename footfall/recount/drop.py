@@ -2,8 +2,8 @@
 
 from django.db import transaction
 
-from footfall.models import Carried, Projection, Recount
-from footfall.projections.rows import HOURLY, TOTALS
+from footfall.models import Carried, Projection, Recount, VisitorRecount
+from footfall.projections.rows import HOURLY, TOTALS, VISITORS
 from footfall.reclassify.past import forget
 from footfall.registry import content_type_of, countable_models
 
@@ -26,7 +26,8 @@ def drop(name: str, *, force: bool = False) -> Projection:
             raise NotDropped(f"{row.label} is counted here; --force gives {name} up all the same")
         if model and row.kind == TOTALS:
             Carried.objects.filter(content_type=content_type_of(model)).delete()
-        Recount.objects.filter(label=row.label).delete()
+        recounts = VisitorRecount if row.kind == VISITORS else Recount
+        recounts._default_manager.filter(label=row.label).delete()
         if row.kind == HOURLY:
             forget(row.label)
         Projection.objects.filter(pk=row.pk).delete()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from footfall.models import KIND_COLUMNS, Projection, Segment, StorePosition
-from footfall.projections.rows import KINDS, name_of
+from footfall.projections.rows import HOURLY, TOTALS, name_of
 from footfall.sql.batch import Row
 from footfall.store.read import PositionLost, load, segments_after
 from footfall.store.views import views_of
@@ -111,7 +111,7 @@ def positions(label: str) -> dict[str, StorePosition]:
 
     Raises Incomparable if only one of them is there.
     """
-    names = [name_of(kind, label) for kind in KINDS]
+    names = [name_of(kind, label) for kind in (TOTALS, HOURLY)]
     found = {one.kind: one.position for one in Projection.objects.filter(name__in=names)}
     if len(found) == 1:
         raise Incomparable(f"{label}: not compared, its only projection is {min(found)}")

@@ -24,7 +24,7 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
-from footfall.projections.rows import BEGINNING, HOURLY, TOTALS, name_of
+from footfall.projections.rows import BEGINNING, HOURLY, KINDS, TOTALS, VISITORS, name_of
 from footfall.reclassify.past import forget, resume
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Corrected, Counters
@@ -40,6 +40,7 @@ from footfall.recount.counting import (
 )
 from footfall.recount.gap import Incomparable
 from footfall.recount.rollups import Rollups
+from footfall.recount.visitors import Recounted, recount_all
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import is_known
 from footfall.verdicts import present_version
@@ -77,6 +78,8 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     row = Projection.objects.filter(name=name).first()
     if row is None or row.label not in countable_models():
         raise NoProjection(f"there is no projection {name} here")
+    if row.kind == VISITORS:
+        return Rebuilt(len(recount_all(row.label, since, progress).changed), 0, [])
     if since and row.kind == TOTALS:
         raise NoProjection("a counter has no hours: rebuild it as a whole")
     is_lost = not is_known(row.position)
@@ -92,13 +95,24 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     return _end(name, chunks(recount, progress))
 
 
+def rebuild_visitors(
+    name: str, since: datetime | None = None, progress: Progress | None = None
+) -> Recounted:
+    """Count the visitors of all days again, or of those since one. Raises NoProjection."""
+    row = Projection.objects.filter(name=name).first()
+    if row is None or row.label not in countable_models():
+        raise NoProjection(f"there is no projection {name} here")
+    return recount_all(row.label, since, progress)
+
+
 def rebuild_lost() -> list[str]:
     """Rebuild the projections whose position is lost; return their names.
 
     Leaves out one that another process rebuilds, and models that this process does not know.
     """
     rebuilt = []
-    for row in Projection.objects.order_by("-name"):  # counters first
+    rows = [row for row in Projection.objects.order_by("name") if row.kind in KINDS]
+    for row in sorted(rows, key=lambda row: KINDS.index(row.kind)):  # counters first
         if row.label in countable_models() and not is_known(row.position) and not _alive(row):
             logger.error("the position of %s is lost: it starts over from the base", row.name)
             try:

@@ -1,9 +1,9 @@
 """The statements that differ between databases, in one module for each engine.
 
-Such a module has `add_counts`, `set_counts`, `add_hourly`, `add_carried`, `select_ids` and
-`move_producer_states`, each one statement for a whole batch, and how it waits for locks. They get
-columns of equal length. Those of `add_hourly`: hours since 1970, views, targets if the table has
-them, and one for each of the kinds that are named.
+Such a module has `add_counts`, `set_counts`, `add_hourly`, `add_carried`, `add_keys`,
+`select_ids` and `move_producer_states`, each one statement for a whole batch, and how it waits for
+locks. They get columns of equal length. Those of `add_hourly`: hours since 1970, views, targets if
+the table has them, and one for each of the kinds that are named.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Any
 
-from django.db import OperationalError, connection, models, transaction
+from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models import QuerySet
 
 from footfall.models import KIND_COLUMNS, Base, HourTotal, Recounted, Rollup
@@ -186,6 +186,22 @@ def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> No
     moved = dialect().move_producer_states(moves, now, epoch) if moves else 0
     if moved != len(moves):
         raise Conflict(f"{len(moves) - moved} producer states have moved meanwhile")
+
+
+def add_keys(keys: Mapping[bytes, int]) -> set[bytes]:
+    """Add keys of clients: {key: until}. Return those that were not there yet.
+
+    Waits for a transaction that has added one of them: it decides. They are added in their order,
+    so two that wait for each other are not possible. Raises Conflict: then roll back.
+    """
+    added: set[str] = set()
+    if keys:
+        rows = sorted((key.hex(), until) for key, until in keys.items())
+        try:
+            added = dialect().add_keys(*map(list, zip(*rows, strict=True)))
+        except IntegrityError as error:
+            raise Conflict("a key was stored meanwhile") from error
+    return {bytes.fromhex(str(key).replace("-", "")) for key in added}
 
 
 def lock(rows: QuerySet[models.Model]) -> QuerySet[models.Model]:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ProducerState
+from footfall.models import Carried, ClientKey, ProducerState
 from footfall.sql.batch import MAX_COUNTER, Move, has_targets, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 300_000
@@ -142,6 +142,18 @@ def add_hourly(
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [content_type, *map(_array, columns)])
+
+
+def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
+    """A key that another transaction is adding is waited for; rows are added in this order."""
+    statement = f"""
+        INSERT INTO {ClientKey._meta.db_table} (hash, until)
+        SELECT hash, until FROM unnest(%s::uuid[], %s::bigint[]) AS added (hash, until)
+        ON CONFLICT (hash) DO NOTHING RETURNING hash
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [f"{{{','.join(keys)}}}", _array(until)])
+        return {key for (key,) in cursor.fetchall()}
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:

@@ -25,7 +25,7 @@ from footfall.projections.rows import open_projections
 from footfall.projections.run import apply_new_events
 from footfall.store.append import append
 from footfall.store.builder import EventsBuilder
-from tests.support.traffic import keep_agents, viewers
+from tests.support.traffic import make_agents, viewers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,7 +113,7 @@ def test_drain(
 ) -> None:
     say("")
     if agents:
-        keep_agents()
+        make_agents()
     for part, segments in enumerate((2, 2, 4, 4, 10)):
         for number in range(segments):
             store(bodies, SEGMENT, zipf, part * 10 + number, agents=agents)

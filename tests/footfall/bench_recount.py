@@ -22,7 +22,7 @@ from footfall.models import AgentRule, Kind, Segment
 from footfall.projections.rows import open_projections
 from footfall.store.append import append
 from tests.support.projections import view
-from tests.support.traffic import ON_EACH, PAGES, Traffic, build, keep_agents
+from tests.support.traffic import ON_EACH, PAGES, Traffic, build, make_agents
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,7 +42,7 @@ def say(text: str) -> None:
 
 def ingest() -> None:
     """Store the events, of some 28 hours, and project them."""
-    keep_agents()
+    make_agents()
     traffic = Traffic(per_second=100, zipf=True, with_meta=True)
     start = datetime.now(UTC) - timedelta(hours=1)
     for number in range(EVENTS // EACH):

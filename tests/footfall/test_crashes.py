@@ -13,6 +13,7 @@ from django.test import RequestFactory
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.flush import flush, flush_all
+from footfall.keys import Life, make_key
 from footfall.models import Audit, Correction, HourTotal, Kind, Segment
 from footfall.ops.audit import broken_positions, differences, run_audit
 from footfall.ops.invariants import broken_store
@@ -26,6 +27,10 @@ from tests.support.processes import manage
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def keyed(number: int) -> bytes:
+    return make_key(Life.WEEK, number)
 
 
 def read_page(pk: int) -> None:
@@ -49,8 +54,10 @@ def test_a_flush_that_is_killed_counts_once(
     counts: Counts,
     environment: dict[str, str],
 ) -> None:
-    for _ in range(10):
+    for number in range(5):
         record(page, contents)
+        for _ in range(2):
+            record(page, contents, key=keyed(number))
 
     died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
 
@@ -58,7 +65,8 @@ def test_a_flush_that_is_killed_counts_once(
     possible = {True, False} if counted is None else {counted}
     assert counts() in [[10 * one] * 3 for one in possible]
     assert not list(differences())
-    record(page, contents)
+    for number in range(6):
+        record(page, contents, key=keyed(number))
     flush_all()
     assert counts() == [11, 11, 11]
     assert not list(differences())

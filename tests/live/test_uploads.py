@@ -75,7 +75,7 @@ def test_200_files_while_workers_are_killed_and_redis_restarts(service: Copy, fi
         for number in range(3):
             done = files.processed()
             wait_until(lambda done=done: files.processed() > done + 3, 150)  # type: ignore[misc]
-            service.kill("uploader")
+            service.kill("worker")
             if number == 1:
                 service.kill("redis")
 

@@ -15,6 +15,8 @@ RECORD = {
 # An ingest: whether its events are stored by then. None of them is counted yet.
 INGEST = {
     "after_read": False,
+    "after_keys": False,
+    "after_agents": False,
     "before_store": False,
     "before_ingest_commit": False,
     "after_ingest_commit": True,
@@ -55,6 +57,23 @@ RECOUNT = (
     "after_adopt_commit",
 )
 
+# Visitors are counted, and counted again: only where events say who viewed.
+VISITORS = {
+    "project": (
+        "visitors_before_apply",
+        "visitors_after_apply",
+        "visitors_before_commit",
+        "visitors_after_commit",
+    ),
+    "recount": (
+        "before_visitors_rebuild",
+        "after_visitors_rebuild",
+        "before_visitors_commit",
+        "after_visitors_commit",
+        "before_visitors_swap",
+        "after_visitors_swap",
+    ),
+}
 # Agents are classified anew, and the past is corrected: in chunks, each with its progress.
 RECLASSIFY = (
     "before_reclassify_begin",
@@ -95,6 +114,8 @@ ALL = {
     *COMPACT,
     *REMOVE,
     *RECOUNT,
+    *VISITORS["project"],
+    *VISITORS["recount"],
     *RECLASSIFY,
     *UPLOAD,
     *WORK,
@@ -113,8 +134,11 @@ STEPS = {
         "read": "after_read",
         "drain_spill": "after_read",
         "load_producer_states": "after_read",
+        "keep_agents": "after_agents",
         "deduplicate": "after_read",
         "decode_events": "after_read",
+        "drop_repeated": "after_keys",
+        "build": "after_agents",
         "store_dead_letters": "before_store",
         "save_progress": "before_store",
         "append": "before_ingest_commit",
@@ -136,6 +160,11 @@ STEPS = {
         "claim": "hourly_before_apply",
         "apply": "hourly_after_apply",
         "move": "hourly_before_commit",
+    },
+    "footfall/projections/visitors.py:project_visitors": {
+        "claim": "visitors_before_apply",
+        "apply": "visitors_after_apply",
+        "move": "visitors_before_commit",
     },
     "uploads/processing/worker.py:process_next": {
         "read_entry": "upload_read",

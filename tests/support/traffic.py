@@ -43,7 +43,7 @@ def viewers(visitors: int) -> list[bytes]:
     ]
 
 
-def keep_agents() -> None:
+def make_agents() -> None:
     """Make their rows, of all kinds."""
     kinds = random.Random(1).choices(list(MIXTURE), list(MIXTURE.values()), k=AGENTS)
     Agent.objects.bulk_create(

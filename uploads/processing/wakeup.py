@@ -1,6 +1,7 @@
 """Wakes the processing: at a tick of Celery beat, after an upload, and by itself without them."""
 
 import logging
+import os
 import threading
 import time
 from typing import Any
@@ -16,14 +17,18 @@ from uploads.queue.outbox import QUEUE, publish_due
 
 logger = logging.getLogger(__name__)
 
+AT_ONCE = min(2, os.cpu_count() or 1)
+"""Files that a process has in work: a child processes each, and more of them are not faster."""
+
 _awake: set[int] = set()  # threads of this process that are in `wake`
 _stopping = threading.Event()
 
 
 def tick() -> None:
-    """Wake up, as a Celery task does. Several threads of a process may be awake at once."""
+    """Wake up, as a Celery task does, unless enough threads of this process are awake."""
     UploadsWakeup.last_tick = time.monotonic()
-    wake()
+    if len(_awake) < AT_ONCE:
+        wake()
 
 
 def wake() -> None:
@@ -59,12 +64,8 @@ class UploadsWakeup(Wakeup):
     queue = QUEUE
     thread_name = "uploads-wakeup"
 
-    def __init__(self, worker: Any, **kwargs: Any) -> None:
-        super().__init__(worker, **kwargs)
-        self._threads = getattr(worker, "concurrency", 1)
-
     def wake(self) -> None:
-        if len(_awake) < self._threads:  # otherwise ticks are late because all threads are busy
+        if len(_awake) < AT_ONCE:  # otherwise ticks are late because all threads are busy
             wake()
 
 

@@ -51,9 +51,9 @@ def test_views_by_content_and_day(exported: Callable[..., list[list[str]]]) -> N
 
     assert ",".join(header) == "id,type,title,day,views,people,robots,visitors"
     assert rows == [
-        [str(video.pk), "video", "A video, with a comma", "2025-11-21", "2", "2", "0", ""],
-        [str(text.pk), "text", "A text", "2025-11-21", "5", "2", "3", ""],
-        [str(text.pk), "text", "A text", "2025-11-22", "1", "0", "0", ""],
+        [str(video.pk), "video", "A video, with a comma", "2025-11-21", "2", "2", "0", "0"],
+        [str(text.pk), "text", "A text", "2025-11-21", "5", "2", "3", "0"],
+        [str(text.pk), "text", "A text", "2025-11-22", "1", "0", "0", "0"],
     ]
     assert len(exported(since="2025-11-22", until="2025-11-24")) == 3
 
@@ -87,7 +87,7 @@ def test_it_is_read_a_few_contents_at_a_time(
     lines = export.lines(first, first + timedelta(days=1))
     next(lines)
 
-    with django_assert_num_queries(2):  # two contents and their days
+    with django_assert_num_queries(3):  # two contents, their visitors and their days
         next(lines), next(lines)
     assert len(list(lines)) == 3
 

@@ -51,6 +51,7 @@ def test_the_most_viewed_come_first(client: Client, viewed: list[Content]) -> No
         "views": 3,
         "people": 0,
         "robots": 0,
+        "visitors": 0,
         "views_before": 0,
         "trend": None,
     }

@@ -67,8 +67,8 @@ def test_views_by_day_of_utc(client: Client, content: Text, settings: Settings) 
     found = get(client, content, interval="day", since="2025-11-20", until="2025-11-22")
 
     assert found["series"] == [
-        {"at": "2025-11-20T00:00:00Z", "views": 3, "people": 0, "robots": 0},
-        {"at": "2025-11-21T00:00:00Z", "views": 1, "people": 0, "robots": 0},
+        {"at": "2025-11-20T00:00:00Z", "views": 3, "people": 0, "robots": 0, "visitors": 0},
+        {"at": "2025-11-21T00:00:00Z", "views": 1, "people": 0, "robots": 0, "visitors": 0},
     ]
 
 
@@ -204,7 +204,7 @@ def test_views_by_kind_of_agent(client: Client) -> None:
     day = {"interval": "day", "since": "2025-11-21", "until": "2025-11-22"}
 
     assert get(client, content, **day)["series"] == [
-        {"at": "2025-11-21T00:00:00Z", "views": 5, "people": 2, "robots": 2}
+        {"at": "2025-11-21T00:00:00Z", "views": 5, "people": 2, "robots": 2, "visitors": 0}
     ]
     (point,) = get(client, content, by="agent", **day)["series"]
     assert point["agents"] == {

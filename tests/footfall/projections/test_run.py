@@ -21,7 +21,9 @@ from tests.support.projections import positions, rolled_up, view
 from tests.support.views import AT, HOUR, Counts
 
 pytestmark = pytest.mark.django_db
-ALL = {"totals:pages.content", "hourly:pages.content", "totals:pages.page", "hourly:pages.page"}
+MODELS = ("pages.content", "pages.page")
+VIEWS = {f"{kind}:{label}" for kind in ("totals", "hourly") for label in MODELS}
+ALL = VIEWS | {f"visitors:{label}" for label in MODELS}
 
 
 class Boom(Exception):
@@ -87,7 +89,7 @@ def test_nothing_new_writes_nothing(ids: list[int]) -> None:
     assert all(q["sql"].startswith("SELECT") for q in queries)
 
 
-@pytest.mark.parametrize("name", sorted(ALL))
+@pytest.mark.parametrize("name", sorted(VIEWS))
 def test_one_that_raises_is_alone_behind(
     page: Page, ids: list[int], counts: Counts, raising: set[str], name: str
 ) -> None:
@@ -188,7 +190,8 @@ def test_those_without_a_view_are_moved_together(page: Page, ids: list[int]) -> 
 
     updates = [q["sql"] for q in queries if q["sql"].startswith("UPDATE")]
     moves = [sql for sql in updates if "counters_projection" in sql]
-    assert len(moves) == 3  # totals and hourly of pages; both of contents
+    # Totals and hourly of pages; both of contents; visitors of both, of whom there are none.
+    assert len(moves) == 4
     assert {*projected.moved} == ALL
     assert set(positions().values()) == {2}
     noted = {one.label: (one.first, one.last, one.counters) for one in projected.applied}
@@ -284,7 +287,7 @@ def test_a_store_from_a_backup_stops_its_projections(
 
     projected = apply_new_events(force=True)
 
-    assert {*projected.failed} == {"totals:pages.content", "hourly:pages.content"}
+    assert {*projected.failed} == {f"{kind}:pages.content" for kind in rows.KINDS}
     assert counts() == [1, 1, 1]
     assert set(positions().values()) == {1}
     assert "PositionLost" in only("totals:pages.content").error
@@ -337,7 +340,7 @@ def test_nothing_is_applied_to_a_model_whose_projections_are_locked(
         projected = apply_new_events()
 
     assert {*projected.waiting} == {"totals:pages.content", "hourly:pages.content"}
-    assert {*projected.moved} == {"totals:pages.page", "hourly:pages.page"}
+    assert {*projected.moved} == {f"{kind}:pages.page" for kind in rows.KINDS}
     apply_new_events(force=True)
     assert counts() == [1, 1, 1]
 

@@ -51,7 +51,8 @@ def test_days_are_those_of_utc(log: RedisLog, contents: list[Content], settings:
 
     found = series(contents[0], Interval.DAY, *hours(-24, 24))
 
-    assert found == [Point(MIDNIGHT - timedelta(days=1), 1), Point(MIDNIGHT, 2)]
+    yesterday = MIDNIGHT - timedelta(days=1)
+    assert found == [Point(yesterday, 1, visitors=0), Point(MIDNIGHT, 2, visitors=0)]
     assert found[0].at.tzinfo is UTC
 
 

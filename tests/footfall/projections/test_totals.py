@@ -200,9 +200,7 @@ def test_a_table_that_is_being_altered_is_waited_for_another_time(
 
     assert projected.waiting == [TOTALS]
     assert projected.failed == []
-    assert positions() == {
-        TOTALS: 0, "totals:pages.page": 1, "hourly:pages.content": 1, "hourly:pages.page": 1
-    }  # fmt: skip
+    assert [name for name, number in positions().items() if number != 1] == [TOTALS]
     assert not Projection.objects.exclude(failed_at=None).exists()
     assert carried() == {}
     apply_new_events(force=True)

@@ -1,0 +1,83 @@
+"""Days of which the visitors are to be counted again: `recount/visitors.py` does it."""
+
+from collections.abc import Collection
+from datetime import date
+
+from django.db import models
+
+from footfall.models import (
+    Correction,
+    Projection,
+    Segment,
+    StorePosition,
+    VisitorRecount,
+    VisitorSketch,
+)
+from footfall.projections.rows import VISITORS, name_of
+from footfall.projections.visitors import ALL, DAY, day_of
+from footfall.registry import content_type_of, countable_models
+from footfall.store.read import load
+from footfall.verdicts import present_version
+
+MAX_SPAN = 3
+"""Days of a segment that are taken as they are. One with more has events of a wrong clock."""
+ROWS_PER_STATEMENT = 500
+
+
+def recount_days(
+    label: str,
+    days: Collection[date] | None = None,
+    reason: str = Correction.Kind.RECLASSIFY,
+) -> None:
+    """Note that days are to be counted again with the present verdicts; None: all of them.
+
+    In the transaction of the caller, which has changed verdicts or tells what they have changed. A
+    day that is being counted again with earlier verdicts begins again by itself.
+    """
+    if days is None:
+        days = days_of(label)
+    version = present_version()
+    rows = [
+        VisitorRecount(label=label, day=day, reason=reason, verdicts=version)
+        for day in sorted(days)
+    ]
+    VisitorRecount.objects.bulk_create(rows, ROWS_PER_STATEMENT, ignore_conflicts=True)
+
+
+def recount_after(label: str, position: StorePosition) -> None:
+    """Note the days of the events that the projection `visitors` has applied after `position`.
+
+    For a reclassification: what it corrects ends there, and this projection may be ahead. Call it
+    while the projection is locked.
+    """
+    row = Projection.objects.filter(name=name_of(VISITORS, label)).first()
+    if row and row.number > position.number:
+        after = Segment.objects.filter(number__gt=position.number, first__lte=row.number)
+        recount_days(label, _days_of_segments(after))
+
+
+def days_of(label: str, since: date | None = None) -> set[date]:
+    """Return the days that have visitors of the model, or events in the store.
+
+    None for a model that this process does not know.
+    """
+    model = countable_models().get(label)
+    if model is None:
+        return set()
+    kept = VisitorSketch.objects.filter(
+        content_type=content_type_of(model), target_id=ALL, beside=False
+    )
+    days = {*kept.values_list("day", flat=True)} | _days_of_segments(Segment.objects.all())
+    return {day for day in days if since is None or day >= since}
+
+
+def _days_of_segments(segments: models.QuerySet[Segment]) -> set[date]:
+    days: set[int] = set()
+    rows = segments.defer("data").order_by("number")
+    for segment in rows.iterator(500):
+        first, last = segment.first_at // DAY, segment.last_at // DAY
+        if last - first < MAX_SPAN:
+            days.update(range(first, last + 1))
+        else:
+            days.update(at // DAY for at in load(segment).at)
+    return {*map(day_of, days)}

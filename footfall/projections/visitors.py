@@ -1,0 +1,221 @@
+"""The projection `visitors`: the people who viewed each target on each day, and all of a model.
+
+It applies events every few minutes: each time it writes the sketches of all that was viewed
+meanwhile. An event counts if its agent is a person and it says which visitor it was. Days are UTC,
+by the time of the event. A union is idempotent: an event that is taken twice changes nothing.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import repeat
+
+from django.db import models
+
+from footfall import sql
+from footfall.common.failpoints import failpoint
+from footfall.events import META_BYTES, Meta, decode
+from footfall.models import Kind, StorePosition, VisitorSketch
+from footfall.projections.rows import VISITORS, claim, move
+from footfall.projections.sketches import BITS, Damaged, Sketch
+from footfall.registry import content_type_of, countable_models
+from footfall.sql import rows_per_transaction
+from footfall.sql.batch import rows_per_statement
+from footfall.store.read import load, segments_after
+from footfall.store.segment import Events
+from footfall.verdicts import Verdicts, current
+
+MAX_EVENTS = 200_000
+"""Events that are in memory at once: 100 bytes for each different visitor of a body, twice."""
+CHUNK_SIZE = 500
+"""Sketches that are in memory at once: 32 kB each at most."""
+ALL = 0
+"""The target id of all targets of a model together. Events cannot have it."""
+BEGINNING = date(1970, 1, 1)
+DAY = 86_400_000  # milliseconds
+VISITOR = Meta._fields.index("visitor")
+
+
+@dataclass
+class Visits:
+    """Who viewed what in the events after `position`, up to `until`."""
+
+    position: StorePosition
+    until: StorePosition
+    verdicts: Verdicts
+    people: dict[int, dict[bytes, set[int]]] = field(default_factory=dict)
+    """Visitors, as `sketches.shortened` returns them, by day since 1970 and then by body."""
+    targets: dict[bytes, Mapping[str, Sequence[int]]] = field(default_factory=dict)
+    """Ids by label, of each body."""
+
+    rows: int = 0
+    """About how many sketches are to be written."""
+
+    @property
+    def labels(self) -> Collection[str]:
+        """Return the labels of the models that people viewed."""
+        return {label for targets in self.targets.values() for label in targets}
+
+    def add(self, events: Events, days: Collection[int] | None = None) -> None:
+        """Add the people in these events. days: leave out others, as days since 1970."""
+        kinds = self.verdicts.of(events.metas)
+        if kinds is None:
+            return
+        visitors = [visitor_of(meta) for meta in events.metas]
+        first, last = min(events.at) // DAY, max(events.at) // DAY
+        of_events = repeat(first) if first == last else (at // DAY for at in events.at)
+        # Not strict: a day that is the same for all of them is repeated for ever.
+        columns = (events.body, events.meta, of_events, kinds.of_events(events.meta, events.at))
+        for index, meta, day, kind in set(zip(*columns, strict=False)):
+            visitor = visitors[meta]
+            if kind == Kind.PERSON and visitor is not None and (days is None or day in days):
+                self._people(day, events.bodies[index]).add(visitor)
+
+    def _people(self, day: int, body: bytes) -> set[int]:
+        """Return the set of those who viewed a body on a day."""
+        bodies = self.people.setdefault(day, {})
+        found = bodies.get(body)
+        if found is None:
+            found = bodies[body] = set()
+            targets = self.targets.get(body)
+            if targets is None:
+                targets = self.targets[body] = decode(body)
+            self.rows += sum(map(len, targets.values()))
+        return found
+
+
+def visitor_of(meta: bytes) -> int | None:
+    """Return the visitor in metadata, as `sketches.shortened` does; None if there is none."""
+    if not meta or not meta[0] >> VISITOR & 1:
+        return None
+    start = 1 + sum(META_BYTES[place] for place in range(VISITOR) if meta[0] >> place & 1)
+    return int.from_bytes(meta[start : start + BITS // 8], "big")
+
+
+def read_visits(position: StorePosition, max_events: int) -> Visits:
+    """Read about `max_events` events after `position`, MAX_EVENTS at most, or less if they name
+    very many targets.
+
+    Raises PositionLost.
+    """
+    visits = Visits(position, position, current())
+    most = rows_per_transaction()
+    for segment in segments_after(position, min(max_events, MAX_EVENTS)):
+        events = load(segment)
+        if len(events):
+            visits.add(events)
+        events_before = visits.until.events
+        visits.until = StorePosition(segment.number, segment.key, events_before + segment.events)
+        if visits.rows >= most:
+            break
+    return visits
+
+
+def project_visitors(label: str, visits: Visits) -> bool:
+    """Add the people to the sketches of one model, in a transaction of its own.
+
+    Returns False if the projection is not at the position, goes on with other verdicts, or is
+    applied by another process. Raises sql.LockTimeout.
+    """
+    with sql.atomic_with_lock_timeout():
+        row = claim(VISITORS, label, visits.position, visits.verdicts.version)
+        if row is None:
+            return False
+        failpoint("visitors_before_apply")
+        apply(countable_models()[label], visits)
+        failpoint("visitors_after_apply")
+        move(row, visits.until, {})
+        failpoint("visitors_before_commit")
+    failpoint("visitors_after_commit")
+    return True
+
+
+def apply(model: type[models.Model], visits: Visits, *, beside: bool = False) -> None:
+    """Add to the sketches of `model`. beside: to those of a recount.
+
+    Call it while the row of the projection, or of the recount, is locked.
+    """
+    for day, bodies in sorted(visits.people.items()):
+        by_target: dict[int, list[bytes]] = {}
+        for body in bodies:
+            for target in visits.targets[body].get(model._meta.label_lower, ()):
+                by_target.setdefault(target, []).append(body)
+        if by_target:
+            viewed = {body for of_target in by_target.values() for body in of_target}
+            by_target[ALL] = sorted(viewed)
+            _add(model, day, by_target, bodies, beside=beside)
+
+
+def _add(
+    model: type[models.Model],
+    day: int,
+    by_target: Mapping[int, Sequence[bytes]],
+    people: Mapping[bytes, set[int]],
+    *,
+    beside: bool,
+) -> None:
+    # Contents of one page have mostly the same visitors, and come one after another.
+    order = sorted(by_target, key=lambda target: (by_target[target], target))
+    made: tuple[Sequence[bytes], Sketch] = ((), Sketch())
+    for some in chunks(order):
+        rows = rows_of(model, day_of(day), beside=beside).filter(target_id__in=some)
+        stored = {row.target_id: sketch_of(row) for row in rows}
+        changed: dict[int, Sketch] = {}
+        for target in some:
+            bodies = by_target[target]
+            if made[0] != bodies:
+                made = bodies, Sketch(set().union(*(people[body] for body in bodies)))
+            sketch = stored[target] if target in stored else Sketch()
+            if sketch and sketch.merge(made[1]):
+                changed[target] = sketch
+        write(model, day_of(day), changed, beside=beside)
+
+
+def rows_of(
+    model: type[models.Model], day: date, *, beside: bool = False
+) -> models.QuerySet[VisitorSketch]:
+    """Return the sketches of all targets of `model` on one day."""
+    return VisitorSketch.objects.filter(content_type=content_type_of(model), day=day, beside=beside)
+
+
+def sketch_of(row: VisitorSketch) -> Sketch | None:
+    """Return the sketch of a row; None if only the number is kept. Raises Damaged."""
+    try:
+        return Sketch.decode(bytes(row.sketch)) if row.sketch else None
+    except Damaged as error:
+        raise Damaged(f"the sketch of {row}: {error}") from error
+
+
+def write(
+    model: type[models.Model], day: date, sketches: Mapping[int, Sketch], *, beside: bool = False
+) -> None:
+    """Write the sketches of some targets, by id."""
+    content_type = content_type_of(model)
+    rows = [
+        VisitorSketch(
+            content_type=content_type,
+            target_id=target,
+            day=day,
+            beside=beside,
+            sketch=sketch.encode(),
+            visitors=sketch.count(),
+        )
+        for target, sketch in sorted(sketches.items())
+    ]
+    rows_of(model, day, beside=beside).filter(target_id__in=sketches).delete()
+    size = rows_per_statement([row.sketch for row in rows])
+    VisitorSketch.objects.bulk_create(rows, batch_size=size)
+
+
+def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + CHUNK_SIZE] for start in range(0, len(ids), CHUNK_SIZE))
+
+
+def day_of(number: int) -> date:
+    """Return a day since 1970 as a date."""
+    return BEGINNING + timedelta(days=number)
+
+
+def number_of(day: date) -> int:
+    """Return a date as days since 1970."""
+    return (day - BEGINNING).days
