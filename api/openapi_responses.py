@@ -38,6 +38,7 @@ BY_STATUS = {400: BAD_REQUEST} | {
         415: "The type of the body is not supported.",
         429: "Too many requests; `Retry-After` says how long.",
         503: "Temporarily unavailable; `Retry-After` says when to try again.",
+        507: "The storage has no room for it; `Retry-After` says when to try again.",
     }.items()
 }
 

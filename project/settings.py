@@ -259,6 +259,21 @@ UPLOADS_REFUSED: list[str] = env.list(
 )
 UPLOADS_ATTEMPTS = env.int("UPLOADS_ATTEMPTS", 5, validate=positive)
 UPLOADS_LEASE_SECONDS = env.float("UPLOADS_LEASE_SECONDS", 15.0, validate=validate.Range(min=1.0))
+# How long a thread processes a file that must not keep others waiting: see processing/turns.py.
+UPLOADS_SHORT_SECONDS = env.float(
+    "UPLOADS_SHORT_SECONDS", 3.0, validate=validate.Range(min=0.5, max=60.0)
+)
+# For how many days files of no account are kept; 0: for good. And in the trash, what is deleted.
+UPLOADS_ANONYMOUS_DAYS = env.int("UPLOADS_ANONYMOUS_DAYS", 7, validate=validate.Range(min=0))
+UPLOADS_TRASH_DAYS = env.int("UPLOADS_TRASH_DAYS", 7, validate=validate.Range(min=0))
+# What one client, and all together, may store. 0: no limit.
+UPLOADS_CLIENT_FILES = env.int("UPLOADS_CLIENT_FILES", 50_000, validate=validate.Range(min=0))
+UPLOADS_CLIENT_BYTES = env.int("UPLOADS_CLIENT_BYTES", 20 * 1024**3, validate=validate.Range(min=0))
+UPLOADS_TOTAL_BYTES = env.int("UPLOADS_TOTAL_BYTES", 0, validate=validate.Range(min=0))
+# So much stays free on the disk that receives the files. 0: they are received until it is full.
+UPLOADS_MIN_FREE_BYTES = env.int(
+    "UPLOADS_MIN_FREE_BYTES", 512 * 1024**2, validate=validate.Range(min=0)
+)
 # Limits for the processing of one file.
 UPLOADS_MEMORY_BYTES = env.int(
     "UPLOADS_MEMORY_BYTES", 512 * 1024**2, validate=validate.Range(min=256 * 1024**2)

@@ -44,13 +44,15 @@ def start() -> None:
         logger.info("Files are processed with full isolation")
 
 
-def process(path: Path, kind: str, content_type: str) -> Result:
+def process(path: Path, kind: str, content_type: str, seconds: float | None = None) -> Result:
     """Process the local file in a child process and return the result.
 
     The settings limit the child's memory and time. Processes that it started are killed with it.
+    seconds: its time, if not `UPLOADS_SECONDS`.
     Raises Unprocessable, with a translated message, Interrupted, or OSError if the file cannot be
     opened.
     """
+    seconds = settings.UPLOADS_SECONDS if seconds is None else seconds
     request = {
         "kind": str(kind),
         "content_type": content_type,
@@ -59,12 +61,12 @@ def process(path: Path, kind: str, content_type: str) -> Result:
     }
     try:
         with _asked(path, request) as (connection, answer):
-            deadline = time.monotonic() + settings.UPLOADS_SECONDS  # loading libraries is no part
+            deadline = time.monotonic() + seconds  # loading libraries is no part of it
             response, code = _read(answer, connection, deadline)
     except TimeoutError:
         raise Unprocessable(
             _("Processing takes more than %(seconds)d s."),
-            seconds=math.ceil(settings.UPLOADS_SECONDS),
+            seconds=math.ceil(seconds),
         ) from None
     if code:
         raise _exit_error(-code)

@@ -1,7 +1,6 @@
 """Wakes the processing: at a tick of Celery beat, after an upload, and by itself without them."""
 
 import logging
-import os
 import threading
 import time
 from typing import Any
@@ -10,15 +9,13 @@ from celery.signals import worker_shutting_down
 from django.db import reset_queries
 
 from footfall.common.wakeup import SLICE, Wakeup
+from uploads.processing.abandoned import release_abandoned
 from uploads.processing.heartbeat import check_connection
-from uploads.processing.sweep import sweep
+from uploads.processing.turns import AT_ONCE
 from uploads.processing.worker import process_next
-from uploads.queue.outbox import QUEUE, publish_due
+from uploads.queue.outbox import QUEUE
 
 logger = logging.getLogger(__name__)
-
-AT_ONCE = min(2, os.cpu_count() or 1)
-"""Files that a process has in work: a child processes each, and more of them are not faster."""
 
 _awake: set[int] = set()  # threads of this process that are in `wake`
 _stopping = threading.Event()
@@ -32,15 +29,14 @@ def tick() -> None:
 
 
 def wake() -> None:
-    """Publish what is due, then process files for about `SLICE` seconds.
+    """Release what died with its worker, then process files for about `SLICE` seconds.
 
     An error is only logged: whatever it is, the next try comes in a second.
     """
     _awake.add(threading.get_ident())
     try:
         reset_queries()  # with DEBUG, Django would collect them until the next request
-        sweep()
-        publish_due()
+        release_abandoned()
         drain(SLICE)
     except Exception as error:
         logger.error("the processing failed: %s: %s", type(error).__name__, str(error).strip())
@@ -49,7 +45,7 @@ def wake() -> None:
 
 
 def drain(seconds: float) -> int:
-    """Process files for about `seconds`; return the number of entries read from the queue."""
+    """Process files for about `seconds`; return how often there was something to do."""
     end = time.monotonic() + seconds
     entries = 0
     while not _stopping.is_set() and process_next():
