@@ -27,7 +27,7 @@ from footfall.models.recount import NOT_BEGUN
 from footfall.projections import visitors
 from footfall.projections.noted import days_of, recount_days
 from footfall.projections.rows import BEGINNING, VISITORS, lock, name_of
-from footfall.projections.visitors import ALL, DAY, Visits, chunks, number_of, sketch_of
+from footfall.projections.visitors import ALL, DAY, Encoded, Visits, chunks, decoded, number_of
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import PositionLost, is_known, load
 from footfall.verdicts import current, present_version
@@ -226,14 +226,14 @@ def _keep_people(model: type[models.Model], day: date) -> None:
     rows = visitors.rows_of(model, day)
     for ids in chunks(sorted(rows.values_list("target_id", flat=True))):
         new = visitors.rows_of(model, day, beside=True).filter(target_id__in=ids)
-        merged = {row.target_id: sketch_of(row) for row in new}
+        merged = {row.target_id: decoded(row.sketch) for row in new}
         for row in rows.filter(target_id__in=ids):
             sketch = merged.get(row.target_id)
             if sketch is None:
-                merged[row.target_id] = sketch_of(row)
-            elif present := sketch_of(row):
+                merged[row.target_id] = decoded(row.sketch)
+            elif present := decoded(row.sketch):
                 sketch.merge(present)
-        whole = {target: sketch for target, sketch in merged.items() if sketch}
+        whole = {target: Encoded.of(sketch) for target, sketch in merged.items() if sketch}
         visitors.write(model, day, whole, beside=True)
 
 
