@@ -23,7 +23,7 @@ COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--annotation-style line
 
-.PHONY: help install run test attacks lint format requirements clean bench load faults loss wheel docs \
+.PHONY: help install run test attacks lint format requirements clean bench load faults loss senders wheel docs \
 	vulnerabilities
 
 help: ## Show every command with a line on it
@@ -34,8 +34,9 @@ install: $(INSTALLED) ## Install everything into .venv
 $(INSTALLED): requirements/dev.txt .ci/venv
 	@.ci/venv .venv
 	@echo "Installing into .venv; this takes about a minute, once."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes \
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-compile \
 		--requirement requirements/dev.txt
+	@$(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true  # pip would use one core
 	@touch $@
 
 run: $(INSTALLED) ## Run the service, stores included (PORT=8000, DATA_DIR=.data); Ctrl-C stops it
@@ -111,6 +112,9 @@ docs: $(DOCS_INSTALLED) ## Build the docs as a site, into .data/docs
 
 loss: $(INSTALLED) ## Measure what Redis loses of what it acknowledged, per persistence mode: 20 seconds
 	@exec $(BIN)/python -m tests.faults.loss $(ARGS)
+
+senders: $(INSTALLED) ## Measure how long honest files wait among 1,000 hostile ones: at most ten minutes
+	@exec $(BIN)/python -m tests.faults.senders $(ARGS)
 
 lint: $(INSTALLED) ## Check format, lint, types, floors, migrations and the deployment settings
 	$(BIN)/ruff format --check .

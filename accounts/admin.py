@@ -4,14 +4,23 @@ from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.forms import UserChangeForm
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
+from django.views.decorators.http import require_POST
 from rest_framework.authtoken.models import Token
 
+from accounts.emails import welcome
 from accounts.models import Confirmation, User, Welcome
 from footfall.common.admin import ReadOnlyAdmin
+from footfall.common.admin_urls import admin_address
+
+WELCOME_ACTIONS = {"send_again": welcome.send_again, "mark_as_sent": welcome.mark_as_sent}
 
 
 class WelcomeInline(admin.StackedInline):  # type: ignore[type-arg]
@@ -21,8 +30,23 @@ class WelcomeInline(admin.StackedInline):  # type: ignore[type-arg]
     readonly_fields = ("asked_at", "due_at", "claimed_at", "sent_at", "tries", "error")
     can_delete = False
 
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_readonly_fields(request, obj)
+        is_open = obj is not None and obj.welcome.sent_at is None and obj.welcome.due_at is None
+        return (*fields, "what_to_do") if is_open and may_settle(request) else fields
+
+    @admin.display(description=_("what to do"))
+    def what_to_do(self, row: Welcome) -> str:
+        """Return the buttons of the form that `admin/accounts/user/change_form.html` ends with."""
+        return render_to_string("admin/accounts/user/welcome.html", {"welcome": row})
+
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def may_settle(request: HttpRequest) -> bool:
+    """Return whether the user may say what becomes of a welcome mail that is perhaps sent."""
+    return bool(request.user.has_perm("accounts.change_welcome"))
 
 
 class AccountForm(UserChangeForm):  # type: ignore[type-arg]
@@ -62,7 +86,50 @@ class AccountAdmin(UserAdmin):  # type: ignore[type-arg]
     list_filter = (*UserAdmin.list_filter, "date_joined")
     date_hierarchy = "date_joined"
     inlines = (WelcomeInline,)
-    actions = ("end_tokens",)
+    actions = ("end_tokens", "send_again", "mark_as_sent")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(require_POST(self.welcome_view))
+        # The name ends like those of the views that write a log entry themselves.
+        name = "accounts_user_welcome_change"
+        return [path("<int:pk>/welcome/", view, name=name), *super().get_urls()]
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        actions = super().get_actions(request)
+        if not may_settle(request):
+            for name in WELCOME_ACTIONS:
+                actions.pop(name, None)
+        return actions
+
+    def welcome_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Send the welcome mail of a user again, or mark it as sent."""
+        if not may_settle(request):
+            raise PermissionDenied
+        name = request.POST.get("action", "")
+        user = get_object_or_404(User, pk=pk)
+        if name not in WELCOME_ACTIONS:
+            raise SuspiciousOperation(f"no such action: {name!r}")
+        if self.settle(request, name, User.objects.filter(pk=pk)):
+            self.log_change(request, user, str(getattr(self, name).short_description))
+        return HttpResponseRedirect(admin_address(self.admin_site, User, "change", pk))
+
+    def settle(self, request: HttpRequest, name: str, users: QuerySet[User]) -> int:
+        """Do it for the welcome mails of these users; say how many there were."""
+        count = WELCOME_ACTIONS[name](Welcome.objects.filter(user__in=users))
+        if name == "send_again":
+            text = ngettext("%s mail will be sent again.", "%s mails will be sent again.", count)
+        else:
+            text = ngettext("%s mail is marked as sent.", "%s mails are marked as sent.", count)
+        self.message_user(request, text % count)
+        return count
+
+    @admin.action(description=_("Send the welcome mail again"))
+    def send_again(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        self.settle(request, "send_again", users)
+
+    @admin.action(description=_("Mark the welcome mail as sent"))
+    def mark_as_sent(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        self.settle(request, "mark_as_sent", users)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
         return [WelcomeInline] if obj is not None and hasattr(obj, "welcome") else []

@@ -1,7 +1,9 @@
-"""Error responses, as the OpenAPI schema describes them."""
+"""What the OpenAPI schema says of every operation: its errors, and who needs an account."""
 
+from types import SimpleNamespace
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from drf_spectacular.contrib.django_filters import DjangoFilterExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiResponse
@@ -36,6 +38,7 @@ BY_STATUS = {400: BAD_REQUEST} | {
         415: "The type of the body is not supported.",
         429: "Too many requests; `Retry-After` says how long.",
         503: "Temporarily unavailable; `Retry-After` says when to try again.",
+        507: "The storage has no room for it; `Retry-After` says when to try again.",
     }.items()
 }
 
@@ -57,6 +60,16 @@ class Schema(AutoSchema):
 
     A view may set `may_conflict` and `may_be_unavailable`.
     """
+
+    def get_auth(self) -> Any:
+        """Return how a request authenticates; nothing, where anyone may read."""
+        auths = super().get_auth()  # it describes the ways, too
+        return [{}] if self.method in SAFE_METHODS and self._is_public() else auths
+
+    def _is_public(self) -> bool:
+        anonymous: Any = SimpleNamespace(method=self.method, user=AnonymousUser(), auth=None)
+        permissions = self.view.get_permissions()
+        return all(one.has_permission(anonymous, self.view) for one in permissions)
 
     def _get_response_bodies(self, direction: Any = "response") -> Any:
         bodies = super()._get_response_bodies(direction)

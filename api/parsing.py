@@ -15,3 +15,9 @@ class ShallowJSONParser(JSONParser):
             return super().parse(*args, **kwargs)
         except RecursionError as error:
             raise ParseError(_("It is nested too deeply.")) from error
+
+
+class PlainTextJSONParser(ShallowJSONParser):
+    """JSON that is said to be plain text: `navigator.sendBeacon` sends it, without a preflight."""
+
+    media_type = "text/plain"

@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from catalog.concurrent_edits import ConcurrentEditsAdmin
 from footfall.admin import ChartedAdmin
 from footfall.common.admin_urls import admin_address
 
@@ -57,11 +58,20 @@ class TitleSelect(AutocompleteSelect):
 
     @classmethod
     def render_for(
-        cls, field: ForeignKey[Any], site: admin.AdminSite, name: str, value: str = ""
+        cls,
+        field: ForeignKey[Any],
+        site: admin.AdminSite,
+        name: str,
+        value: str = "",
+        label: str = "",
     ) -> SafeString:
-        """Render the select outside a form."""
+        """Render the select outside a form.
+
+        label: for screen readers, where no `<label>` belongs to it.
+        """
         form_field: Any = field.formfield(widget=cls(field, site), required=False)
-        rendered: SafeString = form_field.widget.render(name, value, {"id": f"id_{name}"})
+        attributes = {"id": f"id_{name}", "aria-label": label} if label else {"id": f"id_{name}"}
+        rendered: SafeString = form_field.widget.render(name, value, attributes)
         return rendered
 
     def get_url(self) -> str:
@@ -82,7 +92,7 @@ def count_related(model: type[Model], *, by: str, field: str = "pk") -> Coalesce
     return Coalesce(Subquery(number), 0)
 
 
-class CountedAdmin(ChartedAdmin, SearchAdmin):
+class CountedAdmin(ChartedAdmin, ConcurrentEditsAdmin, SearchAdmin):
     """Shows views and timestamps, read-only."""
 
     readonly_fields: ClassVar[Any] = ("views", "created_at", "updated_at")

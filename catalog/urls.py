@@ -4,6 +4,7 @@ from rest_framework.routers import SimpleRouter
 from catalog.books.views import BookViewSet
 from catalog.films import views as films
 from catalog.pages import views as pages
+from catalog.pages.reported_views import ReportedViews
 
 router = SimpleRouter(use_regex_path=False)
 router.register("books", BookViewSet, basename="book")
@@ -17,6 +18,7 @@ urlpatterns = [
     path("tasks/<uuid:task>/", films.GenerationJobDetail.as_view(), name="task-detail"),
     path("pages/", pages.PageList.as_view(), name="page-list"),
     path("pages/<int:pk>/", pages.PageDetail.as_view(), name="page-detail"),
+    path("views/", ReportedViews.as_view(), name="views"),
     path("contents/export/", pages.ContentExport.as_view(), name="content-export"),
     path("contents/top/", pages.ContentTop.as_view(), name="content-top"),
     path("contents/<int:pk>/views/", pages.ContentViews.as_view(), name="content-views"),

@@ -29,8 +29,9 @@ from footfall.ingest.claims import (
     trim,
     unknown_partitions,
 )
-from footfall.ingest.collect import decode_events, deduplicate
+from footfall.ingest.collect import build, decode_events, deduplicate
 from footfall.ingest.conflicts import find_conflict, newest_of_log, note_newest
+from footfall.ingest.keys import drop_repeated
 from footfall.ingest.poison import POISON, Source, Take, in_parts
 from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
@@ -114,15 +115,22 @@ def _ingest(take: Take) -> Ingested:
         drain_spill(claims, take)
         states = load_producer_states(claims)
         new, unidentified = deduplicate(claims, states, moment)
-        events, malformed = decode_events(new, take.condemned)
-        keep_agents(events, moment)
+        decoded = decode_events(new, take.condemned)
         failpoint("after_read")
-        dead_letters = store_dead_letters([*unidentified, *malformed], states, moment)
+        countable = drop_repeated(decoded, states, moment)
+        failpoint("after_keys")
+        events = build(countable)
+        keep_agents(events, moment)
+        failpoint("after_agents")
+        malformed = [*unidentified, *decoded.malformed]
+        dead_letters = store_dead_letters(malformed, states, moment)
         save_progress(claims, states, events.by_partition(), dead_letters, moment)
         failpoint("before_store")
         drained = sum(len(claim.spilled) for claim in claims)
         seconds = time.monotonic() - started
-        before, segments = append(events, moment.now, seconds=seconds, drained=drained)
+        before, segments = append(
+            events, moment.now, seconds=seconds, drained=drained, keyed=countable.keyed
+        )
         open_projections(events.labels(), before)
         failpoint("before_ingest_commit")
     failpoint("after_ingest_commit")

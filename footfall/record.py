@@ -12,6 +12,7 @@ from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
+from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.registry import counted_as
 from footfall.viewers.request import Source, viewer_of
@@ -29,6 +30,8 @@ def record(
     unanswered_id: EventId | None = None,
     *,
     request: Source | None = None,
+    key: bytes = b"",
+    at: int | None = None,
 ) -> None:
     """Record one view of `viewed` and of everything in `contents`, as one event.
 
@@ -42,11 +45,13 @@ def record(
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
     request: the one that has viewed it (or the environ of WSGI), from which visitor and agent are
         told; without it neither is known.
+    key: of the client, see `keys.make_key`: with it the view counts once, however often it is
+        recorded. at: when it happened, in ms since 1970.
     """
     body = events.encode(targets(viewed, contents))
     partition = partition_for(name_of(type(viewed), viewed.pk))
-    at = time.time_ns() // 1_000_000
-    meta = viewer_of(request)
+    at = time.time_ns() // 1_000_000 if at is None else at
+    meta = with_key(viewer_of(request), key)
     using = router.db_for_write(type(viewed), instance=viewed)
     if in_transaction(using):
         on_commit = partial(append_committed, partition, body, at, unanswered_id, meta)

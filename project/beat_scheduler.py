@@ -1,17 +1,18 @@
 """The scheduler of Celery beat. Several may run at once: a tick that is doubled changes nothing."""
 
 import signal
+import threading
+import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from celery.signals import beat_init
-from django.db.models import Q
+from django.db.models import DateTimeField, ExpressionWrapper, Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django_celery_beat.models import IntervalSchedule
 from django_celery_beat.schedulers import DatabaseScheduler, ModelEntry
-
-from footfall.identity import database_now
 
 TOLERANCE = timedelta(seconds=2)
 EARLIER_EXPIRES = (2, 10, 15)
@@ -34,13 +35,15 @@ class Entry(ModelEntry):  # type: ignore[misc]  # django_celery_beat has no type
         return model, field
 
     def save(self) -> None:
-        """Note the last run by the database's clock, with which it is compared elsewhere."""
-        by_own_clock = self.model.last_run_at
-        self.model.last_run_at += database_now() - timezone.now()
-        try:
-            super().save()
-        finally:
-            self.model.last_run_at = by_own_clock
+        """Note the last run by the database's clock, with which it is compared elsewhere.
+
+        In one statement: django_celery_beat reads the whole entry and writes it, every few seconds.
+        """
+        since = timezone.now() - self.model.last_run_at
+        type(self.model).objects.filter(pk=self.model.pk).update(
+            last_run_at=ExpressionWrapper(Now() - since, DateTimeField()),
+            total_run_count=self.model.total_run_count,
+        )
 
 
 class Scheduler(DatabaseScheduler):  # type: ignore[misc]
@@ -52,6 +55,8 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 
     Entry = Entry
     is_stopping = False
+    _looked_at = float("-inf")
+    """When the database was asked for changes, by the monotonic clock."""
 
     def setup_schedule(self) -> None:
         tasks = [entry["task"] for entry in self.app.conf.beat_schedule.values()]
@@ -81,6 +86,17 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         self.correct_last_runs()
         return min(float(super().tick(*args, **kwargs)), MAX_WAIT)
 
+    def schedule_changed(self) -> bool:
+        """Tell whether the schedule was edited; look every CELERY_BEAT_MAX_LOOP_INTERVAL.
+
+        The base class asks the database several times in each tick.
+        """
+        now = time.monotonic()
+        if now - self._looked_at < self.max_interval:
+            return False
+        self._looked_at = now
+        return bool(super().schedule_changed())
+
     def correct_last_runs(self) -> None:
         """Set last runs that are in the future, after a clock change, to now. Celery would wait.
 
@@ -88,7 +104,7 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
         since. The heap has the times of the next runs, by the clock of then.
         """
         now = timezone.now()
-        entries = list(self.schedule.values())
+        entries = list((self._schedule or {}).values())
         if all(entry.model.last_run_at <= now + TOLERANCE for entry in entries):
             return
         for entry in entries:
@@ -100,7 +116,10 @@ class Scheduler(DatabaseScheduler):  # type: ignore[misc]
 def handle_signals(sender: Any, **kwargs: Any) -> None:
     """Replace Celery's handler, which writes to the database and the broker.
 
-    It deadlocks if the signal has interrupted a function that holds one of their locks.
+    It deadlocks if the signal has interrupted a function that holds one of their locks. In a thread
+    of a worker, the worker handles signals.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, sender.scheduler.stop)

@@ -4,6 +4,7 @@ import os
 
 from celery import Celery
 
+from project import beat_thread
 from project.middleware import request_id  # noqa: F401  # connects its signal handlers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
@@ -12,7 +13,13 @@ app = Celery("footfall")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
+app.user_options["worker"].add(beat_thread.OPTION)
+app.steps["worker"].add(beat_thread.BeatThread)
 # By name: they can be imported only once the apps are loaded.
 app.steps["worker"].update(
-    ("footfall.worker:FlushWakeup", "uploads.processing.wakeup:UploadsWakeup")
+    (
+        "footfall.worker:FlushWakeup",
+        "uploads.processing.loading:LoadProcessors",
+        "uploads.processing.wakeup:UploadsWakeup",
+    )
 )

@@ -10,7 +10,7 @@ import warnings
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
-from environs import Env, validate
+from environs import Env, ValidationError, validate
 from environs.exceptions import EnvError
 
 from footfall.conf import SETTINGS, Setting, T
@@ -49,6 +49,15 @@ def counters_setting(setting: Setting[T]) -> T:
     )
     value: T = read(setting.name, setting.default, validate=bounds)
     return value
+
+
+def check_origins(origins: list[str]) -> None:
+    """Raise ValidationError if these are not origins, as browsers send them, and not `*` alone."""
+    for one in origins:
+        parts = urlsplit(one)
+        is_origin = parts.scheme in {"http", "https"} and one == f"{parts.scheme}://{parts.netloc}"
+        if not (is_origin and parts.hostname) and origins != ["*"]:
+            raise ValidationError(f"{one!r} is not an origin such as https://www.example.com")
 
 
 def from_file(name: str) -> str:

@@ -7,7 +7,7 @@ from environs import validate
 
 from footfall.conf import Conf
 from footfall.schedule import BEAT_SCHEDULE
-from project import published_secrets
+from project import published_secrets, static_files
 from project.backends import (
     REDIS_URL,
     broker_url,
@@ -17,7 +17,7 @@ from project.backends import (
     redis_server,
     storage,
 )
-from project.environment import DATA_DIR, ROOT, counters_setting, env, positive
+from project.environment import DATA_DIR, ROOT, check_origins, counters_setting, env, positive
 
 BASE_DIR: Path = ROOT
 
@@ -29,6 +29,15 @@ if not DEBUG:
     published_secrets.refuse()
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+# Whose scripts may read the API: origins such as https://www.example.com, or * for all. Browsers
+# send no cookies with their requests, so they act for no user who is signed in.
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [], validate=check_origins)
+CORS_ALLOW_ALL_ORIGINS = CORS_ALLOWED_ORIGINS == ["*"]
+if CORS_ALLOW_ALL_ORIGINS:
+    CORS_ALLOWED_ORIGINS = []
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "idempotency-key", "if-match"]
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 
 # Off where clients speak plain HTTP to the service, as on one's own machine.
 HTTPS = env.bool("DJANGO_HTTPS", not DEBUG)
@@ -55,6 +64,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "corsheaders",
     "django_celery_beat",
     "rest_framework",
     "drf_spectacular",
@@ -73,6 +83,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [  # cached pages bypass it: catalog/pages/fast_path.py
     "project.middleware.allowed_hosts.AllowedHosts",
+    "api.cors.Cors",  # before whatever responds, so that scripts can read each refusal
     "django.middleware.security.SecurityMiddleware",
     "project.middleware.concurrent_stream_limit.ConcurrentStreamLimit",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -129,6 +140,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "project" / "static"]
+WHITENOISE_ADD_HEADERS_FUNCTION = static_files.add_headers
 WHITENOISE_USE_FINDERS = True  # files are served from the packages, without collectstatic
 
 MEDIA_ROOT = Path(env.str("MEDIA_ROOT", str(DATA_DIR / "media")))
@@ -161,6 +173,7 @@ REST_FRAMEWORK = {
         scope: env.str(f"THROTTLE_{scope.upper()}", rate, validate=validate.Regexp(RATE))
         for scope, rate in {
             "upload": "600/min",
+            "views": "3000/min",
             "register": "60/min",
             "login": "60/min",
             "login_account": "10/min",
@@ -184,6 +197,8 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    # Deep links would be links inside of buttons, which screen readers cannot tell apart.
+    "SWAGGER_UI_SETTINGS": {"deepLinking": False},
 }
 
 # --- Stores ---------------------------------------------------------------------------------------
@@ -244,6 +259,21 @@ UPLOADS_REFUSED: list[str] = env.list(
 )
 UPLOADS_ATTEMPTS = env.int("UPLOADS_ATTEMPTS", 5, validate=positive)
 UPLOADS_LEASE_SECONDS = env.float("UPLOADS_LEASE_SECONDS", 15.0, validate=validate.Range(min=1.0))
+# How long a thread processes a file that must not keep others waiting: see processing/turns.py.
+UPLOADS_SHORT_SECONDS = env.float(
+    "UPLOADS_SHORT_SECONDS", 3.0, validate=validate.Range(min=0.5, max=60.0)
+)
+# For how many days files of no account are kept; 0: for good. And in the trash, what is deleted.
+UPLOADS_ANONYMOUS_DAYS = env.int("UPLOADS_ANONYMOUS_DAYS", 7, validate=validate.Range(min=0))
+UPLOADS_TRASH_DAYS = env.int("UPLOADS_TRASH_DAYS", 7, validate=validate.Range(min=0))
+# What one client, and all together, may store. 0: no limit.
+UPLOADS_CLIENT_FILES = env.int("UPLOADS_CLIENT_FILES", 50_000, validate=validate.Range(min=0))
+UPLOADS_CLIENT_BYTES = env.int("UPLOADS_CLIENT_BYTES", 20 * 1024**3, validate=validate.Range(min=0))
+UPLOADS_TOTAL_BYTES = env.int("UPLOADS_TOTAL_BYTES", 0, validate=validate.Range(min=0))
+# So much stays free on the disk that receives the files. 0: they are received until it is full.
+UPLOADS_MIN_FREE_BYTES = env.int(
+    "UPLOADS_MIN_FREE_BYTES", 512 * 1024**2, validate=validate.Range(min=0)
+)
 # Limits for the processing of one file.
 UPLOADS_MEMORY_BYTES = env.int(
     "UPLOADS_MEMORY_BYTES", 512 * 1024**2, validate=validate.Range(min=256 * 1024**2)

@@ -30,6 +30,9 @@ MAX_DESCRIPTORS = 65_536
 CHECKS_PER_TIMEOUT = 10
 """A client's rate is measured over its time-out, or up to 10 % longer."""
 
+only_forks = False
+"""Whether this process serves no client, and forks those that do: threads do not survive a fork."""
+
 
 @dataclass(frozen=True)
 class Blocked:
@@ -145,10 +148,18 @@ def abort(connection: socket.socket) -> None:
 
 
 def install() -> None:
-    """Raise this process' limit of open files, and start to watch its connections."""
+    """Raise the limit of open files, and start to watch connections: here, or in each fork."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = MAX_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, MAX_DESCRIPTORS)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if DESCRIPTORS.is_dir():
-        watch = SlowClientWatch(settings.SLOW_CLIENT_BYTES_PER_SECOND, settings.SLOW_CLIENT_SECONDS)
+    if not DESCRIPTORS.is_dir():
+        return
+    watch = SlowClientWatch(settings.SLOW_CLIENT_BYTES_PER_SECOND, settings.SLOW_CLIENT_SECONDS)
+
+    def start() -> None:
         threading.Thread(target=watch.run, name="slow-clients", daemon=True).start()
+
+    if only_forks:
+        os.register_at_fork(after_in_child=start)
+    else:
+        start()

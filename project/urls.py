@@ -17,6 +17,7 @@ from project.openapi import CachedSchemaView
 # Shown at the root of the API: name -> URL pattern.
 API_ROOT = {
     "pages": "page-list",
+    "views": "views",
     "top": "content-top",
     "books": "book-list",
     "categories": "category-list",

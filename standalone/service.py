@@ -50,13 +50,9 @@ def manage(environment: Mapping[str, str], *command: str) -> Program:
 def programs(configuration: Configuration, environment: Mapping[str, str]) -> list[Program]:
     """Return the programs that run as long as the service does, in the order of starting."""
     return [
-        _celery_worker(environment, "flusher", queue="counters", threads=1),
-        _celery_worker(environment, "worker", queue="celery", threads=4),
-        # Each file is processed by a child process, so more threads would not be faster.
-        _celery_worker(
-            environment, "uploader", queue="uploads", threads=min(2, os.cpu_count() or 1)
-        ),
-        _celery(environment, "beat", "beat"),
+        _celery_worker(environment, "flusher", queues="counters", threads=1),
+        # All else in one process, beat too: each takes 80 MB.
+        _celery_worker(environment, "worker", "--with-beat", queues="celery,uploads", threads=6),
         _web(configuration, environment),
     ]
 
@@ -115,19 +111,14 @@ def _web(configuration: Configuration, environment: Mapping[str, str]) -> Progra
 
 
 def _celery_worker(
-    environment: Mapping[str, str], name: str, *, queue: str, threads: int
+    environment: Mapping[str, str], name: str, *arguments: str, queues: str, threads: int
 ) -> Program:
-    return _celery(
-        environment, name, "worker", "--queues", queue, "--hostname", f"{name}@%h",
-        "--pool", "threads", "--concurrency", str(threads), "--without-gossip", "--without-mingle",
-        stop_timeout=30.0,  # a running task is finished
-    )  # fmt: skip
-
-
-def _celery(environment: Mapping[str, str], name: str, *arguments: str, **options: Any) -> Program:
     return _python(
-        environment, name, "-m", "celery", "--quiet", "--app", "project",
-        *arguments, "--loglevel", "WARNING", **options,
+        environment, name, "-m", "project.celery_worker", "--loglevel", "WARNING",
+        "--queues", queues, "--hostname", f"{name}@%h",
+        "--pool", "threads", "--concurrency", str(threads), "--without-gossip", "--without-mingle",
+        *arguments,
+        stop_timeout=30.0,  # a running task is finished
     )  # fmt: skip
 
 

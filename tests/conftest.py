@@ -100,9 +100,12 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         yield
 
 
-@pytest.fixture(autouse=True)
-def bare_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test without a database has no identity: its keys in Redis have the prefix alone."""
+@pytest.fixture(scope="session", autouse=True)
+def bare_keys() -> Iterator[None]:
+    """A test without a database has no identity: its keys in Redis have the prefix alone.
+
+    Between two tests, too: a thread that waits for the database may outlive the test it is of.
+    """
 
     def known() -> Moment:
         try:
@@ -110,14 +113,16 @@ def bare_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         except RuntimeError:  # pytest-django lets no test at a database that has not asked for it
             return Moment("", 0, datetime.now(UTC))
 
-    monkeypatch.setattr("footfall.log.moment", known)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("footfall.log.moment", known)
+        yield
 
 
 @pytest.fixture(autouse=True)
 def known_salts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Visitors have a salt, and no thread reads one from the database: see `real_salts`."""
     now = time.monotonic()
-    known = Read((Salted(now - 1e6, bytes(32)),), now + 1e6)
+    known = Read((Salted(now - 1e6, now + 1e6, bytes(32)),))
     monkeypatch.setattr("footfall.viewers.memory.read", lambda: known)
 
 

@@ -18,7 +18,6 @@ from footfall.common.admin import ReadOnlyAdmin
 from footfall.eventlog import LogError
 from uploads.models import File
 from uploads.processing import dead_letters
-from uploads.queue import get_queue
 
 MAX_SHOWN = 200  # dead letters on their page
 
@@ -44,7 +43,8 @@ class FileAdmin(ReadOnlyAdmin):
             _("Advanced"),
             {
                 "fields": (
-                    *("due_at", "entry_id", "claim", "claimed_at"),
+                    *("outages", "dead_reason", "due_at", "is_slow", "claim", "claimed_at"),
+                    *("sender", "epoch"),
                     *("storage_path", "thumbnail_path"),
                 ),
                 "classes": ("collapse",),
@@ -109,14 +109,14 @@ class FileAdmin(ReadOnlyAdmin):
         try:
             if request.method == "POST":
                 return self.retry_or_dismiss(request)
-            latest, error = dead_letters.latest(MAX_SHOWN), ""
+            entries, error = dead_letters.of_entries(MAX_SHOWN), ""
         except LogError as away:
-            latest, error = [], str(away)
+            entries, error = [], str(away)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Dead letters"),
             "opts": self.opts,
-            "dead_letters": latest,
+            "dead_letters": [*dead_letters.of_files(MAX_SHOWN), *entries],
             "error": error,
             "count": count_dead_letters(),
             "can_retry": self.has_retry_permission(request),
@@ -128,7 +128,7 @@ class FileAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         ids = request.POST.getlist("letter")
         if "dismiss" in request.POST:
-            count = get_queue().delete_dead_letters(ids)
+            count = dead_letters.dismiss(ids)
             text = ngettext(
                 "%d dead letter was dismissed.", "%d dead letters were dismissed.", count
             )
@@ -146,6 +146,6 @@ def retry_message(count: int) -> str:
 def count_dead_letters() -> int | None:
     """Return the number of dead letters; None if Redis is away."""
     try:
-        return get_queue().count_dead_letters()
+        return dead_letters.count()
     except LogError:
         return None

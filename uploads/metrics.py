@@ -11,12 +11,15 @@ from prometheus_client.registry import Collector
 
 from footfall.eventlog import LogError
 from uploads.models import File, Status
+from uploads.processing import dead_letters
 from uploads.queue import get_queue
+from uploads.web.quotas import find_disk
 
 GAUGES = {
     "footfall_files": "Files, by status.",
-    "footfall_queued_files": "Entries in the queue, waiting or being processed.",
-    "footfall_dead_letters": "Events of files that were given up: staff have to decide.",
+    "footfall_queued_files": "Entries in the queue.",
+    "footfall_dead_letters": "Files that were given up, and entries of none: staff have to decide.",
+    "footfall_storage_free_bytes": "Free where files are stored; below a limit none is accepted.",
 }
 LABELS = {"footfall_files": "status"}
 
@@ -27,10 +30,12 @@ class FilesCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         with suppress(DatabaseError):
             yield files_by_status()
-        queue = get_queue()
         with suppress(LogError):
-            yield gauge("footfall_queued_files", queue.length())
-            yield gauge("footfall_dead_letters", queue.count_dead_letters())
+            yield gauge("footfall_queued_files", get_queue().length())
+        with suppress(LogError, DatabaseError):
+            yield gauge("footfall_dead_letters", dead_letters.count())
+        if disk := find_disk():
+            yield gauge("footfall_storage_free_bytes", disk.free)
 
     def describe(self) -> Iterator[Metric]:
         """Return the names without asking the stores; the registry checks for duplicates."""

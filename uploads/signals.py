@@ -12,7 +12,7 @@ from uploads.models import File
 
 @receiver(post_delete, sender=File, dispatch_uid="uploads.delete_stored_files")
 def delete_stored_files(instance: File, **kwargs: Any) -> None:
-    """Delete the file and its thumbnail after the commit; `orphans` deletes what is left."""
+    """Delete the file and its thumbnail after the commit; `storage.orphans` finds what is left."""
     for stored in (instance.file, instance.thumbnail):
         if stored.name:
             on_commit(partial(stored.storage.delete, stored.name), robust=True)

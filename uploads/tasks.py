@@ -2,9 +2,15 @@
 
 from celery import shared_task
 
-from uploads import orphans
-from uploads.processing import wakeup
+from footfall import identity
+from footfall.common.ticks import TickLimit
+from uploads.processing import turns, wakeup
 from uploads.queue import outbox
+from uploads.storage import expiry, orphans, trash
+from uploads.web import idempotency
+
+# Comparisons count as looks, so ticks that have waited together must be one.
+hourly = TickLimit(30 * 60)
 
 
 @shared_task(name=outbox.TASK)
@@ -15,5 +21,14 @@ def process() -> None:
 
 @shared_task(name="uploads.compare")
 def compare() -> None:
-    """Find stored files without a row, and rows without a stored file."""
+    """Do what is to be done every hour: compare storage and rows, expire files, empty the trash."""
+    if not hourly.allows():
+        return
+    identity.advance_epoch()
+    now = identity.moment()
+    expiry.note_epochs(now)
+    expiry.expire(now)
     orphans.compare()
+    trash.purge(now)
+    idempotency.forget_old(now.epoch)
+    turns.forget_idle()

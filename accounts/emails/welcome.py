@@ -4,7 +4,8 @@ The connection to the mail server is opened before the e-mail is claimed, so tha
 down costs only a retry. Then the row is claimed by compare-and-set, the e-mail sent, and the row
 marked as sent. If the server refuses it, the claim is released for a retry. If the process dies
 between claim and mark, or the connection breaks while sending, the server may have accepted it: the
-claim stays, no second e-mail is sent, and the admin shows it as "perhaps sent".
+claim stays, no second e-mail is sent, and the admin shows it as "perhaps sent". There, staff may
+send it again, or mark it as sent.
 """
 
 import logging
@@ -13,7 +14,7 @@ from datetime import datetime, timedelta
 
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from accounts.emails import messages
@@ -25,12 +26,33 @@ logger = logging.getLogger(__name__)
 FIRST_RETRY, LONGEST_RETRY = timedelta(seconds=10), timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(days=7)
 
+LONGEST_SENDING = timedelta(minutes=2)
+"""A claim that is older belongs to no process that is still sending."""
+
 # The server has answered, and has refused the e-mail.
 REFUSED = (
     smtplib.SMTPResponseException,
     smtplib.SMTPRecipientsRefused,
     smtplib.SMTPNotSupportedError,
 )
+
+
+def unclear(welcomes: QuerySet[Welcome]) -> QuerySet[Welcome]:
+    """Return those of which nobody knows whether they were sent, and that no process is sending."""
+    return welcomes.filter(sent_at=None, claimed_at__lt=timezone.now() - LONGEST_SENDING)
+
+
+def send_again(welcomes: QuerySet[Welcome]) -> int:
+    """Make those due that are perhaps sent or given up; return how many."""
+    now = timezone.now()
+    given_up = welcomes.filter(sent_at=None, claimed_at=None, due_at=None)
+    again = {"asked_at": now, "due_at": now, "claimed_at": None, "tries": 0, "error": ""}
+    return unclear(welcomes).update(**again) + given_up.update(**again)
+
+
+def mark_as_sent(welcomes: QuerySet[Welcome]) -> int:
+    """Mark those as sent that are perhaps sent, at the time of that attempt; return how many."""
+    return unclear(welcomes).update(sent_at=F("claimed_at"), error="")
 
 
 def send_due() -> None:

@@ -3,16 +3,19 @@
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.contrib.admin.widgets import AdminTextareaWidget
-from django.db.models import TextField
-from django.http import HttpRequest
+from django.contrib.admin.widgets import AdminSplitDateTime, AdminTextareaWidget
+from django.db.models import DateTimeField, TextField
+from django.forms import SplitDateTimeField
+from django.http import HttpRequest, QueryDict
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from nested_admin.formsets import NestedInlineFormSet
 from nested_admin.nested import NestedModelAdmin, NestedStackedInline, NestedTabularInline
 
 from catalog.admin import CountedAdmin, SearchAdmin, count_related
+from catalog.concurrent_edits import ConcurrentEditsAdmin
 from catalog.films.models import Category, Comment, Film, GenerationJob
+from catalog.inline_rows import Inlines, renew
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address
 
@@ -30,9 +33,31 @@ class NewestFormSet(NestedInlineFormSet):  # type: ignore[misc]
             self._newest = super().get_queryset().order_by("-pk")[:MAX_INLINES]
         return self._newest
 
+    def add_fields(self, form: Any, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:  # in a table, the heading of the column is no label
+            form.fields["DELETE"].widget.attrs["aria-label"] = _("Delete")
 
-class OwnedAdmin(NestedModelAdmin):  # type: ignore[misc]
+
+class LabelledDateTime(AdminSplitDateTime):
+    """Has a label for each of its two fields."""
+
+    def __init__(self, attrs: Any = None) -> None:
+        super().__init__(attrs)
+        for widget, label in zip(self.widgets, (_("Date:"), _("Time:")), strict=True):
+            widget.attrs["aria-label"] = label
+
+
+class OwnedAdmin(NestedModelAdmin, ConcurrentEditsAdmin):  # type: ignore[misc]
     """Makes the user who adds an object its owner."""
+
+    rows: Inlines = ()
+
+    def merge_inlines(self, data: QueryDict) -> list[str]:
+        return renew(data, self.rows)
+
+    def detach(self, data: QueryDict) -> None:
+        renew(data, self.rows)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
@@ -56,12 +81,18 @@ class NewestInline:
     formset = NewestFormSet
     extra = 0
     is_sortable = False
-    formfield_overrides = {TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})}}
+    formfield_overrides = {
+        TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3})},
+        DateTimeField: {"form_class": SplitDateTimeField, "widget": LabelledDateTime},
+    }
 
 
 class CommentInline(NewestInline, NestedTabularInline):  # type: ignore[misc]
     model = Comment
     verbose_name_plural = _("newest comments")
+    formfield_overrides = {
+        TextField: {"widget": AdminTextareaWidget(attrs={"rows": 3, "aria-label": _("text")})}
+    }
     fields = ("text", "author")
     readonly_fields = ("author",)
 
@@ -87,6 +118,7 @@ class CategoryAdmin(OwnedAdmin, SearchAdmin):
     autocomplete_fields = ("parent",)
     readonly_fields = ("owner", "films")
     inlines = (FilmInline,)
+    rows = (("films", Film, "category", (("comments", Comment, "film", ()),)),)
 
     def get_fields(self, request: HttpRequest, obj: Category | None = None) -> Any:
         return ("title", "parent", ("owner", "films")) if obj else ("title", "parent")
@@ -111,6 +143,7 @@ class FilmAdmin(OwnedAdmin, CountedAdmin):
     autocomplete_fields = ("category",)
     readonly_fields: ClassVar[Any] = ("owner", *CountedAdmin.readonly_fields)
     inlines = (CommentInline,)
+    rows = (("comments", Comment, "film", ()),)
 
 
 @admin.register(Comment)

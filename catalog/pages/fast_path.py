@@ -19,15 +19,17 @@ from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.security import SecurityMiddleware
 from django.urls import reverse
 
+from api import idempotency
+from api.cors import Cors
 from catalog.pages.json_template import fill_template
 from catalog.pages.models import Page
-from catalog.pages.views import HEADERS, JSON, UNANSWERED_ID, accepts_json
+from catalog.pages.views import HEADERS, JSON, UNANSWERED_ID, accepts_json, key_of
 from footfall.cache import cached_pages
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 
-HEADER_MIDDLEWARE = (SecurityMiddleware, XFrameOptionsMiddleware)
+HEADER_MIDDLEWARE = (SecurityMiddleware, XFrameOptionsMiddleware, Cors)
 """Middleware that adds response headers, the same for all responses of an origin.
 
 Headers that differ from response to response are added in `FastPath.__call__`.
@@ -35,6 +37,7 @@ Headers that differ from response to response are added in `FastPath.__call__`.
 ORIGIN_KEYS = (
     "wsgi.url_scheme",
     "HTTP_HOST",
+    "HTTP_ORIGIN",
     "HTTP_X_FORWARDED_HOST",
     "HTTP_X_FORWARDED_PORT",
     "HTTP_X_FORWARDED_PROTO",
@@ -44,12 +47,14 @@ ORIGIN_KEYS = (
 )
 """The keys of the WSGI environ from which `get_origin` computes its result."""
 
+API = "/api/"
+"""A path of the API: `CORS_URLS_REGEX` goes by the path."""
 MAX_ORIGIN_LENGTH = 2048
 """Characters of these values together; a host name has at most 253."""
 
 
 class Origin(NamedTuple):
-    """What all responses of one scheme and host have in common."""
+    """What all responses of one scheme and host to one origin have in common."""
 
     url: str
     """Of the service, without a path."""
@@ -85,12 +90,18 @@ def read_and_record(environ: Environ, pk: int, url: str) -> bytes | None:
 
     url: of the page, for the response.
 
-    Returns None if the client wants another format, the page is not cached, or Redis did not
-    answer. Then no view is recorded; if one may be, `environ[UNANSWERED_ID]` is its event id.
+    Returns None if the client wants another format, or sends a wrong key; if the page is not
+    cached, or Redis did not answer. Then no view is recorded; if one may be,
+    `environ[UNANSWERED_ID]` is its event id.
     """
     if not accepts_json(environ):
         return None
-    found, unanswered_id = cached_pages.try_read_and_record(Page, pk, environ)
+    key = b""
+    if idempotency.HEADER in environ:
+        if not idempotency.is_valid(environ[idempotency.HEADER]):
+            return None
+        key = key_of(environ, pk)
+    found, unanswered_id = cached_pages.try_read_and_record(Page, pk, environ, key=key)
     if unanswered_id:
         environ[UNANSWERED_ID] = unanswered_id
     return fill_template(found[0], url, found[1:]) if found else None
@@ -102,7 +113,7 @@ def get_origin(values: tuple[str | None, ...]) -> Origin | None:
 
     values: those of `ORIGIN_KEYS`. None if Django must answer.
     """
-    environ: Environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.input": BytesIO()}
+    environ: Environ = {"REQUEST_METHOD": "GET", "PATH_INFO": API, "wsgi.input": BytesIO()}
     pairs = zip(ORIGIN_KEYS, values, strict=True)
     environ |= {key: value for key, value in pairs if value is not None}
     request = WSGIRequest(environ)
@@ -114,7 +125,7 @@ def get_origin(values: tuple[str | None, ...]) -> Origin | None:
     for middleware in HEADER_MIDDLEWARE:
         respond = middleware(respond)
     try:
-        url = f"{request.scheme}://{request.get_host()}{request.path.rstrip('/')}"
+        url = f"{request.scheme}://{request.get_host()}{request.path.removesuffix(API)}"
         response = respond(request)
     except DisallowedHost:
         return None

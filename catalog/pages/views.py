@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from api import idempotency
 from api.openapi_responses import INVALID
 from api.permissions import Public, StaffViews
 from catalog.pages import export, serializers
@@ -23,6 +24,7 @@ from catalog.pages.models import Content, Page
 from catalog.pages.pagination import PagePagination
 from catalog.pages.queries import LoadedPage, load_page
 from footfall.cache import cached_pages
+from footfall.keys import Life, make_key
 from footfall.ops.status import status
 from footfall.projections.distinct import visitors_in
 from footfall.projections.ranking import Window, top
@@ -63,7 +65,15 @@ class PageList(Public, ListAPIView[Page]):
 class PageDetail(Public, APIView):
     """A page with its contents. Reading it counts one view of the page and of each content."""
 
-    @extend_schema(operation_id="pages_retrieve", responses=serializers.PageDetailSerializer)
+    @extend_schema(
+        operation_id="pages_retrieve",
+        parameters=[
+            idempotency.parameter(
+                "With it, a read that is repeated within 24 hours, by the same client, counts once."
+            )
+        ],
+        responses={200: serializers.PageDetailSerializer, 400: INVALID},
+    )
     def get(self, request: Request, pk: int) -> HttpResponse:
         url = request.build_absolute_uri(request.path)
         found = cached_pages.serve_and_record(
@@ -75,6 +85,7 @@ class PageDetail(Public, APIView):
             use_cached=accepts_json(request.META),
             unanswered_id=request.META.get(UNANSWERED_ID),
             request=request,
+            key=key_of(request.META, pk),
         )
         if isinstance(found, Response):
             return found
@@ -98,6 +109,16 @@ def accepts_json(environ: Mapping[str, Any]) -> bool:
     plain = "*/*" in accepted or JSON in accepted
     special = "html" in accepted or "indent" in accepted
     return plain and not special and "format=" not in environ.get("QUERY_STRING", "")
+
+
+def key_of(environ: Mapping[str, Any], pk: int) -> bytes:
+    """Return the key of a read of a page; b"" if it has none. Raises idempotency.InvalidKey."""
+    given = environ.get(idempotency.HEADER)
+    if given is None:
+        return b""
+    if not idempotency.is_valid(given):
+        raise idempotency.InvalidKey
+    return make_key(Life.DAY, "page", pk, given, *idempotency.client_of(environ))
 
 
 class ContentViews(Public, APIView):

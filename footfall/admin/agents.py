@@ -53,7 +53,7 @@ class AgentChangeList(ChangeList):
 
 @admin.register(Agent)
 class AgentAdmin(ReadOnlyAdmin):
-    list_display = ("name", "kind", "today", "how", "views", "last_at", "first_at")
+    list_display = ("name", "views", "kind", "today", "how", "last_at")
     list_filter = ("kind", "how", DifferingFilter)
     search_fields = ("string",)
     ordering = ("-views", "hash")
@@ -73,7 +73,7 @@ class AgentAdmin(ReadOnlyAdmin):
     def number(self, agent: Agent) -> str:
         return f"{agent.hash % 2**64:016x}"
 
-    @admin.display(description=_("by list and rules of today"))
+    @admin.display(description=_("judged today"))
     def today(self, agent: Agent) -> str:
         wanted = getattr(agent, "wanted", None)
         if wanted is None:

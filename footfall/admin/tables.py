@@ -1,11 +1,14 @@
 """The tables of the counting, which can be read but not edited."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -13,13 +16,19 @@ from footfall.common.admin import ReadOnlyAdmin
 from footfall.ingest.spill import replay
 from footfall.models import (
     Adjustment,
+    Agent,
     Audit,
     Correction,
     DeadLetter,
+    Kind,
     Partition,
     Projection,
+    Reclassification,
     Segment,
 )
+from footfall.reclassify.past import described
+
+SHOWN_AGENTS = 100
 
 
 @admin.register(Audit)
@@ -101,6 +110,40 @@ class CorrectionAdmin(ReadOnlyAdmin):
     list_filter = ("kind", "label")
     list_select_related = ("audit",)
     ordering = ("-pk",)
+
+
+@admin.register(Reclassification)
+class ReclassificationAdmin(ReadOnlyAdmin):
+    """What was said anew about agents, and which views have another kind since then."""
+
+    list_display = ("started_at", "since", "agents", "moved", "finished_at")
+    fields = (*list_display, "which")
+    ordering = ("-pk",)
+
+    @admin.display(description=_("views"))
+    def moved(self, row: Reclassification) -> str:
+        sums: Counter[str] = Counter()
+        for part in row.parts.all():
+            sums.update(part.moved)
+        return described(sums)
+
+    @admin.display(description=_("agents"))
+    def which(self, row: Reclassification) -> str:
+        changed = list(row.changed.order_by("pk")[:SHOWN_AGENTS])
+        names = Agent.objects.in_bulk([one.agent for one in changed])
+        return format_html_join(
+            mark_safe("<br>"),
+            "{}: {} → {}",
+            (
+                (names.get(one.agent, one.agent), kind_of(one.before), kind_of(one.after))
+                for one in changed
+            ),
+        )
+
+
+def kind_of(steps: Any) -> str:
+    """Return the kind that an agent has after these steps."""
+    return str(Kind(steps[-1][1]).label)
 
 
 @admin.register(DeadLetter)

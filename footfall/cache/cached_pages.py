@@ -14,6 +14,7 @@ from django.db import models
 from footfall.cache.entries import Lease, get_page_cache
 from footfall.eventlog import Ambiguous, EventId, LogError, Refused
 from footfall.events import encode
+from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.record import name_of, partition_for, record, targets
 from footfall.registry import counter_of
@@ -36,6 +37,8 @@ def serve_and_record(
     use_cached: bool = True,
     unanswered_id: EventId | None = None,
     request: Source | None = None,
+    key: bytes = b"",
+    at: int | None = None,
 ) -> Sequence[bytes] | Response:
     """Return a cached page as `read_and_record` does, else the response made from the database.
 
@@ -47,12 +50,13 @@ def serve_and_record(
     use_cached: False for a client that the cached page does not suit.
     unanswered_id: the event id, if this view was sent to the log before, without an answer.
     request: the one that views it, as for `record`.
+    key, at: as for `record`.
     """
     own_lease = None
     if unanswered_id is None:
         own_lease = lease(model, pk)  # before the target is read
         if own_lease is None and use_cached:
-            found, unanswered_id = try_read_and_record(model, pk, request)
+            found, unanswered_id = try_read_and_record(model, pk, request, key=key, at=at)
             if found:
                 return found
     try:
@@ -64,18 +68,22 @@ def serve_and_record(
         if own_lease:
             release(own_lease)
         raise
-    record(
-        viewed, contents, unanswered_id, request=request
-    )  # last: without a response there is no view
+    # Last: without a response there is no view.
+    record(viewed, contents, unanswered_id, request=request, key=key, at=at)
     return response
 
 
 def try_read_and_record(
-    model: type[models.Model], pk: int, request: Source | None = None
+    model: type[models.Model],
+    pk: int,
+    request: Source | None = None,
+    *,
+    key: bytes = b"",
+    at: int | None = None,
 ) -> tuple[Sequence[bytes] | None, EventId | None]:
     """As `read_and_record`; or None, and the event id if the view may have been recorded."""
     try:
-        return read_and_record(model, pk, request), None
+        return read_and_record(model, pk, request, key=key, at=at), None
     except Refused:
         return None, None
     except Ambiguous as error:
@@ -83,21 +91,26 @@ def try_read_and_record(
 
 
 def read_and_record(
-    model: type[models.Model], pk: int, request: Source | None = None
+    model: type[models.Model],
+    pk: int,
+    request: Source | None = None,
+    *,
+    key: bytes = b"",
+    at: int | None = None,
 ) -> Sequence[bytes] | None:
     """Record one view of a target; return its cached page, then the counters to put into it.
 
     The view is recorded at once, inside `transaction.atomic()` too: the page is there already.
     None: no page is cached that may be used, and nothing was recorded. Raises eventlog.Refused:
     nothing was recorded. Raises eventlog.Ambiguous: it may have been recorded, so give `record` the
-    event id. request: the one that views it, as for `record`.
+    event id. request, key, at: as for `record`.
     """
     name = name_of(model, pk)
     partition = partition_for(name)
     if partition in get_page_cache().distrusted:
         return None
-    at = time.time_ns() // 1_000_000
-    appended = get_log().append_cached(partition, name, at, viewer_of(request))
+    at = time.time_ns() // 1_000_000 if at is None else at
+    appended = get_log().append_cached(partition, name, at, with_key(viewer_of(request), key))
     return appended.values if appended else None
 
 

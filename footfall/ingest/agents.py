@@ -5,21 +5,26 @@ per day are limited: strangers can make up as many as they like.
 """
 
 from collections.abc import Callable, Collection, Mapping
+from itertools import chain
+from struct import Struct
+from time import monotonic
 
 from django.db.models import QuerySet
 
-from footfall.conf import conf
-from footfall.events import VIEWER, VIEWER_BYTES, Meta, decode_meta, encode_meta
+from footfall.conf import cached_until_change, conf
+from footfall.events import VIEWER_BYTES, Meta, are_viewers, decode_meta, encode_meta
 from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
 from footfall.models import Agent
-from footfall.models.viewers import signed
+from footfall.models.viewers import signed, unsigned
 from footfall.store.segment import Events
 from footfall.viewers.agents import Told, hash_of, printable
 from footfall.viewers.rules import Rules
 
-AGENT = slice(9, VIEWER_BYTES)
-"""Of metadata that is visitor and agent."""
-ROWS_PER_STATEMENT = 500
+AGENTS = Struct(">9xQ")
+"""The agents of metadata that are visitor and agent."""
+ROWS_PER_STATEMENT, KEYS_PER_QUERY = 500, 5_000
+KNOWN_SECONDS, MAX_KNOWN = 60.0, 100_000
+"""For so long it is taken that an agent still has its row, and of how many."""
 
 
 def keep_agents(events: Events, moment: Moment) -> None:
@@ -28,13 +33,16 @@ def keep_agents(events: Events, moment: Moment) -> None:
     In the transaction of the ingest. An agent for which there is no room has the number 0 from then
     on.
     """
-    hashes = {meta[AGENT] for meta in events.metas if _is_viewer(meta)}
-    others = {meta: decode_meta(meta) for meta in events.metas if not _is_viewer(meta)}
-    agents = {int.from_bytes(one, "big") for one in hashes} | {one.agent for one in others.values()}
+    viewers = [meta for meta in events.metas if len(meta) == VIEWER_BYTES]
+    joined = are_viewers(viewers)
+    agents = set(chain.from_iterable(AGENTS.iter_unpack(joined)))
+    rest = [meta for meta in events.metas if not joined or len(meta) != VIEWER_BYTES]
+    others = {meta: decode_meta(meta) for meta in rest}
+    agents |= {one.agent for one in others.values()}
     told = {meta.agent: meta.told for meta in others.values() if meta.told}
     refused = insert_new(agents - {0}, told, moment)
     if told or refused:
-        _replace(events, lambda meta: _stored(meta, others.get(meta), refused))
+        _replace(events, lambda meta: _stored(others.get(meta) or decode_meta(meta), refused))
 
 
 def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Moment) -> set[int]:
@@ -58,14 +66,29 @@ def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Momen
     return missing - {*chosen}
 
 
+class KnownAgents:
+    """Agents that had a row a moment ago. Rows stay, unless the database is restored."""
+
+    def __init__(self) -> None:
+        self.agents: set[int] = set()
+        self.ends = 0.0
+
+
+known_agents = cached_until_change(KnownAgents)
+
+
 def _known(agents: Collection[int]) -> set[int]:
     """Return which of the agents have a row."""
-    found: set[int] = set()
-    keys = [signed(one) for one in agents]
-    for start in range(0, len(keys), ROWS_PER_STATEMENT):
-        rows = Agent.objects.filter(hash__in=keys[start : start + ROWS_PER_STATEMENT])
-        found.update(rows.order_by().values_list("hash", flat=True))
-    return {one for one in agents if signed(one) in found}
+    known = known_agents()
+    if monotonic() >= known.ends or len(known.agents) > MAX_KNOWN:
+        known.agents, known.ends = set(), monotonic() + KNOWN_SECONDS
+    found = {*agents} & known.agents
+    keys = [signed(one) for one in {*agents} - found]
+    for start in range(0, len(keys), KEYS_PER_QUERY):
+        rows = Agent.objects.filter(hash__in=keys[start : start + KEYS_PER_QUERY])
+        found.update(map(unsigned, rows.order_by().values_list("hash", flat=True)))
+    known.agents |= found
+    return found
 
 
 def _room(moment: Moment) -> int:
@@ -86,7 +109,7 @@ def _fill_in(told: Mapping[int, bytes]) -> None:
     """Give rows their string that were inserted without. One that is locked waits for next time."""
     rows = Agent.objects.filter(hash__in=map(signed, told), string="")
     for row in rows.select_for_update(skip_locked=True).order_by("hash"):
-        agent = row.hash % 2**64
+        agent = unsigned(row.hash)
         if (text := _checked(agent, told[agent])) and (text.string or text.how):
             row.string, row.how = text.string, text.how
             row.save(update_fields=["string", "how"])
@@ -103,16 +126,10 @@ def _checked(agent: int, told: bytes) -> Told | None:
     return text if text.string == printable(text.string) else None
 
 
-def _is_viewer(meta: bytes) -> bool:
-    return len(meta) == VIEWER_BYTES and meta.startswith(VIEWER)
-
-
-def _stored(data: bytes, other: Meta | None, refused: Collection[int]) -> bytes:
+def _stored(meta: Meta, refused: Collection[int]) -> bytes:
     """Return metadata as it is stored: without string, and without an agent that has no row."""
-    if other is None and (not refused or int.from_bytes(data[AGENT], "big") not in refused):
-        return data
-    meta = (other or decode_meta(data))._replace(told=b"")
-    return encode_meta(meta._replace(agent=0) if meta.agent in refused else meta)
+    agent = 0 if meta.agent in refused else meta.agent
+    return encode_meta(meta._replace(told=b"", agent=agent))
 
 
 def _replace(events: Events, stored: Callable[[bytes], bytes]) -> None:

@@ -38,6 +38,18 @@ class NewEvents(NamedTuple):
     """Of dead letters that are replayed; empty for entries of the log."""
 
 
+class Decoded(NamedTuple):
+    """New events, decoded."""
+
+    countable: Sequence[NewEvents]
+    targets: Mapping[bytes, dict[str, list[int]]]
+    """What was viewed, by body."""
+    malformed: list[DeadLetter]
+    """Those that cannot be counted."""
+    keyed: int = 0
+    """How many had the key of a client."""
+
+
 def deduplicate(
     claims: Sequence[Claim], states: ProducerStates, moment: Moment
 ) -> tuple[list[NewEvents], list[DeadLetter]]:
@@ -55,7 +67,7 @@ def deduplicate(
             claim.number, read.producer_ids, read.sequences, ats, read.bodies, read.metas
         )
         if accepted.new:
-            new.append(_selected(all_read, accepted.new))
+            new.append(selected(all_read, accepted.new))
         for indexes, reason in (
             (accepted.foreign, DeadLetterReason.FOREIGN),
             (accepted.too_old, DeadLetterReason.TOO_OLD),
@@ -119,11 +131,11 @@ def storable(reason: str) -> str:
     return text.replace("\0", "\\0")[:200]
 
 
-def decode_events(new: Sequence[NewEvents], condemned: str = "") -> tuple[Events, list[DeadLetter]]:
-    """Return the events to store, and dead letters for those that cannot be counted.
+def decode_events(new: Sequence[NewEvents], condemned: str = "") -> Decoded:
+    """Tell the events that can be counted from the others.
 
     Events with the same targets have the same body: each distinct body is decoded once. A body of
-    version 1 is stored as version 2. condemned: why all of them become dead letters.
+    version 1 becomes one of version 2. condemned: why all of them become dead letters.
     """
     targets: dict[bytes, dict[str, list[int]]] = {}
     upgraded: dict[bytes, bytes] = {}
@@ -140,18 +152,26 @@ def decode_events(new: Sequence[NewEvents], condemned: str = "") -> tuple[Events
         else:
             if stored != body:
                 upgraded[body] = stored
-    metas = malformed_metas(chain.from_iterable(some.metas for some in new))
-    builder = EventsBuilder()
+    metas = malformed_metas([*chain.from_iterable(some.metas for some in new)])
+    countable: list[NewEvents] = []
     dead_letters: list[DeadLetter] = []
     for some in new:
         good, malformed_ones = _divided(some, reasons, metas)
         dead_letters += malformed_ones
         if upgraded:
             good = good._replace(bodies=[upgraded.get(body, body) for body in good.bodies])
-        builder.add(*good[:6])
+        countable.append(good)
+    return Decoded(countable, targets, dead_letters)
+
+
+def build(decoded: Decoded) -> Events:
+    """Return the events that can be counted as the store takes them."""
+    builder = EventsBuilder()
+    for some in decoded.countable:
+        builder.add(*some[:6])
     events = builder.events()
-    events.targets = [targets[body] for body in events.bodies]
-    return events, dead_letters
+    events.targets = [decoded.targets[body] for body in events.bodies]
+    return events
 
 
 def _divided(
@@ -170,10 +190,10 @@ def _divided(
             dead_letters.append(_dead_letter(some, i, reason))
         else:
             good.append(i)
-    return _selected(some, good), dead_letters
+    return selected(some, good), dead_letters
 
 
-def _selected(some: NewEvents, indexes: Sequence[int]) -> NewEvents:
+def selected(some: NewEvents, indexes: Sequence[int]) -> NewEvents:
     if len(indexes) == len(some.ats):
         return some
     columns: Any = ([column[i] for i in indexes] for column in some[1:] if column)

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("contenttypes", "0002_remove_content_type_name"),
-        ("counters", "0014_kinds"),
+        ("counters", "0015_keys"),
     ]
 
     operations = [

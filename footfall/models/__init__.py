@@ -1,6 +1,7 @@
 """The base class of countable models, and the tables of the counting."""
 
 from footfall.models.identity import Identity
+from footfall.models.keys import ClientKey
 from footfall.models.log import DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
 from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup, VisitorSketch
@@ -27,6 +28,7 @@ __all__ = [
     "Base",
     "ByKind",
     "Carried",
+    "ClientKey",
     "Correcting",
     "Correction",
     "Countable",

@@ -68,6 +68,9 @@ class Segment(models.Model):
     seconds = models.FloatField(_("seconds"), default=0)
     """How long the ingest took."""
     drained = models.PositiveIntegerField(_("taken from the spill"), default=0)
+    keyed = models.PositiveIntegerField(_("with the key of a client"), default=0)
+    """The column has no default in the database: so a flusher that knows no keys stores nothing,
+    where it would count a repeated event."""
     partitions = models.JSONField(_("events by partition"), default=dict)
     version = models.PositiveSmallIntegerField()
     """Of the encoding of `data`."""

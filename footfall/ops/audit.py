@@ -42,11 +42,13 @@ from footfall.ops.invariants import (
     unaccounted_events,
 )
 from footfall.ops.recounted import Recounted
+from footfall.projections.rows import HOURLY
 from footfall.recount.comparison import Difference, compare
 from footfall.recount.counting import Progress
 from footfall.recount.gap import Gap, Incomparable
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import is_known
+from footfall.verdicts import present_version
 
 KEPT_LINES = 100
 NOTHING = (0,) * len(COLUMNS)
@@ -173,13 +175,19 @@ def is_after_a_gap(entry: Entry, partition: int) -> bool:
 
 
 def broken_projections() -> Iterator[str]:
-    """Yield a line for each projection whose position the event store does not have."""
+    """Yield a line for each projection whose position the event store does not have, or that goes
+    on with verdicts about agents that are not the present ones.
+    """
     for projection in Projection.objects.order_by("name"):
         number, key, _ = projection.position
         same = Projection.objects.filter(pk=projection.pk, number=number, key=key)
         # Unless it has moved since it was read, and the segment was compacted.
         if not is_known(projection.position) and same.exists():
             yield f"projection {projection}: the event store has no segment {number} of its key"
+        version = projection.verdicts
+        is_other = projection.kind == HOURLY and version != present_version()
+        if is_other and same.filter(verdicts=version).exists():
+            yield f"projection {projection}: it waits for other verdicts, a rebuild sets it right"
 
 
 CHECKS = (

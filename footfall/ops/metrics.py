@@ -18,12 +18,21 @@ from footfall import sql
 from footfall.cache.entries import get_page_cache
 from footfall.conf import conf
 from footfall.eventlog import LogError
-from footfall.models import HourTotal, Invalidation, Partition, Projection, Segment
+from footfall.models import (
+    COLUMNS,
+    KIND_COLUMNS,
+    HourTotal,
+    Invalidation,
+    Partition,
+    Projection,
+    Segment,
+)
 from footfall.ops import readiness
 from footfall.ops.facts import last_segment, read_audits
 from footfall.ops.lag import label_of
 from footfall.ops.status import Status, status
 from footfall.projections.rows import TOTALS
+from footfall.reclassify.past import events_left
 from footfall.store.read import PositionLost, load
 
 GAUGES = {
@@ -46,6 +55,8 @@ GAUGES = {
     "footfall_projection_lag_seconds": "How long the first of them has been stored; 0 if none.",
     "footfall_projection_failing": "1 while the projection fails.",
     "footfall_carried_views": "Views that wait for rows that other transactions have locked.",
+    "footfall_agent_views": "Views in the views by the hour, by the kind of agent as now known.",
+    "footfall_reclassifying_events": "Events that a reclassification has still to correct.",
     "footfall_audit_differences": "Counters that the last audit found wrong.",
     "footfall_audit_broken": "What else the last audit found broken.",
     "footfall_audit_timestamp_seconds": "When the last audit ended, since 1970.",
@@ -66,6 +77,7 @@ LABELS = {
     "footfall_projection_lag_seconds": "projection",
     "footfall_projection_failing": "projection",
     "footfall_carried_views": "model",
+    "footfall_agent_views": "kind",
     "footfall_events_total": "partition",
     "footfall_views_total": "model",
     "footfall_lost_events_total": "partition",
@@ -113,7 +125,10 @@ def of_database(now: Status) -> Iterator[Metric]:
     lost = {str(one.number): one.missing for one in partitions}
     yield family("footfall_events_total", events)
     yield family("footfall_lost_events_total", lost)
-    yield family("footfall_views_total", views())
+    by_model, by_kind = views()
+    yield family("footfall_views_total", by_model)
+    yield family("footfall_agent_views", by_kind)
+    yield from singles(reclassifying_events=events_left())
     yield family("footfall_dropped_events", dropped())
     yield from of_store(now)
     yield from of_projections(now)
@@ -178,9 +193,15 @@ def of_log(now: Status) -> Iterator[Metric]:
         yield from singles(cache_misses_total=misses)
 
 
-def views() -> dict[str, int]:
-    sums = HourTotal.objects.order_by().values_list("content_type").annotate(Sum("views"))
-    return {label_of(pk): views for pk, views in sums}
+def views() -> tuple[dict[str, int], dict[str, int]]:
+    """Return all views by model, and by kind of agent."""
+    sums = HourTotal.objects.order_by().values_list("content_type").annotate(*map(Sum, COLUMNS))
+    by_model: dict[str, int] = {}
+    by_kind = Counter(dict.fromkeys(KIND_COLUMNS.values(), 0))
+    for pk, times, *kinds in sums:
+        by_model[label_of(pk)] = times
+        by_kind.update(dict(zip(KIND_COLUMNS.values(), kinds, strict=True)))
+    return by_model, {**by_kind, "unknown": sum(by_model.values()) - by_kind.total()}
 
 
 def dropped() -> Counter[str]:

@@ -5,15 +5,18 @@ Everything goes by epochs (see `footfall.identity`): a clock that jumps removes 
 
 import logging
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import models, transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from footfall.eventlog import LogError
 from footfall.eventlog.entries import Entry, day_of
 from footfall.identity import HOUR, HOURS_PER_DAY, Moment, advance_epoch, moment
+from footfall.keys import is_key, split_key
 from footfall.log import get_log
-from footfall.models import Audit, DeadLetter, Partition, ProducerState
+from footfall.models import Audit, ClientKey, DeadLetter, Partition, ProducerState, Spilled
 from footfall.viewers.salts import keep_salts
 
 logger = logging.getLogger(__name__)
@@ -23,6 +26,7 @@ KEEP_PRODUCER_STATES = timedelta(days=7)
 KEEP_DEAD_LETTERS = timedelta(days=365)
 MARGIN = 2 * HOURS_PER_DAY
 """In epochs. A producer lives a day, and its process may be ahead of the database by one."""
+KEYS_PER_STATEMENT = 5_000
 
 
 def prune() -> None:
@@ -38,10 +42,13 @@ def prune() -> None:
         logger.warning("removed %d old dead letters", removed)
     try:
         before = min(now.epoch - epochs(KEEP_PRODUCER_STATES), epoch_of_log(now))
+        is_behind = has_old_events()
     except LogError as error:
-        logger.warning("no producer states were pruned: %s", error)
+        logger.warning("no producer states and no keys were pruned: %s", error)
         return
     remove_producer_states(before, now)
+    if not is_behind:
+        remove_keys(now)
 
 
 def epochs(time: timedelta) -> int:
@@ -73,6 +80,34 @@ def remove_producer_states(before: int, now: Moment) -> None:
         earlier = Q(states_since=None) | Q(states_since__lt=since)
         partitions.filter(earlier).update(states_since=since)
     old.delete()
+
+
+def has_old_events() -> bool:
+    """Tell whether events have been waiting to be stored for more than an hour.
+
+    They may have a key that was known when they were sent. Raises LogError.
+    """
+    log = get_log()
+    for partition in Partition.objects.all():
+        if (log.waited(partition.number, partition.log_position) or 0.0) > HOUR.total_seconds():
+            return True
+    return Spilled.objects.filter(inserted_at__lt=Now() - HOUR).exists()
+
+
+def remove_keys(now: Moment) -> None:
+    """Remove the keys of clients whose time is over, except for those of dead letters.
+
+    A letter may be replayed after months: its key tells whether a repeat of it was counted.
+    """
+    metas = DeadLetter.objects.values_list("meta", flat=True)
+    found = (split_key(bytes(meta or b""))[0] for meta in metas.iterator())
+    needed = list({UUID(bytes=key) for key in found if is_key(key)})
+    due = ClientKey.objects.filter(until__lte=now.epoch)
+    for start in range(0, len(needed), KEYS_PER_STATEMENT):
+        some = needed[start : start + KEYS_PER_STATEMENT]
+        due.filter(pk__in=some).update(until=now.epoch + HOURS_PER_DAY)
+    while keys := list(due.values_list("pk", flat=True)[:KEYS_PER_STATEMENT]):
+        ClientKey.objects.filter(pk__in=keys).delete()
 
 
 def epoch_of_log(now: Moment) -> int:

@@ -12,11 +12,12 @@ from enum import Enum
 from itertools import islice
 
 from django.db import models, transaction
-from django.db.models import Sum
+from django.db.models import Max, Sum
 from django.utils import timezone
 
-from footfall.models import COLUMNS, Ranking, Rollup
+from footfall.models import COLUMNS, Projection, Ranking, Rollup
 from footfall.projections.distinct import visitors_in
+from footfall.projections.rows import HOURLY
 from footfall.projections.series import HOUR, Interval, Point, series_of_many
 from footfall.registry import content_type_of, countable_models, counter_field
 
@@ -25,6 +26,8 @@ KEPT = 100
 WITH_SERIES = 20
 """Number of them that have their recent views, for a sparkline."""
 MIN_AGE = timedelta(seconds=5)
+IDLE_AGE = timedelta(minutes=1)
+"""While nothing is viewed: a ranking changes with the hour, and with what is adjusted."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RESOLUTION = timedelta(microseconds=1)
 SHARE = 50  # a ranking that took 1 s is computed again after 50 s
@@ -101,10 +104,13 @@ def trend(views: int, before: int | None, hours: int | None, at: datetime) -> fl
 
 
 def rank_due() -> None:
-    """Compute the rankings that are old enough. One query if there is none."""
+    """Compute the rankings that are old enough. Two queries if there is none."""
     now = timezone.now()
+    hourly = Projection.objects.filter(name__startswith=f"{HOURLY}:")
+    moved_at = hourly.aggregate(at=Max("moved_at"))["at"] or now
+    min_age = IDLE_AGE if now - moved_at > IDLE_AGE else MIN_AGE
     rows = Ranking.objects.defer("ranked")
-    recent = {(row.content_type_id, row.window) for row in rows if not is_due(row, now)}
+    recent = {(row.content_type_id, row.window) for row in rows if not is_due(row, now, min_age)}
     for model in countable_models().values():
         for window in Window:
             if (content_type_of(model).pk, window.value) not in recent:
@@ -128,9 +134,9 @@ def rank(model: type[models.Model], window: Window) -> bool:
     return True
 
 
-def is_due(row: Ranking, now: datetime) -> bool:
+def is_due(row: Ranking, now: datetime, min_age: timedelta = MIN_AGE) -> bool:
     """Tell whether a ranking is old enough, or from the future: a clock was set back."""
-    rest = max(MIN_AGE, timedelta(seconds=SHARE * row.seconds))
+    rest = max(min_age, timedelta(seconds=SHARE * row.seconds))
     return row.computed_at is None or not now - rest < row.computed_at <= now
 
 

@@ -282,6 +282,12 @@ def _end(row: Reclassification) -> Reclassified:
     return done
 
 
+def events_left() -> int:
+    """Return how many events are still to be corrected."""
+    parts = Correcting.objects.filter(done=False)
+    return max((part.boundary_events - part.events for part in parts), default=0)
+
+
 def forget(label: str) -> None:
     """Leave out a model that is dropped, or starts over: its projection locked, or lost."""
     if Correcting.objects.filter(label=label, done=False).update(done=True):

@@ -28,12 +28,22 @@ from footfall.projections.rows import BEGINNING, HOURLY, KINDS, TOTALS, VISITORS
 from footfall.reclassify.past import forget, resume
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Corrected, Counters
-from footfall.recount.counting import Progress, advance, finish, locked, run, take, touch
+from footfall.recount.counting import (
+    Progress,
+    advance,
+    finish,
+    locked,
+    require_verdicts,
+    run,
+    take,
+    touch,
+)
 from footfall.recount.gap import Incomparable
 from footfall.recount.rollups import Rollups
 from footfall.recount.visitors import Recounted, recount_all
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import is_known
+from footfall.verdicts import present_version
 
 logger = logging.getLogger(__name__)
 
@@ -233,6 +243,10 @@ def _end(name: str, recount: Recount) -> Rebuilt:
             row.number, row.key, row.events = recount.boundary
             row.failed_at, row.error = None, ""
             row.save()
+        if row and recount.kind == HOURLY:
+            require_verdicts(recount, present_version())
+            row.verdicts = recount.verdicts  # an old process may have opened it with none
+            row.save(update_fields=["verdicts"])
         what = "counters" if recount.kind == TOTALS else "days of rollups"
         Correction.objects.create(
             kind=Correction.Kind.REBUILD,

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ProducerState, VisitorSketch
+from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 100_000
@@ -21,6 +21,7 @@ TIMEOUTS = ("innodb_lock_wait_timeout", "lock_wait_timeout")
 
 BY_KEY = "FORCE INDEX (PRIMARY)"
 """Else a small table may be read as a whole, and rows be locked that are not wanted."""
+ROWS_PER_INSERT = 5_000
 MAX_ROWS = 100_000
 """Rows of one statement, 4 MB. A server rejects more than max_allowed_packet, 16 MB by default."""
 
@@ -157,6 +158,22 @@ def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) 
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, rows)
+
+
+def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
+    """MySQL has no INSERT ... RETURNING: what is there is looked for first.
+
+    One that is added between the two statements is an IntegrityError.
+    """
+    left = dict(zip(keys, until, strict=True))
+    wanted = list(left)
+    for start in range(0, len(wanted), ROWS_PER_INSERT):
+        stored = ClientKey.objects.filter(pk__in=wanted[start : start + ROWS_PER_INSERT])
+        for key in stored.values_list("pk", flat=True):
+            del left[key.hex]
+    rows = [ClientKey(hash=key, until=until) for key, until in left.items()]
+    ClientKey.objects.bulk_create(rows, batch_size=ROWS_PER_INSERT)
+    return set(left)
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:

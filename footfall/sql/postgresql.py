@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ProducerState, VisitorSketch
+from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.sql.batch import MAX_COUNTER, Move, has_targets, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 300_000
@@ -158,6 +158,18 @@ def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) 
     hexes = "{" + ",".join([f'"\\\\x{sketch.hex()}"' for sketch in sketches]) + "}"
     with connection.cursor() as cursor:
         cursor.execute(statement, [*key, _array(ids), hexes, _array(visitors)])
+
+
+def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
+    """A key that another transaction is adding is waited for; rows are added in this order."""
+    statement = f"""
+        INSERT INTO {ClientKey._meta.db_table} (hash, until)
+        SELECT hash, until FROM unnest(%s::uuid[], %s::bigint[]) AS added (hash, until)
+        ON CONFLICT (hash) DO NOTHING RETURNING hash
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [f"{{{','.join(keys)}}}", _array(until)])
+        return {key for (key,) in cursor.fetchall()}
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ProducerState, VisitorSketch
+from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 300_000
@@ -112,6 +112,18 @@ def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) 
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, rows)
+
+
+def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
+    statement = f"""
+        INSERT INTO {ClientKey._meta.db_table} (hash, until)
+        SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]')
+        FROM json_each(%s) WHERE true
+        ON CONFLICT (hash) DO NOTHING RETURNING hash
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [as_json(zip(keys, until, strict=True))])
+        return {key for (key,) in cursor.fetchall()}
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> int:

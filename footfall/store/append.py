@@ -18,7 +18,7 @@ HEAD = 1
 
 
 def append(
-    events: Events, now: datetime, *, seconds: float = 0.0, drained: int = 0
+    events: Events, now: datetime, *, seconds: float = 0.0, drained: int = 0, keyed: int = 0
 ) -> tuple[StorePosition, list[Segment]]:
     """Store `events` in the transaction of the caller, and number the segments.
 
@@ -31,7 +31,7 @@ def append(
         return head.position, []
     epoch = identity.epoch()
     segments = [new_segment(part, now, epoch) for part in parts]
-    segments[0].seconds, segments[0].drained = seconds, drained
+    segments[0].seconds, segments[0].drained, segments[0].keyed = seconds, drained, keyed
     head = locked_head()
     before = head.position
     for segment, part in zip(segments, parts, strict=True):

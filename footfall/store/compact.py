@@ -194,6 +194,7 @@ def _replace(merged: Sequence[Segment], events: Events) -> None:
     segment.number, segment.key, segment.first = last.number, last.key, first.first
     segment.seconds = sum(row.seconds for row in merged)
     segment.drained = sum(row.drained for row in merged)
+    segment.keyed = sum(row.keyed for row in merged)
     removed = Segment.objects.filter(number__gte=first.number, number__lte=last.number).delete()[0]
     if removed != len(merged):
         raise Conflict("another process has changed the segments")

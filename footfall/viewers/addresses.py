@@ -1,9 +1,11 @@
 """Where a request came from. Addresses are hashed or compared, and kept nowhere."""
 
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from socket import AF_INET, AF_INET6, inet_pton
 from typing import NamedTuple
+
+from footfall.conf import conf
 
 PREFIX_BYTES = 8
 """Of an IPv6 address: the /64 network, the smallest that a client gets."""
@@ -20,15 +22,16 @@ class Network(NamedTuple):
     last: bytes
 
 
-def address_of(environ: Mapping[str, str], proxies: int) -> str:
-    """Return the client's address, as so many trusted proxies pass it on.
+def address_of(remote_addr: str | None, forwarded_for: str | None) -> str:
+    """Return the client's address, as `COUNTERS_PROXIES` trusted proxies pass it on.
 
     Each appends to `X-Forwarded-For` the address from which it was asked.
     """
-    if proxies and (forwarded := environ.get("HTTP_X_FORWARDED_FOR")):
-        passed = forwarded.rsplit(",", proxies)
+    proxies = conf.COUNTERS_PROXIES
+    if proxies and forwarded_for:
+        passed = forwarded_for.rsplit(",", proxies)
         return passed[-min(proxies, len(passed))].strip()[:MAX_LENGTH]
-    return (environ.get("REMOTE_ADDR") or "")[:MAX_LENGTH]
+    return (remote_addr or "")[:MAX_LENGTH]
 
 
 def packed(address: str) -> bytes:

@@ -1,6 +1,6 @@
 """Agents: what a user agent, and how a request came, are hashed to."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -50,12 +50,10 @@ def printable(text: str) -> str:
     return text[:MAX_STRING].translate(CONTROL).strip()
 
 
-def is_prefetch(environ: Mapping[str, str]) -> bool:
-    """Tell whether a browser has asked in advance, for a page that may never be looked at."""
-    get = environ.get
-    sec_purpose, purpose = get("HTTP_SEC_PURPOSE"), get("HTTP_PURPOSE")
-    x_purpose, x_moz = get("HTTP_X_PURPOSE"), get("HTTP_X_MOZ")
-    if not (sec_purpose or purpose or x_purpose or x_moz):  # nearly always
-        return False
-    sent = f"{sec_purpose} {purpose} {x_purpose} {x_moz}".lower()
+def is_prefetch(purposes: Iterable[str | None]) -> bool:
+    """Tell whether a browser has asked in advance, for a page that may never be looked at.
+
+    purposes: its headers Sec-Purpose, Purpose, X-Purpose and X-Moz.
+    """
+    sent = " ".join(filter(None, purposes)).lower()
     return any(word in sent for word in PREFETCH_WORDS)

@@ -7,19 +7,21 @@ known; without a salt their visitor is 0.
 
 import logging
 import threading
-import time
 from functools import lru_cache
 from hashlib import blake2b
+from time import monotonic
 from typing import NamedTuple
 
+from django.conf import settings
 from django.db import connection
 
 from footfall.conf import cached_until_change, conf
-from footfall.events import Meta, encode_meta
+from footfall.events import VIEWER, Meta, encode_meta
 from footfall.identity import database_now
 from footfall.models import AgentRule, How
-from footfall.viewers.addresses import Network, is_in, networks, packed, prefix
-from footfall.viewers.agents import Told, clean, hash_of
+from footfall.models.viewers import MAX_STRING
+from footfall.viewers.addresses import Network, address_of, is_in, networks, packed, prefix
+from footfall.viewers.agents import Told, clean, hash_of, is_prefetch
 from footfall.viewers.salts import DAY, make_salts
 
 logger = logging.getLogger(__name__)
@@ -32,14 +34,19 @@ FIRST_SECONDS = 1.0
 TELL_SECONDS, TELL_AGAIN_SECONDS = 5.0, 3600.0
 """For so long a process tells the string of a new agent, and after so long again: what it has told
 may be lost, or stored later than the next event."""
-MAX_VIEWERS, MAX_AGENTS = 8_192, 4_096
-"""Most that a process remembers: some 8 MB."""
+MAX_REMEMBERED, MAX_AGENTS = 32_768, 4_096
+"""Most that is remembered, the first of them twice: some 12 MB at most."""
+MAX_HOST = 255
+PLAIN = How.PLAIN  # Looking it up takes as long as a hash.
+NOT_0 = bytes(7) + b"\1"
+"""In place of a hash that says that there is none."""
 
 
 class Salted(NamedTuple):
-    """A salt, and from when on it is used: by `time.monotonic()`."""
+    """A salt, and when it is used: by `time.monotonic()`."""
 
     begins: float
+    ends: float
     salt: bytes
 
 
@@ -48,77 +55,123 @@ class Read(NamedTuple):
 
     salts: tuple[Salted, ...] = ()
     """Of this window and the next."""
-    ends: float = 0.0
-    """When the last of them is no longer used."""
     monitors: tuple[Network, ...] = ()
 
 
 def read() -> Read:
     """Read the salts and the operators' address ranges. Raises DatabaseError."""
-    began = time.monotonic()
+    began = monotonic()
     now = database_now()
     found = make_salts(now) if conf.COUNTERS_VISITORS else []
-    salts = [Salted(began + (begins - now).total_seconds(), salt) for begins, salt in found]
-    ends = salts[-1].begins + conf.COUNTERS_VISITOR_DAYS * DAY.total_seconds() if salts else 0.0
+    length = conf.COUNTERS_VISITOR_DAYS * DAY.total_seconds()
+    salts = []
+    for window, salt in found:
+        begins = began + (window - now).total_seconds()
+        salts.append(Salted(begins, begins + length, salt))
     rules = AgentRule.objects.filter(match=AgentRule.Match.ADDRESSES)
     monitors = networks(rules.order_by("pk").values_list("value", flat=True))
-    return Read(tuple(salts), ends, monitors)
+    return Read(tuple(salts), monitors)
+
+
+class Headers(NamedTuple):
+    """What is looked at, by its name in the environ of WSGI. Callers give a plain tuple."""
+
+    remote_addr: str | None
+    user_agent: str | None
+    host: str | None
+    forwarded_for: str | None
+    forwarded_host: str | None
+    server_name: str | None
+    sec_purpose: str | None
+    purpose: str | None
+    x_purpose: str | None
+    x_moz: str | None
+    dnt: str | None
+    sec_gpc: str | None
 
 
 class Agent:
     """An agent, and until when its events tell what it is."""
 
-    __slots__ = ("again", "hash", "told", "until")
+    __slots__ = ("hash", "packed", "told", "until")
 
     def __init__(self, how: How, header: str) -> None:
         self.told = Told(how, clean(header)).encode()
         self.hash = hash_of(self.told)
-        self.until = self.again = 0.0
+        self.packed = self.hash.to_bytes(8, "big")
+        self.until = 0.0
 
     def tells(self, now: float) -> bool:
-        if now >= self.again:
-            self.until, self.again = now + TELL_SECONDS, now + TELL_AGAIN_SECONDS
+        """Tell whether an event of now has the string: for some seconds from the first on."""
+        self.until = self.until or now + TELL_SECONDS
         return now < self.until
 
 
-class Viewer(NamedTuple):
-    """A visitor with an agent: what its events have as metadata."""
-
-    meta: bytes
-    visitor: int
-    agent: Agent
-
-
 class Memory:
-    """What is known, and the viewers that were seen last. Safe for threads."""
+    """What is known, and the metadata of clients that were seen lately. Safe for threads."""
 
     def __init__(self) -> None:
-        self.due = 0.0
-        """When it is to be read again, by `time.monotonic()`."""
+        self.metas: dict[int, bytes] = {}
+        """By the hash of the headers: no address stays in memory, and no header, however long. A
+        wrong one is found once in 10^10 clients. Those whose agent is still told are not in it."""
+        self.wakes = 0.0
+        """When something is due, by `time.monotonic()`: reading, the next salt, telling again."""
+        self._older: dict[int, bytes] = {}
         self._read = Read()
+        self._due = 0.0
+        self._salt, self._salt_ends = b"", 0.0
+        self._tells_again = 0.0
+        self._agent = lru_cache(MAX_AGENTS)(Agent)
         self._is_failing = False
-        self.viewer = lru_cache(MAX_VIEWERS)(self._viewer)
-        self.agent = lru_cache(MAX_AGENTS)(Agent)
 
-    def salt(self, now: float) -> bytes:
-        """Return the salt of now; b"" if it is not known."""
-        known = self._read
-        if now < known.ends:
-            for begins, salt in reversed(known.salts):
-                if now >= begins:
-                    return salt
-        return b""
+    def look(self, headers: tuple[str | None, ...], now: float) -> bytes:
+        """Return the metadata of a view with these headers."""
+        if now >= self.wakes:
+            self._wake(now)
+        key = hash(headers)
+        if (meta := self.metas.get(key)) is not None:
+            return meta
+        is_told = False
+        if (meta := self._older.get(key)) is None:
+            meta, is_told = self._make(Headers._make(headers), now)
+        if not is_told:
+            if len(self.metas) >= MAX_REMEMBERED:
+                self._older, self.metas = self.metas, {}
+            self.metas[key] = meta
+        return meta
 
-    def refresh(self, now: float) -> None:
-        """Have a thread read it again."""
-        is_first = not self.due
-        self.due = now + RETRY_SECONDS
-        thread = threading.Thread(target=self._refresh, name="viewers", daemon=True)
+    def _wake(self, now: float) -> None:
+        """Do what is due. Two threads may: that changes nothing."""
+        if now >= self._due:
+            self._refresh(now)
+        if now >= self._tells_again:
+            self._agent.cache_clear()
+            self._forget()
+            self._tells_again = now + TELL_AGAIN_SECONDS
+        if now >= self._salt_ends:
+            self._choose_salt(now)
+        self.wakes = min(self._due, self._tells_again, self._salt_ends or self._due)
+
+    def _forget(self) -> None:
+        self._older, self.metas = {}, {}
+
+    def _choose_salt(self, now: float) -> None:
+        current = [one for one in self._read.salts if one.begins <= now < one.ends]
+        salt, self._salt_ends = (current[0].salt, current[0].ends) if current else (b"", 0.0)
+        if salt != self._salt:
+            self._salt = salt
+            self._forget()
+
+    def _refresh(self, now: float) -> None:
+        """Have a thread read what is known again."""
+        is_first = not self._due
+        self._due = now + RETRY_SECONDS
+        thread = threading.Thread(target=self._read_again, name="viewers", daemon=True)
         thread.start()
         if is_first:
             thread.join(FIRST_SECONDS)
 
-    def _refresh(self) -> None:
+    def _read_again(self) -> None:
         try:
             known = read()
         except Exception as error:
@@ -130,30 +183,55 @@ class Memory:
             connection.close()  # this thread's own
         self._is_failing = False
         before, self._read = self._read, known
+        self._due = monotonic() + REFRESH_SECONDS
         if known.monitors != before.monitors:
-            self.viewer.cache_clear()
-        self.due = time.monotonic() + REFRESH_SECONDS
+            self._forget()
+        self._salt_ends = 0.0  # so it is chosen again
+        self.wakes = 0.0
 
-    def _viewer(
-        self, address: str, header: str, host: str, is_prefetch: bool, salt: bytes
-    ) -> Viewer:
-        """Return who views. salt: b"" if it is not to be told who."""
-        client = packed(address)
-        how = How.PREFETCH if is_prefetch else How.PLAIN
+    def _make(self, headers: Headers, now: float) -> tuple[bytes, bool]:
+        """Return metadata, and whether the string is told with it."""
+        header = (headers.user_agent or "")[:MAX_STRING]
+        client = packed(address_of(headers.remote_addr, headers.forwarded_for))
+        visitor = b""
+        if self._salt and conf.COUNTERS_VISITORS and not refuses(headers):
+            visitor = visitor_of(prefix(client), header, host_of(headers), self._salt)
+        if not conf.COUNTERS_AGENTS_PER_DAY:
+            return encode_meta(Meta(visitor=int.from_bytes(visitor, "big"))), False
+        how = PLAIN
+        if any(purposes := headers[6:10]) and is_prefetch(purposes):
+            how = How.PREFETCH
         if self._read.monitors and is_in(client, self._read.monitors):
             how = How.MONITOR
-        agent = self.agent(how, header)
-        visitor = visitor_of(prefix(client), header, host, salt) if salt else 0
-        return Viewer(encode_meta(Meta(visitor=visitor, agent=agent.hash)), visitor, agent)
+        agent = self._agent(how, header)
+        is_told = agent.tells(now)
+        if visitor and not is_told:  # nearly always; the same as below, in a tenth of the time
+            return VIEWER + visitor + agent.packed, False
+        told = agent.told if is_told else b""
+        meta = Meta(visitor=int.from_bytes(visitor, "big"), agent=agent.hash, told=told)
+        return encode_meta(meta), is_told
 
 
-def visitor_of(client: bytes, header: str, host: str, salt: bytes) -> int:
-    """Return the 64 bits of a visitor; never 0.
+def refuses(headers: Headers) -> bool:
+    """Tell whether the client asks not to be tracked, and the project honours that."""
+    return conf.COUNTERS_HONOUR_DNT and (headers.dnt == "1" or headers.sec_gpc == "1")
+
+
+def host_of(headers: Headers) -> str:
+    """Return the site, as `HttpRequest.get_host` finds it, but unchecked."""
+    host = headers.host or headers.server_name or ""
+    if headers.forwarded_host and settings.USE_X_FORWARDED_HOST:
+        host = headers.forwarded_host
+    return host[:MAX_HOST].lower()
+
+
+def visitor_of(client: bytes, header: str, host: str, salt: bytes) -> bytes:
+    """Return the 8 bytes of a visitor; never 0.
 
     client: the prefix of its address, see `addresses.prefix`. header: its user agent.
     """
-    text = b"\0".join((host.encode(errors="replace"), header.encode(errors="replace"), client))
-    return int.from_bytes(blake2b(text, digest_size=8, key=salt).digest(), "big") or 1
+    text = f"{host}\0{header}\0".encode(errors="replace") + client
+    return blake2b(text, digest_size=8, key=salt).digest().replace(bytes(8), NOT_0)
 
 
 memory = cached_until_change(Memory)

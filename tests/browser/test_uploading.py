@@ -14,6 +14,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from accounts.models import User
 from tests.support.files import jpeg
+from tests.support.keyboard import press_until
 from uploads.models import File
 from uploads.processing.worker import process_next
 from uploads.queue import outbox
@@ -170,11 +171,3 @@ def test_page_of_a_file_follows_its_status(tab: Page, admin_client: Client) -> N
 
 def payload(name: str, body: bytes) -> FilePayload:
     return {"name": name, "mimeType": "text/plain", "buffer": body}
-
-
-def press_until(tab: Page, key: str, focused: Locator) -> None:
-    for _ in range(20):
-        if focused.evaluate("element => element === document.activeElement"):
-            return
-        tab.keyboard.press(key)
-    raise AssertionError("It never has the focus.")

@@ -204,7 +204,7 @@ def _try(service: Service, statements: str) -> bool:
 
 
 def two_beats(service: Service, planned: Planned) -> Iterator[None]:
-    yield from _beside(service, "beat")
+    yield from _beside(service, "worker")
 
 
 def ticks(service: Service, planned: Planned) -> Iterator[None]:
@@ -234,8 +234,8 @@ def _beside(service: Service, name: str) -> Iterator[None]:
 
 
 INJECTORS: dict[str, Injector] = {
-    **{f"{name} killed": killed(name) for name in ("flusher", "worker", "uploader", "beat")},
-    **{f"{name} stopped": stopped(name) for name in ("flusher", "worker", "uploader", "beat")},
+    **{f"{name} killed": killed(name) for name in ("flusher", "worker")},
+    **{f"{name} stopped": stopped(name) for name in ("flusher", "worker")},
     "two beats": two_beats,
     "web worker killed": child_killed("web"),
     "web worker stopped": web_worker_stopped,

@@ -32,12 +32,14 @@ FILL = """
     INSERT INTO pages_content (title, counter, created_at, updated_at)
         SELECT 'Content ' || n, %(hours)s * (n %% 7 + 1), now(), now()
         FROM generate_series(1, %(targets)s) n;
-    INSERT INTO counters_rollup (content_type_id, target_id, hour, views)
+    INSERT INTO counters_rollup (content_type_id, target_id, hour, views,
+            person, robot, prefetch, monitor, library)
         SELECT %(kind)s, id, date_trunc('hour', now()) - h * interval '31 hours',
-            counter / %(hours)s
+            counter / %(hours)s, 0, 0, 0, 0, 0
         FROM pages_content, generate_series(0, %(hours)s - 1) h WHERE counter > 0;
-    INSERT INTO counters_hourtotal (content_type_id, hour, views)
-        SELECT content_type_id, hour, sum(views) FROM counters_rollup GROUP BY 1, 2;
+    INSERT INTO counters_hourtotal (content_type_id, hour, views,
+            person, robot, prefetch, monitor, library)
+        SELECT content_type_id, hour, sum(views), 0, 0, 0, 0, 0 FROM counters_rollup GROUP BY 1, 2;
 """
 
 

@@ -37,9 +37,11 @@ def fill() -> None:
         )
         cursor.execute(
             """
-            INSERT INTO counters_rollup (content_type_id, target_id, hour, views)
+            INSERT INTO counters_rollup
+                (content_type_id, target_id, hour, views,
+                person, robot, prefetch, monitor, library)
             SELECT %s, id, date_trunc('hour', now()) - hour * interval '1 hour',
-                (100000 / (id %% %s + 1) + random() * 10)::bigint
+                (100000 / (id %% %s + 1) + random() * 10)::bigint, 0, 0, 0, 0, 0
             FROM pages_content, generate_series(0, %s) hour ORDER BY hour DESC, random()
             """,
             [kind, TARGETS, HOURS - 1],
@@ -53,8 +55,10 @@ def fill() -> None:
         )
         cursor.execute(
             """
-            INSERT INTO counters_hourtotal (content_type_id, hour, views)
-            SELECT content_type_id, hour, sum(views) FROM counters_rollup GROUP BY 1, 2
+            INSERT INTO counters_hourtotal
+                (content_type_id, hour, views, person, robot, prefetch, monitor, library)
+            SELECT content_type_id, hour, sum(views), 0, 0, 0, 0, 0
+            FROM counters_rollup GROUP BY 1, 2
             """
         )
         cursor.execute("VACUUM ANALYZE")

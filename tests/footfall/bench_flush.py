@@ -27,14 +27,17 @@ from footfall.cache.locations import Locations
 from footfall.eventlog import EventId
 from footfall.eventlog.envelope import RawEntry, columns_of, pack
 from footfall.identity import Moment
+from footfall.ingest.agents import keep_agents
 from footfall.ingest.claims import Claim
-from footfall.ingest.collect import decode_events, deduplicate
+from footfall.ingest.collect import build, decode_events, deduplicate
 from footfall.ingest.producer_states import ProducerStates
-from footfall.models import Partition
+from footfall.models import Agent, Partition
+from footfall.models.viewers import signed
 from footfall.ops.audit import differences
 from footfall.projections import hourly, run, totals
 from footfall.record import name_of, partition_for
 from footfall.store.segment import encode
+from tests.support.traffic import make_agents, viewers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -43,6 +46,7 @@ STAGES: dict[str, tuple[ModuleType, str]] = {
     "read": (flush, "read"),
     "deduplicate": (flush, "deduplicate"),
     "decode": (flush, "decode_events"),
+    "keys": (flush, "drop_repeated"),
     "save progress": (flush, "save_progress"),
     "store": (flush, "append"),
     "read segments": (run, "read_batch"),
@@ -96,7 +100,11 @@ def bodies(pages: Sequence[Page]) -> dict[int, tuple[int, bytes]]:
 
 
 def view(
-    server: redis.Redis, prefix: str, known: dict[int, tuple[int, bytes]], viewed: Sequence[int]
+    server: redis.Redis,
+    prefix: str,
+    known: dict[int, tuple[int, bytes]],
+    viewed: Sequence[int],
+    metas: Sequence[bytes] = (b"",),
 ) -> None:
     """Append a view of each page, as 16 producers would, but faster."""
     at = time.time_ns() // 1_000_000
@@ -110,7 +118,8 @@ def view(
                 producer_id = random.choice(producer_ids)
                 offsets[partition] += 1
                 event_id = EventId(producer_id, sequences[partition, producer_id])
-                header = offsets[partition].to_bytes(8, "big") + pack(event_id, at, b"")
+                meta = random.choice(metas)
+                header = offsets[partition].to_bytes(8, "big") + pack(event_id, at, meta)
                 pipeline.xadd(f"{prefix}:{{{partition}}}:log", {"h": header, "b": body})
                 sequences[partition, producer_id] += 1
             pipeline.execute()
@@ -159,23 +168,33 @@ def drain(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
     say("   " + ", ".join(f"{name} {seconds[name]:.2f} s" for name in STAGES))
 
 
+@pytest.mark.parametrize("agents", [False, True], ids=["unknown", "agents"])
 def test_drain(
-    pages: list[Page], server: redis.Redis, prefix: str, monkeypatch: pytest.MonkeyPatch
+    pages: list[Page],
+    agents: bool,
+    server: redis.Redis,
+    prefix: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    known = bodies(pages)
+    """agents: by 20,000 visitors with 300 agents of all kinds."""
+    known, metas = bodies(pages), viewers(20_000) if agents else [b""]
+    if agents:
+        make_agents()
     say("")
     for title, viewed in {
         "one hot page": [pages[0].pk] * EVENTS,
         "Zipf over 10,000 pages": zipf(pages, EVENTS),
     }.items():
-        view(server, prefix, known, viewed)
+        view(server, prefix, known, viewed, metas)
         drain(title, monkeypatch)
     assert not list(differences())
 
 
+@pytest.mark.parametrize("who", ["of nobody in particular", "of 30,000 visitors, 1,000 agents"])
 @pytest.mark.parametrize("title", ["one hot page", "Zipf over 10,000 pages"])
-def test_ingest(title: str) -> None:
-    """From Redis' reply to the encoded segment, on one core: without Redis, and without SQL."""
+def test_ingest(title: str, who: str) -> None:
+    """From Redis' reply to the encoded segment, on one core: without Redis, and without SQL but
+    the search for agents that have no row yet."""
     contents = range(1, ON_EACH + 1)
     known = {
         page: events.encode({
@@ -189,6 +208,12 @@ def test_ingest(title: str) -> None:
     viewed = random.Random(1).choices(pages, cum_weights=weights, k=50_000)
     at = time.time_ns() // 1_000_000
     moment = Moment("", 0, datetime.now(UTC))
+    agents = [random.Random(n).getrandbits(64) for n in range(1_000)]
+    visitors = [
+        events.encode_meta(events.Meta(visitor=random.getrandbits(64), agent=agents[n % 1_000]))
+        for n in range(30_000)
+    ]
+    Agent.objects.bulk_create(Agent(hash=signed(one), string=f"{one}") for one in agents)
     replies: dict[int, list[RawEntry]] = defaultdict(list)
     sequences: Counter[tuple[int, int]] = Counter()
     for number, page in enumerate(viewed if "Zipf" in title else [1] * len(viewed)):
@@ -196,7 +221,8 @@ def test_ingest(title: str) -> None:
         producer = page % 8, number % 16 + 1
         event_id = EventId(producer[1], sequences[producer])
         sequences[producer] += 1
-        header = len(of_partition).to_bytes(8, "big") + pack(event_id, at, b"")
+        meta = b"" if "nobody" in who else random.choice(visitors)
+        header = len(of_partition).to_bytes(8, "big") + pack(event_id, at, meta)
         of_partition.append((b"%d-%d" % (at, number), [b"h", header, b"b", known[page]]))
 
     def ingest() -> bytes:
@@ -204,7 +230,8 @@ def test_ingest(title: str) -> None:
             Claim(Partition(number=number), columns_of(reply)) for number, reply in replies.items()
         ]
         new, _ = deduplicate(claims, ProducerStates([]), moment)
-        stored, _ = decode_events(new)
+        stored = build(decode_events(new))
+        keep_agents(stored, moment)
         return encode(stored)
 
     with flush.gc_paused():
@@ -213,7 +240,7 @@ def test_ingest(title: str) -> None:
             began = time.process_time()
             ingest()
             took.append(time.process_time() - began)
-    say(f"{title}: {len(viewed) / min(took):,.0f} events/s from the reply to the segment")
+    say(f"{title}, {who}: {len(viewed) / min(took):,.0f} events/s from the reply to the segment")
 
 
 def written() -> dict[str, int]:

@@ -25,6 +25,7 @@ from footfall.projections.rows import open_projections
 from footfall.projections.run import apply_new_events
 from footfall.store.append import append
 from footfall.store.builder import EventsBuilder
+from tests.support.traffic import make_agents, viewers
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,8 +56,9 @@ def bodies() -> list[bytes]:
     ]  # fmt: skip
 
 
-def store(bodies: list[bytes], count: int, zipf: bool, seed: int) -> None:
-    """Append a segment of views, the ranks of the pages shuffled."""
+def store(bodies: list[bytes], count: int, zipf: bool, seed: int, *, agents: bool = False) -> None:
+    """Append a segment of views, the ranks of the pages shuffled. agents: by 20,000 visitors."""
+    metas = viewers(20_000) if agents else [b""]
     ranked = random.Random(7).sample(bodies, len(bodies))
     weights = list(accumulate(1 / (n + 1) for n in range(len(bodies))))
     drawn = random.Random(seed)
@@ -67,7 +69,8 @@ def store(bodies: list[bytes], count: int, zipf: bool, seed: int) -> None:
         own = [body for body in viewed if hash(body) % PARTITIONS == partition]
         if own:
             some = len(own)
-            builder.add(partition, [7] * some, range(some), [at] * some, own, [b""] * some)
+            of_events = drawn.choices(metas, k=some)
+            builder.add(partition, [7] * some, range(some), [at] * some, own, of_events)
     with transaction.atomic():
         before, _ = append(builder.events(), timezone.now())
         open_projections(["pages.page", "pages.content"], before)
@@ -79,10 +82,10 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
     seconds: dict[str, float] = {}
 
     def clocked(name: str, step: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
+        def call(*arguments: Any, **named: Any) -> Any:
             began = time.perf_counter()
             try:
-                return step(*arguments)
+                return step(*arguments, **named)
             finally:
                 seconds[name] = seconds.get(name, 0) + time.perf_counter() - began
 
@@ -103,12 +106,17 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
         yield seconds
 
 
+@pytest.mark.parametrize("agents", [False, True], ids=["unknown", "agents"])
 @pytest.mark.parametrize("zipf", [True, False], ids=["Zipf", "hot"])
-def test_drain(bodies: list[bytes], zipf: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_drain(
+    bodies: list[bytes], zipf: bool, agents: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     say("")
+    if agents:
+        make_agents()
     for part, segments in enumerate((2, 2, 4, 4, 10)):
         for number in range(segments):
-            store(bodies, SEGMENT, zipf, part * 10 + number)
+            store(bodies, SEGMENT, zipf, part * 10 + number, agents=agents)
         with timed(monkeypatch) as seconds:
             began, cpu = time.perf_counter(), time.process_time()
             while apply_new_events(force=True).more:

@@ -4,10 +4,9 @@ Hypothesis makes the histories; the database, Redis, and everything between them
 Each view is of a content of its own, so its counter tells whether it was counted.
 """
 
-import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 from unittest import mock
@@ -27,12 +26,12 @@ from hypothesis.stateful import (
 
 from catalog.pages.models import Content
 from footfall import events
-from footfall.common.failpoints import ENVIRONMENT
 from footfall.eventlog import EventId
 from footfall.eventlog.lua_scripts import APPEND
 from footfall.eventlog.producer import Producer
 from footfall.flush import flush, flush_all, ingest
 from footfall.ingest.spill import spill
+from footfall.keys import Life, make_key
 from footfall.log import get_log
 from footfall.models import Partition, Projection, Segment, Spilled
 from footfall.ops.audit import differences
@@ -41,6 +40,7 @@ from footfall.projections.run import apply_new_events
 from footfall.record import name_of, partition_for, record, targets
 from footfall.store.compact import compact
 from footfall.store.read import verified
+from tests.support.dying import dying
 from tests.support.failpoints import COMPACT, INGEST, PROJECT
 
 pytestmark = pytest.mark.django_db
@@ -51,10 +51,6 @@ HOUR_MS = 3_600_000
 STEPS = 30  # at most
 VIEWS_PER_STEP = 4  # at most
 LIMITS = (100, 3, 1)  # events in one flush
-
-
-class Crash(BaseException):
-    """Stands for a kill of the flush: its transaction is rolled back, and the rest not run."""
 
 
 class History(RuleBasedStateMachine):
@@ -69,6 +65,7 @@ class History(RuleBasedStateMachine):
         new = [Content(title=f"Content {n}") for n in range(STEPS * VIEWS_PER_STEP)]
         self.unseen = Content.objects.bulk_create(new)
         self.exact: dict[int, Content] = {}
+        self.keyed: list[Content] = []
         self.underway: list[tuple[Content, EventId]] = []
         self.past: dict[bytes, bytes] = {}
         self.has_lost = False
@@ -99,6 +96,26 @@ class History(RuleBasedStateMachine):
     def pages_are_read_and_counted(self, number: int) -> None:
         self.pages_are_read(number)
         flush()
+
+    @rule(times=some.integers(1, VIEWS_PER_STEP), spilled=some.booleans())
+    def a_view_with_a_key_is_sent(self, times: int, spilled: bool) -> None:
+        self.keyed.append(self.unseen.pop())
+        for _ in range(times):
+            self.a_view_with_a_key_is_sent_again(-1, len(self.keyed) % PARTITIONS, spilled)
+
+    @rule(
+        which=some.integers(), partition=some.integers(0, PARTITIONS - 1), spilled=some.booleans()
+    )
+    def a_view_with_a_key_is_sent_again(self, which: int, partition: int, spilled: bool) -> None:
+        """To any partition: their number may have changed meanwhile."""
+        if self.keyed:
+            content = self.keyed[which % len(self.keyed)]
+            meta = events.encode_meta(events.Meta(key=make_key(Life.WEEK, content.pk)))
+            if spilled:
+                spill(partition, body(content), now(), meta=meta)
+            else:
+                get_log().append(partition, body(content), now(), meta)
+            self.exact[content.pk] = content
 
     @rule()
     def a_page_is_read_while_redis_is_away(self) -> None:
@@ -272,18 +289,6 @@ class History(RuleBasedStateMachine):
     def forget_log(self) -> None:
         for key in self.keys():
             self.server.delete(key)
-
-
-@contextmanager
-def dying(at: str) -> Iterator[None]:
-    """Crash at a failpoint, if it is reached. A projection is not asked to survive that."""
-
-    def kill(pid: int, number: int) -> None:
-        raise Crash
-
-    environment = {ENVIRONMENT: at}
-    with mock.patch.dict(os.environ, environment), mock.patch("os.kill", kill), suppress(Crash):
-        yield
 
 
 def body(content: Content) -> bytes:

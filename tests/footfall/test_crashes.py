@@ -8,10 +8,12 @@ from urllib.parse import quote
 import psutil
 import pytest
 from django.db import connection
+from django.test import RequestFactory
 
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.flush import flush, flush_all
+from footfall.keys import Life, make_key
 from footfall.models import Audit, Correction, HourTotal, Kind, Segment
 from footfall.ops.audit import broken_positions, differences, run_audit
 from footfall.ops.invariants import broken_store
@@ -19,13 +21,16 @@ from footfall.record import record
 from footfall.store.compact import compact
 from loadtest.common.waiting import wait_until
 from tests.support import processes
-from tests.support.agents import HIDDEN, by_kind, decide, seen
+from tests.support.agents import HIDDEN, by_kind, decide
 from tests.support.failpoints import COMPACT, INGEST, PROJECT, RECLASSIFY, RECORD
 from tests.support.processes import manage
-from tests.support.projections import view
 from tests.support.views import Counts
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def keyed(number: int) -> bytes:
+    return make_key(Life.WEEK, number)
 
 
 def read_page(pk: int) -> None:
@@ -49,8 +54,10 @@ def test_a_flush_that_is_killed_counts_once(
     counts: Counts,
     environment: dict[str, str],
 ) -> None:
-    for _ in range(10):
+    for number in range(5):
         record(page, contents)
+        for _ in range(2):
+            record(page, contents, key=keyed(number))
 
     died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
 
@@ -58,7 +65,8 @@ def test_a_flush_that_is_killed_counts_once(
     possible = {True, False} if counted is None else {counted}
     assert counts() in [[10 * one] * 3 for one in possible]
     assert not list(differences())
-    record(page, contents)
+    for number in range(6):
+        record(page, contents, key=keyed(number))
     flush_all()
     assert counts() == [11, 11, 11]
     assert not list(differences())
@@ -96,11 +104,16 @@ def test_a_compaction_that_is_killed_keeps_every_event(
 
 @pytest.mark.parametrize("failpoint", RECLASSIFY)
 def test_a_reclassification_that_is_killed_is_done_once(
-    failpoint: str, page: Page, contents: list[Content], environment: dict[str, str]
+    failpoint: str,
+    page: Page,
+    contents: list[Content],
+    environment: dict[str, str],
+    rf: RequestFactory,
 ) -> None:
     for _ in range(3):
-        view({"pages.content": [content.pk for content in contents]}, 2, agent=seen(HIDDEN))
+        record(page, contents, request=rf.get("/", headers={"User-Agent": HIDDEN}))
     flush_all()
+    assert by_kind() == {"views": 12, "person": 12}
     decide(HIDDEN, Kind.ROBOT)
 
     died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "reclassify")
@@ -109,8 +122,8 @@ def test_a_reclassification_that_is_killed_is_done_once(
     record(page, contents)
     flush_all()
     assert processes.run(environment, manage, "counters", "reclassify").returncode == 0
-    assert by_kind() == by_kind(HourTotal) == {"views": 18 + 4, "robot": 18}
-    assert Correction.objects.count() == 1
+    assert by_kind() == by_kind(HourTotal) == {"views": 12 + 4, "robot": 12}
+    assert Correction.objects.count() == 2  # of pages and of contents
     assert list(run_audit(Audit())) == []
 
 

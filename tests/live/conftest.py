@@ -36,6 +36,7 @@ UNTHROTTLED = {
         "WRITE",
         "MAIL",
         "MAIL_ADDRESS",
+        "VIEWS",
     )
 }
 # What a killed worker leaves is taken over sooner than in the 15 s of the service.

@@ -13,12 +13,22 @@ class Files:
     def __init__(self, service: Copy) -> None:
         self.api = f"http://127.0.0.1:{service.port}/api/v1"
 
-    def upload(self, name: str, body: bytes) -> int:
+    def upload(self, name: str, body: bytes, token: str = "") -> int:
         """Upload it once, and return its id: whatever happens to the service, it is taken."""
-        answer = requests.post(f"{self.api}/upload/", files={"file": (name, body)}, timeout=60)
+        answer = requests.post(
+            f"{self.api}/upload/",
+            files={"file": (name, body)},
+            headers={"Authorization": f"Token {token}"} if token else {},
+            timeout=60,
+        )
         assert answer.status_code == 201, answer.text
         pk: int = answer.json()["id"]
         return pk
+
+    def delete(self, pk: int, token: str) -> None:
+        headers = {"Authorization": f"Token {token}"}
+        answer = requests.delete(f"{self.api}/files/{pk}/", headers=headers, timeout=60)
+        assert answer.status_code == 204, answer.text
 
     def latest(self, count: int) -> dict[int, dict[str, Any]]:
         """Return the latest files by their ids."""

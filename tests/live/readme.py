@@ -50,7 +50,7 @@ def run(commands: list[str], **variables: str) -> list[list[str]]:
         env={"PATH": os.environ["PATH"], **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,8 +5,6 @@ The store, the web server and the flusher are killed in `test_exact.py`.
 
 import json
 
-import pytest
-
 from loadtest.common.launcher import Copy
 from loadtest.common.waiting import wait_until
 from tests.live.fixtures import kill
@@ -32,9 +30,8 @@ def test_a_second_one_of_the_same_directory_is_refused(service: Copy) -> None:
     assert used in second.output
 
 
-@pytest.mark.parametrize("name", ["worker", "uploader", "beat"])
-def test_what_dies_is_started_again(service: Copy, name: str) -> None:
-    kill(service, name)
+def test_a_worker_that_dies_is_started_again(service: Copy) -> None:
+    kill(service, "worker")
 
 
 def test_it_starts_again_with_its_data_after_its_supervisor_was_killed(service: Copy) -> None:

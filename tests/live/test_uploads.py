@@ -14,7 +14,9 @@ import pytest
 from loadtest.common.launcher import Copy
 from loadtest.common.waiting import wait_until
 from tests.live.files import Files
+from tests.live.people import People
 from tests.support import files as making
+from tests.support import sent_files
 from tests.support.concurrency import meanwhile
 
 FILES, CLIENTS = 200, 8
@@ -62,6 +64,23 @@ def test_a_file_is_processed_within_seconds(files: Files) -> None:
     print(f"processed after {time.monotonic() - began:.2f} s")  # noqa: T201
 
 
+def test_slow_files_of_one_keep_no_text_of_another_waiting(service: Copy, files: Files) -> None:
+    """Each of the PDFs takes some eight seconds, and they were there first."""
+    people = People(service)
+    one, another = people.register(), people.register()
+    slow = sent_files.pdf_of_drawings(0)
+    before = [files.upload("slow.pdf", slow, one) for _ in range(6)]
+    wait_until(lambda: any(files.latest(100)[pk]["status"] == "processing" for pk in before))
+
+    texts = [files.upload("a.txt", b"Hello", another) for _ in range(5)]
+    wait_until(lambda: all(files.latest(100)[pk]["processed"] for pk in texts), 30)
+
+    latest = files.latest(100)
+    assert sum(latest[pk]["processed"] for pk in before) < len(before) - 2
+    for pk in before:
+        files.delete(pk, one)
+
+
 @pytest.mark.long
 def test_200_files_while_workers_are_killed_and_redis_restarts(service: Copy, files: Files) -> None:
     made = making.of_every_kind()
@@ -75,7 +94,7 @@ def test_200_files_while_workers_are_killed_and_redis_restarts(service: Copy, fi
         for number in range(3):
             done = files.processed()
             wait_until(lambda done=done: files.processed() > done + 3, 150)  # type: ignore[misc]
-            service.kill("uploader")
+            service.kill("worker")
             if number == 1:
                 service.kill("redis")
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from itertools import count
 from typing import Any
+from uuid import uuid4
 
 from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
@@ -27,6 +28,7 @@ TABLE = """
 GET     /                                  200 200 200 200 200
 GET     /pages/                            200 200 200 200 200
 GET     /pages/{id}/                       200 200 200 200 200
+POST    /views/                            202 202 202 202 202
 GET     /contents/{id}/views/              200 200 200 200 200
 GET     /contents/top/                     200 200 200 200 200
 GET     /contents/export/                  401 403 403 403 200
@@ -134,6 +136,7 @@ def body_for(path: str, sender: User | None) -> dict[str, Any]:
         "categories": lambda: {"title": "Comedies"},
         "films": lambda: {"title": "A film", "category": make_category().pk, "text": "Fine."},
         "comments": lambda: {"film": make_film().pk, "text": "Fine."},
+        "views": lambda: {"views": [{"page": make_page(make_text()).pk, "id": str(uuid4())}]},
         "upload": lambda: {"file": SimpleUploadedFile("text.txt", b"Some text.")},
     }
     special: dict[str, dict[str, Any]] = {

@@ -1,6 +1,7 @@
 """Celery beat: its entries are the operators', and any number of beats may run."""
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from django.core import mail
 from django.utils import timezone
 from django_celery_beat import schedulers
 from django_celery_beat.models import IntervalSchedule, PeriodicTask
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User, Welcome
 from catalog.pages.models import Content, Page, Text
@@ -206,3 +208,22 @@ def test_a_signal_ends_it_between_two_ticks_and_a_second_one_at_once(
         scheduler.tick()
     with pytest.raises(SystemExit):
         signal.raise_signal(signal.SIGTERM)
+
+
+def test_an_edited_schedule_is_noticed_within_five_seconds(beat: Callable[[], Scheduler]) -> None:
+    scheduler = beat()
+    tick_until_idle(scheduler)
+    PeriodicTask.objects.get(task="accounts.clear_sessions").save()
+
+    with mock.patch("project.beat_scheduler.time.monotonic", return_value=time.monotonic() + 5):
+        assert scheduler.schedule_changed()
+
+
+def test_a_calm_beat_asks_the_database_once_in_five_seconds(
+    beat: Callable[[], Scheduler], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    scheduler = beat()
+    tick_until_idle(scheduler)
+
+    with django_assert_num_queries(0):
+        scheduler.tick()

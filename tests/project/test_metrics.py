@@ -12,12 +12,16 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
 from catalog.pages.models import Page
-from footfall.flush import flush, ingest
-from footfall.models import Audit, Carried, DeadLetter, Partition, Projection
+from footfall.flush import flush, ingest, project
+from footfall.models import Audit, Carried, DeadLetter, Kind, Partition, Projection
 from footfall.ops import metrics as counting
+from footfall.reclassify.changes import begin
+from footfall.reclassify.past import finish
 from footfall.record import record
 from footfall.registry import content_type_of
+from tests.support.agents import HIDDEN, decide, seen
 from tests.support.pages import make_page, make_text
+from tests.support.projections import view
 from uploads import metrics as files
 from uploads.models import File, Status
 
@@ -64,6 +68,25 @@ def test_figures_are_those_of_the_stores(client: Client) -> None:
     assert counted["footfall_corrupt_segments", ""] == 0
     assert counted["footfall_views_total", "pages.page"] == 3
     assert counted["footfall_up", "database"] == counted["footfall_up", "log"] == 1
+
+
+def test_kinds_of_agents_are_told(client: Client) -> None:
+    content = make_text("Salt")
+    view({"pages.content": [content.pk]}, 3, agent=seen(HIDDEN))
+    view({"pages.content": [content.pk]}, 2)
+    project(force=True)
+    decide(HIDDEN, Kind.ROBOT)
+    begin(None)
+
+    begun = read(client)
+    finish()
+    done = read(client)
+
+    assert begun["footfall_reclassifying_events", ""] == 5
+    assert begun["footfall_agent_views", "person"] == 3
+    assert done["footfall_reclassifying_events", ""] == 0
+    kinds = {kind.name.lower(): done["footfall_agent_views", kind.name.lower()] for kind in Kind}
+    assert kinds == dict.fromkeys(kinds, 0) | {"robot": 3, "unknown": 2}
 
 
 def test_projections_that_are_behind_are_told(client: Client) -> None:

@@ -21,6 +21,8 @@ ADVICE = "docs/how-to/migrate.md says how it is done without a stop"
 # counters the ninth gives tables and columns their present names, and the tenth has the event store
 # in place of the batches: that needs a stop.
 RELEASED = {"accounts": 5, "books": 1, "counters": 12, "films": 2, "pages": 2, "uploads": 2}
+# An old flusher must fail, and no web server writes these tables.
+MEANT = {("counters", "0015_keys"): {"NOT_NULL"}}
 
 
 def stops(operations: Iterable[Operation], state: ProjectState, app: str) -> list[str]:
@@ -42,7 +44,7 @@ def test_no_migration_since_the_first_release_stops_the_service() -> None:
     for key, migration in loader.disk_migrations.items():
         if int(key[1][:4]) > RELEASED.get(key[0], 9999):
             state = loader.project_state(migration.dependencies)
-            found[key] = stops(migration.operations, state, key[0])
+            found[key] = {*stops(migration.operations, state, key[0])} - MEANT.get(key, set())
 
     assert {key: issues for key, issues in found.items() if issues} == {}, ADVICE
 

@@ -4,7 +4,6 @@ An address that is new in the schema fails `test_table_is_complete` until it has
 """
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -102,9 +101,20 @@ def test_other_methods_are_not_allowed(path: str) -> None:
             assert ask(method, path, "anonymous") in (401, 405)
 
 
-def test_table_is_complete(tmp_path: Path) -> None:
-    file = tmp_path / "schema.json"
-    call_command("spectacular", "--format=openapi-json", f"--file={file}")
-    paths = json.loads(file.read_text())["paths"]
+def test_table_is_complete(paths: dict[str, Any]) -> None:
     found = {(method.upper(), path) for path in paths for method in paths[path]}
     assert {one for one in found if one[1].startswith(API)} == set(ROWS)
+
+
+def test_schema_says_what_needs_an_account(paths: dict[str, Any]) -> None:
+    for (method, path), answers in ROWS.items():
+        security = paths[path][method.lower()].get("security", [{}])
+        assert ({} in security) == (answers["anonymous"] != 401), (method, path)
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Return the paths of the schema."""
+    file = tmp_path_factory.mktemp("schema") / "schema.json"
+    call_command("spectacular", "--format=openapi-json", f"--file={file}")
+    return json.loads(file.read_text())["paths"]

@@ -43,6 +43,9 @@ def test_what_is_missing_is_named(name: str) -> None:
         ("COUNTERS_LOG_TIMEOUT_SECONDS", "-1"),
         ("COUNTERS_BATCH_EVENTS", "1e3"),
         ("COUNTERS_HOURLY_DAYS", "30"),
+        ("CORS_ALLOWED_ORIGINS", "https://www.example.com,example.com"),
+        ("CORS_ALLOWED_ORIGINS", "https://www.example.com/"),
+        ("CORS_ALLOWED_ORIGINS", "*,https://www.example.com"),
     ],
 )
 def test_what_is_wrong_is_named(name: str, value: str) -> None:

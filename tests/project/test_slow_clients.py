@@ -6,6 +6,7 @@ import resource
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,6 +14,7 @@ from contextlib import ExitStack
 import pytest
 
 from loadtest.common.waiting import wait_until
+from project import slow_clients
 from project.slow_clients import SlowClientWatch
 from tests.support.processes import run
 
@@ -142,3 +144,25 @@ def test_a_process_may_have_as_many_connections_as_the_system_lets_it() -> None:
     done = run(os.environ, start_to_serve)
 
     assert done.stdout.split() == ["4096"], done.stderr
+
+
+def say_whether_it_watches() -> None:
+    sys.stdout.write(f"{'slow-clients' in [one.name for one in threading.enumerate()]} ")
+    sys.stdout.flush()
+
+
+def fork_to_serve() -> None:
+    slow_clients.only_forks = True
+    importlib.import_module("project.wsgi")
+    say_whether_it_watches()
+    child = os.fork()
+    if child == 0:
+        say_whether_it_watches()
+        os._exit(0)
+    os.waitpid(child, 0)
+
+
+def test_a_fork_of_a_process_that_serves_no_client_watches_its_own() -> None:
+    done = run(os.environ, fork_to_serve)
+
+    assert done.stdout.split() == ["False", "True"], done.stderr

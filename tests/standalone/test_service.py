@@ -45,7 +45,7 @@ def test_the_web_server_starts_last_and_so_stops_first(tmp_path: Path) -> None:
     programs = service.programs(Configuration(port=8123, data_dir=tmp_path), {})
 
     names = [program.name for program in programs]
-    assert names == ["flusher", "worker", "uploader", "beat", "web"]
+    assert names == ["flusher", "worker", "web"]
     assert "8123" in programs[-1].command
 
 

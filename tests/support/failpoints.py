@@ -15,6 +15,8 @@ RECORD = {
 # An ingest: whether its events are stored by then. None of them is counted yet.
 INGEST = {
     "after_read": False,
+    "after_keys": False,
+    "after_agents": False,
     "before_store": False,
     "before_ingest_commit": False,
     "after_ingest_commit": True,
@@ -89,21 +91,21 @@ UPLOAD = {
     "upload_recorded": (False, 0),
     "upload_committed": (True, 0),
     "upload_appended": (True, 1),
-    "upload_published": (True, 1),
 }
 
 # A file is processed: its status by then, whether its entry is in the queue, attempts in the end.
 WORK = {
     "upload_read": ("received", True, 1),
     "upload_claimed": ("processing", True, 2),
-    "upload_processed": ("processing", True, 2),
-    "upload_thumbnail_stored": ("processing", True, 2),
-    "upload_finished": ("processed", True, 1),
-    "upload_removed": ("processed", False, 1),
+    "upload_acknowledged": ("processing", False, 2),
+    "upload_processed": ("processing", False, 2),
+    "upload_thumbnail_stored": ("processing", False, 2),
+    "upload_finished": ("processed", False, 1),
+    "upload_settled": ("processed", False, 1),
 }
 
-# A file is given up: whether its dead letter is written by then.
-GIVEN_UP = {"upload_finished": False, "upload_removed": True}
+# A file is given up: whether it is a dead letter by then.
+GIVEN_UP = {"upload_acknowledged": False, "upload_finished": True, "upload_settled": True}
 
 ALL = {
     *RECORD,
@@ -132,8 +134,11 @@ STEPS = {
         "read": "after_read",
         "drain_spill": "after_read",
         "load_producer_states": "after_read",
+        "keep_agents": "after_agents",
         "deduplicate": "after_read",
         "decode_events": "after_read",
+        "drop_repeated": "after_keys",
+        "build": "after_agents",
         "store_dead_letters": "before_store",
         "save_progress": "before_store",
         "append": "before_ingest_commit",
@@ -163,9 +168,11 @@ STEPS = {
     },
     "uploads/processing/worker.py:process_next": {
         "read_entry": "upload_read",
-        "claim_file": "upload_claimed",
+        "acknowledge": "upload_acknowledged",
+        "attempt": "upload_settled",
+    },
+    "uploads/processing/worker.py:attempt": {
         "process_file": "upload_thumbnail_stored",
-        "finish": "upload_finished",
-        "remove_entry": "upload_removed",
+        "finish_patiently": "upload_finished",
     },
 }

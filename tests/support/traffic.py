@@ -7,6 +7,8 @@ from itertools import accumulate
 from typing import Any
 
 from footfall import events
+from footfall.models import Agent, Kind
+from footfall.models.viewers import signed
 from footfall.store.builder import EventsBuilder
 from footfall.store.segment import Events
 from tests.support.views import AT
@@ -15,6 +17,39 @@ PAGES, ON_EACH, PRODUCERS, PARTITIONS = 10_000, 15, 16, 8
 
 Columns = dict[int, tuple[list[Any], list[Any], list[Any], list[Any], list[Any]]]
 """As `EventsBuilder.add` takes them, by partition."""
+
+
+MIXTURE = {
+    Kind.PERSON: 0.6, Kind.ROBOT: 0.23, Kind.PREFETCH: 0.03, Kind.MONITOR: 0.04,
+    Kind.LIBRARY: 0.07, Kind.UNKNOWN: 0.03,
+}  # fmt: skip
+"""Of the agents, by kind."""
+AGENTS = 300
+
+
+def agent(number: int) -> int:
+    """Return the hash of one of AGENTS."""
+    return random.Random(number).getrandbits(64)
+
+
+def viewers(visitors: int) -> list[bytes]:
+    """Return the metadata of so many visitors. Few of the agents have most of them."""
+    drawn = random.Random(3)
+    weights = list(accumulate((n + 1) ** -0.5 for n in range(AGENTS)))
+    numbers = drawn.choices(range(AGENTS), cum_weights=weights, k=visitors)
+    return [
+        events.encode_meta(events.Meta(visitor=drawn.getrandbits(64), agent=agent(number)))
+        for number in numbers
+    ]
+
+
+def make_agents() -> None:
+    """Make their rows, of all kinds."""
+    kinds = random.Random(1).choices(list(MIXTURE), list(MIXTURE.values()), k=AGENTS)
+    Agent.objects.bulk_create(
+        Agent(hash=signed(agent(number)), string=f"Agent {number}", kind=kind)
+        for number, kind in enumerate(kinds)
+    )
 
 
 class Traffic:
@@ -31,6 +66,7 @@ class Traffic:
         self._partitions = [self._random.randrange(PARTITIONS) for _ in range(PAGES)]
         self._sequences: Counter[int] = Counter()
         self._with_meta = with_meta
+        self._viewers = viewers(20_000) if with_meta else []
         self._at = float(AT)
 
     def columns(self, count: int) -> Columns:
@@ -50,9 +86,7 @@ class Traffic:
         """Return one of 20,000 visitors with one of 300 agents."""
         if not self._with_meta:
             return b""
-        known = random.Random(self._random.randrange(20_000))
-        visitor, agent = known.getrandbits(64), random.Random(known.randrange(300)).getrandbits(64)
-        return events.encode_meta(events.Meta(visitor=visitor, agent=agent))
+        return bytes(bytearray(self._random.choice(self._viewers)))
 
 
 def body(page: int, scattered: bool) -> bytes:

@@ -8,9 +8,10 @@ from pytest_django import Settings
 from tests.support import databases
 from tests.support.files import MakeFile, Upload
 from tests.uploads.fake_sandbox import FakeSandbox
+from uploads import tasks
 from uploads.models import File, Kind
+from uploads.processing import abandoned, turns
 from uploads.processing import sandbox as real
-from uploads.processing import sweep
 from uploads.queue import get_queue, outbox
 from uploads.queue.outbox import publish
 from uploads.queue.redis_queue import RedisQueue
@@ -21,7 +22,9 @@ def queue(settings: Settings, prefix: str, monkeypatch: pytest.MonkeyPatch) -> R
     """The service's queue, under a name of the test's own. No worker is woken."""
     settings.COUNTERS_LOG_PREFIX = prefix
     monkeypatch.setattr(outbox, "wake_worker", lambda: None)
-    monkeypatch.setattr(sweep, "_last_sweep", float("-inf"))
+    monkeypatch.setattr(abandoned, "_watch", abandoned.Watch())
+    monkeypatch.setattr(turns, "places", turns.Places(turns.AT_ONCE))
+    monkeypatch.setattr(tasks.hourly, "_last", float("-inf"))
     return get_queue()
 
 
@@ -34,7 +37,7 @@ def media(settings: Settings, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def make_file(db: None) -> MakeFile:
-    """Makes a file as an upload leaves it: stored, and due to be published."""
+    """Makes a file as an upload leaves it before it is published: stored, and waiting."""
 
     def make_file(body: bytes = b"Hello\n", name: str = "a.txt", **fields: object) -> File:
         file = File(name=name, size=len(body), sha256="0" * 64, **fields)

@@ -13,10 +13,14 @@ class FakeSandbox:
 
     def __init__(self) -> None:
         self.processed: list[bytes] = []
+        self.seconds: list[float | None] = []
         self.process: Process = lambda path: Result({"bytes": path.stat().st_size}, b"thumbnail")
 
-    def __call__(self, path: Path, kind: str, content_type: str) -> Result:
+    def __call__(
+        self, path: Path, kind: str, content_type: str, seconds: float | None = None
+    ) -> Result:
         self.processed.append(path.read_bytes())
+        self.seconds.append(seconds)
         return self.process(path)
 
     def fails(self, error: BaseException) -> None:

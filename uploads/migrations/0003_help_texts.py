@@ -1,6 +1,5 @@
+import django.utils.timezone
 from django.db import migrations, models
-
-import uploads.models
 
 
 class Migration(migrations.Migration):
@@ -26,7 +25,7 @@ class Migration(migrations.Migration):
             "due_at",
             models.DateTimeField(
                 blank=True,
-                default=uploads.models.first_due_at,
+                default=django.utils.timezone.now,
                 help_text="When its event is to be published; empty if it was.",
                 null=True,
                 verbose_name="due",

@@ -1,4 +1,4 @@
-"""Refreshes the claim on a file while it is processed."""
+"""Writes a heartbeat into the row of a file while it is processed."""
 
 import logging
 import threading
@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import DatabaseError, close_old_connections, connection, connections
 
-from footfall.eventlog import LogError
 from uploads.models import File
 from uploads.processing import claims
-from uploads.queue.redis_queue import Delivery, RedisQueue
 
 logger = logging.getLogger(__name__)
 
@@ -19,13 +17,13 @@ BEATS_PER_LEASE = 5  # all but one of them may be missed
 
 
 @contextmanager
-def heartbeat(queue: RedisQueue, delivery: Delivery, consumer: str, file: File) -> Iterator[None]:
-    """Refresh the claim in a thread while the body runs."""
+def heartbeat(file: File) -> Iterator[None]:
+    """Write heartbeats in a thread while the body runs."""
     done = threading.Event()
 
     def run() -> None:
         while not done.wait(settings.UPLOADS_LEASE_SECONDS / BEATS_PER_LEASE):
-            if not beat(queue, delivery, consumer, file):
+            if not beat(file):
                 break
         connections.close_all()  # those of this thread
 
@@ -38,15 +36,13 @@ def heartbeat(queue: RedisQueue, delivery: Delivery, consumer: str, file: File) 
         thread.join()
 
 
-def beat(queue: RedisQueue, delivery: Delivery, consumer: str, file: File) -> bool:
-    """Refresh the claim, in the row and in the queue; return False if it is lost."""
+def beat(file: File) -> bool:
+    """Write a heartbeat; return False if the claim is lost."""
     check_connection()
     try:
-        if not claims.refresh(file):
-            return False
-        queue.refresh(delivery, consumer)
-    except (DatabaseError, LogError) as error:
-        logger.warning("the claim on file %s was not refreshed: %s", file.pk, error)
+        return claims.refresh(file)
+    except DatabaseError as error:
+        logger.warning("no heartbeat for file %s: %s", file.pk, error)
     return True
 
 

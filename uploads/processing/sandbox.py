@@ -1,100 +1,132 @@
 """Processes files in child processes, so that a malicious file can harm nothing else."""
 
+import atexit
 import json
 import logging
 import math
 import os
 import signal
-import subprocess
-import sys
+import socket
 import time
-from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
-from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from uploads.processors.base import Result, Unprocessable, clean, clean_text
+from uploads.processing.answers import Interrupted, failed, interrupted, read_answer
+from uploads.processing.template import Template
+from uploads.processors.base import Result, Unprocessable
 
-CHILD = Path(__file__).with_name("child.py")
+__all__ = ["Interrupted", "process", "start"]
+
 MAX_RESPONSE_BYTES = 2 * 1024**2
-# The child's whole environment: no secrets. Two malloc arenas, since each one maps 64 MB.
-ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
-CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
+READERS = 4
+"""How many readers of the file have a position of their own."""
+CRASHES = {
+    *(signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS)
+}
 
 logger = logging.getLogger(__name__)
+template = Template()
+atexit.register(template.close)
 
 
-class Interrupted(Exception):
-    """The child ended, and not because of the file: the file can be processed again."""
+def start() -> None:
+    """Load the processors, and log what of the isolation this system does not have."""
+    template.start()
+    if template.missing:
+        lacks = "; ".join(f"{layer} ({reason})" for layer, reason in template.missing.items())
+        logger.warning("Files are processed with less isolation. Missing: %s", lacks)
+    else:
+        logger.info("Files are processed with full isolation")
 
 
-def process(path: Path, kind: str, content_type: str) -> Result:
+def process(path: Path, kind: str, content_type: str, seconds: float | None = None) -> Result:
     """Process the local file in a child process and return the result.
 
     The settings limit the child's memory and time. Processes that it started are killed with it.
-    Raises Unprocessable, with a translated message, or Interrupted.
+    seconds: its time, if not `UPLOADS_SECONDS`.
+    Raises Unprocessable, with a translated message, Interrupted, or OSError if the file cannot be
+    opened.
     """
-    try:
-        with _start(path, kind, content_type) as child:
-            response = _read(child, time.monotonic() + settings.UPLOADS_SECONDS)
-    except (TimeoutError, subprocess.TimeoutExpired):
-        raise Unprocessable(
-            _("Processing takes more than %(seconds)d s."),
-            seconds=math.ceil(settings.UPLOADS_SECONDS),
-        ) from None
-    if child.returncode:
-        raise _exit_error(-child.returncode)
-    return _parse(response)
-
-
-@contextmanager
-def _start(path: Path, kind: str, content_type: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """Start the child in a session of its own; kill the whole session at the end."""
+    seconds = settings.UPLOADS_SECONDS if seconds is None else seconds
     request = {
-        "path": str(path.absolute()),
         "kind": str(kind),
         "content_type": content_type,
-        "parent": os.getpid(),
         "memory": settings.UPLOADS_MEMORY_BYTES,
         "seconds": settings.UPLOADS_CPU_SECONDS,
     }
-    child = subprocess.Popen(
-        [sys.executable, "-I", str(CHILD), json.dumps(request)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd="/",
-        env=ENVIRONMENT,
-        start_new_session=True,
-    )
-    with child:
-        try:
-            yield child
-        finally:
-            with suppress(ProcessLookupError, PermissionError):  # none is left
-                os.killpg(child.pid, signal.SIGKILL)
+    try:
+        with _asked(path, request) as (connection, answer):
+            deadline = time.monotonic() + seconds  # loading libraries is no part of it
+            response, code = _read(answer, connection, deadline)
+    except TimeoutError:
+        raise Unprocessable(
+            _("Processing takes more than %(seconds)d s."),
+            seconds=math.ceil(seconds),
+        ) from None
+    if code:
+        raise _exit_error(-code)
+    return read_answer(response)
 
 
-def _read(child: "subprocess.Popen[bytes]", deadline: float) -> bytes:
-    """Return what the child writes until it ends. Raises TimeoutError or TimeoutExpired."""
-    assert child.stdout is not None  # noqa: S101  # a pipe, for mypy
+@contextmanager
+def _asked(path: Path, request: dict[str, object]) -> Iterator[tuple[socket.socket, int]]:
+    """Have a child process the file; kill it at the end.
+
+    Yields a connection that tells its exit code, and the descriptor of its answer.
+    """
+    with ExitStack() as stack:
+        answer, writing = os.pipe()
+        stack.callback(os.close, answer)
+        with ExitStack() as only_the_childs:
+            only_the_childs.callback(os.close, writing)
+            files = []
+            for _reader in range(READERS):
+                files.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
+                only_the_childs.callback(os.close, files[-1])
+            connection = stack.enter_context(template.fork())
+            stack.callback(_hang_up, connection)
+            with suppress(BrokenPipeError):  # it has ended; its exit code says how
+                socket.send_fds(connection, [json.dumps(request).encode()], [*files, writing])
+        yield connection, answer
+
+
+def _hang_up(connection: socket.socket) -> None:
+    """Have the template kill the child, even if a process forked meanwhile has this open, too."""
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+def _read(answer: int, connection: socket.socket, deadline: float) -> tuple[bytes, int]:
+    """Return what the child has written, and how it ended: by signal `-n`, or with status `n`.
+
+    Raises TimeoutError.
+    """
     response = bytearray()
     with DefaultSelector() as selector:
-        selector.register(child.stdout, EVENT_READ)
-        while selector.select(max(0.0, deadline - time.monotonic())):
-            chunk = os.read(child.stdout.fileno(), 65_536)
+        selector.register(answer, EVENT_READ)
+        selector.register(connection, EVENT_READ)
+        while ready := selector.select(max(0.0, deadline - time.monotonic())):
+            if all(key.fd != answer for key, _events in ready):
+                return bytes(response), _exit_code(connection)
+            chunk = os.read(answer, 65_536)
             if not chunk:
-                child.wait(max(0.1, deadline - time.monotonic()))
-                return bytes(response)
+                selector.unregister(answer)
             response += chunk
             if len(response) > MAX_RESPONSE_BYTES:
-                raise Unprocessable(_("The file makes its processor fail."))
+                raise failed("its response is too long")
     raise TimeoutError
+
+
+def _exit_code(connection: socket.socket) -> int:
+    code = connection.recv(16)
+    if not code:
+        raise interrupted("the template has ended, or forks no more")
+    return int(code)
 
 
 def _exit_error(number: int) -> Exception:
@@ -105,29 +137,5 @@ def _exit_error(number: int) -> Exception:
             seconds=settings.UPLOADS_CPU_SECONDS,
         )
     if number in CRASHES:
-        return Unprocessable(_("The file makes its processor fail."))
-    return _interrupted(f"it ended with {-number}")
-
-
-def _interrupted(why: str) -> Interrupted:
-    logger.warning("The child process gave no result: %s", why)
-    return Interrupted(_("Processing was interrupted."))
-
-
-def _parse(response: bytes) -> Result:
-    """Return the result in the response, which a malicious file may have forged."""
-    try:
-        answer: dict[str, Any] = json.loads(response)
-        if "reason" in answer:
-            raise Unprocessable(clean_text(_(answer["reason"]) % answer["values"]))
-        if "interrupted" in answer:
-            raise _interrupted(clean_text(answer["interrupted"]))
-        if "failed" in answer:
-            logger.warning("A file made its processor fail: %s", clean(answer["failed"]))
-            raise Unprocessable(_("The file makes its processor fail."))
-        return Result(
-            metadata=clean(dict(answer["metadata"])),
-            thumbnail=b64decode(answer["thumbnail"]) if answer["thumbnail"] else None,
-        )
-    except (ValueError, TypeError, LookupError, RecursionError) as error:
-        raise _interrupted(f"its response is invalid: {error!r}") from error
+        return failed(f"it ended with {-number}")
+    return interrupted(f"it ended with {-number}")

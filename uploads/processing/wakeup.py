@@ -9,10 +9,11 @@ from celery.signals import worker_shutting_down
 from django.db import reset_queries
 
 from footfall.common.wakeup import SLICE, Wakeup
+from uploads.processing.abandoned import release_abandoned
 from uploads.processing.heartbeat import check_connection
-from uploads.processing.sweep import sweep
+from uploads.processing.turns import AT_ONCE
 from uploads.processing.worker import process_next
-from uploads.queue.outbox import QUEUE, publish_due
+from uploads.queue.outbox import QUEUE
 
 logger = logging.getLogger(__name__)
 
@@ -21,21 +22,21 @@ _stopping = threading.Event()
 
 
 def tick() -> None:
-    """Wake up, as a Celery task does. Several threads of a process may be awake at once."""
+    """Wake up, as a Celery task does, unless enough threads of this process are awake."""
     UploadsWakeup.last_tick = time.monotonic()
-    wake()
+    if len(_awake) < AT_ONCE:
+        wake()
 
 
 def wake() -> None:
-    """Publish what is due, then process files for about `SLICE` seconds.
+    """Release what died with its worker, then process files for about `SLICE` seconds.
 
     An error is only logged: whatever it is, the next try comes in a second.
     """
     _awake.add(threading.get_ident())
     try:
         reset_queries()  # with DEBUG, Django would collect them until the next request
-        sweep()
-        publish_due()
+        release_abandoned()
         drain(SLICE)
     except Exception as error:
         logger.error("the processing failed: %s: %s", type(error).__name__, str(error).strip())
@@ -44,7 +45,7 @@ def wake() -> None:
 
 
 def drain(seconds: float) -> int:
-    """Process files for about `seconds`; return the number of entries read from the queue."""
+    """Process files for about `seconds`; return how often there was something to do."""
     end = time.monotonic() + seconds
     entries = 0
     while not _stopping.is_set() and process_next():
@@ -59,12 +60,8 @@ class UploadsWakeup(Wakeup):
     queue = QUEUE
     thread_name = "uploads-wakeup"
 
-    def __init__(self, worker: Any, **kwargs: Any) -> None:
-        super().__init__(worker, **kwargs)
-        self._threads = getattr(worker, "concurrency", 1)
-
     def wake(self) -> None:
-        if len(_awake) < self._threads:  # otherwise ticks are late because all threads are busy
+        if len(_awake) < AT_ONCE:  # otherwise ticks are late because all threads are busy
             wake()
 
 

@@ -2,9 +2,11 @@
 
 import errno
 import math
+import pkgutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,19 @@ class Unprocessable(Exception):
 
 
 Processor = Callable[[Path, str], Result]
-"""Takes a local path and the content type. Raises Unprocessable."""
+"""Takes a path, which only Python's own functions can open, and the content type.
+
+Raises Unprocessable.
+"""
+
+
+def import_all(package: str) -> None:
+    """Import a package with all modules in it that can be imported."""
+    paths = getattr(import_module(package), "__path__", ())
+    for module in pkgutil.walk_packages(paths, f"{package}.", onerror=lambda _name: None):
+        if not module.name.endswith(".__main__"):
+            with suppress(Exception, SystemExit):  # of systems, or for programs, that are not here
+                import_module(module.name)
 
 
 def gettext_noop(message: str) -> str:
@@ -50,11 +64,11 @@ def gettext_noop(message: str) -> str:
 def errors_as(reason: str) -> Iterator[None]:
     """Turn any error of a library into Unprocessable: their docs do not list all that they raise.
 
-    Errors of the system, like too little memory or a missing file, stay as they are.
+    Errors of the system, like too little memory or a missing module, stay as they are.
     """
     try:
         yield
-    except (Unprocessable, MemoryError, RecursionError):
+    except (Unprocessable, MemoryError, RecursionError, ImportError):
         raise
     except Exception as error:
         # EINVAL: the file contains an offset before its start.

@@ -42,6 +42,12 @@ WEBP_IN_TIFF = 50001
 COMPRESSION = 259
 
 
+def preload() -> None:
+    from PIL import ImageCms, ImageColor, ImageFilter  # noqa: F401  # Pillow imports them late
+
+    Image.init()
+
+
 def process(path: Path, content_type: str) -> Result:
     name = content_type.removeprefix("image/").upper()
     name = FORMATS.get(name, name)

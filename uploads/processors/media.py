@@ -13,7 +13,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 from PIL import Image
 
-from uploads.processors.base import Result, Unprocessable, errors_as
+from uploads.processors.base import Result, Unprocessable, errors_as, import_all
 from uploads.processors.base import gettext_noop as _
 from uploads.processors.thumbnails import make_thumbnail
 
@@ -88,6 +88,10 @@ MAX_FRAME_PIXELS = 10_000_000
 """4K has 9 million. Larger frames are not decoded: they take too much memory."""
 SCAN_SECONDS = 5.0  # processor time for finding the duration
 BROKEN = _("The recording is broken.")
+
+
+def preload() -> None:
+    import_all("av")
 
 
 def process(path: Path, content_type: str) -> Result:

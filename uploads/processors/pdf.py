@@ -1,5 +1,7 @@
 """PDF, by PDFium: pages, title, text length; the first page as a picture."""
 
+import ctypes
+import mmap
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,8 +44,10 @@ def process(path: Path, content_type: str) -> Result:
 
 def _open(path: Path) -> PdfDocument | None:
     """Return the document; None if it needs a password."""
+    with path.open("rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     try:
-        return PdfDocument(path)
+        return PdfDocument((ctypes.c_char * len(content)).from_buffer(content))
     except PdfiumError as error:
         code = getattr(error, "err_code", None)
         if code == raw.FPDF_ERR_PASSWORD:

@@ -13,7 +13,7 @@ from uploads.detection.encoding import (
     sample,
     wider,
 )
-from uploads.processors.base import Result
+from uploads.processors.base import Result, import_all
 
 CHUNK_CHARACTERS = 64 * 1024
 BLOCK = 128
@@ -52,6 +52,11 @@ class Counts:
         text = self.tail.rstrip(END_OF_FILE.decode())
         self.characters -= len(self.tail) - len(text)
         self.tail = text or "\n"
+
+
+def preload() -> None:
+    import_all("encodings")
+    detect_encoding("Привет".encode("cp1251"))  # loads the models of chardet
 
 
 def process(path: Path, content_type: str) -> Result:

@@ -1,7 +1,7 @@
-"""Publishing the events of files. The row of a file is its own outbox: see `due_at`.
+"""Says that a file waits: an entry in the queue, and a task that wakes a worker.
 
-A crash within `publish` can publish an event twice. That does no harm: a worker claims the file by
-compare-and-set, so the second event finds it claimed or processed.
+Both are hints. Workers look at the rows at every tick, so one that is lost costs a second, and one
+too many costs a look.
 """
 
 import logging
@@ -9,14 +9,12 @@ import time
 from functools import partial
 
 from celery import signature
-from django.db import DatabaseError, transaction
-from django.utils import timezone
+from django.db import transaction
 
 from footfall.common.celery import enqueue_in_background
 from footfall.common.failpoints import failpoint
-from footfall.common.outbox import send_due
 from footfall.eventlog import LogError
-from uploads.models import File, Status
+from uploads.models import File
 from uploads.queue import get_queue
 from uploads.queue.events import encode
 
@@ -28,53 +26,23 @@ TASK = "uploads.process"
 
 
 def publish_on_commit(file: File) -> None:
-    """Publish the event and wake a worker once the transaction has committed.
-
-    Never fails: while Redis is away the file stays due, and a worker publishes it later.
-    """
+    """Publish the event and wake a worker once the transaction has committed. Never fails."""
     transaction.on_commit(partial(publish_now, file))
 
 
 def publish_now(file: File) -> None:
     try:
         publish(file)
-    except (LogError, DatabaseError) as error:
-        logger.warning("file %s will be published later: %s", file.pk, error)
-    else:
-        wake_worker()
+    except LogError as error:
+        logger.warning("file %s has no entry in the queue: %s", file.pk, error)
+    wake_worker()
 
 
 def publish(file: File) -> None:
-    """Append the event, then note it in the row, unless the row has changed. Raises LogError."""
+    """Append the event. Raises LogError."""
     failpoint("upload_committed")
-    entry_id = get_queue().append(encode(file.pk), time.time_ns() // 1_000_000)
+    get_queue().append(encode(file.pk), time.time_ns() // 1_000_000)
     failpoint("upload_appended")
-    unchanged = File.objects.filter(pk=file.pk, status=Status.RECEIVED, due_at=file.due_at)
-    unchanged.update(due_at=None, entry_id=entry_id)
-    failpoint("upload_published")
-
-
-def publish_due() -> int:
-    """Publish the files that are due, the earliest first; return how many. Stops at a LogError."""
-    due = File.objects.filter(status=Status.RECEIVED, due_at__lte=timezone.now())
-    return send_due(due.order_by("due_at"), _publish_locked)
-
-
-@transaction.atomic
-def _publish_locked(pk: int) -> bool:
-    """Publish a file, unless another process does; return False if Redis is away.
-
-    A worker that reads the event at once waits for the lock, so it sees the row as published.
-    """
-    free = File.objects.select_for_update(skip_locked=True)
-    file = free.filter(pk=pk, status=Status.RECEIVED, due_at__lte=timezone.now()).first()
-    try:
-        if file:
-            publish(file)
-    except LogError as error:
-        logger.warning("files stay due: %s", error)
-        return False
-    return True
 
 
 def wake_worker() -> None:

@@ -1,29 +1,26 @@
-"""A work queue on a Redis Stream with one consumer group.
+"""Hints on a Redis Stream: an entry says that there may be something to do.
 
-Each entry is delivered to one worker and stays in the stream until the worker acknowledges it. If
-the worker neither acknowledges nor refreshes it, another worker can claim it. Waiting entries never
-expire. Redis can lose entries with its data, so the sender must be able to send them again.
+Any number of workers read the first entry, look, and remove it. Nothing depends on an entry: it may
+be read twice, or lost with Redis' data.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from footfall.common.breaker import CircuitBreaker
-from footfall.eventlog import LogError
 from footfall.eventlog.cluster import servers
 from footfall.eventlog.connections import call, evaluate
-from footfall.eventlog.lua_scripts import Script
-from uploads.queue.lua_scripts import ACKNOWLEDGE, EXISTING, MOVE_TO_DEAD_LETTERS
+from uploads.queue.lua_scripts import MOVE_TO_DEAD_LETTERS
 
-GROUP = "workers"
-IDS_PER_CALL = 500  # ids that one script looks up: Redis serves no other client meanwhile
+MAX_ENTRIES = 100_000
+"""About so many are kept, the latest: while no worker runs, they wait for nothing."""
+UNKNOWN = -1
 
 
-class Delivery(NamedTuple):
-    """An entry that was delivered to a worker."""
+class Entry(NamedTuple):
+    """An entry of the queue."""
 
     id: str
-    """Empty if Redis has lost the entry."""
     at: int
     """When the event happened, by its producer's clock: milliseconds since 1970; -1 if unknown."""
     body: bytes
@@ -37,7 +34,7 @@ class DeadLetter(NamedTuple):
     body: bytes
     reason: str
     entry_id: str
-    """Its id in the queue; empty if Redis had lost the entry."""
+    """Its id in the queue."""
 
 
 class RedisQueue:
@@ -64,52 +61,33 @@ class RedisQueue:
         self.dead_letters_key = f"{prefix}:{{{name}}}:dead"
         self.breaker = breaker or CircuitBreaker()
         self._max_dead_letters = max_dead_letters
-        self._appending = servers(url, timeout, self.breaker)
-        self._working = servers(url, max(timeout, 5.0))
+        self._quick = servers(url, timeout, self.breaker)
+        self._patient = servers(url, max(timeout, 5.0))
 
     def append(self, body: bytes, at: int) -> str:
         """Append an entry and return its id. `at` is in milliseconds since 1970.
 
         After a LogError other than Refused the entry may be in the queue nevertheless.
         """
-        command = ("XADD", self.key, "*", "t", at, "b", body)
-        entry_id = self._appending.ask(self.key, lambda at: call(at.pool, *command))
+        command = ("XADD", self.key, "MAXLEN", "~", MAX_ENTRIES, "*", "t", at, "b", body)
+        entry_id = self._call_quickly(*command)
         return str(entry_id.decode())
 
-    def read(self, consumer: str) -> Delivery | None:
-        """Return the next waiting entry, or None. Does not block."""
-        command = ("XREADGROUP", "GROUP", GROUP, consumer, "COUNT", 1, "STREAMS", self.key, ">")
-        found = self._call_group(*command)
-        return _delivery(*found[0][1][0]) if found else None
+    def first(self) -> Entry | None:
+        """Return the first entry, which stays in the queue; None if there is none."""
+        found = self._call_quickly("XRANGE", self.key, "-", "+", "COUNT", 1)
+        return _entry(*found[0]) if found else None
 
-    def claim(self, consumer: str, idle_seconds: float) -> Delivery | None:
-        """Return an entry that its worker has not refreshed for `idle_seconds`, or None."""
-        idle = int(idle_seconds * 1000)
-        cursor = b"0-0"
-        while True:
-            command = ("XAUTOCLAIM", self.key, GROUP, consumer, idle, cursor, "COUNT", 1)
-            # From Redis 7.0 on there is a third value: ids that were deleted from the stream.
-            cursor, found, *_ = self._call_group(*command)
-            if found and (found[0] is None or found[0][1] is None):
-                self._acknowledge_deleted()
-            elif found:
-                return _delivery(*found[0])
-            if cursor == b"0-0":
-                return None
+    def remove(self, entry: Entry) -> None:
+        """Remove the entry. Repeating it does nothing."""
+        self._call_quickly("XDEL", self.key, entry.id)
 
-    def refresh(self, delivery: Delivery, consumer: str) -> None:
-        """Reset the entry's idle time, so that no other worker claims it."""
-        self._call("XCLAIM", self.key, GROUP, consumer, 0, delivery.id, "JUSTID")
-
-    def acknowledge(self, delivery: Delivery) -> None:
-        """Remove the processed entry. Repeating it does nothing."""
-        self._evaluate(ACKNOWLEDGE, 1, self.key, GROUP, delivery.id)
-
-    def move_to_dead_letters(self, delivery: Delivery, reason: str) -> None:
-        """Move the entry to the dead letters. Repeating it does nothing, unless its id is empty."""
-        fields = (delivery.id, delivery.at, delivery.body, reason, self._max_dead_letters)
+    def move_to_dead_letters(self, entry: Entry, reason: str) -> None:
+        """Move the entry to the dead letters. Repeating it does nothing."""
+        fields = (entry.id, entry.at, entry.body, reason, self._max_dead_letters)
         keys = (self.key, self.dead_letters_key)
-        self._evaluate(MOVE_TO_DEAD_LETTERS, 2, *keys, GROUP, *fields)
+        script = MOVE_TO_DEAD_LETTERS
+        self._patient.ask(self.key, lambda at: evaluate(at.pool, script, 2, *keys, *fields))
 
     def dead_letters(self, count: int = 100) -> list[DeadLetter]:
         """Return the latest dead letters, the newest first."""
@@ -123,62 +101,40 @@ class RedisQueue:
         """Delete dead letters; return how many there were."""
         return int(self._call("XDEL", self.dead_letters_key, *ids)) if ids else 0
 
-    def existing(self, ids: Sequence[str]) -> set[str]:
-        """Return which of the entries are in the queue, waiting or being processed."""
-        found: set[str] = set()
-        for start in range(0, len(ids), IDS_PER_CALL):
-            chunk = ids[start : start + IDS_PER_CALL]
-            found |= {one.decode() for one in self._evaluate(EXISTING, 1, self.key, *chunk)}
-        return found
-
     def length(self) -> int:
-        """Return the number of entries, waiting or being processed."""
+        """Return the number of entries."""
         return int(self._call("XLEN", self.key))
 
     def close(self) -> None:
-        self._appending.close()
-        self._working.close()
+        self._quick.close()
+        self._patient.close()
+
+    def _call_quickly(self, *command: Any) -> Any:
+        """Send a command for which no client, and no file that waits, shall wait for long."""
+        return self._quick.ask(self.key, lambda at: call(at.pool, *command))
 
     def _call(self, *command: Any) -> Any:
-        return self._working.ask(self.key, lambda at: call(at.pool, *command))
-
-    def _evaluate(self, script: Script, *arguments: Any) -> Any:
-        return self._working.ask(self.key, lambda at: evaluate(at.pool, script, *arguments))
-
-    def _call_group(self, *command: Any) -> Any:
-        """Send a command of the consumer group. Create the group if Redis does not have it.
-
-        The group starts at the first entry, so it also delivers those appended before.
-        """
-        try:
-            return self._call(*command)
-        except LogError as error:
-            if not str(error).startswith("NOGROUP"):
-                raise
-        try:
-            self._call("XGROUP", "CREATE", self.key, GROUP, "0", "MKSTREAM")
-        except LogError as error:
-            if not str(error).startswith("BUSYGROUP"):  # another worker was faster
-                raise
-        return self._call(*command)
-
-    def _acknowledge_deleted(self) -> None:
-        """Acknowledge entries that were deleted from the stream: Redis 6.2 leaves them pending."""
-        pending = self._call("XPENDING", self.key, GROUP, "-", "+", IDS_PER_CALL)
-        ids = [entry_id.decode() for entry_id, *_ in pending]
-        if deleted := set(ids) - self.existing(ids):
-            self._call("XACK", self.key, GROUP, *deleted)
+        return self._patient.ask(self.key, lambda at: call(at.pool, *command))
 
 
-def _delivery(entry_id: bytes, fields: list[bytes]) -> Delivery:
+def _entry(entry_id: bytes, fields: list[bytes]) -> Entry:
     """Parse an entry; the fields of one that `append` did not write are joined to its body."""
-    if fields[::2] == [b"t", b"b"] and fields[1].isdigit():
-        return Delivery(entry_id.decode(), int(fields[1]), fields[3])
-    return Delivery(entry_id.decode(), -1, b" ".join(fields))
+    if fields[::2] == [b"t", b"b"]:
+        return Entry(entry_id.decode(), _milliseconds(fields[1]), fields[3])
+    return Entry(entry_id.decode(), UNKNOWN, b" ".join(fields))
 
 
 def _dead_letter(letter_id: bytes, fields: list[bytes]) -> DeadLetter:
-    entry_id, at, body, reason = fields[1::2]
+    named = dict(zip(fields[::2], fields[1::2], strict=False))
     return DeadLetter(
-        letter_id.decode(), int(at), body, reason.decode(errors="replace"), entry_id.decode()
+        letter_id.decode(),
+        _milliseconds(named.get(b"t", b"")),
+        named.get(b"b", b" ".join(fields)),
+        named.get(b"r", b"").decode(errors="replace"),
+        named.get(b"i", b"").decode(errors="replace"),
     )
+
+
+def _milliseconds(text: bytes) -> int:
+    """Return the time in it, whatever its size; -1 if there is none."""
+    return int(text) if text.isdigit() and len(text) < 20 else UNKNOWN

@@ -44,7 +44,8 @@ class UploadPage(Upload):
     def get(self, request: Request) -> Response:
         if not wants_page(request):
             return super().get(request)
-        return Response({"max_bytes": settings.UPLOADS_MAX_BYTES})
+        days = 0 if request.user.is_authenticated else settings.UPLOADS_ANONYMOUS_DAYS
+        return Response({"max_bytes": settings.UPLOADS_MAX_BYTES, "anonymous_days": days})
 
     def post(self, request: Request) -> HttpResponseBase:  # type: ignore[override]
         if not wants_page(request):
@@ -119,23 +120,28 @@ class DeleteFile(DestroyAPIView[File]):
 
 @require_GET
 def changed_rows(request: HttpRequest) -> HttpResponse:
-    """Return the rows of files whose status differs from `?pending=<id>:<status>`."""
+    """Return the rows of files that differ from `?pending=<id>:<state>`."""
     known: dict[int, str] = {}
     for pending in request.GET.getlist("pending")[:MAX_POLLED]:
-        text, _colon, status = pending.partition(":")
+        text, _colon, state = pending.partition(":")
         if (pk := key_in(text)) is not None:
-            known[pk] = status
-    files = list(File.objects.filter(pk__in=known))
-    changed = [file for file in files if known[file.pk] != file.status]
+            known[pk] = state
+    files = with_display_fields(File.objects.filter(pk__in=known), request)
+    changed = [file for file in files if known[file.pk] != file.state]
     deleted = known.keys() - {file.pk for file in files}
-    context = {"files": with_display_fields(changed, request), "deleted": deleted}
+    context = {"files": changed, "deleted": deleted}
     return render(request, "uploads/rows.html", context)
 
 
 def with_display_fields(files: Iterable[Any], request: Request | HttpRequest) -> list[Any]:
-    """Return the files, each with `can_delete` and `label`, which stands in for a thumbnail."""
+    """Return the files, each with what its row needs.
+
+    `can_delete`; `label`, which stands in for a thumbnail; `state`: its status, or "waiting".
+    """
     found = list(files)
     for file in found:
+        is_waiting = file.status == Status.RECEIVED and file.error
+        file.state = "waiting" if is_waiting else file.status
         file.can_delete = may_delete(request, file)
         suffix = PurePath(file.name).suffix[1:]
         file.label = suffix.upper() if 0 < len(suffix) <= 4 else file.get_kind_display()

@@ -12,8 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.unavailable import Unavailable
 from uploads.detection.media_type import HEAD_BYTES, Detected, detect, refuse_early
-
-INCOMING = "incoming"  # the folder in the storage
+from uploads.web.quotas import INCOMING, check_disk
 
 
 class StorageUnavailable(Unavailable):
@@ -42,7 +41,11 @@ class ReceivedFile(TemporaryUploadedFile):
         self.is_complete = False
 
     def append(self, chunk: bytes) -> None:
-        """Write the next chunk. Raises TypeRefused as soon as its first bytes tell."""
+        """Write the next chunk.
+
+        Raises TypeRefused as soon as its first bytes tell, NoRoom before the disk is full.
+        """
+        check_disk(len(chunk))
         self.file.write(chunk)
         self.hash.update(chunk)
         self.size += len(chunk)

@@ -20,6 +20,9 @@ class UploadTermsSerializer(serializers.Serializer[Any]):
 
     field = serializers.CharField(help_text="The name of the multipart field for the file.")
     max_bytes = serializers.IntegerField(help_text="The size of the largest file that is accepted.")
+    anonymous_days = serializers.IntegerField(
+        help_text="For how many days a file is kept that no account has sent; 0: for good."
+    )
 
 
 class FileSerializer(serializers.ModelSerializer[File]):

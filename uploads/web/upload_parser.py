@@ -99,14 +99,15 @@ class LimitedBody:
     def read(self, size: int) -> bytes:
         """Return the next bytes: about `size`; none at the end."""
         ready = b""
-        while not ready and (data := self._receive(size)):
+        while not ready and (data := self.receive(size)):
             ready, self.held = self._split(self.held + data)
             ready, self.extra = ready[self.extra :], max(0, self.extra - len(ready))
         if not ready:
             ready, self.held = self.held[self.extra :], b""
         return ready
 
-    def _receive(self, size: int) -> bytes:
+    def receive(self, size: int) -> bytes:
+        """Return bytes as they come. Raises FileTooLarge."""
         try:
             data: bytes = self.stream.read(size)
         except OSError as error:
@@ -185,6 +186,14 @@ def read_body(request: HttpRequest, handler: UploadHandler) -> None:
     # As Django does after reading a body, so that it is not read again.
     request._post = fields  # type: ignore[attr-defined]
     request._files = files  # type: ignore[attr-defined]
+
+
+def discard_body(request: HttpRequest) -> None:
+    """Read the body and drop it: a client that still sends it does not see the response before."""
+    with body_slot():
+        body = LimitedBody(request, settings.UPLOADS_MAX_BYTES)
+        while body.receive(UploadHandler.chunk_size):
+            pass
 
 
 def parse_multipart(

@@ -18,9 +18,10 @@ from api.pagination import Pagination
 from api.permissions import OwnerOrStaffDeletes
 from api.throttling import ClientThrottle
 from uploads.models import File
+from uploads.web import idempotency, quotas
 from uploads.web.create import create_file
 from uploads.web.serializers import FileSerializer, UploadSerializer, UploadTermsSerializer
-from uploads.web.upload_parser import FIELD, receive_file
+from uploads.web.upload_parser import FIELD, discard_body, receive_file
 
 
 class LateCSRFAuthentication(SessionAuthentication):
@@ -50,14 +51,19 @@ class Upload(APIView):
         responses={200: UploadTermsSerializer, **errors(401, 503)},
     )
     def get(self, request: Request) -> Response:
-        """Return the name of the field and the maximum size."""
-        terms = {"field": FIELD, "max_bytes": settings.UPLOADS_MAX_BYTES}
+        """Return the name of the field, the maximum size, and for how long files are kept."""
+        terms = {
+            "field": FIELD,
+            "max_bytes": settings.UPLOADS_MAX_BYTES,
+            "anonymous_days": settings.UPLOADS_ANONYMOUS_DAYS,
+        }
         return Response(UploadTermsSerializer(terms).data)
 
     @extend_schema(
         operation_id="upload",
+        parameters=[idempotency.PARAMETER],
         request={"multipart/form-data": UploadSerializer},
-        responses={201: FileSerializer, **errors(400, 401, 403, 413, 415, 429, 503)},
+        responses={201: FileSerializer, **errors(400, 401, 403, 413, 415, 429, 503, 507)},
     )
     def post(self, request: Request) -> Response:
         """Upload the file. It is processed in the background; see its `status`."""
@@ -70,10 +76,26 @@ class Upload(APIView):
 
     def create_file(self, request: Request) -> File:
         owner_id = request.user.pk  # before the body is read: a wrong token is rejected at once
+        digest = idempotency.digest_of(request)
+        if first := idempotency.find(digest):
+            discard_body(request._request)
+            return first
+        sender = quotas.sender_of(request)
+        quotas.check(sender, content_length(request))
         with receive_file(request._request) as received:
             if isinstance(request.successful_authenticator, LateCSRFAuthentication):
                 request.successful_authenticator.check_csrf(request)
-            return create_file(received, owner_id)
+            return create_file(received, owner_id, sender, digest)
+
+
+def content_length(request: Request) -> int:
+    """Return the length of the body, a little more than the file's; 0 if it is not known yet.
+
+    One that is too large is refused for that, and not for a quota.
+    """
+    text = request.META.get("CONTENT_LENGTH") or ""
+    length = int(text) if text.isdecimal() and len(text) < 16 else 0
+    return length if length <= settings.UPLOADS_MAX_BYTES else 0
 
 
 @extend_schema_view(

@@ -10,6 +10,7 @@ from django.db.models import QuerySet, URLField
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
+from django.template.defaultfilters import linebreaks_filter
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
@@ -19,10 +20,13 @@ from django.utils.translation import gettext_lazy as _
 
 from catalog.admin import CountedAdmin, TitleSelect, count_related
 from catalog.pages.admin.filters import PageFilter, TypeFilter, get_types
-from catalog.pages.admin.pages import render_block
+from catalog.pages.admin.placements import render_block
+from catalog.pages.admin.previews import allow_media, render_video
 from catalog.pages.models import Audio, Content, Page, PageContent, Text, Video
 from footfall.common.admin_urls import admin_address
 
+MAX_EXCERPT = 400
+"""Characters of a text in its preview."""
 MAX_PAGES = 10
 """Links to pages in the form of a content."""
 
@@ -47,11 +51,10 @@ class AnyContentAdmin(CountedAdmin):
         return int(content.pages)
 
 
-@admin.register(Video, Text)
 class ContentTypeAdmin(AnyContentAdmin):
     """The admin of one type of content. An empty subclass is enough for a new type."""
 
-    readonly_fields = ("used_on", *CountedAdmin.readonly_fields)
+    readonly_fields = ("preview", "used_on", *CountedAdmin.readonly_fields)
     formfield_overrides = {URLField: {"assume_scheme": "https"}}  # for "example.com/a.mp4"
 
     @admin.display(description=_("summary"))
@@ -66,6 +69,23 @@ class ContentTypeAdmin(AnyContentAdmin):
         shown = display_for_field(value, field, "", avoid_link=True)
         return Truncator(str(shown)[:500]).words(16)
 
+    @admin.display(description=_("preview"))
+    def preview(self, content: Content, is_playable: bool = True) -> str:
+        """Return how the content looks or plays; "" if a type has nothing to show.
+
+        is_playable: the policy of the page that shows it allows `allow_media` for this content.
+        """
+        return ""
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        return fields if obj and self.preview(obj) else [f for f in fields if f != "preview"]
+
+    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().render_change_form(request, context, *args, **kwargs)
+        allow_media(response, [context["original"]])
+        return response
+
     def main_field(self) -> Any:
         """Return the first field that only this type has."""
         own = (field for field in self.opts.local_concrete_fields if not field.primary_key)
@@ -77,6 +97,20 @@ class ContentTypeAdmin(AnyContentAdmin):
         site = self.admin_site
         links = [(admin_address(site, Page, "change", page.pk), page) for page in pages[:MAX_PAGES]]
         return format_html_join(SafeString("<br>"), '<a href="{}">{}</a>', links)
+
+
+@admin.register(Video)
+class VideoAdmin(ContentTypeAdmin):
+    @admin.display(description=_("preview"))
+    def preview(self, content: Video, is_playable: bool = True) -> str:  # type: ignore[override]
+        return render_video(content, is_playable)
+
+
+@admin.register(Text)
+class TextAdmin(ContentTypeAdmin):
+    @admin.display(description=_("preview"))
+    def preview(self, content: Text, is_playable: bool = True) -> str:  # type: ignore[override]
+        return linebreaks_filter(Truncator(content.text[:5000]).chars(MAX_EXCERPT))
 
 
 @admin.register(Audio)
@@ -107,20 +141,27 @@ class ContentAdmin(AnyContentAdmin):
 
     @admin.display(description=_("summary"))
     def summary(self, content: Content) -> str:
-        if type(content) not in get_types(self.admin_site):
-            return ""
-        return self.admin_site.get_model_admin(type(content)).summary(content)  # type: ignore[attr-defined,no-any-return]
+        type_admin = self.type_admin(content)
+        return type_admin.summary(content) if type_admin else ""
+
+    def preview(self, content: Content, is_playable: bool) -> str:
+        type_admin = self.type_admin(content)
+        return type_admin.preview(content, is_playable) if type_admin else ""
+
+    def type_admin(self, content: Content) -> "ContentTypeAdmin | None":
+        has_admin = type(content) in get_types(self.admin_site)
+        return self.admin_site.get_model_admin(type(content)) if has_admin else None  # type: ignore[return-value]
 
     def get_urls(self) -> list[URLPattern]:
         block = self.admin_site.admin_view(self.block_view)
         return [path("<int:pk>/block/", block, name="pages_content_block"), *super().get_urls()]
 
     def block_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Return the block of one content, for the form of a page."""
+        """Return the block of one content, for the form of a page, whose policy is fixed."""
         if not self.has_view_permission(request):  # before 404, which would reveal what exists
             raise PermissionDenied
         content = get_object_or_404(self.get_queryset(request), pk=pk)
-        return HttpResponse(render_block(content, self.admin_site))
+        return HttpResponse(render_block(content, self.admin_site, is_playable=False))
 
     # Django would delete all selected objects as if they had the type of the first one.
 

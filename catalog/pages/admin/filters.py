@@ -66,4 +66,4 @@ class PageFilter(admin.SimpleListFilter):
     def choices(self, changelist: ChangeList) -> Iterator[Any]:
         field: Any = PageContent._meta.get_field("page")
         value = str(self.page.pk) if self.page else ""
-        yield TitleSelect.render_for(field, self.site, "page", value)
+        yield TitleSelect.render_for(field, self.site, "page", value, str(self.title))

@@ -1,73 +1,26 @@
-"""The admin of pages. The form has the page's contents: blocks of any type, ordered by dragging."""
+"""The admin of pages."""
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model, Prefetch, prefetch_related_objects
-from django.http import HttpRequest
-from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
+from django.db.models import Model, prefetch_related_objects
+from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
-from nested_admin.nested import NestedModelAdmin, NestedStackedInline
+from nested_admin.nested import NestedModelAdmin
 
-from catalog.admin import CountedAdmin, TitleSelect, count_related
-from catalog.pages.models import Content, Page, PageContent
-from footfall.common.admin_urls import admin_address
-
-CONTENT_FIELD: Any = PageContent._meta.get_field("content")
-
-
-class PlacementForm(forms.ModelForm):  # type: ignore[type-arg]
-    # The content is chosen below the blocks; the content of a placement never changes.
-    content = forms.ModelChoiceField(Content.objects.select_subclasses(), widget=forms.HiddenInput)
-    delete_content = forms.BooleanField(label=_("Also delete the content"), required=False)
-
-    class Meta:
-        widgets = {"position": forms.HiddenInput}
-
-
-class PlacementInline(NestedStackedInline):  # type: ignore[misc]
-    model = PageContent
-    form = PlacementForm
-    template = "admin/pages/page/placements.html"
-    fields = ("content", "position", "delete_content", "block")
-    readonly_fields = ("block",)
-    sortable_field_name = "position"
-    extra = 0
-
-    @property
-    def media(self) -> forms.Media:
-        own: forms.Media = super().media
-        select = TitleSelect(CONTENT_FIELD, self.admin_site)
-        return own + select.media + forms.Media(js=["pages/placements.js"])
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        # With the annotations that a block shows.
-        contents = self.admin_site.get_model_admin(Content).get_queryset(request)
-        return super().get_queryset(request).prefetch_related(Prefetch("content", contents))
-
-    def block(self, placement: PageContent) -> str:
-        # The empty form, the template of new placements, has no content.
-        return render_block(placement.content, self.admin_site) if placement.content_id else ""
-
-    def search(self) -> SafeString:
-        """Return the select that finds an existing content to add."""
-        return TitleSelect.render_for(CONTENT_FIELD, self.admin_site, "add_content")
-
-
-def render_block(content: Content, site: admin.AdminSite) -> SafeString:
-    """Return the block of one content: its type, title, main field and views."""
-    contents: Any = site.get_model_admin(Content)
-    context = {
-        "content": content,
-        "kind": contents.kind(content),
-        "summary": contents.summary(content),
-        "views": contents.views(content),
-        "address": admin_address(site, type(content), "change", content.pk),
-    }
-    return render_to_string("admin/pages/page/block.html", context)
+from catalog.admin import CountedAdmin, count_related
+from catalog.concurrent_edits import Snapshot
+from catalog.pages.admin.placements import (
+    PlacementInline,
+    as_new,
+    merge_placements,
+    placements_of,
+    rows_in,
+    write,
+)
+from catalog.pages.admin.previews import allow_media
+from catalog.pages.models import Content, Page, PageContent, Video
 
 
 @admin.register(Page)
@@ -90,6 +43,26 @@ class PageAdmin(NestedModelAdmin, CountedAdmin):  # type: ignore[misc]
             chart = {**fieldsets.pop()[1], "classes": ["collapse"]}
             fieldsets.append((_("Views over time"), chart))
         return fieldsets
+
+    def render_change_form(self, request: Any, context: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().render_change_form(request, context, *args, **kwargs)
+        rows = [
+            form.instance for fs in context["inline_admin_formsets"] for form in fs.formset.forms
+        ]
+        keys = [row.content_id for row in rows if row.content_id]
+        allow_media(response, Video.objects.filter(pk__in=keys))
+        return response
+
+    def snapshot(self, obj: Any) -> Snapshot:
+        return {**super().snapshot(obj), "placements": placements_of(obj)}
+
+    def merge(self, data: QueryDict, obj: Any, seen: Snapshot, now: Snapshot) -> list[str]:
+        placements = seen.get("placements")
+        seen_placements = placements if isinstance(placements, list) else None
+        return [*super().merge(data, obj, seen, now), *merge_placements(data, obj, seen_placements)]
+
+    def detach(self, data: QueryDict) -> None:
+        write(as_new(row for row in rows_in(data).values() if "DELETE" not in row), data)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         super().save_formset(request, form, formset, change)

@@ -16,6 +16,7 @@ from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.lag import ProjectionStatus
 from footfall.ops.readiness import PARTS, REMARKS, check
 from footfall.ops.status import Status, status
+from footfall.reclassify.past import events_left
 from footfall.registry import countable_models
 from footfall.store import export
 
@@ -78,6 +79,8 @@ class Command(Recounting):
             )
         self.projections(now.projections)
         self.retention()
+        if left := events_left():
+            self.stdout.write(f"a reclassification has still to correct {left} events")
         self.stdout.write(f"spilled: {now.spilled}   dead letters: {now.dead_letters}")
         if now.corrupt_segments:
             self.stdout.write(f"corrupt segments: {', '.join(map(str, now.corrupt_segments))}")

@@ -95,6 +95,30 @@ def test_headers_are_those_of_the_long_way(asking: Asking, page: Page) -> None:
     assert short.items() <= long.items()
 
 
+def test_scripts_of_an_allowed_origin_may_read_it(
+    asking: Asking, page: Page, settings: Settings
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://www.example.com"]
+    asking = Asking()
+    found = {}
+    for origin in ("https://www.example.com", "https://evil.example", "https://www.example.com"):
+        _, short, _ = asking.get(address(page), origin=origin)
+        assert not asking.needed_django()
+        _, long, _ = asking.get(address(page), method="HEAD", origin=origin)
+        assert asking.needed_django()
+        assert {name for name in short if name.startswith("access-control")} == {
+            name for name in long if name.startswith("access-control")
+        }
+        assert short.pop("Vary") == "origin"
+        assert short.items() <= long.items()
+        found[origin] = short.get("access-control-allow-origin")
+
+    assert found == {
+        "https://www.example.com": "https://www.example.com",
+        "https://evil.example": None,
+    }
+
+
 def test_page_that_is_not_prepared_needs_django_once(asking: Asking) -> None:
     page = make_page(*make_contents(1))
     _, _, first = asking.get(address(page))

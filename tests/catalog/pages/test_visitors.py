@@ -101,7 +101,7 @@ def test_the_export_has_visitors(content: Text) -> None:
 
     answer = staff.get("/api/v1/contents/export/", {"since": "2025-11-21", "until": "2025-11-24"})
 
-    rows = [*csv.DictReader(b"".join(answer.streaming_content).decode().splitlines())]
+    rows = [*csv.DictReader(answer.getvalue().decode().splitlines())]
     assert [(row["day"], row["people"], row["visitors"]) for row in rows] == [
         ("2025-11-21", "4", "3"),
         ("2025-11-22", "2", "2"),

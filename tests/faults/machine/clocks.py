@@ -16,7 +16,7 @@ from typing import Self
 
 from standalone.program import Program
 
-PROCESSES = ("web", "flusher", "worker", "uploader", "beat", "redis", "postgres")
+PROCESSES = ("web", "flusher", "worker", "redis", "postgres")
 LIBRARY = "libfaketime.so.1"
 VARIABLE = "FAULTS_CLOCKS"
 """The directory with the clocks, for the `standalone` of this package."""

@@ -84,7 +84,7 @@ def disk_full(*names: str) -> Injector:
     def fill(service: Service, planned: Planned) -> Iterator[None]:
         with service.disks.full(names) if service.disks else _limited(service, names):
             if "service" in names:  # who starts it again writes its pid
-                service.send(service.process("uploader"), signal.SIGKILL)
+                service.send(service.process("worker"), signal.SIGKILL)
             if "service/postgres" in names:
                 _write_much(service)
             yield
@@ -181,7 +181,7 @@ MACHINE_INJECTORS: Mapping[str, Injector] = {
     **{
         f"the clock of {name}": clock_of(process)
         for name, process in {
-            "the flusher": "flusher", "the worker": "worker", "beat": "beat", "Redis": "redis",
+            "the flusher": "flusher", "the worker": "worker", "Redis": "redis",
             "PostgreSQL": "postgres",
         }.items()
     },

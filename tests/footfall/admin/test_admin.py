@@ -14,8 +14,11 @@ from accounts.models import User
 from catalog.pages.models import Content, Page
 from footfall import events
 from footfall.flush import flush
-from footfall.models import DeadLetter, Segment, Spilled
+from footfall.models import DeadLetter, Kind, Reclassification, Segment, Spilled
+from footfall.reclassify.past import reclassify
 from footfall.record import record
+from tests.support.agents import HIDDEN, decide, seen
+from tests.support.projections import view
 from tests.support.views import AT, Counts
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +92,9 @@ def test_deleting_dismisses(admin_client: Client, event: DeadLetter) -> None:
     assert not Spilled.objects.exists()
 
 
-@pytest.mark.parametrize("model", ["partition", "segment", "projection", "adjustment", "audit"])
+@pytest.mark.parametrize(
+    "model", ["partition", "segment", "projection", "adjustment", "audit", "reclassification"]
+)
 def test_the_rest_is_shown_and_cannot_be_changed(
     admin_client: Client, page: Page, model: str
 ) -> None:
@@ -98,6 +103,25 @@ def test_the_rest_is_shown_and_cannot_be_changed(
 
     assert admin_client.get(reverse(f"admin:counters_{model}_changelist")).status_code == 200
     assert admin_client.get(reverse(f"admin:counters_{model}_add")).status_code == 403
+
+
+def test_what_was_reclassified_is_shown(admin_client: Client, page: Page) -> None:
+    view({"pages.page": [page.pk]}, 7, agent=seen(HIDDEN))
+    flush()
+    decide(HIDDEN, Kind.ROBOT)
+    reclassify()
+    row = Reclassification.objects.get()
+
+    addresses = [
+        reverse("admin:counters_reclassification_changelist"),
+        reverse("admin:counters_reclassification_change", args=[row.pk]),
+    ]
+    shown = [admin_client.get(address).content.decode() for address in addresses]
+
+    assert all("7 views from person to robot" in one for one in shown)
+    assert f"{HIDDEN}: person → robot" in shown[1]
+    ledger = admin_client.get(reverse("admin:counters_correction_changelist")).content.decode()
+    assert "7 views from person to robot" in ledger
 
 
 def test_the_data_of_segments_is_not_read(admin_client: Client, page: Page) -> None:

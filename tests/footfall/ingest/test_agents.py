@@ -1,5 +1,6 @@
 """Agents on their way into the store: a table has their strings, and its size has a limit."""
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -148,6 +149,20 @@ def test_those_whose_string_is_known_come_first(log: RedisLog, settings: Setting
     ingest()
 
     assert strings() == ["", "a/1", "b/1"]
+
+
+def test_after_a_restore_an_agent_gets_its_row_again(
+    log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(log, [meta_of("a/1")])
+    ingest()
+    Agent.objects.all().delete()
+    monkeypatch.setattr("footfall.ingest.agents.monotonic", lambda: time.monotonic() + 61)
+
+    append(log, [meta_of("a/1")])
+    ingest()
+
+    assert strings() == ["a/1"]
 
 
 def test_an_event_without_an_agent_needs_no_row(log: RedisLog) -> None:

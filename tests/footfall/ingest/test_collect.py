@@ -7,10 +7,10 @@ from footfall.eventlog.entries import NO_PRODUCER
 from footfall.events import DropReason, Meta, encode, encode_meta
 from footfall.identity import Moment
 from footfall.ingest.claims import Claim
-from footfall.ingest.collect import NewEvents, decode_events, deduplicate
+from footfall.ingest.collect import NewEvents, build, decode_events, deduplicate
 from footfall.ingest.producer_states import ProducerStates
 from footfall.models import DeadLetter, Partition, ProducerState, Spilled
-from footfall.store.segment import NO_SEQUENCE
+from footfall.store.segment import NO_SEQUENCE, Events
 from footfall.store.views import views_of
 
 AT = 1_763_683_200_000
@@ -27,12 +27,16 @@ def new(*views: tuple[int, bytes], meta: bytes = b"") -> NewEvents:
     return NewEvents(0, [7] * many, list(range(many)), ats, bodies, [meta] * many)
 
 
+def decoded(*some: NewEvents) -> tuple[Events, list[DeadLetter]]:
+    """Return the events to store, and the dead letters."""
+    found = decode_events(some)
+    return build(found), found.malformed
+
+
 def test_views_add_up_by_target_and_hour() -> None:
     both = encode({"pages.content": [1, 2], "pages.page": [7]})
 
-    events, dead_letters = decode_events(
-        [new((AT, both), (AT, BODY), (AT, BODY), (AT + HOUR, BODY))]
-    )
+    events, dead_letters = decoded(new((AT, both), (AT, BODY), (AT, BODY), (AT + HOUR, BODY)))
 
     found = [(dict(one.targets), one.hour, one.times) for one in views_of(events)]
     assert found == [
@@ -44,7 +48,7 @@ def test_views_add_up_by_target_and_hour() -> None:
 
 
 def test_nothing_gives_nothing() -> None:
-    events, dead_letters = decode_events([])
+    events, dead_letters = decoded()
 
     assert (len(events), list(views_of(events)), dead_letters) == (0, [], [])
 
@@ -52,13 +56,13 @@ def test_nothing_gives_nothing() -> None:
 def test_version_1_is_stored_as_version_2() -> None:
     old = b'{"type":"Viewed","v":1,"ids":{"pages.content":[1]}}'
 
-    events, _ = decode_events([new((AT, old), (AT, BODY))])
+    events, _ = decoded(new((AT, old), (AT, BODY)))
 
     assert (events.bodies, list(events.body)) == ([BODY], [0, 0])
 
 
 def test_a_malformed_event_becomes_a_dead_letter_and_the_rest_is_stored() -> None:
-    events, (letter,) = decode_events([new((AT, BODY), (AT, b"\xff{"), (AT, BODY))])
+    events, (letter,) = decoded(new((AT, BODY), (AT, b"\xff{"), (AT, BODY)))
 
     assert (len(events), list(events.sequence)) == (2, [0, 2])
     assert (letter.body, letter.reason) == (b"\xff{", "not JSON: UnicodeDecodeError")
@@ -67,9 +71,7 @@ def test_a_malformed_event_becomes_a_dead_letter_and_the_rest_is_stored() -> Non
 def test_metadata_is_stored_and_malformed_metadata_is_not() -> None:
     good = encode_meta(Meta(visitor=5))
 
-    events, (letter,) = decode_events(
-        [new((AT, BODY), meta=good), new((AT, BODY), meta=b"\xff\xff")]
-    )
+    events, (letter,) = decoded(new((AT, BODY), meta=good), new((AT, BODY), meta=b"\xff\xff"))
 
     assert [events.metas[index] for index in events.meta] == [good]
     assert letter.meta == b"\xff\xff"

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content, Page
 from footfall import tasks
-from footfall.models import Ranking, Rollup
+from footfall.models import Projection, Ranking, Rollup
 from footfall.projections.ranking import (
     KEPT,
     MIN_AGE,
@@ -18,6 +18,7 @@ from footfall.projections.ranking import (
     compute,
     is_due,
     rank,
+    rank_due,
     top,
     trend,
 )
@@ -102,12 +103,12 @@ def test_the_task_computes_every_ranking_once(contents: list[Content]) -> None:
     assert top(Page)[Window.ALL].ranked == []
 
 
-def test_a_tick_too_many_takes_one_query(
+def test_a_tick_too_many_takes_two_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     tasks.rank()
 
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):
         tasks.rank()
 
 
@@ -167,3 +168,18 @@ def test_the_trend_compares_views_per_hour(views: int, before: int, expected: fl
 
 def test_all_time_has_no_trend() -> None:
     assert trend(5, None, None, NOW) is None
+
+
+@pytest.mark.parametrize(("idle_minutes", "is_computed"), [(0, True), (2, False)])
+def test_while_nothing_is_viewed_a_ranking_is_computed_once_a_minute(
+    idle_minutes: int, is_computed: bool
+) -> None:
+    now = timezone.now()
+    rank_due()
+    moved_at = now - timedelta(minutes=idle_minutes)
+    Projection.objects.create(name="hourly:pages.content", moved_at=moved_at)
+    Ranking.objects.update(computed_at=now - timedelta(seconds=20))
+
+    rank_due()
+
+    assert Ranking.objects.filter(computed_at__gte=now).exists() == is_computed

@@ -357,13 +357,17 @@ def test_one_that_was_interrupted_is_finished_first(ids: list[int]) -> None:
     assert audit() == []
 
 
-def test_upkeep_goes_on_with_one_that_was_abandoned(ids: list[int]) -> None:
+def test_upkeep_goes_on_with_one_that_was_abandoned(
+    ids: list[int], said: Callable[[], str]
+) -> None:
     views_of(ids)
     count()
     decide(HIDDEN, Kind.ROBOT)
     begin(None)
     resume()
     assert by_kind()["robot"] == 6  # some process may be about to go on
+    call_command("counters", "status")
+    assert "a reclassification has still to correct 15 events" in said()
     assert any("reclassification is not finished" in line for line in audit())
 
     Reclassification.objects.update(touched_at=F("touched_at") - timedelta(minutes=6))
@@ -498,6 +502,23 @@ def test_new_projections_go_on_with_the_present_verdicts(
 
     assert by_kind() == {"views": 2, "robot": 2}
     assert "1 agents: 1 views from person to robot" in said()
+
+
+def test_a_row_that_an_old_process_has_opened_is_set_right_by_a_rebuild(ids: list[int]) -> None:
+    views_of(ids)
+    count()
+    decide(HIDDEN, Kind.ROBOT)
+    reclassify()
+    Projection.objects.filter(name=HOURLY).update(verdicts=0)
+    view({LABEL: ids[:1]}, agent=seen(HIDDEN))
+    assert HOURLY in apply_new_events(force=True).waiting
+    assert any("waits for other verdicts" in line for line in audit())
+
+    rebuild(HOURLY)
+    count()
+
+    assert by_kind()["robot"] == 23
+    assert audit() == []
 
 
 def test_there_is_nothing_to_do(said: Callable[[], str]) -> None:

@@ -51,7 +51,7 @@ def test_small_segments_become_one_with_all_they_had() -> None:
         for n in range(5)
     ]
     rows = all_stored()
-    Segment.objects.update(seconds=0.25, drained=2)
+    Segment.objects.update(seconds=0.25, drained=2, keyed=3)
 
     assert compact() == 4
 
@@ -60,7 +60,7 @@ def test_small_segments_become_one_with_all_they_had() -> None:
     assert (segment.events, segment.partitions) == (15, {"0": 6, "1": 4, "7": 5})
     assert (segment.first_at, segment.last_at) == (1, max(row.at for row in rows))
     assert (segment.stored_at, segment.seconds) == (before[-1].stored_at, 1.25)
-    assert segment.drained == 10
+    assert (segment.drained, segment.keyed) == (10, 15)
     assert all_stored() == rows
     assert [run.number for _one, events in scan() for run in events.runs] == [
         1, 1, 2, 2, 3, 3, 4, 4, 5, 5,

@@ -11,7 +11,7 @@ from pytest_django import Settings
 from footfall.events import Meta, decode_meta
 from footfall.models import How
 from footfall.viewers.agents import Told, hash_of
-from footfall.viewers.memory import MAX_AGENTS, MAX_VIEWERS, Agent, memory
+from footfall.viewers.memory import MAX_AGENTS, Memory, memory
 from footfall.viewers.request import viewer_of
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -111,19 +111,13 @@ def test_agents_can_be_switched_off(settings: Settings) -> None:
 
 
 def test_the_string_is_told_for_some_seconds_and_again_after_an_hour() -> None:
-    agent = Agent(How.PLAIN, FIREFOX)
+    known, headers = Memory(), ("192.0.2.1", FIREFOX, "a.example", *[None] * 9)
 
-    told = [agent.tells(now) for now in (1000.0, 1004.9, 1005.0, 4599.0, 4600.0, 4606.0)]
+    seconds = (1000.0, 1004.9, 1005.0, 4599.0, 4600.0, 4606.0)
+    metas = [decode_meta(known.look(headers, now)) for now in seconds]
 
-    assert told == [True, True, False, False, True, False]
-
-
-def test_an_event_has_the_string_only_as_long_as_it_is_told() -> None:
-    assert Told.decode(seen().told) == (How.PLAIN, FIREFOX)
-
-    memory().agent(How.PLAIN, FIREFOX).until = 0.0
-
-    assert seen() == seen()._replace(told=b"")
+    assert [bool(meta.told) for meta in metas] == [True, True, False, False, True, False]
+    assert {meta._replace(told=b"") for meta in metas} == {metas[2]}
 
 
 def test_a_string_is_cut_and_has_no_control_characters() -> None:
@@ -146,10 +140,15 @@ def test_any_request_is_of_someone(environ: dict[str, Any]) -> None:
     assert len(Told.decode(meta.told).string) <= 256
 
 
-def test_made_up_agents_fill_no_memory() -> None:
-    for number in range(MAX_VIEWERS + 1_000):
-        seen(agent=str(number))
-
+def test_made_up_clients_fill_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("footfall.viewers.memory.MAX_REMEMBERED", 100)
     known = memory()
-    assert known.viewer.cache_info().currsize == MAX_VIEWERS
-    assert known.agent.cache_info().currsize == MAX_AGENTS
+    known.look(("192.0.2.1", "x", *[None] * 10), 0.0)
+
+    for number in range(1_000):
+        known.look((f"10.1.{number}", "x", *[None] * 10), 10.0)
+    for number in range(MAX_AGENTS + 1):
+        known.look((None, f"{number}", *[None] * 10), 10.0)
+
+    assert 100 <= len(known.metas) + len(known._older) <= 200
+    assert known._agent.cache_info().currsize == MAX_AGENTS

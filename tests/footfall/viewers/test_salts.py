@@ -1,6 +1,5 @@
 """Salts are made, shared and deleted by themselves."""
 
-import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -14,13 +13,15 @@ from footfall.identity import database_now
 from footfall.models import AgentRule, How, Kind, Salt
 from footfall.ops.retention import prune
 from footfall.viewers import memory, salts
+from footfall.viewers.addresses import packed
 from footfall.viewers.agents import Told
-from footfall.viewers.memory import Memory, Read, Salted
+from footfall.viewers.memory import Memory, Read, Salted, visitor_of
 from footfall.viewers.request import viewer_of
 from footfall.viewers.salts import keep_salts, make_salts
 from tests.support import processes
 
 pytestmark = pytest.mark.django_db
+HEADERS = ("192.0.2.1", "a", "b", *[None] * 9)
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
@@ -105,15 +106,21 @@ def test_the_hourly_upkeep_does_it() -> None:
 
 def test_a_new_day_has_a_new_salt_without_reading(monkeypatch: pytest.MonkeyPatch) -> None:
     began = 1000.0
+    found = Read((
+        Salted(began, began + 86400, b"today"),
+        Salted(began + 86400, began + 2 * 86400, b"tomorrow"),
+    ))  # fmt: skip
+    asked: list[Read] = [found]
+    monkeypatch.setattr(memory, "read", asked.pop)  # the next time it fails
     known = Memory()
-    found = Read((Salted(began, b"today"), Salted(began + 86400, b"tomorrow")), began + 2 * 86400)
-    monkeypatch.setattr(memory, "read", lambda: found)
-    known.refresh(began)
-
     seconds = (0, 86399, 86400, 2 * 86400 - 1, 2 * 86400)
-    assert [known.salt(began + after) for after in seconds] == [
-        b"today", b"today", b"tomorrow", b"tomorrow", b"",
-    ]  # fmt: skip
+
+    visitors = [decode_meta(known.look(HEADERS, began + after)).visitor for after in seconds]
+
+    assert visitors == [
+        int.from_bytes(visitor_of(packed("192.0.2.1"), "a", "b", salt) if salt else b"", "big")
+        for salt in (b"today", b"today", b"tomorrow", b"tomorrow", b"")
+    ]
 
 
 def seen() -> int:
@@ -158,7 +165,9 @@ def test_while_the_database_is_away_visitors_are_not_known_and_then_they_are(
 
     monkeypatch.setattr(memory, "read", fail)
     known = memory.memory()
-    assert [seen(), refresh_now(known), seen()] == [0, None, 0]
+    before = seen()
+    refresh_now(known)
+    assert before == seen() == 0
     assert caplog.text.count("cannot be read") == 1
 
     monkeypatch.setattr(memory, "read", lambda: found)
@@ -171,8 +180,8 @@ def test_while_the_database_is_away_visitors_are_not_known_and_then_they_are(
 
 
 def refresh_now(known: Memory) -> None:
-    known.due = 0.0
-    known.refresh(time.monotonic())
+    """Have it read the database, and wait for that."""
+    known.wakes = known._due = 0.0
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,17 +1,17 @@
-"""A child process whose processors misbehave; each is named for what it does."""
+"""A template whose processors misbehave; each is named for what it does."""
 
 import ctypes
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from uploads.processing import child
+from uploads.child import processing, template
 from uploads.processors.base import Processor, Result
 
 
@@ -65,19 +65,48 @@ def forge(path: Path, content_type: str) -> Result:
 
 
 def spy(path: Path, content_type: str) -> Result:
-    return Result({"environment": dict(os.environ), "directory": str(Path.cwd())})
+    return Result({"environment": dict(os.environ)})
 
 
 def write(path: Path, content_type: str) -> Result:
-    path.with_suffix(".written").write_text("something")
+    Path(path.read_text()).with_suffix(".written").write_text("something")
     return Result()
 
 
 def hide(path: Path, content_type: str) -> Result:
     """Leave a process behind, which keeps nothing open that was the child's."""
-    nothing = subprocess.DEVNULL
-    left = subprocess.Popen(["/bin/sleep", "600"], stdin=nothing, stdout=nothing, stderr=nothing)
-    return Result({"pid": left.pid})
+    pid = os.fork()
+    if not pid:
+        os.closerange(0, 64)
+        time.sleep(600)
+    return Result({"pid": pid})
+
+
+def read(path: Path, content_type: str) -> Result:
+    """Read the file in every way that Python has, twice at once."""
+    with path.open("rb") as first, open(path, "rb") as second:  # noqa: PTH123
+        first.read(3)
+        both = [first.read(3).decode(), second.read(3).decode()]
+    descriptor = os.open(path, os.O_RDONLY)
+    return Result(
+        {
+            "both": both,
+            "text": path.read_text(),
+            "size": [path.stat().st_size, os.path.getsize(str(path))],  # noqa: PTH202
+            "is_file": path.is_file(),
+            "descriptor": os.read(descriptor, 3).decode(),
+        }
+    )
+
+
+def thread(path: Path, content_type: str) -> Result:
+    lengths: list[int] = []
+    threads = [Thread(target=lambda: lengths.append(len(path.read_bytes()))) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    return Result({"lengths": lengths})
 
 
 def find_processor(kind: str) -> Processor:
@@ -85,7 +114,12 @@ def find_processor(kind: str) -> Processor:
     return processor
 
 
+def main() -> None:
+    setattr(processing, "find_processor", find_processor)  # noqa: B010
+    setattr(processing, "clean", dict)  # noqa: B010  # a compromised child cleans nothing
+    setattr(template, "load_all", lambda: None)  # noqa: B010
+    template.main()
+
+
 if __name__ == "__main__":
-    setattr(child, "find_processor", find_processor)  # noqa: B010
-    setattr(child, "clean", dict)  # noqa: B010  # a compromised child cleans nothing
-    child.main()
+    main()

@@ -6,41 +6,42 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.db import DatabaseError
 from django.utils import timezone
 from pytest_django import Settings
 
 from loadtest.common.waiting import wait_until
-from tests.support.files import Upload
+from tests.support.files import MakeFile, Upload
 from tests.uploads.fake_sandbox import FakeSandbox
-from tests.uploads.outcomes import age, make_due, outcome, read, stored
+from tests.uploads.outcomes import make_due, outcome, read, stored
 from uploads.models import File, Status
-from uploads.processing import claims, heartbeat, worker
+from uploads.processing import claims, heartbeat, turns, worker
+from uploads.processing.abandoned import Watch, release_abandoned
 from uploads.processing.sandbox import Interrupted
 from uploads.processors.base import Result, Unprocessable
 from uploads.queue.redis_queue import RedisQueue
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
+YEAR = timedelta(days=365)
 
-def die_at_work(queue: RedisQueue) -> None:
-    """Take and claim a file as a worker does that dies then."""
-    delivery = queue.read("dead")
-    assert delivery
-    assert worker.claim_file(queue, delivery)
+
+def die_at_work() -> None:
+    """Claim a file as a worker does that dies then."""
+    assert turns.claim_next()
 
 
 def test_what_a_dead_worker_left_counts_as_an_attempt_and_is_tried_again(
-    upload: Upload, queue: RedisQueue, settings: Settings
+    upload: Upload, settings: Settings
 ) -> None:
     file = upload()
     settings.UPLOADS_LEASE_SECONDS = 60
-    die_at_work(queue)
-    assert not worker.process_next()
+    die_at_work()
+    assert release_abandoned() == 0
 
     settings.UPLOADS_LEASE_SECONDS = 0
-    assert worker.process_next()
+    assert release_abandoned() == 1
     assert outcome(file) == (Status.RECEIVED, 1, "")
-    assert queue.length() == 0
     make_due(file)
     assert worker.process_next()
 
@@ -58,43 +59,110 @@ def test_times_by_the_database_are_the_times_of_the_service(upload: Upload) -> N
     assert abs(file.processed_at - timezone.now()) < timedelta(minutes=10)
 
 
-def test_a_file_that_kills_its_worker_each_time_ends(
-    upload: Upload, queue: RedisQueue, settings: Settings
-) -> None:
+def test_a_file_that_kills_its_worker_each_time_ends(upload: Upload, settings: Settings) -> None:
     settings.UPLOADS_ATTEMPTS = 2
     settings.UPLOADS_LEASE_SECONDS = 0
     file = upload()
 
-    die_at_work(queue)
-    worker.process_next()
+    die_at_work()
+    assert release_abandoned() == 1
     make_due(file)
-    die_at_work(queue)
-    worker.process_next()
+    die_at_work()
+    assert release_abandoned() == 1
 
     assert outcome(file)[:2] == (Status.FAILED, 2)
-    assert queue.dead_letters()[0].reason == "the worker died, or was killed"
-    assert not worker.process_next()
+    assert file.dead_reason == "the worker died, or was killed"
+    assert release_abandoned() == 0
 
 
-def test_what_is_taken_over_from_a_worker_that_lives_is_left_to_it(
-    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox
+@pytest.mark.parametrize("ahead", [YEAR, -YEAR])
+def test_a_heartbeat_of_a_wrong_clock_is_abandoned_as_any_other(
+    ahead: timedelta, upload: Upload, settings: Settings
 ) -> None:
-    """Redis was away, so that it could not be kept there: its row tells."""
+    settings.UPLOADS_LEASE_SECONDS = 10
     file = upload()
+    die_at_work()
+    File.objects.update(claimed_at=timezone.now() + ahead)
+    now = [0.0]
+    watch = Watch(lambda: now[0])
 
-    def process(path: Path) -> Result:
-        assert queue.claim("another", 0)
-        delivery = queue.claim("another", 0)
-        assert delivery
-        assert worker.claim_file(queue, delivery) is None
-        assert queue.length() == 1
-        return Result({"by": "the first"})
+    silent: list[claims.Beat] = []
+    for now[0] in (0, 4, 8, 11):
+        assert not silent
+        silent = watch.look(claims.in_process(), 10)
 
-    sandbox.process = process
-    worker.process_next()
+    assert claims.release(silent) == 1
+    assert outcome(file) == (Status.RECEIVED, 1, "")
 
-    assert outcome(file) == (Status.PROCESSED, 1, "")
-    assert queue.length() == 0
+
+def test_a_heartbeat_that_changes_is_never_abandoned(upload: Upload) -> None:
+    file = upload()
+    die_at_work()
+    now = [0.0]
+    watch = Watch(lambda: now[0])
+    at = timezone.now()
+
+    for now[0] in range(0, 1000, 9):
+        at -= timedelta(days=1)  # its clock goes backwards
+        File.objects.filter(pk=file.pk).update(claimed_at=at)
+        assert not watch.look(claims.in_process(), 10)
+
+
+def test_an_observer_that_was_stopped_does_not_take_its_pause_for_theirs(upload: Upload) -> None:
+    upload()
+    die_at_work()
+    now = [0.0]
+    watch = Watch(lambda: now[0])
+
+    watch.look(claims.in_process(), 10)
+    now[0] = 1000
+    assert not watch.look(claims.in_process(), 10)
+    now[0] = 2000
+    assert watch.look(claims.in_process(), 10)
+
+
+def test_a_heartbeat_between_look_and_release_keeps_the_claim(upload: Upload) -> None:
+    file = upload()
+    die_at_work()
+    seen = claims.in_process()
+    File.objects.update(claimed_at=timezone.now() + timedelta(seconds=1))
+
+    assert claims.release(seen) == 0
+    assert outcome(file)[0] == Status.PROCESSING
+
+
+def test_abandoned_files_are_due_again_by_one_statement(
+    make_file: MakeFile, django_assert_num_queries: object
+) -> None:
+    body = make_file(status=Status.PROCESSED)
+    File.objects.bulk_create(
+        File(
+            name="a",
+            size=1,
+            file=str(body.file),
+            status=Status.PROCESSING,
+            claim=uuid.uuid4(),
+            claimed_at=timezone.now(),
+            attempts=1,
+        )
+        for _ in range(200)
+    )
+
+    silent = claims.in_process()
+    with django_assert_num_queries(1):  # type: ignore[operator]
+        assert claims.release(silent) == 200
+
+
+def test_times_that_are_absurd_put_nothing_off(make_file: MakeFile) -> None:
+    """They were written while a clock was a year ahead, or by a web server whose clock is."""
+    ahead = [make_file(due_at=timezone.now() + YEAR), make_file(uploaded_at=timezone.now() + YEAR)]
+    soon = make_file(due_at=timezone.now() + timedelta(minutes=2))
+
+    while worker.process_next():
+        pass
+
+    assert {outcome(file) for file in ahead} == {(Status.PROCESSED, 1, "")}
+    assert outcome(soon) == (Status.RECEIVED, 0, "")
 
 
 def test_a_worker_that_lost_its_claim_changes_nothing(
@@ -104,11 +172,10 @@ def test_a_worker_that_lost_its_claim_changes_nothing(
     file = upload()
 
     def slow(path: Path) -> Result:
-        age(file)
-        assert claims.retry_later(File.objects.get(pk=file.pk))
+        assert claims.release(claims.in_process()) == 1
         make_due(file)
         sandbox.process = lambda path: Result({"by": "the second"}, b"second")
-        assert worker.process_next("another")
+        assert worker.process_next()
         return Result({"by": "the first"}, b"first")
 
     sandbox.process = slow
@@ -159,7 +226,7 @@ def test_a_file_that_is_deleted_meanwhile_leaves_nothing(
 
 @pytest.mark.django_db(transaction=True)
 def test_the_claim_is_kept_alive_while_the_file_is_worked_on(
-    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, settings: Settings
+    upload: Upload, sandbox: FakeSandbox, settings: Settings
 ) -> None:
     settings.UPLOADS_LEASE_SECONDS = 0.5
     file = upload()
@@ -169,7 +236,7 @@ def test_the_claim_is_kept_alive_while_the_file_is_worked_on(
         for _ in range(3):
             wait_until(lambda: File.objects.get().claimed_at not in seen)
             seen.add(File.objects.get().claimed_at)
-            assert queue.claim("another", 0.4) is None
+            assert release_abandoned() == 0
         return Result()
 
     sandbox.process = process
@@ -179,39 +246,30 @@ def test_the_claim_is_kept_alive_while_the_file_is_worked_on(
     assert not [one for one in threading.enumerate() if one.name.startswith("heartbeat-")]
 
 
-def test_a_beat_ends_with_the_claim_and_not_with_redis(
-    upload: Upload, queue: RedisQueue, settings: Settings
+def test_a_beat_ends_with_the_claim_and_not_with_the_database(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = upload()
-    delivery = queue.read("a")
-    assert delivery
-    claimed = worker.claim_file(queue, delivery)
+    claimed = turns.claim_next()
     assert claimed
-    assert heartbeat.beat(queue, delivery, "a", claimed)
-
-    away = RedisQueue("redis://127.0.0.1:1", name="uploads")
-    assert heartbeat.beat(away, delivery, "a", claimed)
+    assert heartbeat.beat(claimed)
 
     File.objects.filter(pk=file.pk).update(claim=uuid.uuid4())
-    assert not heartbeat.beat(queue, delivery, "a", claimed)
+    assert not heartbeat.beat(claimed)
+
+    def away(file: File) -> bool:
+        raise DatabaseError
+
+    monkeypatch.setattr(claims, "refresh", away)
+    assert heartbeat.beat(claimed)
 
 
-def test_redis_that_is_away_at_the_end_costs_no_second_attempt(
-    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, settings: Settings
+def test_redis_that_is_away_keeps_no_file_waiting(
+    make_file: MakeFile, settings: Settings, queue: RedisQueue
 ) -> None:
-    file = upload()
-    delivery = queue.read("a")
-    assert delivery
-    away = RedisQueue("redis://127.0.0.1:1", name="uploads")
-    claimed = worker.claim_file(queue, delivery)
-    assert claimed
-    worker.finish(claimed, worker.Success({}, ""))
-    worker.remove_entry(away, delivery, "")
-    assert queue.length() == 1
+    file = make_file()
+    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
 
-    settings.UPLOADS_LEASE_SECONDS = 0
     assert worker.process_next()
 
     assert outcome(file) == (Status.PROCESSED, 1, "")
-    assert queue.length() == 0
-    assert not sandbox.processed

@@ -1,12 +1,12 @@
 """Real processes that die at every step of the way of a file, and what becomes of it."""
 
+import shutil
 import signal
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from django.utils import timezone
 from pytest_django import Settings
 
 from footfall.common.failpoints import ENVIRONMENT
@@ -14,11 +14,13 @@ from tests.support import files as making
 from tests.support import processes
 from tests.support.failpoints import GIVEN_UP, UPLOAD, WORK
 from tests.support.files import MakeFile
-from uploads import orphans
 from uploads.models import File, Kind, Status
+from uploads.processing import dead_letters, sandbox
+from uploads.processing.abandoned import release_abandoned
 from uploads.processing.worker import process_next
-from uploads.queue.outbox import publish, publish_due
+from uploads.queue.outbox import publish
 from uploads.queue.redis_queue import RedisQueue
+from uploads.storage import orphans
 from uploads.web.create import create_file
 from uploads.web.received_file import ReceivedFile
 
@@ -40,13 +42,21 @@ def die(environment: dict[str, str], failpoint: str, job: Callable[[], object]) 
 def process_all(settings: Settings) -> None:
     """Process what is there as the next worker does, without the times that it waits."""
     settings.UPLOADS_LEASE_SECONDS = 0
-    while process_next() or make_due():
+    while release_abandoned() or make_due() or process_next():
         pass
 
 
 def make_due() -> int:
-    File.objects.filter(due_at__isnull=False).update(due_at=timezone.now())
-    return publish_due()
+    return File.objects.filter(due_at__isnull=False).update(due_at=None)
+
+
+def compare(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
+    """Compare rows and storage, without the grace period; empty the trash."""
+    monkeypatch.setattr(orphans, "GRACE_EPOCHS", 0)
+    monkeypatch.setattr(orphans, "GRACE_LOOKS", 0)
+    monkeypatch.setattr(orphans, "GRACE_AGE", timedelta(0))
+    orphans.compare()
+    shutil.rmtree(media / "trash", ignore_errors=True)
 
 
 @pytest.fixture
@@ -76,9 +86,8 @@ def test_a_file_whose_worker_is_killed_is_processed_once(
     picture.refresh_from_db()
     assert (picture.status, picture.attempts) == (Status.PROCESSED, attempts)
     assert picture.metadata["width"] == 64
-    assert (queue.length(), queue.count_dead_letters()) == (0, 0)
-    monkeypatch.setattr(orphans, "MIN_AGE", timedelta(0))
-    orphans.compare()
+    assert (queue.length(), dead_letters.count()) == (0, 0)
+    compare(monkeypatch, media)
     assert stored(media) == {str(picture.file), str(picture.thumbnail)}
 
 
@@ -100,36 +109,43 @@ def test_a_file_whose_upload_is_killed_is_processed_once_or_gone(
     die(environment, failpoint, upload_picture)
 
     assert (File.objects.count(), queue.length()) == (is_kept, entries)
-    make_due()
     process_all(settings)
-    monkeypatch.setattr(orphans, "MIN_AGE", timedelta(0))
-    orphans.compare()
+    compare(monkeypatch, media)
     files = list(File.objects.all())
     assert [(file.status, file.attempts) for file in files] == [(Status.PROCESSED, 1)] * is_kept
     assert stored(media) == {str(name) for file in files for name in (file.file, file.thumbnail)}
-    assert (queue.length(), queue.count_dead_letters()) == (0, 0)
+    assert (queue.length(), dead_letters.count()) == (0, 0)
 
 
 @pytest.mark.parametrize("failpoint", GIVEN_UP)
-def test_a_file_that_was_given_up_before_its_worker_died_is_one_dead_letter(
+def test_a_file_that_is_given_up_while_its_worker_dies_is_one_dead_letter(
     failpoint: str,
     picture: File,
     queue: RedisQueue,
     environment: dict[str, str],
     settings: Settings,
-    media: Path,
 ) -> None:
-    buried = GIVEN_UP[failpoint]
-    media.rename(media.with_name("unmounted"))
+    is_dead = GIVEN_UP[failpoint]
     publish(picture)
+    limits = {"UPLOADS_ATTEMPTS": "1"}
 
-    die({**environment, "UPLOADS_ATTEMPTS": "1"}, failpoint, process_next)
+    die({**environment, **limits}, failpoint, process_interrupted)
 
     picture.refresh_from_db()
-    assert picture.status == Status.FAILED
-    assert (queue.length(), queue.count_dead_letters()) == (not buried, buried)
+    assert picture.status == (Status.FAILED if is_dead else Status.PROCESSING)
+    assert (queue.length(), dead_letters.count()) == (0, is_dead)
     settings.UPLOADS_ATTEMPTS = 1
     process_all(settings)
-    assert (queue.length(), queue.count_dead_letters()) == (0, 1)
+    assert (queue.length(), dead_letters.count()) == (0, 1)
     picture.refresh_from_db()
     assert (picture.status, picture.attempts) == (Status.FAILED, 1)
+
+
+def process_interrupted() -> None:
+    """Process a file whose child process is killed each time."""
+
+    def interrupted(*arguments: object) -> None:
+        raise sandbox.Interrupted("killed")
+
+    sandbox.process = interrupted  # type: ignore[assignment]
+    process_next()

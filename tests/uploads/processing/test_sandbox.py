@@ -1,45 +1,77 @@
 """A file is processed by a child that can harm nothing, and that leaves nothing behind."""
 
 import os
+import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
+from celery import Celery
+from celery.utils.imports import symbol_by_name
 from django.utils import translation
 from pytest_django import Settings
 
 from loadtest.common.waiting import wait_until
+from project.celery import app
 from tests.support import files as making
 from tests.uploads.run_processor import run_in_child
 from uploads.models import Kind
-from uploads.processing import sandbox
+from uploads.processing import answers, sandbox
+from uploads.processing.loading import LoadProcessors
 from uploads.processing.sandbox import Interrupted
+from uploads.processing.template import ENVIRONMENT, Template
 from uploads.processors.base import Result, Unprocessable
+from uploads.queue.outbox import QUEUE
 
 ROOT = Path(__file__).parents[3]
 NAUGHTY = Path(__file__).with_name("misbehaving_child.py")
+BARE = Path(__file__).with_name("bare_child.py")
+
+
+@pytest.fixture(scope="module")
+def naughty() -> Iterator[Template]:
+    template = Template(NAUGHTY)
+    yield template
+    template.close()
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Template]:
+    template = Template(BARE)
+    yield template
+    template.close()
 
 
 @pytest.fixture
-def misbehave(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["Misbehave"]:
+def misbehave(
+    naughty: Template, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator["Misbehave"]:
     """Have a child do what is named, and see that none is left of it afterwards."""
-    monkeypatch.setattr(sandbox, "CHILD", NAUGHTY)
-    before = set(psutil.Process().children(recursive=True))
+    monkeypatch.setattr(sandbox, "template", naughty)
     yield Misbehave(tmp_path / "file")
-    left = [child for child in psutil.Process().children(recursive=True) if child not in before]
-    assert not [child for child in left if not is_of_a_store(child)]
+    wait_until(lambda: not children_of(naughty))
 
 
-def is_of_a_store(process: psutil.Process) -> bool:
-    """PostgreSQL, which the tests may have started, starts processes whenever it likes."""
-    with suppress(psutil.NoSuchProcess):
-        return process.name() == "postgres"
-    return True
+@pytest.fixture
+def misbehave_bare(
+    bare: Template, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator["Misbehave"]:
+    """The same where the system has nothing to isolate it with."""
+    monkeypatch.setattr(sandbox, "template", bare)
+    yield Misbehave(tmp_path / "file")
+    wait_until(lambda: not children_of(bare))
+
+
+def children_of(template: Template) -> list[psutil.Process]:
+    assert template.pid
+    return psutil.Process(template.pid).children(recursive=True)
 
 
 class Misbehave:
@@ -116,17 +148,16 @@ def test_a_child_knows_no_secrets(misbehave: "Misbehave", monkeypatch: pytest.Mo
 
     found = misbehave("spy").metadata
 
-    assert found["environment"] == sandbox.ENVIRONMENT | {"LC_CTYPE": "C.UTF-8"} or (
-        found["environment"] == sandbox.ENVIRONMENT
+    assert found["environment"] == ENVIRONMENT | {"LC_CTYPE": "C.UTF-8"} or (
+        found["environment"] == ENVIRONMENT
     )
-    assert found["directory"] == "/"
 
 
 def test_a_child_needs_no_django() -> None:
     """It would take longer to import than most files take to be looked at."""
     processors = "; ".join(f"find_processor({kind!r})" for kind in Kind.values)
     code = (
-        "import sys; from uploads.processing.child import find_processor; "
+        "import sys; from uploads.child.processing import find_processor; "
         f"{processors}; print([name for name in sys.modules if name.startswith('django')])"
     )
     done = subprocess.run(
@@ -137,17 +168,142 @@ def test_a_child_needs_no_django() -> None:
 
 
 def test_a_child_writes_no_file(misbehave: "Misbehave") -> None:
+    misbehave.path.write_text(str(misbehave.path))
+
     with pytest.raises(Interrupted):
         misbehave("write")
 
-    written = misbehave.path.with_suffix(".written")
-    assert not written.exists() or written.stat().st_size == 0
+    assert not misbehave.path.with_suffix(".written").exists()
 
 
-def test_what_a_child_has_started_ends_with_it(misbehave: "Misbehave") -> None:
-    pid = misbehave("hide").metadata["pid"]
+def test_a_child_reads_its_file_in_every_way(misbehave: "Misbehave") -> None:
+    assert misbehave("read").metadata == {
+        "both": ["eth", "som"],
+        "text": "something",
+        "size": [9, 9],
+        "is_file": True,
+        "descriptor": "som",
+    }
+
+
+def test_a_processor_may_have_threads(misbehave: "Misbehave") -> None:
+    assert misbehave("thread").metadata == {"lengths": [9, 9, 9, 9]}
+
+
+def test_a_child_starts_no_other(misbehave: "Misbehave") -> None:
+    with pytest.raises(Interrupted):
+        misbehave("hide")
+
+
+def test_where_nothing_isolates_it_what_a_child_has_started_ends_with_it(
+    misbehave_bare: "Misbehave",
+) -> None:
+    pid = misbehave_bare("hide").metadata["pid"]
 
     wait_until(lambda: is_over(pid))
+
+
+def test_where_nothing_isolates_it_the_limits_hold(
+    misbehave_bare: "Misbehave", settings: Settings
+) -> None:
+    settings.UPLOADS_CPU_SECONDS = 1
+
+    assert misbehave_bare("read").metadata["text"] == "something"
+    assert misbehave_bare("spy").metadata["environment"].keys() <= {*ENVIRONMENT, "LC_CTYPE"}
+    with pytest.raises(Unprocessable, match="Processing needs more than 512 MB of memory"):
+        misbehave_bare("hoard")
+    with pytest.raises(Unprocessable, match="more than 1 s of processor time"):
+        misbehave_bare("burn")
+    misbehave_bare.path.write_text(str(misbehave_bare.path))
+    with pytest.raises(Interrupted):
+        misbehave_bare("write")
+
+
+def test_a_worker_says_at_its_start_what_is_missing(
+    bare: Template, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(sandbox, "template", bare)
+
+    step = LoadProcessors(None)
+    step.start(None)
+    step.thread.join()
+
+    assert "seccomp (taken away)" in caplog.text
+    assert "Landlock (taken away)" in caplog.text
+
+
+def test_workers_of_the_queue_of_uploads_load_the_processors() -> None:
+    steps = [symbol_by_name(step) for step in app.steps["worker"]]
+    others, its = (SimpleNamespace(app=Celery(set_as_current=False)) for _ in range(2))
+    others.app.amqp.queues.select("celery")
+    its.app.amqp.queues.select([QUEUE])
+
+    assert LoadProcessors in steps
+    assert LoadProcessors.include_if(LoadProcessors(None), its)
+    assert not LoadProcessors.include_if(LoadProcessors(None), others)
+
+
+def test_a_template_that_was_killed_takes_its_children_with_it(misbehave: "Misbehave") -> None:
+    with ThreadPoolExecutor(1) as threads:
+        file = threads.submit(misbehave, "burn")
+        wait_until(lambda: sandbox.template.pid and children_of(sandbox.template))
+        (child,) = children_of(sandbox.template)
+        os.kill(sandbox.template.pid or 0, signal.SIGKILL)
+
+        with pytest.raises(Interrupted):
+            file.result()
+
+    wait_until(lambda: is_over(child.pid))
+    assert misbehave("chat").metadata == {"quiet": True}
+
+
+def test_a_forked_process_has_a_template_of_its_own(misbehave: "Misbehave") -> None:
+    misbehave("chat")
+    before = sandbox.template.pid
+
+    pid = os.fork()
+    if not pid:
+        with suppress(Interrupted):
+            is_fine = misbehave("chat").metadata == {"quiet": True}
+            os._exit(0 if is_fine and sandbox.template.pid != before else 1)
+        os._exit(2)
+    _pid, status = os.waitpid(pid, 0)
+
+    assert status == 0
+    assert misbehave("chat").metadata == {"quiet": True}
+    assert sandbox.template.pid == before
+
+
+def test_a_process_forked_meanwhile_holds_no_file_up(
+    misbehave: "Misbehave", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has the pipe of the answer open, which so has no end."""
+    fork, forked = sandbox.template.fork, []
+
+    def fork_twice() -> socket.socket:
+        forked.append(os.fork())
+        if not forked[-1]:
+            signal.pause()
+        return fork()
+
+    monkeypatch.setattr(sandbox.template, "fork", fork_twice)
+    try:
+        assert misbehave("chat").metadata == {"quiet": True}
+    finally:
+        for pid in forked:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def test_a_template_that_does_not_start_interrupts_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "template.py"
+    broken.write_text("raise SystemExit(1)")
+    monkeypatch.setattr(sandbox, "template", Template(broken))
+
+    with pytest.raises(Interrupted):
+        sandbox.process(broken, "text", "text/plain")
 
 
 def test_the_database_can_store_what_a_child_says(misbehave: "Misbehave") -> None:
@@ -163,20 +319,30 @@ def test_a_child_ends_with_a_killed_worker(tmp_path: Path) -> None:
     """Nobody would be left to end it, and it computes for 30 seconds."""
     code = (
         "from pathlib import Path; from uploads.processing import sandbox; "
-        f"sandbox.CHILD = Path({str(NAUGHTY)!r}); "
+        "from uploads.processing.template import Template; "
+        f"sandbox.template = Template(Path({str(NAUGHTY)!r})); "
         f"sandbox.process(Path({str(tmp_path)!r}), 'burn', '')"
     )
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "tests.settings"}
     worker = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=environment)
     try:
-        wait_until(lambda: psutil.Process(worker.pid).children())
-        (child,) = psutil.Process(worker.pid).children()
-        wait_until(lambda: child.nice() == 10)  # it has begun
+        wait_until(lambda: busy(worker.pid))
+        (child,) = busy(worker.pid)
+        (template,) = psutil.Process(worker.pid).children()
     finally:
         worker.kill()
         worker.wait()
 
-    wait_until(lambda: is_over(child.pid))
+    wait_until(lambda: is_over(child.pid) and is_over(template.pid))
+
+
+def busy(worker: int) -> list[psutil.Process]:
+    """Return the children that have begun to process a file."""
+    found = []
+    for process in psutil.Process(worker).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            found += [process] if process.nice() == 10 else []
+    return found
 
 
 def is_over(pid: int) -> bool:
@@ -190,7 +356,7 @@ def is_over(pid: int) -> bool:
 def test_a_reason_is_told_in_the_language_of_the_worker(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sandbox, "_", lambda message: f"«{message}»")
+    monkeypatch.setattr(answers, "_", lambda message: f"«{message}»")
 
     with translation.override("en"), pytest.raises(Unprocessable, match=r"«The image is broken\.»"):
         run_in_child(making.png()[:60], tmp_path / "picture.png")

@@ -4,6 +4,7 @@ import threading
 from types import SimpleNamespace
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -26,16 +27,22 @@ def statuses() -> set[str]:
 
 
 @pytest.mark.django_db
-def test_a_tick_publishes_what_is_due_and_processes_all(
-    make_file: MakeFile, sandbox: FakeSandbox, queue: RedisQueue
+def test_a_tick_releases_what_was_abandoned_and_processes_all(
+    make_file: MakeFile, sandbox: FakeSandbox, queue: RedisQueue, settings: Settings
 ) -> None:
+    settings.UPLOADS_LEASE_SECONDS = 0
     publish(make_file(b"published"))
     make_file(b"due", due_at=timezone.now())
+    dead = make_file(b"abandoned", status=Status.PROCESSING, claimed_at=timezone.now())
 
     tasks.process()
 
+    dead.refresh_from_db()
+    assert dead.status == Status.RECEIVED
+    File.objects.update(due_at=None)
+    tasks.process()
     assert statuses() == {Status.PROCESSED}
-    assert sandbox.processed == [b"published", b"due"]
+    assert sandbox.processed == [b"published", b"due", b"abandoned"]
     assert not wakeup._awake
 
 
@@ -66,13 +73,18 @@ def test_a_worker_that_stops_takes_no_other_file(
 
 
 @pytest.mark.django_db
-def test_an_error_is_one_line(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
-    settings.COUNTERS_LOG_URL = "redis://127.0.0.1:1"
+def test_an_error_is_one_line(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away() -> None:
+        raise OperationalError("server closed the connection\n")
+
+    monkeypatch.setattr(wakeup, "release_abandoned", away)
 
     tasks.process()
 
     (line,) = (one.getMessage() for one in caplog.records if one.levelname == "ERROR")
-    assert line.startswith("the processing failed: Away")
+    assert line == "the processing failed: OperationalError: server closed the connection"
     assert not wakeup._awake
 
 

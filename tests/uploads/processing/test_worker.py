@@ -1,12 +1,13 @@
 """One file, from the queue to its result: it is processed once."""
 
+import errno
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.storage import FileSystemStorage
-from django.db import connections
+from django.db import OperationalError, connections
 from pytest_django import Settings
 
 from tests.support import files as making
@@ -14,8 +15,8 @@ from tests.support.files import Upload
 from tests.uploads.fake_sandbox import FakeSandbox
 from tests.uploads.outcomes import make_due, outcome, read, stored
 from uploads.models import File, Kind, Status
+from uploads.processing import claims, dead_letters, worker
 from uploads.processing import sandbox as real
-from uploads.processing import worker
 from uploads.processing.sandbox import Interrupted
 from uploads.processors.base import Result, Unprocessable
 from uploads.queue.events import encode
@@ -79,8 +80,8 @@ def test_a_second_event_while_the_first_is_worked_on_is_dropped(
     queue.append(encode(file.pk), 0)
 
     def process(path: Path) -> Result:
-        assert worker.process_next("another")
-        assert queue.length() == 1  # ours
+        assert worker.process_next()
+        assert queue.length() == 0
         return Result({"by": "the first"})
 
     sandbox.process = process
@@ -99,13 +100,13 @@ def test_many_workers_process_each_file_once(
     for file in files[::2]:
         queue.append(encode(file.pk), 0)
 
-    def drain(consumer: str) -> None:
-        while worker.process_next(consumer):
+    def drain(number: int) -> None:
+        while worker.process_next():
             pass
         connections.close_all()
 
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(drain, "abcd"))
+        list(threads.map(drain, range(4)))
 
     assert {outcome(file) for file in files} == {(Status.PROCESSED, 1, "")}
     assert sorted(map(int, sandbox.processed)) == list(range(40))
@@ -120,6 +121,7 @@ def test_malformed_and_deleted_files_hold_up_nobody(upload: Upload, queue: Redis
 
     assert [worker.process_next() for _ in range(4)] == [True, True, True, False]
 
+    assert queue.length() == 0
     assert outcome(file)[0] == Status.PROCESSED
     (letter,) = queue.dead_letters()
     assert (letter.body, letter.reason) == (b"what?", "not JSON: JSONDecodeError")
@@ -149,29 +151,106 @@ def test_a_file_that_is_not_stored_fails(upload: Upload, sandbox: FakeSandbox) -
     assert not sandbox.processed
 
 
-def test_a_storage_that_is_away_is_tried_again(
-    upload: Upload, media: Path, sandbox: FakeSandbox
+WAITS = "The storage is unavailable. The file waits for it."
+
+
+def test_a_storage_that_is_away_uses_up_no_attempts(
+    upload: Upload, media: Path, sandbox: FakeSandbox, settings: Settings
 ) -> None:
+    settings.UPLOADS_ATTEMPTS = 1
     sandbox.process = lambda path: Result({"text": path.read_text()})
     file = upload()
     media.rename(media.with_name("unmounted"))
-    worker.process_next()
-    assert outcome(file) == (Status.RECEIVED, 1, "")
+    for outages in (1, 2, 3):
+        worker.process_next()
+        assert outcome(file) == (Status.RECEIVED, 0, WAITS)
+        assert file.outages == outages
+        make_due(file)
 
     media.with_name("unmounted").rename(media)
+    worker.process_next()
+
+    assert outcome(file) == (Status.PROCESSED, 1, "")
+
+
+def test_a_storage_without_room_for_thumbnails_uses_up_no_attempts(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.UPLOADS_ATTEMPTS = 1
+    file = upload()
+
+    def full(*arguments: Any, **options: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FileSystemStorage, "_save", full)
+        worker.process_next()
+    assert outcome(file) == (Status.RECEIVED, 0, WAITS)
     make_due(file)
     worker.process_next()
 
-    assert outcome(file) == (Status.PROCESSED, 2, "")
+    assert outcome(file) == (Status.PROCESSED, 1, "")
+    assert read(file.thumbnail) == b"thumbnail"
+
+
+def test_a_storage_that_goes_away_amid_the_processing_uses_up_no_attempts(
+    upload: Upload, sandbox: FakeSandbox, media: Path
+) -> None:
+    file = upload()
+
+    def process(path: Path) -> Result:
+        media.rename(media.with_name("unmounted"))
+        raise Interrupted("OSError: Stale file handle")
+
+    sandbox.process = process
+    worker.process_next()
+
+    assert outcome(file) == (Status.RECEIVED, 0, WAITS)
+
+
+def test_a_database_that_is_away_at_the_end_costs_no_second_attempt(
+    upload: Upload, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = upload()
+    succeed = claims.succeed
+    failures = iter([OperationalError("the database system is starting up")])
+
+    def away_first(*arguments: Any) -> bool:
+        if failure := next(failures, None):
+            raise failure
+        return succeed(*arguments)
+
+    monkeypatch.setattr(claims, "succeed", away_first)
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+
+    worker.process_next()
+
+    assert outcome(file) == (Status.PROCESSED, 1, "")
+
+
+def test_a_machine_that_starts_no_process_uses_up_no_attempts(
+    upload: Upload, sandbox: FakeSandbox
+) -> None:
+    sandbox.fails(BlockingIOError("fork: Resource temporarily unavailable"))
+    file = upload()
+
+    worker.process_next()
+
+    assert outcome(file) == (Status.RECEIVED, 0, WAITS)
 
 
 def test_after_the_last_attempt_it_is_failed_and_a_dead_letter(
-    upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, settings: Settings
+    upload: Upload,
+    queue: RedisQueue,
+    sandbox: FakeSandbox,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.UPLOADS_ATTEMPTS = 3
     sandbox.fails(Interrupted("the child has ended with -9"))
     file = upload()
 
+    monkeypatch.setattr("random.random", lambda: 1.0)
     for attempt in (1, 2):
         assert worker.process_next()
         assert outcome(file) == (Status.RECEIVED, attempt, "")
@@ -183,9 +262,9 @@ def test_after_the_last_attempt_it_is_failed_and_a_dead_letter(
     status, attempts, error = outcome(file)
     assert (status, attempts) == (Status.FAILED, 3)
     assert error.startswith("Processing failed after 3 attempts.")
-    (letter,) = queue.dead_letters()
-    assert letter.body == encode(file.pk)
-    assert letter.reason == "Interrupted: the child has ended with -9"
+    (letter,) = dead_letters.of_files(10)
+    assert letter["file"] == file
+    assert letter["reason"] == "Interrupted: the child has ended with -9"
     assert queue.length() == 0
 
 
@@ -193,7 +272,7 @@ def test_a_second_event_does_not_cut_the_wait_short(
     upload: Upload, queue: RedisQueue, sandbox: FakeSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("random.random", lambda: 1.0)
-    sandbox.fails(OSError("disk"))
+    sandbox.fails(Interrupted("killed"))
     file = upload()
     queue.append(encode(file.pk), 0)
 
@@ -204,8 +283,12 @@ def test_a_second_event_does_not_cut_the_wait_short(
     assert queue.length() == 0
 
 
-def test_poisoned_files_hold_up_nobody(upload: Upload, sandbox: FakeSandbox) -> None:
-    """They come back behind the others, and fewer of them each time."""
+def test_poisoned_files_hold_up_nobody(
+    upload: Upload, sandbox: FakeSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They come back later, and fewer of them each time."""
+    monkeypatch.setattr("random.random", lambda: 1.0)
+    monkeypatch.setattr(claims, "FIRST_RETRY", claims.LONGEST_RETRY)
 
     def process(path: Path) -> Result:
         if path.read_bytes() == b"poison":

@@ -141,6 +141,18 @@ def test_only_changed_rows_come(client: Client, make_file: MakeFile) -> None:
     assert rows(client, f"{same.pk}:received", "9" * 30, "").strip() == ""
 
 
+def test_a_file_that_begins_to_wait_says_so(client: Client, make_file: MakeFile) -> None:
+    reason = "The storage is unavailable. The file waits for it."
+    file = make_file(error=reason)
+
+    html = rows(client, f"{file.pk}:received")
+
+    assert reason in html
+    assert f'value="{file.pk}:waiting"' in html
+    assert rows(client, f"{file.pk}:waiting").strip() == ""
+    assert reason in page(client, f"/files/{file.pk}/")
+
+
 def test_button_deletes_for_owner_and_staff_only(
     client: Client, make_file: MakeFile, ann: User
 ) -> None:

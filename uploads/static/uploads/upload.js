@@ -40,13 +40,19 @@ function add(files) {
     const row = document.querySelector("#sending").content.firstElementChild.cloneNode(true);
     row.querySelector(".name").textContent = file.name;
     row.querySelector("progress").setAttribute("aria-label", file.name);
-    row.querySelector(".retry").addEventListener("click", () => queue(file, row));
+    const key = newKey();
+    row.querySelector(".retry").addEventListener("click", () => queue(file, row, key));
     list.append(row);
-    queue(file, row);
+    queue(file, row, key);
   }
 }
 
-function queue(file, row) {
+// A retry has the same key: if only the response was lost, the file is there and not sent twice.
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function queue(file, row, key) {
   row.classList.remove("failed");
   row.querySelector(".reason").textContent = "";
   row.querySelector(".state").textContent = form.dataset.waiting;
@@ -55,7 +61,7 @@ function queue(file, row) {
   const error = !file.size ? form.dataset.empty
     : file.size > Number(form.dataset.max) ? form.dataset.tooLarge : "";
   if (error) return fail(row, error, false);
-  const job = { file, row };
+  const job = { file, row, key };
   row.querySelector(".cancel").onclick = () => {
     waiting.splice(waiting.indexOf(job), 1);
     fail(row, form.dataset.canceled);
@@ -71,12 +77,13 @@ function next() {
   }
 }
 
-function send({ file, row }) {
+function send({ file, row, key }) {
   const request = new XMLHttpRequest();
   const body = new FormData(form);
   body.set("file", file);
   request.open("POST", form.action);
   request.setRequestHeader("Accept", "application/json");
+  request.setRequestHeader("Idempotency-Key", key);
   request.responseType = "json";
   request.upload.onprogress = ({ loaded, total }) => {
     const percent = Math.floor((100 * loaded) / total);
