@@ -17,7 +17,6 @@ from footfall.conf import conf
 from footfall.identity import database_now, ensure_identity
 from footfall.models import COLUMNS, Base, HourTotal, Rollup, VisitorSketch
 from footfall.projections import rows
-from footfall.projections.hourly import totals
 from footfall.projections.series import DAY, Interval, number
 from footfall.registry import content_type_of, countable_models
 from footfall.sql.batch import summed
@@ -123,7 +122,7 @@ def compact_totals(model: type[models.Model], day: datetime) -> int:
             return 0
         hours = list(of_day.filter(hour__gt=day).values_list(*COLUMNS))
         of_day.filter(hour__gt=day).delete()
-        sql.add_hour_totals(model, totals(summed((number(day), 0, one) for one in hours)))
+        sql.add_hour_totals(model, summed((number(day), 0, one) for one in hours).totals())
     return len(hours)
 
 

@@ -4,8 +4,6 @@ It writes only its own tables, and asks no other: views of targets that do not e
 too.
 """
 
-from collections.abc import Mapping
-
 from django.db import models
 
 from footfall import sql
@@ -13,7 +11,7 @@ from footfall.common.failpoints import failpoint
 from footfall.projections.batch import Batch
 from footfall.projections.rows import claim, move
 from footfall.registry import countable_models
-from footfall.sql.batch import Columns
+from footfall.sql.batch import Views
 
 
 def project_hourly(label: str, batch: Batch) -> bool:
@@ -28,7 +26,7 @@ def project_hourly(label: str, batch: Batch) -> bool:
         if row is None:
             return False
         failpoint("hourly_before_apply")
-        apply(countable_models()[label], batch.columns(label))
+        apply(countable_models()[label], batch.views(label))
         failpoint("hourly_after_apply")
         move(row, batch.until, {})
         failpoint("hourly_before_commit")
@@ -36,15 +34,7 @@ def project_hourly(label: str, batch: Batch) -> bool:
     return True
 
 
-def apply(model: type[models.Model], columns: Columns) -> None:
+def apply(model: type[models.Model], views: Views) -> None:
     """Add to the rollups and to the hourly totals."""
-    sql.add_rollups(model, columns)
-    sql.add_hour_totals(model, totals(columns))
-
-
-def totals(columns: Columns) -> Mapping[str, Mapping[int, int]]:
-    """Return the sums of all targets: by column, then by hour."""
-    return {
-        name: {hour: sum(views.values()) for hour, views in hours.items()}
-        for name, hours in columns.items()
-    }
+    sql.add_rollups(model, views)
+    sql.add_hour_totals(model, views.totals())

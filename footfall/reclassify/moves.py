@@ -12,10 +12,9 @@ from footfall import sql
 from footfall.identity import HOURS_PER_DAY
 from footfall.models import COLUMNS, HourTotal, Kind, Rollup
 from footfall.projections.compact import DELETED
-from footfall.projections.hourly import totals
 from footfall.projections.series import at, number
 from footfall.registry import content_type_of
-from footfall.sql.batch import Columns, summed
+from footfall.sql.batch import Views, summed
 from footfall.store.segment import Events
 from footfall.verdicts import Steps, agent_of, chunks, kind_at
 
@@ -78,7 +77,7 @@ def apply(model: type[models.Model], moves: Moves) -> tuple[Counter[str], int]:
     deleted = rollups.take(deleted, lambda move: (move.hour, DELETED))
     deleted = rollups.take(deleted, lambda move: (_day(move.hour), DELETED))
     left = {move: n for move, n in left.items() if move.target in there} | deleted
-    sql.add_rollups(model, rollups.columns())
+    sql.add_rollups(model, rollups.views())
     moved = {move: views - left.get(move, 0) for move, views in moves.items()}
     _apply_totals(model, moved)
     sums: Counter[str] = Counter()
@@ -102,7 +101,7 @@ def _apply_totals(model: type[models.Model], moved: Moves) -> None:
     left = deltas.take(left, lambda move: (_day(move.hour), DELETED))
     for move, views in left.items():  # as in the rollups, all the same
         deltas.add((_day(move.hour), DELETED), move, views)
-    sql.add_hour_totals(model, totals(deltas.columns()))
+    sql.add_hour_totals(model, deltas.views().totals())
 
 
 class Deltas:
@@ -133,7 +132,7 @@ class Deltas:
     def add(self, place: Place, move: Move, views: int) -> None:
         _shift(self._deltas.setdefault(place, [0] * len(COLUMNS)), move, views)
 
-    def columns(self) -> Columns:
+    def views(self) -> Views:
         rows = self._deltas.items()
         return summed((hour, target, numbers) for (hour, target), numbers in rows)
 

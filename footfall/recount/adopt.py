@@ -6,13 +6,14 @@ from django.db import transaction
 
 from footfall import sql
 from footfall.common.failpoints import failpoint
-from footfall.models import VIEWS, Base, Correction, Projection, Recounted
+from footfall.models import Base, Correction, Projection, Recounted
 from footfall.projections.rows import TOTALS, name_of
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Counters
 from footfall.recount.counting import Progress, finish, run, take, touch
 from footfall.recount.gap import Incomparable, positions
 from footfall.registry import content_type_of, counter_field
+from footfall.sql.batch import Views
 from footfall.store.read import is_known
 
 CHUNK_SIZE = 2_000  # targets that one transaction adopts
@@ -79,8 +80,8 @@ def _adopt_some(counters: Counters, after: int, last: int, adopted: Adopted) -> 
     more = {pk: n for pk, n in views.items() if n > 0}
     too_low = sorted(pk for pk, n in views.items() if n < 0)
     kind = content_type_of(model).pk
-    sql.add_views(Base, kind, {VIEWS: {UNKNOWN_HOUR: more}})
-    sql.add_views(Recounted, kind, {VIEWS: {UNKNOWN_HOUR: more}})
+    sql.add_views(Base, kind, Views({UNKNOWN_HOUR: more}))
+    sql.add_views(Recounted, kind, Views({UNKNOWN_HOUR: more}))
     Correction.objects.bulk_create(
         Correction(
             kind=Correction.Kind.ADOPT,

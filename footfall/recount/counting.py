@@ -5,7 +5,7 @@ is one recount per model: another process that goes on with it takes it over.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -20,10 +20,11 @@ from footfall.reclassify.changes import Progress as Progress
 from footfall.recount.gap import Incomparable
 from footfall.registry import content_type_of, countable_models
 from footfall.sql import rows_per_transaction
+from footfall.sql.batch import Views
 from footfall.store.append import locked_head
 from footfall.store.floor import ABANDONED_AFTER
 from footfall.store.read import PositionLost, is_known, load, segments_after
-from footfall.store.views import Hours, Summed
+from footfall.store.views import Summed
 from footfall.verdicts import Verdicts, present_version
 from footfall.verdicts import current as current_verdicts
 
@@ -234,10 +235,9 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
             if row.position != position:
                 raise TakenOver(f"{row.label}: not compared, another process recounts it")
             require_verdicts(row, verdicts.version)
-            columns = summed.columns(row.label)
-            since = {name: _hours_since(hours, row.since) for name, hours in columns.items()}
+            views = _since(summed.views(row.label), row.since)
             kind = content_type_of(countable_models()[row.label]).pk
-            sql.add_views(Recounted, kind, since)
+            sql.add_views(Recounted, kind, views)
             row.number, row.key, row.events = until
             row.corrupt = sorted({*row.corrupt, *unread})
             if until.number >= row.boundary_number:
@@ -280,8 +280,9 @@ def _read(
     return summed, position, unread
 
 
-def _hours_since(hours: Hours, since: datetime | None) -> Mapping[int, Mapping[int, int]]:
+def _since(views: Views, since: datetime | None) -> Views:
     if since is None:
-        return hours
+        return views
     first = int(since.timestamp()) // HOUR
-    return {hour: views for hour, views in hours.items() if hour >= first}
+    hours = {hour: of_hour for hour, of_hour in views.hours.items() if hour >= first}
+    return Views(hours, views.kinds)

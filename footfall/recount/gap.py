@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from footfall.models import KIND_COLUMNS, Projection, Segment, StorePosition
 from footfall.projections.rows import HOURLY, TOTALS, name_of
+from footfall.sql.batch import Row
 from footfall.store.read import PositionLost, load, segments_after
 from footfall.store.views import views_of
 from footfall.verdicts import Verdicts, current
@@ -63,8 +64,8 @@ class Gap:
             if after < target <= last:
                 yield target, hour, views
 
-    def rows_of_ids(self, after: int, last: int) -> Iterator[tuple[int, int, list[int]]]:
-        """Yield (hour, id, a number for each of COLUMNS), as `sql.batch.summed` takes them."""
+    def rows_of_ids(self, after: int, last: int) -> Iterator[Row]:
+        """Yield what there is of the ids from `after` + 1 to `last`, by hour and kind."""
         for target, hour in {*self.views, *(key[:2] for key in self.kinds)}:
             if after < target <= last:
                 kinds = (self.kinds[target, hour, kind] for kind in KIND_COLUMNS)

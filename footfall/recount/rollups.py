@@ -24,7 +24,6 @@ from footfall.models import (
     StorePosition,
 )
 from footfall.projections.compact import DELETED
-from footfall.projections.hourly import totals as totals_of
 from footfall.projections.rows import HOURLY
 from footfall.projections.series import DAY, at, number
 from footfall.recount.beside import BesideRecount
@@ -32,14 +31,11 @@ from footfall.recount.comparison import CHUNK_SIZE, highest_id, ranges
 from footfall.recount.counting import EPOCH, LAST_ID, Progress, require_verdicts
 from footfall.recount.gap import Incomparable
 from footfall.registry import content_type_of
-from footfall.sql.batch import names_of, summed
+from footfall.sql.batch import Row, names_of, summed
 
 HOURS = 24
 END = datetime(9999, 1, 1, tzinfo=UTC)
 NOTHING = (0,) * len(COLUMNS)
-
-Row = tuple[int, int, Sequence[int]]
-"""Hour since 1970, id, a number for each of COLUMNS."""
 
 
 class Wrong(NamedTuple):
@@ -185,7 +181,7 @@ class Rollups(BesideRecount):
             return False
         totals.delete()
         rows = ((number(hour), DELETED, views) for hour, *views in rolled)
-        sql.add_hour_totals(self.model, totals_of(summed(rows)))
+        sql.add_hour_totals(self.model, summed(rows).totals())
         return True
 
     def days(self, since: datetime | None) -> Iterator[int]:

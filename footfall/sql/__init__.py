@@ -1,23 +1,23 @@
 """The statements that differ between databases, in one module for each engine.
 
 Such a module has `add_counts`, `set_counts`, `add_hourly`, `add_carried`, `add_keys`,
-`select_ids` and `move_producer_states`, each one statement for a whole batch, and how it waits for
-locks. They get columns of equal length. Those of `add_hourly`: hours since 1970, views, targets if
-the table has them, and one for each of the kinds that are named.
+`put_sketches`, `select_ids` and `move_producer_states`, each one statement for a whole batch, and
+how it waits for locks. They get columns of equal length. Those of `add_hourly`: hours since 1970,
+views, targets if the table has them, and one for each of the kinds that are named.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from importlib import import_module
 from typing import Any
 
 from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models import QuerySet
 
-from footfall.models import KIND_COLUMNS, VIEWS, Base, HourTotal, Recounted, Rollup
+from footfall.models import KIND_COLUMNS, Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import Columns, Move
+from footfall.sql.batch import NO_KIND, Move, Views, rows_per_statement
 
 
 class Conflict(Exception):
@@ -133,51 +133,65 @@ def add_carried(model: type[models.Model], counts: Mapping[int, int], since: int
         dialect().add_carried(content_type_of(model).pk, columns)
 
 
-def add_rollups(model: type[models.Model], columns: Columns) -> None:
-    """Add to the rollups of `model`: by column, by hour since 1970, then by id.
+def add_rollups(model: type[models.Model], views: Views) -> None:
+    """Add to the rollups of `model`.
 
     Call it while the row of the projection `hourly` is locked: nothing else may add to them.
     """
-    add_views(Rollup, content_type_of(model).pk, columns)
+    add_views(Rollup, content_type_of(model).pk, views)
 
 
 def add_views(
-    table: type[Rollup] | type[Base] | type[Recounted], content_type: int, columns: Columns
+    table: type[Rollup] | type[Base] | type[Recounted], content_type: int, views: Views
 ) -> None:
-    """Add to the views of targets: by column, by hour since 1970, then by id."""
-    kinds = [name for name in KIND_COLUMNS.values() if columns.get(name)]
-    found = _by_hour_and_id(columns, kinds)
-    if found[0]:
-        dialect().add_hourly(table, content_type, found, kinds)
-
-
-def _by_hour_and_id(columns: Columns, kinds: Sequence[str]) -> list[list[int]]:
-    """Return hours, views, targets and kinds, in the order of the hours and then of the targets."""
-    names = (VIEWS, *kinds)
+    """Add to the views of targets, in the order of the hours and then of their ids."""
     hours: list[int] = []
+    counts: list[int] = []
     targets: list[int] = []
-    numbers: list[list[int]] = [[] for _ in names]
-    for hour in sorted({hour for name in names for hour in columns.get(name, {})}):
-        of_hour = [columns.get(name, {}).get(hour, {}) for name in names]
-        ids = sorted({*of_hour[0]}.union(*of_hour[1:]))
+    of_kinds: list[Sequence[int]] = []
+    for hour, of_hour in sorted(views.hours.items()):
+        ids = sorted(of_hour)
         targets += ids
+        counts += [of_hour[target] for target in ids]
         hours += [hour] * len(ids)
-        for column, of_name in zip(numbers, of_hour, strict=True):
-            column += [of_name.get(target, 0) for target in ids]
-    return [hours, numbers[0], targets, *numbers[1:]]
+        if views.kinds:
+            kinds = views.kinds.get(hour, {})
+            of_kinds += [kinds.get(target, NO_KIND) for target in ids]
+    if hours:
+        names, columns = _kinds(of_kinds)
+        dialect().add_hourly(table, content_type, [hours, counts, targets, *columns], names)
 
 
-def add_hour_totals(model: type[models.Model], columns: Mapping[str, Mapping[int, int]]) -> None:
-    """Add to the views of all targets of `model`: by column, then by hour since 1970.
+def _kinds(rows: Sequence[Sequence[int]]) -> tuple[list[str], list[Sequence[int]]]:
+    """Return the names of the kinds that are not 0 everywhere, and their columns."""
+    columns = zip(KIND_COLUMNS.values(), zip(*rows, strict=True), strict=False)  # none: no rows
+    some = {name: column for name, column in columns if any(column)}
+    return list(some), list(some.values())
+
+
+def add_hour_totals(model: type[models.Model], sums: Mapping[int, Sequence[int]]) -> None:
+    """Add to the views of all targets of `model`: by hour since 1970, for each of COLUMNS.
 
     Call it while the row of the projection `hourly` is locked.
     """
-    kinds = [name for name in KIND_COLUMNS.values() if columns.get(name)]
-    names = (VIEWS, *kinds)
-    hours = sorted({hour for name in names for hour in columns.get(name, {})})
-    if hours:
-        numbers = [[columns.get(name, {}).get(hour, 0) for hour in hours] for name in names]
-        dialect().add_hourly(HourTotal, content_type_of(model).pk, [hours, *numbers], kinds)
+    if sums:
+        views, *of_kinds = zip(*sums.values(), strict=True)
+        names, columns = _kinds(list(zip(*of_kinds, strict=True)))
+        columns = [list(sums), views, *columns]
+        dialect().add_hourly(HourTotal, content_type_of(model).pk, columns, names)
+
+
+def put_sketches(
+    content_type: int, day: date, sketches: Sequence[tuple[int, bytes, int]], *, beside: bool
+) -> None:
+    """Insert or replace the visitors of targets on a day: (id, sketch, visitors).
+
+    Call it while the row of the projection, or of the recount, is locked.
+    """
+    size = rows_per_statement([sketch for _, sketch, _ in sketches])
+    for start in range(0, len(sketches), size):
+        columns = list(zip(*sketches[start : start + size], strict=True))
+        dialect().put_sketches((content_type, day, beside), columns)
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> None:

@@ -1,13 +1,15 @@
 """The rows of a batch, as the statements take them."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import add
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from django.db import connection, models
 
 from footfall.events import BIGINT
-from footfall.models import COLUMNS, KIND_COLUMNS
+from footfall.models import KIND_COLUMNS
 from footfall.registry import counter_field
 
 MAX_COUNTER = BIGINT - 1
@@ -18,9 +20,34 @@ STATEMENT_BYTES = 4 * 1024**2
 their max_allowed_packet, 16 MB by default, and an escaped body may be twice as long."""
 
 
-Columns = Mapping[str, Mapping[int, Mapping[int, int]]]
-"""By column of `ByKind`, by hour since 1970, then by id: "views", and which of them are "person",
-"robot" and so on."""
+Hours = Mapping[int, Mapping[int, int]]
+"""By hour since 1970, then by id: views."""
+Row = tuple[int, int, Sequence[int]]
+"""Hour since 1970, id, and a number for each of COLUMNS."""
+NO_KIND = (0,) * len(KIND_COLUMNS)
+
+
+class Views(NamedTuple):
+    """Views by hour and id, and which of them are of known kinds of agents."""
+
+    hours: Hours
+    """Of all kinds."""
+    kinds: Mapping[int, Mapping[int, Sequence[int]]] = MappingProxyType({})
+    """By hour and id, of those that have some: a number for each of KIND_COLUMNS."""
+
+    def rows(self) -> Iterator[Row]:
+        for hour, of_hour in self.hours.items():
+            kinds = self.kinds.get(hour, {})
+            for target, times in of_hour.items():
+                yield hour, target, (times, *kinds.get(target, NO_KIND))
+
+    def totals(self) -> dict[int, Sequence[int]]:
+        """Return the sums of all targets by hour: a number for each of COLUMNS."""
+        sums: dict[int, Sequence[int]] = {}
+        for hour, of_hour in self.hours.items():
+            kinds = self.kinds.get(hour, {}).values()
+            sums[hour] = (sum(of_hour.values()), *map(sum, zip(NO_KIND, *kinds, strict=True)))
+        return sums
 
 
 class Move(NamedTuple):
@@ -50,15 +77,19 @@ def has_targets(table: type[models.Model]) -> bool:
     return any(field.name == "target_id" for field in table._meta.fields)
 
 
-def summed(rows: Iterable[tuple[int, int, Sequence[int]]]) -> Columns:
-    """Sum up rows: hour since 1970, id, and a number for each of COLUMNS."""
-    columns: dict[str, dict[int, dict[int, int]]] = {name: {} for name in COLUMNS}
+def summed(rows: Iterable[Row]) -> Views:
+    """Sum up rows; what has nothing but zeros is left out."""
+    found: dict[int, dict[int, Sequence[int]]] = {}
     for hour, target, numbers in rows:
-        for name, number in zip(COLUMNS, numbers, strict=True):
-            if number:
-                of_hour = columns[name].setdefault(hour, {})
-                of_hour[target] = of_hour.get(target, 0) + number
-    return columns
+        of_hour = found.setdefault(hour, {})
+        known = of_hour.get(target)
+        of_hour[target] = numbers if known is None else tuple(map(add, known, numbers))
+    hours, kinds = {}, {}
+    for hour, of_hour in found.items():
+        if left := {target: numbers for target, numbers in of_hour.items() if any(numbers)}:
+            hours[hour] = {target: numbers[0] for target, numbers in left.items()}
+            kinds[hour] = {target: n[1:] for target, n in left.items() if any(n[1:])}
+    return Views(hours, kinds)
 
 
 def hourly_names(table: type[models.Model], kinds: Sequence[str]) -> tuple[list[str], list[str]]:

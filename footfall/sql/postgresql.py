@@ -1,12 +1,13 @@
 """PostgreSQL: `unnest` turns arrays into rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ClientKey, ProducerState
+from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.sql.batch import MAX_COUNTER, Move, has_targets, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 300_000
@@ -15,6 +16,8 @@ LOCK_TIMEOUT = "250ms"
 MARKED = "footfall counts"
 MARK = f"SELECT set_config('application_name', '{MARKED}', true)"
 STUCK_AFTER = 20.0  # seconds
+SMALL = [str(number) for number in range(256)]
+"""Looked up in a fifth of the time that making them takes. Most views of a batch are so few."""
 GAVE_UP = {"55P03", "40P01"}
 """SQLSTATE: lock not available, deadlock detected."""
 
@@ -144,6 +147,21 @@ def add_hourly(
         cursor.execute(statement, [content_type, *map(_array, columns)])
 
 
+def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) -> None:
+    ids, sketches, visitors = columns
+    statement = f"""
+        INSERT INTO {VisitorSketch._meta.db_table}
+            (content_type_id, day, beside, target_id, sketch, visitors)
+        SELECT %s, %s, %s, target_id, sketch, visitors
+        FROM unnest(%s::bigint[], %s::bytea[], %s::bigint[]) AS added (target_id, sketch, visitors)
+        ON CONFLICT (content_type_id, day, beside, target_id)
+        DO UPDATE SET sketch = EXCLUDED.sketch, visitors = EXCLUDED.visitors
+    """  # noqa: S608
+    hexes = "{" + ",".join([f'"\\\\x{sketch.hex()}"' for sketch in sketches]) + "}"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*key, _array(ids), hexes, _array(visitors)])
+
+
 def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
     """A key that another transaction is adding is waited for; rows are added in this order."""
     statement = f"""
@@ -189,6 +207,8 @@ def table_bytes(table: str) -> int | None:
         return int(cursor.fetchone()[0])
 
 
-def _array(numbers: Iterable[int]) -> str:
+def _array(numbers: Sequence[int]) -> str:
     """Return an array literal, which PostgreSQL parses far faster than ARRAY[...]."""
-    return f"{{{','.join(map(str, numbers))}}}"
+    is_small = numbers and min(numbers) >= 0 and max(numbers) < len(SMALL)
+    text_of = SMALL.__getitem__ if is_small else str
+    return f"{{{','.join(map(text_of, numbers))}}}"

@@ -5,7 +5,7 @@ no clock.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,12 +20,14 @@ from footfall.conf import conf
 from footfall.identity import HOURS_PER_DAY, epoch
 from footfall.models import Base, Segment, StoreHead
 from footfall.sql import Conflict
+from footfall.sql.batch import Views
+from footfall.sql.batch import summed as sum_up
 from footfall.store.append import locked_head
 from footfall.store.builder import size_of
 from footfall.store.compact import lock_store
 from footfall.store.floor import passed, slowest
 from footfall.store.read import decoded
-from footfall.store.views import Hours, Summed
+from footfall.store.views import Summed
 from footfall.verdicts import Verdicts, current, present_version
 
 logger = logging.getLogger(__name__)
@@ -195,16 +197,10 @@ def _add_to_base(summed: Summed, *, is_old: bool) -> None:
     for label in sorted(summed.hours):
         app, _, model = label.partition(".")
         kind, _created = ContentType.objects.get_or_create(app_label=app, model=model)
-        columns = summed.columns(label)
-        if is_old:
-            columns = {name: _by_day(hours) for name, hours in columns.items()}
-        sql.add_views(Base, kind.pk, columns)
+        views = summed.views(label)
+        sql.add_views(Base, kind.pk, _by_day(views) if is_old else views)
 
 
-def _by_day(hours: Hours) -> Mapping[int, Mapping[int, int]]:
-    days: dict[int, dict[int, int]] = {}
-    for hour, views in hours.items():
-        of_day = days.setdefault(hour - hour % HOURS_PER_DAY, {})
-        for target, times in views.items():
-            of_day[target] = of_day.get(target, 0) + times
-    return days
+def _by_day(views: Views) -> Views:
+    rows = views.rows()
+    return sum_up((hour - hour % HOURS_PER_DAY, target, n) for hour, target, n in rows)

@@ -5,16 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import repeat
+from operator import add
 from typing import NamedTuple
 
 from footfall.events import decode
-from footfall.models import KIND_COLUMNS, VIEWS, Kind
-from footfall.sql.batch import Columns
+from footfall.models import Kind
+from footfall.sql.batch import NO_KIND, Hours, Views
 from footfall.store.segment import Events
 from footfall.verdicts import Kinds, Verdicts
-
-Hours = Mapping[int, Mapping[int, int]]
-"""By hour since 1970, then by id: views."""
 
 HOUR = 3_600_000  # milliseconds
 
@@ -50,12 +48,16 @@ def views_of(events: Events, kinds: Kinds | None = None) -> Iterator[Viewed]:
             for index, count in Counter(body).items():
                 yield Viewed(bodies[index], targets[index], first, count, run.partition)
             continue
-        hours = repeat(first) if first == last else (one // HOUR for one in at)
         of_events = kinds.of_events(meta, at) if kinds else repeat(Kind.UNKNOWN)
-        # Not strict: whatever is the same for all of them is repeated for ever.
-        alike = Counter(zip(body, hours, of_events, strict=False))
-        for (index, hour, kind), count in alike.items():
-            yield Viewed(bodies[index], targets[index], hour, count, run.partition, kind)
+        if first == last:  # not strict: what is the same for all of them is repeated for ever
+            for (index, kind), count in Counter(zip(body, of_events, strict=False)).items():
+                yield Viewed(bodies[index], targets[index], first, count, run.partition, kind)
+        else:
+            hours = [one // HOUR for one in at]
+            for (index, hour, kind), count in Counter(
+                zip(body, hours, of_events, strict=False)
+            ).items():
+                yield Viewed(bodies[index], targets[index], hour, count, run.partition, kind)
 
 
 class Alike(NamedTuple):
@@ -75,8 +77,8 @@ class Summed:
     """Targets of different events."""
     alike: dict[int, dict[bytes, Alike]] = field(default_factory=dict, init=False)
     """By hour since 1970, then by body: of all kinds."""
-    times: dict[tuple[int, int], dict[bytes, int]] = field(default_factory=dict, init=False)
-    """How many events of each known kind: by hour and kind, then by body."""
+    kinds: dict[int, dict[bytes, list[int]]] = field(default_factory=dict, init=False)
+    """How many events of each of KIND_COLUMNS: by hour, then by body; of those that have some."""
     decoded: dict[bytes, dict[str, list[int]]] = field(default_factory=dict, init=False)
     """Targets by body."""
 
@@ -87,8 +89,10 @@ class Summed:
         kinds = verdicts.of(events.metas) if verdicts else None
         for body, targets, hour, times, partition, kind in views_of(events, kinds):
             if kind:
-                of_kind = self.times.setdefault((hour, kind), {})
-                of_kind[body] = of_kind.get(body, 0) + times
+                of_kinds = self.kinds.setdefault(hour, {})
+                if body not in of_kinds:
+                    of_kinds[body] = [*NO_KIND]
+                of_kinds[body][kind - 1] += times
             of_hour = self.alike.setdefault(hour, {})
             mask = 1 << partition
             if known := of_hour.get(body):
@@ -117,19 +121,19 @@ class Summed:
         return hours
 
     @cached_property
-    def _of_kinds(self) -> Mapping[str, Mapping[str, Hours]]:
-        """By label, then as in `Columns`: known kinds alone."""
-        found: dict[str, dict[str, dict[int, dict[int, int]]]] = {}
-        for (hour, kind), bodies in self.times.items():
-            column = KIND_COLUMNS[Kind(kind)]
-            for body, times in bodies.items():
+    def _of_kinds(self) -> Mapping[str, Mapping[int, Mapping[int, Sequence[int]]]]:
+        """By label, then as in `Views`."""
+        found: dict[str, dict[int, dict[int, Sequence[int]]]] = {}
+        for hour, bodies in self.kinds.items():
+            for body, numbers in bodies.items():
                 for label, ids in self.alike[hour][body].targets.items():
-                    hours = found.setdefault(label, {}).setdefault(column, {})
-                    views = hours.setdefault(hour, {})
+                    of_hour = found.setdefault(label, {}).setdefault(hour, {})
                     for target in ids:
-                        views[target] = views.get(target, 0) + times
+                        known = of_hour.get(target)
+                        # Mostly a target is viewed with the same others.
+                        of_hour[target] = list(map(add, known, numbers)) if known else numbers
         return found
 
-    def columns(self, label: str) -> Columns:
+    def views(self, label: str) -> Views:
         """Return the views of one model, and which of them are of known kinds."""
-        return {VIEWS: self.hours.get(label, {}), **self._of_kinds.get(label, {})}
+        return Views(self.hours.get(label, {}), self._of_kinds.get(label, {}))

@@ -19,6 +19,7 @@ from footfall.projections import compact as compacting
 from footfall.projections.compact import DELETED, compact
 from footfall.projections.series import Interval, Point, series, series_by_model
 from footfall.registry import content_type_of
+from footfall.sql.batch import Views
 from tests.support.concurrency import locked, run_at_once
 from tests.support.views import AT, HOUR, store_views
 
@@ -183,14 +184,14 @@ def test_events_set_aside_are_dismissed_in_the_end(log: RedisLog) -> None:
 def test_what_retention_adds_meanwhile_stays_in_the_base(viewed: list[Content]) -> None:
     """Retention locks other rows: it may add to an hour between any two statements."""
     kind, target, hour = content_type_of(Content).pk, viewed[0].pk, AT // HOUR + 5
-    sql.add_views(Base, kind, {"views": {hour: {target: 5}}})
+    sql.add_views(Base, kind, Views({hour: {target: 5}}))
     added = False
 
     def add(execute: Any, statement: str, *args: Any) -> Any:
         nonlocal added
         if not added and "counters_base" in statement and not statement.startswith("SELECT"):
             added = True
-            sql.add_views(Base, kind, {"views": {hour: {target: 3}}})
+            sql.add_views(Base, kind, Views({hour: {target: 3}}))
         return execute(statement, *args)
 
     with connection.execute_wrapper(add):

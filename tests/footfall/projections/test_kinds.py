@@ -7,10 +7,12 @@ from catalog.pages.models import Content
 from footfall import sql
 from footfall.models import KIND_COLUMNS, Base, HourTotal, Kind, Recounted, Rollup
 from footfall.registry import content_type_of
+from footfall.sql.batch import summed
 from tests.support.views import AT, HOUR
 
 pytestmark = pytest.mark.django_db
 
+ROBOTS = (2, 0, 2, 0, 0, 0)
 NOON = AT // HOUR + 12
 
 
@@ -20,9 +22,9 @@ def test_a_flush_of_before_fails_rather_than_counting_without_kinds(
 ) -> None:
     kind = content_type_of(Content).pk
     if issubclass(table, HourTotal):
-        sql.add_hour_totals(Content, {"views": {NOON: 2}, "robot": {NOON: 2}})
+        sql.add_hour_totals(Content, {NOON: ROBOTS})
     else:
-        sql.add_views(table, kind, {"views": {NOON: {7: 2}}, "robot": {NOON: {7: 2}}})
+        sql.add_views(table, kind, summed([(NOON, 7, ROBOTS)]))
     target, its_id = ("", "") if table is HourTotal else (", target_id", ", 7")
     hour = table._default_manager.values_list("hour", flat=True).get()
     statement = f"""
@@ -41,12 +43,12 @@ def test_a_flush_of_before_fails_rather_than_counting_without_kinds(
 
 def test_columns_are_added_to_each_other(db: None) -> None:
     """Also if some are missing in one of them, or in both."""
-    for columns in (
-        {"views": {NOON: {7: 2, 8: 1}}, "person": {NOON: {7: 1}}},
-        {"views": {NOON: {7: 1}, NOON + 1: {8: 5}}},
-        {"person": {NOON: {8: -1}}, "robot": {NOON: {8: 1, 7: 2}}},
+    for rows in (
+        [(NOON, 7, (2, 1, 0, 0, 0, 0)), (NOON, 8, (1, 0, 0, 0, 0, 0))],
+        [(NOON, 7, (1, 0, 0, 0, 0, 0)), (NOON + 1, 8, (5, 0, 0, 0, 0, 0))],
+        [(NOON, 8, (0, -1, 1, 0, 0, 0)), (NOON, 7, (0, 0, 2, 0, 0, 0)), (NOON, 9, (0,) * 6)],
     ):
-        sql.add_rollups(Content, columns)
+        sql.add_rollups(Content, summed(rows))
 
     found = Rollup.objects.order_by("hour", "target_id")
     assert list(found.values_list("target_id", "views", "person", "robot", "library")) == [
