@@ -91,7 +91,7 @@ class Conf:
     """Whether events say which visitor it was: a hash with a salt that is deleted."""
     COUNTERS_VISITOR_DAYS = Setting(int, 1, 1, maximum=366)
     """Days that a salt is used, and so a visitor is the same one."""
-    COUNTERS_VISITORS_INTERVAL_SECONDS = Setting(float, 120.0, 0)
+    COUNTERS_VISITORS_INTERVAL_SECONDS = Setting(float, 300.0, 0)
     """How often visitors are counted: it writes the sketches of all that was viewed."""
     COUNTERS_HONOUR_DNT = Setting(bool, False)
     """Whether a client that sends `DNT: 1` or `Sec-GPC: 1` is no visitor; its views count."""

@@ -46,9 +46,9 @@ class Migration(migrations.Migration):
                     "pk",
                     models.CompositePrimaryKey(
                         "content_type_id",
-                        "target_id",
                         "day",
                         "beside",
+                        "target_id",
                         blank=True,
                         editable=False,
                         primary_key=True,
@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "visitors of a day",
                 "verbose_name_plural": "visitors by day",
                 "indexes": [
-                    models.Index(fields=["content_type", "day"], name="counters_visitors_day")
+                    models.Index(fields=["content_type", "target_id"], name="counters_visitors_of")
                 ],
             },
         ),

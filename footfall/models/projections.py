@@ -69,7 +69,7 @@ class VisitorSketch(Target):
     Target 0: all targets of the model together.
     """
 
-    pk = models.CompositePrimaryKey("content_type_id", "target_id", "day", "beside")
+    pk = models.CompositePrimaryKey("content_type_id", "day", "beside", "target_id")
     day = models.DateField(_("day"))
     beside = models.BooleanField(default=False)
     """Whether a recount of the day writes it, until it takes the place of the other one."""
@@ -81,7 +81,7 @@ class VisitorSketch(Target):
     class Meta:
         verbose_name = _("visitors of a day")
         verbose_name_plural = _("visitors by day")
-        indexes = (models.Index(fields=["content_type", "day"], name="counters_visitors_day"),)
+        indexes = (models.Index(fields=["content_type", "target_id"], name="counters_visitors_of"),)
 
     def __str__(self) -> str:
         return f"{self.content_type_id}/{self.target_id} {self.day}: {self.visitors}"

@@ -15,7 +15,7 @@ from django.db.models import Sum
 from footfall.conf import conf
 from footfall.models import VisitorSketch
 from footfall.projections.sketches import Sketch
-from footfall.projections.visitors import ALL, chunks, sketch_of
+from footfall.projections.visitors import ALL, chunks, decoded
 from footfall.registry import content_type_of, countable_models
 
 Days = Mapping[date, int]
@@ -76,7 +76,7 @@ def distinct_in(model: type[models.Model], ids: Collection[int], since: date, un
         return sum(distinct_of(model, ids, since, until).values())
     together, dropped = Sketch(), 0
     for row in _sketches(model, ids, since, until):
-        if sketch := sketch_of(row):
+        if sketch := decoded(row.sketch):
             together.merge(sketch)
         else:
             dropped += row.visitors if len(ids) == 1 else 0
@@ -106,7 +106,7 @@ def _sketches(
 def _unions(rows: Iterable[VisitorSketch]) -> dict[date, Sketch]:
     unions: dict[date, Sketch] = {}
     for row in rows:
-        if sketch := sketch_of(row):
+        if sketch := decoded(row.sketch):
             unions.setdefault(row.day, Sketch()).merge(sketch)
     return unions
 

@@ -95,14 +95,22 @@ def move(row: Projection, until: StorePosition, dropped: Mapping[str, int]) -> N
         raise sql.Conflict(f"the projection {row} has moved meanwhile")
 
 
-def move_idle(names: Collection[str], position: StorePosition, until: StorePosition) -> list[str]:
+def move_idle(
+    names: Collection[str],
+    position: StorePosition,
+    until: StorePosition,
+    verdicts: int | None = None,
+) -> list[str]:
     """Move the projections for which there is nothing between; return the names of those moved.
 
-    Those that are locked, or not at `position`, stay.
+    Those that are locked, or not at `position`, stay. verdicts: and those that go on with another
+    version of them, by which there may be something.
     """
     with transaction.atomic(durable=True):
         rows = Projection.objects.select_for_update(skip_locked=True).order_by("name")
         at_position = rows.filter(name__in=names, number=position.number, key=position.key)
+        if verdicts is not None:
+            at_position = at_position.filter(verdicts=verdicts)
         moved = list(at_position.values_list("name", flat=True))
         Projection.objects.filter(name__in=moved).update(
             number=until.number,

@@ -170,7 +170,9 @@ class Run:
         return read_batch(position, self._max_events, kinds=HOURLY in kinds)
 
     def _move_idle(self, rows: Sequence[Projection], batch: Batch | Visits) -> None:
-        moved = move_idle([row.name for row in rows], batch.position, batch.until)
+        verdicts = batch.verdicts.version if isinstance(batch, Visits) else None
+        names = [row.name for row in rows]
+        moved = move_idle(names, batch.position, batch.until, verdicts)
         self.projected.moved += moved
         first, last, now = batch.position.number + 1, batch.until.number, time.monotonic()
         self.projected.applied += [

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import repeat
+from typing import NamedTuple, Self
 
 from django.db import models
 
@@ -20,15 +21,14 @@ from footfall.projections.rows import VISITORS, claim, move
 from footfall.projections.sketches import BITS, Damaged, Sketch
 from footfall.registry import content_type_of, countable_models
 from footfall.sql import rows_per_transaction
-from footfall.sql.batch import rows_per_statement
 from footfall.store.read import load, segments_after
 from footfall.store.segment import Events
 from footfall.verdicts import Verdicts, current
 
 MAX_EVENTS = 200_000
 """Events that are in memory at once: 100 bytes for each different visitor of a body, twice."""
-CHUNK_SIZE = 500
-"""Sketches that are in memory at once: 32 kB each at most."""
+CHUNK_SIZE = 2_000
+"""Sketches that are in memory at once, encoded: 13 kB each at most."""
 ALL = 0
 """The target id of all targets of a model together. Events cannot have it."""
 BEGINNING = date(1970, 1, 1)
@@ -154,21 +154,59 @@ def _add(
     *,
     beside: bool,
 ) -> None:
-    # Contents of one page have mostly the same visitors, and come one after another.
+    # Contents of one page mostly have the same visitors: they come one after another, and are
+    # merged once.
     order = sorted(by_target, key=lambda target: (by_target[target], target))
-    made: tuple[Sequence[bytes], Sketch] = ((), Sketch())
+    merging = _Merging(people)
     for some in chunks(order):
         rows = rows_of(model, day_of(day), beside=beside).filter(target_id__in=some)
-        stored = {row.target_id: sketch_of(row) for row in rows}
-        changed: dict[int, Sketch] = {}
+        stored = {target: bytes(data) for target, data in rows.values_list("target_id", "sketch")}
+        changed: dict[int, Encoded] = {}
         for target in some:
-            bodies = by_target[target]
-            if made[0] != bodies:
-                made = bodies, Sketch(set().union(*(people[body] for body in bodies)))
-            sketch = stored[target] if target in stored else Sketch()
-            if sketch and sketch.merge(made[1]):
-                changed[target] = sketch
+            try:
+                row = merging.add(by_target[target], stored.get(target))
+            except Damaged as error:
+                name = f"{model._meta.label_lower} {target}, {day_of(day)}"
+                raise Damaged(f"the visitors of {name}: {error}") from error
+            if row:
+                changed[target] = row
         write(model, day_of(day), changed, beside=beside)
+
+
+class Encoded(NamedTuple):
+    """A sketch as a row has it."""
+
+    sketch: bytes
+    visitors: int
+
+    @classmethod
+    def of(cls, sketch: Sketch) -> Self:
+        return cls(sketch.encode(), sketch.count())
+
+
+class _Merging:
+    """Adds people to stored sketches. Remembers the last one."""
+
+    def __init__(self, people: Mapping[bytes, set[int]]) -> None:
+        self._people = people
+        self._new: tuple[Sequence[bytes], Sketch] = ((), Sketch())
+        self._done: tuple[tuple[Sequence[bytes], bytes | None], Encoded | None] = (((), None), None)
+
+    def add(self, bodies: Sequence[bytes], data: bytes | None) -> Encoded | None:
+        """Return the sketch with the people of these bodies; None if nothing is to be written.
+
+        data: the one that is stored. Raises Damaged.
+        """
+        if self._done[0] != (bodies, data):
+            self._done = (bodies, data), self._merged(bodies, data)
+        return self._done[1]
+
+    def _merged(self, bodies: Sequence[bytes], data: bytes | None) -> Encoded | None:
+        if self._new[0] != bodies:
+            people = set().union(*(self._people[body] for body in bodies))
+            self._new = bodies, Sketch(people)
+        sketch = Sketch() if data is None else decoded(data)
+        return Encoded.of(sketch) if sketch and sketch.merge(self._new[1]) else None
 
 
 def rows_of(
@@ -178,33 +216,17 @@ def rows_of(
     return VisitorSketch.objects.filter(content_type=content_type_of(model), day=day, beside=beside)
 
 
-def sketch_of(row: VisitorSketch) -> Sketch | None:
+def decoded(data: bytes | memoryview) -> Sketch | None:
     """Return the sketch of a row; None if only the number is kept. Raises Damaged."""
-    try:
-        return Sketch.decode(bytes(row.sketch)) if row.sketch else None
-    except Damaged as error:
-        raise Damaged(f"the sketch of {row}: {error}") from error
+    return Sketch.decode(bytes(data)) if data else None
 
 
 def write(
-    model: type[models.Model], day: date, sketches: Mapping[int, Sketch], *, beside: bool = False
+    model: type[models.Model], day: date, sketches: Mapping[int, Encoded], *, beside: bool
 ) -> None:
     """Write the sketches of some targets, by id."""
-    content_type = content_type_of(model)
-    rows = [
-        VisitorSketch(
-            content_type=content_type,
-            target_id=target,
-            day=day,
-            beside=beside,
-            sketch=sketch.encode(),
-            visitors=sketch.count(),
-        )
-        for target, sketch in sorted(sketches.items())
-    ]
-    rows_of(model, day, beside=beside).filter(target_id__in=sketches).delete()
-    size = rows_per_statement([row.sketch for row in rows])
-    VisitorSketch.objects.bulk_create(rows, batch_size=size)
+    rows = [(target, *encoded) for target, encoded in sorted(sketches.items())]
+    sql.put_sketches(content_type_of(model).pk, day, rows, beside=beside)
 
 
 def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:

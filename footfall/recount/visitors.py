@@ -6,8 +6,10 @@ goes on from wherever it was interrupted. A day of which a part has left the sto
 has.
 """
 
+import logging
 import secrets
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 
@@ -27,10 +29,13 @@ from footfall.models.recount import NOT_BEGUN
 from footfall.projections import visitors
 from footfall.projections.noted import days_of, recount_days
 from footfall.projections.rows import BEGINNING, VISITORS, lock, name_of
-from footfall.projections.visitors import ALL, DAY, Visits, chunks, number_of, sketch_of
+from footfall.projections.sketches import Damaged, Sketch
+from footfall.projections.visitors import ALL, DAY, Encoded, Visits, chunks, decoded, number_of
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import PositionLost, is_known, load
 from footfall.verdicts import current, present_version
+
+logger = logging.getLogger(__name__)
 
 CHUNK_EVENTS = 200_000
 """Events that one transaction counts."""
@@ -57,9 +62,6 @@ class Recounted:
     """Those of which nobody was taken out, since segments cannot be read."""
 
 
-# --- Counting -------------------------------------------------------------------------------------
-
-
 def recount_noted(
     labels: Collection[str] | None = None, progress: Progress | None = None
 ) -> Recounted:
@@ -76,6 +78,12 @@ def recount_noted(
         try:
             _recount(label, day, left, done)
         except (TakenOver, PositionLost):  # the segments that it has read are gone: next time
+            continue
+        except Damaged as error:
+            logger.error(
+                "the visitors of %s, %s, are counted from the beginning: %s", label, day, error
+            )
+            VisitorRecount.objects.filter(label=label, day=day).update(number=NOT_BEGUN)
             continue
         if progress:
             progress(name_of(VISITORS, label), place + 1, len(keys))
@@ -180,11 +188,11 @@ def _replace(model: type[models.Model], row: VisitorRecount, left: _Left) -> str
     label, day = row.label, row.day
     present, beside = (visitors.rows_of(model, day, beside=one) for one in (False, True))
     before = _all(model, day)
-    if left.has(label, day) or present.filter(sketch=b"").exists():
+    unread = row.unread or _is_incomplete()
+    if left.has(label, day) or (unread and present.filter(sketch=b"").exists()):
         beside.delete()
         _note(row, before, before, "it keeps what it had, since events of it have left the store")
         return "kept"
-    unread = row.unread or _is_incomplete()
     if unread:
         _keep_people(model, day)
     present.delete()
@@ -226,14 +234,12 @@ def _keep_people(model: type[models.Model], day: date) -> None:
     rows = visitors.rows_of(model, day)
     for ids in chunks(sorted(rows.values_list("target_id", flat=True))):
         new = visitors.rows_of(model, day, beside=True).filter(target_id__in=ids)
-        merged = {row.target_id: sketch_of(row) for row in new}
+        merged = {row.target_id: decoded(row.sketch) or Sketch() for row in new}
         for row in rows.filter(target_id__in=ids):
-            sketch = merged.get(row.target_id)
-            if sketch is None:
-                merged[row.target_id] = sketch_of(row)
-            elif present := sketch_of(row):
-                sketch.merge(present)
-        whole = {target: sketch for target, sketch in merged.items() if sketch}
+            with suppress(Damaged):  # it has nobody who can be kept
+                present = decoded(row.sketch) or Sketch()
+                merged.setdefault(row.target_id, Sketch()).merge(present)
+        whole = {target: Encoded.of(sketch) for target, sketch in merged.items()}
         visitors.write(model, day, whole, beside=True)
 
 

@@ -1,14 +1,14 @@
 """The statements that differ between databases, in one module for each engine.
 
 Such a module has `add_counts`, `set_counts`, `add_hourly`, `add_carried`, `add_keys`,
-`select_ids` and `move_producer_states`, each one statement for a whole batch, and how it waits for
-locks. They get columns of equal length. Those of `add_hourly`: hours since 1970, views, targets if
-the table has them, and one for each of the kinds that are named.
+`put_sketches`, `select_ids` and `move_producer_states`, each one statement for a whole batch, and
+how it waits for locks. They get columns of equal length. Those of `add_hourly`: hours since 1970,
+views, targets if the table has them, and one for each of the kinds that are named.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from importlib import import_module
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from footfall.models import KIND_COLUMNS, Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import NO_KIND, OF_KINDS, Move, Views
+from footfall.sql.batch import NO_KIND, OF_KINDS, Move, Views, rows_per_statement
 
 
 class Conflict(Exception):
@@ -180,6 +180,19 @@ def add_hour_totals(model: type[models.Model], sums: Mapping[int, Sequence[int]]
         names, columns = _kinds(list(zip(*of_kinds, strict=True)))
         columns = [list(sums), views, *columns]
         dialect().add_hourly(HourTotal, content_type_of(model).pk, columns, names)
+
+
+def put_sketches(
+    content_type: int, day: date, sketches: Sequence[tuple[int, bytes, int]], *, beside: bool
+) -> None:
+    """Insert or replace the visitors of targets on a day: (id, sketch, visitors).
+
+    Call it while the row of the projection, or of the recount, is locked.
+    """
+    size = rows_per_statement([sketch for _, sketch, _ in sketches])
+    for start in range(0, len(sketches), size):
+        columns = list(zip(*sketches[start : start + size], strict=True))
+        dialect().put_sketches((content_type, day, beside), columns)
 
 
 def move_producer_states(moves: Sequence[Move], now: datetime, epoch: int) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from itertools import islice
+from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ClientKey, ProducerState
+from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 100_000
@@ -144,6 +145,19 @@ def add_hourly(
     with connection.cursor() as cursor:
         for part in parts(columns):
             cursor.execute(statement, [content_type, part])
+
+
+def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) -> None:
+    rows = [value for row in zip(*columns, strict=True) for value in (*key, *row)]
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(columns[0]))
+    statement = f"""
+        INSERT INTO {VisitorSketch._meta.db_table}
+            (content_type_id, day, beside, target_id, sketch, visitors)
+        VALUES {values}
+        ON DUPLICATE KEY UPDATE sketch = VALUES(sketch), visitors = VALUES(visitors)
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, rows)
 
 
 def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
+from datetime import date, datetime
+from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ClientKey, ProducerState
+from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.sql.batch import MAX_COUNTER, Move, has_targets, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 300_000
@@ -147,6 +148,21 @@ def add_hourly(
     ]
     with connection.cursor() as cursor:
         cursor.execute(statement, [content_type, *values])
+
+
+def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) -> None:
+    ids, sketches, visitors = columns
+    statement = f"""
+        INSERT INTO {VisitorSketch._meta.db_table}
+            (content_type_id, day, beside, target_id, sketch, visitors)
+        SELECT %s, %s, %s, target_id, sketch, visitors
+        FROM unnest(%s::bigint[], %s::bytea[], %s::bigint[]) AS added (target_id, sketch, visitors)
+        ON CONFLICT (content_type_id, day, beside, target_id)
+        DO UPDATE SET sketch = EXCLUDED.sketch, visitors = EXCLUDED.visitors
+    """  # noqa: S608
+    hexes = "{" + ",".join([f'"\\\\x{sketch.hex()}"' for sketch in sketches]) + "}"
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*key, _array(ids), hexes, _array(visitors)])
 
 
 def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:

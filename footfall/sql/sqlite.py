@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
-from footfall.models import Carried, ClientKey, ProducerState
+from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, hourly_names, names_of
 
 ROWS_PER_TRANSACTION = 300_000
@@ -98,6 +98,20 @@ def add_hourly(
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [content_type, as_json(zip(*columns, strict=True))])
+
+
+def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) -> None:
+    rows = [value for row in zip(*columns, strict=True) for value in (*key, *row)]
+    values = ", ".join(["(%s, %s, %s, %s, %s, %s)"] * len(columns[0]))
+    statement = f"""
+        INSERT INTO {VisitorSketch._meta.db_table}
+            (content_type_id, day, beside, target_id, sketch, visitors)
+        VALUES {values}
+        ON CONFLICT (content_type_id, day, beside, target_id)
+        DO UPDATE SET sketch = EXCLUDED.sketch, visitors = EXCLUDED.visitors
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, rows)
 
 
 def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:

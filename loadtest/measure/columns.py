@@ -23,6 +23,7 @@ PROJECTIONS = {
     ),
     "totals": ("pages_content", "pages_page", "counters_projection", "counters_carried"),
     "hourly": ("counters_rollup", "counters_hourtotal"),
+    "visitors": ("counters_visitorsketch",),
 }
 """By what is written for: the tables. A new projection is a new line."""
 PROGRAMS = ("web", "redis", "postgres", "flusher")

@@ -219,6 +219,9 @@ def with_projection(name: str = "totals:pages.content", **fields: Any) -> Facts:
         ("hourly", 60, None),
         ("hourly", 61, Level.AMBER),
         ("hourly", 361, Level.RED),
+        ("visitors", 360, None),
+        ("visitors", 361, Level.AMBER),
+        ("visitors", 2161, Level.RED),
     ],
 )
 def test_a_projection_is_behind(kind: str, seconds: float, level: Level | None) -> None:

@@ -9,8 +9,16 @@ from django.utils import timezone
 
 from catalog.pages.models import Content, Page
 from footfall.flush import flush_all
-from footfall.models import Projection, Segment, VisitorSketch
-from footfall.projections import rows, visitors
+from footfall.models import (
+    Agent,
+    Kind,
+    Projection,
+    Reclassification,
+    Segment,
+    StorePosition,
+    VisitorSketch,
+)
+from footfall.projections import rows, run, visitors
 from footfall.projections.compact import compact
 from footfall.projections.distinct import (
     distinct_in,
@@ -201,7 +209,7 @@ def test_it_waits_for_its_interval(ids: list[int]) -> None:
     visit({LABEL: ids}, people(4))
 
     assert f"visitors:{LABEL}" not in apply_new_events().moved
-    Projection.objects.update(moved_at=timezone.now() - timedelta(seconds=121))
+    Projection.objects.update(moved_at=timezone.now() - timedelta(seconds=301))
     assert f"visitors:{LABEL}" in apply_new_events().moved
     assert counted()[0] == 4
 
@@ -222,6 +230,31 @@ def test_other_verdicts_are_waited_for(ids: list[int]) -> None:
 
     assert projected.waiting == [f"visitors:{LABEL}"]
     assert counted() == {}
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_verdicts_that_change_while_events_are_read(
+    ids: list[int], number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the ones before saw any person in the events, or none."""
+
+    def read(position: StorePosition, max_events: int) -> visitors.Visits:
+        visits = read_visits(position, max_events)
+        monkeypatch.undo()
+        Agent.objects.filter(hash=ROBOT).update(kind=Kind.PERSON)
+        Reclassification.objects.create(version=5, token=1)
+        Projection.objects.update(verdicts=5)
+        return visits
+
+    visit({LABEL: ids[:1]}, people(3), agent=ROBOT)
+    if number:
+        visit({LABEL: ids[:1]}, people(number))
+    monkeypatch.setattr(run, "read_visits", read)
+    apply_new_events(force=True, kinds=["visitors"])
+    assert counted() == {}
+
+    project()
+    assert counted() == {0: 3, ids[0]: 3}
 
 
 def test_a_corrupt_segment_has_nobody(ids: list[int]) -> None:
@@ -245,7 +278,7 @@ def test_a_damaged_sketch_fails_alone_and_says_which(ids: list[int]) -> None:
     assert f"totals:{LABEL}" in projected.moved
     row = Projection.objects.get(name=f"visitors:{LABEL}")
     assert Damaged.__name__ in row.error
-    assert f"/{ids[0]} " in row.error
+    assert f"{LABEL} {ids[0]}, {day_at()}" in row.error
 
 
 def test_sketches_that_did_not_change_are_not_written(ids: list[int]) -> None:

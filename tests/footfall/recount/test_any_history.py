@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,16 +18,28 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from catalog.pages.models import Content
-from footfall.models import Audit, Base, Identity, Kind, Projection, Recount, Rollup
+from footfall.models import (
+    Agent,
+    Audit,
+    Base,
+    Identity,
+    Kind,
+    Projection,
+    Recount,
+    Rollup,
+    VisitorSketch,
+)
+from footfall.models.viewers import signed
 from footfall.ops.audit import run_audit
 from footfall.projections.rows import KINDS
 from footfall.projections.run import apply_new_events
 from footfall.reclassify import past
 from footfall.reclassify.past import reclassify
-from footfall.recount import counting, rebuild
+from footfall.recount import counting, rebuild, visitors
 from footfall.recount.adopt import adopt
 from footfall.recount.gap import Incomparable
 from footfall.recount.upkeep import keep_store
+from footfall.recount.visitors import recount_noted
 from footfall.store import retain
 from footfall.store.compact import compact
 from footfall.store.read import is_known, scan
@@ -36,8 +48,10 @@ from footfall.store.views import Summed
 from tests.support.agents import BROWSER, HIDDEN, ROBOT, decide, seen
 from tests.support.crashes import dying
 from tests.support.failpoints import COMPACT, RECLASSIFY, RECOUNT, REMOVE
+from tests.support.failpoints import VISITORS as VISITOR_DEATHS
 from tests.support.projections import view
 from tests.support.views import AT, HOUR
+from tests.support.visits import people
 
 pytestmark = pytest.mark.django_db
 
@@ -45,8 +59,10 @@ LABEL = "pages.content"
 TARGETS = 3
 NAMES = [f"{kind}:{LABEL}" for kind in KINDS]
 HISTORIES = int(os.environ.get("FOOTFALL_HISTORIES", "6"))
-DEATHS = some.sampled_from(["", *RECOUNT])
-AGENTS = some.sampled_from([BROWSER, HIDDEN, ROBOT])
+DEATHS = some.sampled_from(["", *RECOUNT, *VISITOR_DEATHS["recount"]])
+AGENT_STRINGS = [BROWSER, HIDDEN, ROBOT]
+AGENTS = some.sampled_from(AGENT_STRINGS)
+VISITORS = people(4)
 MIDNIGHT = datetime.fromtimestamp(AT / 1000, UTC)
 KINDS_OF = some.sampled_from(KINDS)
 
@@ -60,6 +76,8 @@ class History(RuleBasedStateMachine):
         self.ids = [Content.objects.create(title=f"{n}").pk for n in range(TARGETS)]
         self.truth: Counter[int] = Counter()
         self.adopted: Counter[int] = Counter()
+        self.visits: set[tuple[date, int, str, int]] = set()
+        """(day, content, agent, visitor)"""
         self.back_up()
 
     def teardown(self) -> None:
@@ -72,7 +90,9 @@ class History(RuleBasedStateMachine):
         keep_store()
         self.finish_rebuilds()
         reclassify()
+        recount_noted()
         self.come_forward()
+        assert self.visitors() == self.people()
         for name in Projection.objects.filter(name__in=NAMES).values_list("name", flat=True):
             rebuild.rebuild(name)
         assert list(run_audit(Audit(), repair=True)) == []
@@ -80,6 +100,28 @@ class History(RuleBasedStateMachine):
         assert Counter(dict(counters)) == self.truth + self.adopted
         rollups = Rollup.objects.values_list("target_id").annotate(Sum("views"))
         assert Counter(dict(rollups)) == self.truth
+        assert self.visitors() == self.people()
+
+    def visitors(self) -> dict[tuple[date, int], int]:
+        """Return the visitors of targets on days of which no part has left the store."""
+        left = {at.date() for at in Base.objects.values_list("hour", flat=True)}
+        rows = VisitorSketch.objects.filter(beside=False)
+        found = {
+            (day, target): n for day, target, n in rows.values_list("day", "target_id", "visitors")
+        }
+        return {place: n for place, n in found.items() if place[0] not in left}
+
+    def people(self) -> dict[tuple[date, int], int]:
+        """Return what these should be, by what agents are now."""
+        left = {at.date() for at in Base.objects.values_list("hour", flat=True)}
+        people = {signed(seen(agent)) for agent in AGENT_STRINGS}
+        people &= {*Agent.objects.filter(kind=Kind.PERSON).values_list("hash", flat=True)}
+        found: dict[tuple[date, int], set[int]] = {}
+        for day, target, agent, visitor in self.visits:
+            if signed(seen(agent)) in people and day not in left:
+                for one in (target, 0):
+                    found.setdefault((day, one), set()).add(visitor)
+        return {place: len(visitors) for place, visitors in found.items()}
 
     # --- Views ------------------------------------------------------------------------------------
 
@@ -87,11 +129,14 @@ class History(RuleBasedStateMachine):
         which=some.sets(some.integers(0, TARGETS - 1), min_size=1),
         hours=some.integers(0, 30),
         agent=AGENTS,
+        visitor=some.sampled_from(VISITORS),
     )
-    def contents_are_viewed(self, which: set[int], hours: int, agent: str) -> None:
+    def contents_are_viewed(self, which: set[int], hours: int, agent: str, visitor: int) -> None:
         ids = [self.ids[n] for n in sorted(which)]
-        view({LABEL: ids}, at=AT + hours * HOUR, agent=seen(agent))
+        view({LABEL: ids}, at=AT + hours * HOUR, agent=seen(agent), visitor=visitor)
         self.truth.update(ids)
+        day = (MIDNIGHT + timedelta(hours=hours)).date()
+        self.visits |= {(day, target, agent, visitor) for target in ids}
 
     @rule(agent=AGENTS, kind=some.sampled_from([Kind.PERSON, Kind.ROBOT, Kind.UNKNOWN]))
     def an_operator_decides(self, agent: str, kind: Kind) -> None:
@@ -131,13 +176,19 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def back_up(self) -> None:
-        self.backup = transaction.savepoint(), self.truth.copy(), self.adopted.copy()
+        self.backup = (
+            transaction.savepoint(),
+            self.truth.copy(),
+            self.adopted.copy(),
+            self.visits.copy(),
+        )
 
     @rule()
     def the_database_is_restored(self) -> None:
-        point, truth, adopted = self.backup
+        point, truth, adopted, visits = self.backup
         transaction.savepoint_rollback(point)
         self.truth, self.adopted = truth.copy(), adopted.copy()
+        self.visits = visits.copy()
 
     # --- What mends it ----------------------------------------------------------------------------
 
@@ -222,6 +273,7 @@ def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     monkeypatch.setattr(rebuild, "ALIVE", timedelta())
     monkeypatch.setattr(past, "ALIVE", timedelta())
     monkeypatch.setattr(past, "CHUNK_EVENTS", 2)
+    monkeypatch.setattr(visitors, "CHUNK_EVENTS", 2)
 
 
 @pytest.mark.usefixtures("small")
