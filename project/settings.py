@@ -244,7 +244,7 @@ COUNTERS_VISITOR_DAYS = counters_setting(Conf.COUNTERS_VISITOR_DAYS)
 COUNTERS_VISITORS_INTERVAL_SECONDS = counters_setting(Conf.COUNTERS_VISITORS_INTERVAL_SECONDS)
 COUNTERS_HONOUR_DNT = counters_setting(Conf.COUNTERS_HONOUR_DNT)
 COUNTERS_AGENTS_PER_DAY = counters_setting(Conf.COUNTERS_AGENTS_PER_DAY)
-COUNTERS_PROXIES = TRUSTED_PROXIES
+COUNTERS_PROXIES = env.int("COUNTERS_PROXIES", TRUSTED_PROXIES, validate=validate.Range(min=0))
 
 # --- Uploads --------------------------------------------------------------------------------------
 

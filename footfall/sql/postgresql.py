@@ -1,6 +1,6 @@
 """PostgreSQL: `unnest` turns arrays into rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, datetime
 from typing import Any
@@ -16,6 +16,8 @@ LOCK_TIMEOUT = "250ms"
 MARKED = "footfall counts"
 MARK = f"SELECT set_config('application_name', '{MARKED}', true)"
 STUCK_AFTER = 20.0  # seconds
+SMALL = [str(number) for number in range(256)]
+"""Looked up in a fifth of the time that making them takes. Most views of a batch are so few."""
 GAVE_UP = {"55P03", "40P01"}
 """SQLSTATE: lock not available, deadlock detected."""
 
@@ -205,6 +207,8 @@ def table_bytes(table: str) -> int | None:
         return int(cursor.fetchone()[0])
 
 
-def _array(numbers: Iterable[int]) -> str:
+def _array(numbers: Sequence[int]) -> str:
     """Return an array literal, which PostgreSQL parses far faster than ARRAY[...]."""
-    return f"{{{','.join(map(str, numbers))}}}"
+    is_small = numbers and min(numbers) >= 0 and max(numbers) < len(SMALL)
+    text_of = SMALL.__getitem__ if is_small else str
+    return f"{{{','.join(map(text_of, numbers))}}}"

@@ -33,9 +33,7 @@ SENDERS = 5
 SHORT_SECONDS = 3.0
 LEASE_SECONDS = 15.0
 KILL_EVERY = 60.0
-PLACES = 2
-"""Files that the service has in work at a time."""
-SLACK = 1.25
+SLACK = 1.5
 KILL_COSTS = LEASE_SECONDS + 10
 """Seconds: until another worker is there, and what was in work is due again."""
 ENVIRONMENT = {
@@ -64,6 +62,17 @@ class Sender(NamedTuple):
     pause: float
     """Seconds between two files of a client."""
     is_honest: bool
+
+
+class Load(NamedTuple):
+    """What the service did during the run."""
+
+    each: float
+    """Seconds of processing that an honest file took."""
+    places: float
+    """Files that it had in work at a time, on average, kills and pauses included."""
+    spent: dict[str, float]
+    """Seconds of processing, by sender."""
 
 
 class Waited(NamedTuple):
@@ -149,11 +158,11 @@ class Run:
         return len(ids), sum(rows[pk][0] in ("processed", "failed") for pk in ids)
 
 
-def waits(run: Run, honest: list[Sender], each: float) -> Iterator[Waited]:
-    """Yield what became of each honest file. each: seconds that one takes under this load.
+def waits(run: Run, honest: list[Sender], load: Load) -> Iterator[Waited]:
+    """Yield what became of each honest file.
 
-    Fair is: a short attempt that is in work, and the time of the sender's own files before it, of
-    which a fifth of the service is the sender's. A kill costs what a lease and a start take.
+    Fair is: a short attempt that is in work, and the time of the sender's own files before it, for
+    which it has a fifth of what the service did. A kill costs what a lease and a start take.
     """
     rows = run.rows()
     for sender in honest:
@@ -167,18 +176,22 @@ def waits(run: Run, honest: list[Sender], each: float) -> Iterator[Waited]:
             )
             seconds = -1.0 if status != "processed" or ended is None else ended - began
             kills = sum(began - 10 < kill < began + max(seconds, 0) for kill in run.kills)
-            own = (before + 1) * each * SENDERS / PLACES
+            own = (before + 1) * load.each * SENDERS / load.places
             fair = SHORT_SECONDS + own * SLACK + kills * KILL_COSTS
             yield Waited(sender.name, pk, seconds, fair, error)
 
 
-def measure_each(run: Run, sender: Sender, before: float) -> float:
-    """Return how many seconds a file of a sender took, on average, under this load.
-
-    The sender always had files that waited. before: its `spent` when it began.
-    """
-    (spent,) = run.ask(SPENT, run.sent[sender.name][0])[0]
-    return float(spent - before) / sender.files
+def measure(run: Run, everybody: list[Sender], before: float, seconds: float) -> Load:
+    """Return what the service did. before: `spent` of all senders when the run began."""
+    spent = {}
+    for sender in everybody:
+        first = run.sent[sender.name][:1]
+        rows = run.ask(SPENT, *first) if first else []  # none if it had no turn yet
+        spent[sender.name] = float(rows[0][0]) - before if rows else 0.0
+    busy = [sender for sender in everybody if sender.is_honest and not sender.pause]
+    done = sum(run.count([sender])[1] for sender in busy)
+    each = sum(spent[sender.name] for sender in busy) / max(done, 1)
+    return Load(each, sum(spent.values()) / seconds, spent)
 
 
 def measure_one(run: Run) -> float:
@@ -195,9 +208,10 @@ def measure_one(run: Run) -> float:
     return (time.monotonic() - began) / len(ids)
 
 
-def report(found: list[Waited], each: float, kills: int, out: Callable[[str], None]) -> bool:
+def report(found: list[Waited], load: Load, kills: int, out: Callable[[str], None]) -> bool:
     """Print a line for each sender; return whether every file was processed in its fair time."""
-    out(f"an honest file takes {each:.2f} s under this load; the worker was killed {kills} times")
+    out(f"an honest file takes {load.each:.2f} s under load; the worker was killed {kills} times")
+    out(", ".join(f"{name} had {seconds:.0f} s" for name, seconds in load.spent.items()))
     out(f"{'sender':12}{'files':>7}{'median':>9}{'95 %':>9}{'longest':>9}{'late':>7}{'failed':>8}")
     is_fair = True
     for name in sorted({one.sender for one in found}):
@@ -223,25 +237,25 @@ def senders(hostile: int, honest: int) -> list[Sender]:
     ]
 
 
-def run_all(service: Copy, everybody: list[Sender], seconds: float) -> tuple[Run, float]:
+def run_all(service: Copy, everybody: list[Sender], seconds: float) -> tuple[Run, Load]:
     """Send everything, kill workers meanwhile, and return when all honest files have a result."""
     run = Run(service)
+    sent_files.hostile()  # takes seconds: nobody shall be ahead of the others
     sys.stdout.write(f"an honest file alone takes {measure_one(run):.2f} s\n")
     level = run.ask("SELECT max(started) FROM uploads_sender")[0][0]
     honest = [sender for sender in everybody if sender.is_honest]
     with ThreadPoolExecutor(len(everybody) + 1) as threads:
         sending = [threads.submit(run.send, sender) for sender in everybody]
         killing = threads.submit(run.kill_workers)
-        end = time.monotonic() + seconds
+        began = time.monotonic()
         try:
-            while run.waiting(honest) and time.monotonic() < end:
+            while run.waiting(honest) and time.monotonic() < began + seconds:
                 time.sleep(2)
         finally:
             run.stopped.set()
         for job in (*sending, killing):
             job.result()
-    busy = [sender for sender in honest if not sender.pause]
-    return run, sum(measure_each(run, sender, level) for sender in busy) / len(busy)
+    return run, measure(run, everybody, level, time.monotonic() - began)
 
 
 def main() -> int:
@@ -257,15 +271,15 @@ def main() -> int:
         service = Copy(directory, free_port(), **ENVIRONMENT)
         stack.callback(service.end)
         service.wait_ready()
-        run, each = run_all(service, everybody, arguments.seconds)
+        run, load = run_all(service, everybody, arguments.seconds)
         honest = [sender for sender in everybody if sender.is_honest]
-        found = list(waits(run, honest, each))
+        found = list(waits(run, honest, load))
         if arguments.csv:
             with arguments.csv.open("w", newline="") as file:
                 csv.writer(file).writerows([Waited._fields, *found])
         sent, done = run.count(sender for sender in everybody if not sender.is_honest)
         sys.stdout.write(f"of {sent} hostile files {done} have a result\n")
-        is_fair = report(found, each, len(run.kills), print)
+        is_fair = report(found, load, len(run.kills), print)
         sys.stdout.flush()
         service.stop()
     return 0 if is_fair else 1

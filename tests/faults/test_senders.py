@@ -2,9 +2,10 @@
 
 from typing import NamedTuple
 
-from tests.faults.senders import Run, Sender, Waited, report, waits
+from tests.faults.senders import Load, Run, Sender, Waited, report, waits
 
 HONEST = Sender("honest", "192.0.2.3", 3, 1, 0.0, True)
+LOAD = Load(each=0.2, places=2.0, spent={"honest": 0.6})
 Row = tuple[str, str, float, float | None]
 
 
@@ -26,12 +27,12 @@ def waited(ends: list[float | None], kills: tuple[float, ...] = ()) -> list[Wait
         for pk, end in enumerate(ends)
     }
     run: Run = Recorded({"honest": list(table)}, list(kills), table)  # type: ignore[assignment]
-    return list(waits(run, [HONEST], 0.2))
+    return list(waits(run, [HONEST], LOAD))
 
 
 def is_fair(ends: list[float | None], kills: tuple[float, ...] = ()) -> bool:
     lines: list[str] = []
-    found = report(waited(ends, kills), 0.2, len(kills), lines.append)
+    found = report(waited(ends, kills), LOAD, len(kills), lines.append)
     assert lines[-1].startswith("honest")
     return found
 

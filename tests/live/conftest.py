@@ -53,7 +53,7 @@ def service() -> Iterator[Copy]:
     with ExitStack() as stack:
         copy = Copy(temporary_directory(stack), free_port(), **UNTHROTTLED, **LEASE, **PATIENCE)
         stack.callback(copy.end)
-        wait_until(copy.is_ready, 60)
+        wait_until(copy.is_ready, 300)
         yield copy
         assert copy.stop(signal.SIGINT) == 0, copy.output
         assert copy.output.rstrip().endswith("footfall | stopped")

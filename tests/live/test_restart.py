@@ -9,7 +9,7 @@ from loadtest.common.launcher import Copy
 from loadtest.common.waiting import wait_until
 from tests.live.fixtures import kill
 
-STARTED = 60.0  # seconds
+STARTED = 300.0  # seconds; on a busy machine everything may take long
 
 
 def test_it_serves_and_no_other_user_can_read_what_it_keeps(service: Copy) -> None:

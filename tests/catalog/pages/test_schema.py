@@ -33,7 +33,7 @@ def test_schema_names_the_parameters_of_the_list(schema: dict[str, Any]) -> None
 def test_schema_names_the_answers_of_a_page(schema: dict[str, Any]) -> None:
     detail = schema["paths"]["/api/v1/pages/{id}/"]
     assert set(detail) == {"get"}
-    assert set(detail["get"]["responses"]) == {"200", "404", "503"}
+    assert set(detail["get"]["responses"]) == {"200", "400", "404", "503"}
 
 
 @pytest.mark.django_db

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import redis
@@ -54,6 +55,20 @@ def book(page: Page) -> None:
     assert answer.status_code == 200
 
 
+def reported(page: Page) -> None:
+    """As a browser reports a page that a CDN has answered."""
+    body = {"views": [{"page": page.pk, "id": f"{uuid4()}"}]}
+    address = reverse("views")
+    answer = Client().post(address, body, "application/json", headers=HEADERS, REMOTE_ADDR=ADDRESS)
+    assert answer.status_code == 202, answer.content
+
+
+def repeatable(page: Page) -> None:
+    """With a key, so that it can be repeated."""
+    headers = {**HEADERS, "Idempotency-Key": uuid4().hex}
+    assert Reader().get(f"/api/v1/pages/{page.pk}/", headers=headers, REMOTE_ADDR=ADDRESS).content
+
+
 def own_view(page: Page) -> None:
     """As a view of another project does it."""
     record(page, request=RequestFactory().get("/", headers=HEADERS, REMOTE_ADDR=ADDRESS))
@@ -64,7 +79,9 @@ def in_transaction(page: Page) -> None:
         own_view(page)
 
 
-WAYS: tuple[Callable[[Page], None], ...] = (fast, long, book, own_view, in_transaction)
+WAYS: tuple[Callable[[Page], None], ...] = (
+    fast, long, book, reported, repeatable, own_view, in_transaction,
+)  # fmt: skip
 
 
 @pytest.fixture
