@@ -17,7 +17,7 @@ from django.db.models import QuerySet
 
 from footfall.models import KIND_COLUMNS, Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import NO_KIND, Move, Views, rows_per_statement
+from footfall.sql.batch import NO_KIND, OF_KINDS, Move, Views, rows_per_statement
 
 
 class Conflict(Exception):
@@ -164,8 +164,9 @@ def add_views(
 
 def _kinds(rows: Sequence[Sequence[int]]) -> tuple[list[str], list[Sequence[int]]]:
     """Return the names of the kinds that are not 0 everywhere, and their columns."""
-    columns = zip(KIND_COLUMNS.values(), zip(*rows, strict=True), strict=False)  # none: no rows
-    some = {name: column for name, column in columns if any(column)}
+    columns = zip(KIND_COLUMNS.values(), OF_KINDS, strict=True)
+    found = {name: list(map(of_kind, rows)) for name, of_kind in columns}
+    some = {name: column for name, column in found.items() if any(column)}
     return list(some), list(some.values())
 
 

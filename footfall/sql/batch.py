@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import add
+from operator import add, itemgetter
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -25,6 +25,8 @@ Hours = Mapping[int, Mapping[int, int]]
 Row = tuple[int, int, Sequence[int]]
 """Hour since 1970, id, and a number for each of COLUMNS."""
 NO_KIND = (0,) * len(KIND_COLUMNS)
+OF_KINDS = [itemgetter(place) for place in range(len(KIND_COLUMNS))]
+"""Each takes its kind from the numbers of `Views.kinds`."""
 
 
 class Views(NamedTuple):
@@ -46,7 +48,7 @@ class Views(NamedTuple):
         sums: dict[int, Sequence[int]] = {}
         for hour, of_hour in self.hours.items():
             kinds = self.kinds.get(hour, {}).values()
-            sums[hour] = (sum(of_hour.values()), *map(sum, zip(NO_KIND, *kinds, strict=True)))
+            sums[hour] = (sum(of_hour.values()), *(sum(map(one, kinds)) for one in OF_KINDS))
         return sums
 
 
