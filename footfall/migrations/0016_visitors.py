@@ -2,6 +2,16 @@
 
 import django.db.models.deletion
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.state import StateApps
+
+
+def store_sketches(apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    """Let PostgreSQL not compress again what is compressed, and have room to update in place."""
+    if schema_editor.connection.vendor == "postgresql":
+        table = "counters_visitorsketch"
+        schema_editor.execute(f"ALTER TABLE {table} ALTER COLUMN sketch SET STORAGE EXTERNAL")
+        schema_editor.execute(f"ALTER TABLE {table} SET (fillfactor = 50)")
 
 
 class Migration(migrations.Migration):
@@ -79,4 +89,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.RunPython(store_sketches, migrations.RunPython.noop),
     ]

@@ -286,6 +286,7 @@ def test_a_projection_of_an_unknown_model_is_shown(log: RedisLog) -> None:
     assert [(one.name, one.lag_events, one.is_known) for one in shown] == [
         ("hourly:shop.item", 1, False),
         ("totals:shop.item", 1, False),
+        ("visitors:shop.item", 0, False),  # nobody is known to be a person
     ]
     assert status().pending == status().pending_in("shop.item") == 1
     assert status().pending_in("pages.content") == 0

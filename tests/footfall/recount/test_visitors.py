@@ -1,5 +1,6 @@
 """Days whose visitors are counted again: by a rebuild, and after a reclassification."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
@@ -8,7 +9,7 @@ from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 
 from catalog.pages.models import Content
@@ -35,7 +36,9 @@ from footfall.recount.visitors import recount_noted
 from footfall.store.compact import compact
 from footfall.store.read import is_known
 from footfall.store.retain import remove_due
+from loadtest.common.waiting import wait_until
 from tests.support.agents import HIDDEN, decide, seen
+from tests.support.concurrency import in_transaction
 from tests.support.failpoints import RECLASSIFY, VISITORS
 from tests.support.store import Stored, store
 from tests.support.visits import (
@@ -286,6 +289,57 @@ def test_another_process_takes_a_day_over(ids: list[int], monkeypatch: pytest.Mo
     assert nested[1:] == [[day_at(TODAY)]]
     assert not done.changed
     assert counted(TODAY) == truth(ids, robots=0)[TODAY]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_the_swap_waits_for_events_that_are_being_applied(ids: list[int]) -> None:
+    """Else their people would be in the sketches that it removes, and in no other."""
+
+    def waits() -> bool:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+            return bool(cursor.fetchone()[0])
+
+    def recount() -> None:
+        recount_noted()
+        connection.close()
+
+    reclassify()
+    recount_days(LABEL, {day_at(TODAY)})
+    with in_transaction(lambda: lock(LABEL, ["visitors"])):
+        other = threading.Thread(target=recount)
+        other.start()
+        wait_until(waits, 30)
+        assert counted(TODAY) == truth(ids, robots=1)[TODAY]
+    other.join(30)
+
+    assert counted(TODAY) == truth(ids, robots=0)[TODAY]
+
+
+def test_a_damaged_sketch_is_counted_anew_by_a_rebuild(ids: list[int]) -> None:
+    """One of the projection, or one that the recount has written before it was interrupted."""
+    recount_days(LABEL, {day_at(TODAY)})
+    with dying("after_visitors_commit"):
+        recount_noted()
+    visit({LABEL: ids[:2]}, [THIRD], at=TODAY)
+    VisitorSketch.objects.filter(target_id=ids[0]).update(sketch=b"?")
+
+    recount_noted()
+    run("rebuild", NAME)
+
+    wanted = truth(ids, robots=1)[TODAY]
+    assert counted(TODAY) == wanted | {0: 4, ids[0]: 3, ids[1]: 4}
+
+
+def test_people_of_a_damaged_sketch_are_not_kept(ids: list[int]) -> None:
+    Segment.objects.filter(number=1).update(data=b"?")
+    VisitorSketch.objects.filter(target_id=ids[1]).update(sketch=b"?")
+
+    with pytest.raises(CommandError, match="nobody was taken out"):
+        run("rebuild", NAME)
+
+    assert counted(TODAY) == truth(ids, robots=1)[TODAY] | {ids[1]: 1}
 
 
 def test_days_that_have_left_the_store_keep_what_they_had(ids: list[int], settings: object) -> None:
