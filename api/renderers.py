@@ -29,7 +29,8 @@ class BrowsableAPI(BrowsableAPIRenderer):
         if not page:
             return page
         page = page.replace("<html>", f'<html lang="{get_language()}">', 1)
-        page = page.replace(FORMATS, f'{FORMATS} aria-label="{gettext("Format")}"', 1)
+        label = gettext("Format")
+        page = page.replace(FORMATS, f'{FORMATS} aria-label="{label}"', 1)
         return page.replace(INLINE_STYLE, " data-right")
 
     def get_context(self, data: Any, accepted_media_type: Any, renderer_context: Any) -> Any:

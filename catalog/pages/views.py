@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from api import idempotency
-from api.openapi_responses import INVALID
+from api.openapi_responses import INVALID, errors
 from api.permissions import Public, StaffViews
 from catalog.pages import export, serializers
 from catalog.pages.json_template import fill_template, make_template
@@ -186,7 +186,7 @@ class ContentExport(APIView):
     @extend_schema(
         operation_id="contents_export",
         parameters=[serializers.RangeQuerySerializer],
-        responses={(200, CSV): OpenApiTypes.STR, 400: INVALID},
+        responses={(200, CSV): OpenApiTypes.STR, 400: INVALID, **errors(403)},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         query = serializers.RangeQuerySerializer(data=request.query_params)

@@ -123,7 +123,7 @@ def test_a_reclassification_that_is_killed_is_done_once(
     flush_all()
     assert processes.run(environment, manage, "counters", "reclassify").returncode == 0
     assert by_kind() == by_kind(HourTotal) == {"views": 12 + 4, "robot": 12}
-    assert Correction.objects.count() == 2  # of pages and of contents
+    assert Correction.objects.count() == 4  # views and visitors, of pages and of contents
     assert list(run_audit(Audit())) == []
 
 

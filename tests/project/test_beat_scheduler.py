@@ -105,6 +105,8 @@ def rows() -> dict[str, list[dict[str, object]]]:
         del partition["states_since"]
     for ranking in found["counters.Ranking"]:  # computed again once it is five seconds old
         del ranking["computed_at"], ranking["seconds"]
+    for count in found["counters.AgentCount"]:
+        del count["counted_at"]
     return found
 
 

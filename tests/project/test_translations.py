@@ -17,6 +17,7 @@ from tests.support.pages import make_page, make_text
 APPS = ("accounts", "api", "catalog", "footfall", "project", "uploads")
 RUSSIAN = settings.BASE_DIR / "locale/ru/LC_MESSAGES"
 CALLS = ("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext")
+CONTEXT_CALLS = ("pgettext", "pgettext_lazy")  # of their texts, the second one is translated
 QUOTED = r"""'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*\""""
 PLACEHOLDER = r"%(?:\(\w+\))?[sd]"
 
@@ -37,6 +38,8 @@ def test_compiled_translations_are_those_of_the_source() -> None:
             found, text = compiled.ngettext(entry.msgid, "", 1), entry.msgstr_plural[0]
         else:
             found, text = compiled.gettext(entry.msgid), entry.msgstr
+            if entry.msgctxt:
+                found = compiled.pgettext(entry.msgctxt, entry.msgid)
         assert found == text, "older than django.po: run `manage.py compilemessages`"
 
 
@@ -83,6 +86,9 @@ def texts_in_python(path: Path) -> Iterator[str]:
         match node:  # what is not a literal was marked where it is one, by gettext_noop
             case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(text)), *_]):
                 if name in CALLS:
+                    yield text
+            case ast.Call(func=ast.Name(id=name), args=[_, ast.Constant(value=str(text))]):
+                if name in CONTEXT_CALLS:
                     yield text
 
 

@@ -216,7 +216,8 @@ def tell_removal(content: Any, title: Any) -> str:
     deletions = LogEntry.objects.filter(
         action_flag=DELETION, content_type__in=kinds, object_id=str(key)
     )
-    return f"{_('“%s” was deleted.') % title} {describe_entries(deletions)}".strip()
+    text = _("“%s” was deleted.") % title
+    return f"{text} {describe_entries(deletions)}".strip()
 
 
 def merge_orders(first: Iterable[str], second: Iterable[str]) -> list[str]:
