@@ -93,7 +93,10 @@ def _known(agents: Collection[int]) -> set[int]:
 
 def _room(moment: Moment) -> int:
     """Return how many new agents there is room for today."""
-    today: QuerySet[Agent] = Agent.objects.filter(first_epoch__gte=moment.day * HOURS_PER_DAY)
+    first = moment.day * HOURS_PER_DAY
+    # Epochs may begin anew: higher ones are not of today.
+    epochs = first, first + HOURS_PER_DAY - 1
+    today: QuerySet[Agent] = Agent.objects.filter(first_epoch__range=epochs)
     return max(0, conf.COUNTERS_AGENTS_PER_DAY - today.count())
 
 

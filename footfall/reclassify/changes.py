@@ -18,7 +18,7 @@ from footfall.models import (
     ReclassifiedAgent,
     StoreHead,
 )
-from footfall.projections.noted import recount_after
+from footfall.projections.noted import recount_after, recount_days
 from footfall.projections.rows import HOURLY, WITH_VERDICTS
 from footfall.store.append import locked_head
 from footfall.store.read import is_known
@@ -65,7 +65,8 @@ def begin(since: datetime | None, progress: Progress | None = None) -> Reclassif
 def _begin(
     version: int, changes: Sequence[Change], since: datetime | None
 ) -> Reclassification | None:
-    """Do it, unless a projection is being applied, or the verdicts have changed. Raises Unfinished.
+    """Do it, unless a projection is being applied, one of the agents is locked, or the verdicts
+    have changed. Raises Unfinished.
 
     The end of the store is locked first: no projection is opened meanwhile, nothing leaves the
     store, and ingests wait. So this waits for nothing else.
@@ -75,7 +76,7 @@ def _begin(
         if Reclassification.objects.filter(finished_at=None).exists():
             raise Unfinished
         rows = _free_projections()
-        if rows is None or present_version() != version:
+        if rows is None or present_version() != version or not _lock_agents(changes):
             return None
         found = _change(changes, since, rows, head)
         failpoint("before_reclassify_begin")
@@ -123,6 +124,15 @@ def _free_projections() -> Sequence[Projection] | None:
     return locked if len(locked) == len(counting) else None
 
 
+def _lock_agents(changes: Sequence[Change]) -> bool:
+    """Lock what is to be changed; return False if another transaction has locked some of it."""
+    agents = Agent.objects.select_for_update(skip_locked=True).order_by("hash")
+    return all(
+        len(agents.filter(hash__in=some).values_list("hash")) == len(some)
+        for some in chunks([one.agent for one in changes])
+    )
+
+
 def _change(
     changes: Sequence[Change],
     since: datetime | None,
@@ -160,9 +170,13 @@ def _change(
 
 
 def _note_positions(found: Reclassification, rows: Sequence[Projection], head: StoreHead) -> None:
-    """One whose position is lost starts over from the base, with the new verdicts."""
+    """One whose position is lost starts over from the base, with the new verdicts.
+
+    Without rollups that are corrected, the visitors of all days are counted again.
+    """
     names = [row.name for row in rows]
     Projection.objects.filter(name__in=names).update(verdicts=found.version)
+    hourly = {row.label: row for row in rows if row.kind == HOURLY and is_known(row.position)}
     number, key, events = head.removed
     Correcting.objects.bulk_create(
         Correcting(
@@ -175,12 +189,14 @@ def _note_positions(found: Reclassification, rows: Sequence[Projection], head: S
             boundary_key=row.key,
             boundary_events=row.events,
         )
-        for row in rows
-        if row.kind == HOURLY and row.number > number and is_known(row.position)
+        for row in hourly.values()
+        if row.number > number
     )
-    for row in rows:
-        if row.kind == HOURLY:
-            recount_after(row.label, row.position)
+    for label in sorted({row.label for row in rows}):
+        if label in hourly:
+            recount_after(label, hourly[label].position)
+        else:
+            recount_days(label)
 
 
 def _random() -> int:

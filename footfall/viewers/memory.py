@@ -123,6 +123,7 @@ class Memory:
         self._tells_again = 0.0
         self._agent = lru_cache(MAX_AGENTS)(Agent)
         self._is_failing = False
+        self._thread: threading.Thread | None = None
 
     def look(self, headers: tuple[str | None, ...], now: float) -> bytes:
         """Return the metadata of a view with these headers."""
@@ -163,11 +164,18 @@ class Memory:
             self._forget()
 
     def _refresh(self, now: float) -> None:
-        """Have a thread read what is known again."""
+        """Have a thread read what is known again, one at a time: the database may not answer."""
         is_first = not self._due
         self._due = now + RETRY_SECONDS
+        if self._thread and self._thread.is_alive():
+            return
         thread = threading.Thread(target=self._read_again, name="viewers", daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the process ends, or may have no more of them
+            logger.warning("salts and addresses of monitors are not read: %s", error)
+            return
+        self._thread = thread
         if is_first:
             thread.join(FIRST_SECONDS)
 

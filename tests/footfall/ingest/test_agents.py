@@ -141,6 +141,20 @@ def test_the_next_day_there_is_room_again(log: RedisLog, settings: Settings) -> 
     assert stored_agents()[0] == 3
 
 
+def test_epochs_that_begin_anew_leave_room(log: RedisLog, settings: Settings) -> None:
+    """As after a TRUNCATE: agents of higher epochs are not those of today."""
+    settings.COUNTERS_AGENTS_PER_DAY = 2
+    Identity.objects.update(epoch=500)
+    append(log, [meta_of("old/1"), meta_of("old/2")])
+    ingest()
+    Identity.objects.update(epoch=0)
+
+    append(log, [meta_of("new/1")])
+    ingest()
+
+    assert strings() == ["new/1", "old/1", "old/2"]
+
+
 def test_those_whose_string_is_known_come_first(log: RedisLog, settings: Settings) -> None:
     settings.COUNTERS_AGENTS_PER_DAY = 3
     append(log, [meta_of(f"untold {number}", tells=False) for number in range(20)])

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import F
 from pytest_django import Settings
 
@@ -29,7 +30,7 @@ from footfall.models import (
 from footfall.ops.audit import run_audit
 from footfall.projections.compact import compact as compact_hours
 from footfall.projections.run import apply_new_events
-from footfall.reclassify import past
+from footfall.reclassify import changes, past
 from footfall.reclassify.changes import Unfinished, begin
 from footfall.reclassify.past import finish, reclassify, resume
 from footfall.recount.drop import drop
@@ -40,6 +41,7 @@ from footfall.store.read import is_known
 from footfall.store.retain import remove_due, retention
 from footfall.verdicts import current
 from tests.support.agents import BROWSER, HIDDEN, LIBRARY, ROBOT, by_kind, decide, rollups, seen
+from tests.support.concurrency import locked
 from tests.support.projections import view
 from tests.support.views import AT, HOUR
 
@@ -532,3 +534,25 @@ def test_there_is_nothing_to_do(said: Callable[[], str]) -> None:
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
     return lambda: capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has one writer")
+def test_it_holds_the_store_for_no_agent_that_another_has_locked(
+    ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Views of agents are counted in the order of their hashes."""
+    views_of(ids)
+    decide(HIDDEN, Kind.ROBOT)
+
+    class Waits(Exception):
+        pass
+
+    def sleep(seconds: float) -> None:
+        raise Waits
+
+    monkeypatch.setattr(changes.time, "sleep", sleep)
+    with locked(Agent.objects.all()), pytest.raises(Waits):
+        begin(None)
+
+    assert begin(None)

@@ -37,7 +37,7 @@ from footfall.store.compact import compact
 from footfall.store.read import is_known
 from footfall.store.retain import remove_due
 from loadtest.common.waiting import wait_until
-from tests.support.agents import HIDDEN, decide, seen
+from tests.support.agents import BROWSER, HIDDEN, decide, seen
 from tests.support.concurrency import in_transaction
 from tests.support.failpoints import RECLASSIFY, VISITORS
 from tests.support.store import Stored, store
@@ -523,3 +523,21 @@ def test_visitors_follow_also_if_rollups_do_not(ids: list[int], hidden: None, me
     recount_noted()
 
     assert found() == truth(ids, robots=1)
+
+
+@pytest.mark.parametrize("is_lost", [True, False], ids=["lost", "dropped"])
+def test_without_a_projection_hourly_visitors_are_reclassified_too(
+    ids: list[int], is_lost: bool
+) -> None:
+    """A reclassification corrects no rollups then."""
+    hourly = Projection.objects.filter(name=f"hourly:{LABEL}")
+    if is_lost:
+        hourly.update(key=-1)
+    else:
+        hourly.delete()
+    decide(BROWSER.replace("140", "141"), Kind.ROBOT)
+
+    assert past.reclassify()
+    recount_noted()
+
+    assert found() == truth(ids, robots=0)

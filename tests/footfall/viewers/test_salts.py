@@ -1,5 +1,6 @@
 """Salts are made, shared and deleted by themselves."""
 
+import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 
@@ -197,3 +198,38 @@ def test_an_address_range_of_operators_is_known_to_a_running_process() -> None:
 
     assert how("10.1.2.3") == how("::ffff:10.1.200.3") == How.MONITOR
     assert how("10.2.2.3") == How.PLAIN
+
+
+def test_a_view_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the end of a process none can be started."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+    meta = decode_meta(Memory().look(HEADERS, 1000.0))
+
+    assert (meta.visitor, Told.decode(meta.told).string) == (0, "a")
+
+
+def test_a_database_that_does_not_answer_holds_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers, asked = threading.Event(), []
+
+    def read() -> Read:
+        asked.append(threading.current_thread())
+        answers.wait(60)
+        return Read()
+
+    monkeypatch.setattr(memory, "read", read)
+    monkeypatch.setattr(memory, "FIRST_SECONDS", 0)
+    known = Memory()
+    try:
+        for minute in range(10):
+            known.look(HEADERS, 1000.0 + 60 * minute)
+    finally:
+        answers.set()
+        for thread in asked:
+            thread.join()
+
+    assert len(asked) == 1
