@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from celery import shared_task
-
 from footfall import worker
-from footfall.common.celery import enqueue
+from footfall.common.celery import enqueue, task
 from footfall.models import Audit
 from footfall.ops import retention
 from footfall.ops.audit import run_audit
@@ -13,14 +11,14 @@ from footfall.projections import compact as compacting
 from footfall.projections import ranking
 from footfall.recount import upkeep
 
-flush = shared_task(name="counters.flush")(worker.tick)
-prune = shared_task(name="counters.prune")(retention.prune)
-compact = shared_task(name="counters.fold")(compacting.compact)
-compact_store = shared_task(name="counters.compact_store")(upkeep.keep_store)
-rank = shared_task(name="counters.rank")(ranking.rank_due)
+flush = task("counters.flush")(worker.tick)
+prune = task("counters.prune")(retention.prune)
+compact = task("counters.fold")(compacting.compact)
+compact_store = task("counters.compact_store")(upkeep.keep_store)
+rank = task("counters.rank")(ranking.rank_due)
 
 
-@shared_task(name="counters.audit")
+@task("counters.audit")
 def audit(pk: int) -> None:
     for _line in run_audit(Audit.objects.get(pk=pk)):
         pass

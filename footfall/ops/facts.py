@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from celery import current_app
 from django.apps import apps
 from django.db.models import Q, Subquery
 
 from footfall import sql
+from footfall.common.celery import current_app
 from footfall.models import Audit, Segment
 from footfall.ops.status import Status, status
-from footfall.ops.workers import Workers, inspector
+from footfall.ops.workers import Workers, default_queue, inspector
 
 BEAT_TIMEOUT = timedelta(seconds=10)  # without a tick, unless beat notes ticks more rarely
 BEAT_SYNC = timedelta(seconds=180)  # between two notes of beat, without `beat_sync_every`
@@ -69,7 +69,7 @@ def gather() -> Facts:
         now=counting.at,
         status=counting,
         workers=workers,
-        default_queue=current_app.conf.task_default_queue,
+        default_queue=default_queue(),
         beat=read_beat(),
         audits=read_audits(),
         last_segment=last_segment(),
@@ -90,7 +90,8 @@ def read_beat() -> Beat:
     if (entry := enabled.select_related("interval").first()) is None:
         return Beat(is_scheduled=False, last_tick=None)
     interval = getattr(entry.schedule, "run_every", timedelta())
-    ticks = current_app.conf.beat_sync_every
+    app = current_app()
+    ticks = app.conf.beat_sync_every if app else 0
     noted_within = (ticks + 1) * interval if ticks else BEAT_SYNC + interval
     return Beat(True, entry.last_run_at, max(BEAT_TIMEOUT, noted_within))
 

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Condition
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from celery import Celery
-from celery.app import app_or_default
 from django.utils.translation import gettext as _
+
+from footfall.common.celery import current_app
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 REPLY_TIMEOUT = 1.0  # seconds that workers get to reply
 REFRESH_AFTER = 3.0  # seconds after which the workers are asked again
@@ -53,7 +56,7 @@ class WorkerInspector:
         with self._changed:
             if time.monotonic() - self._answered_at >= REFRESH_AFTER and self._replies is None:
                 self._replies = {}
-                self._executor.submit(self._ask, app_or_default())
+                self._executor.submit(self._ask, current_app())
             found = self._changed.wait_for(lambda: self._known(serving), timeout)
         return found or Workers(error=_("no answer yet"))
 
@@ -63,10 +66,11 @@ class WorkerInspector:
         so_far = Workers(self._replies or {})
         return so_far if so_far.serve(serving) else None
 
-    def _ask(self, app: Celery) -> None:
+    def _ask(self, app: "Celery | None") -> None:
         error = ""
         try:
-            _inspect(app, self._add)
+            if app:
+                _inspect(app, self._add)
         except Exception as reason:  # whichever kind the broker's client raises
             error = str(reason) or type(reason).__name__
         with self._changed:
@@ -81,7 +85,13 @@ class WorkerInspector:
             self._changed.notify_all()
 
 
-def _inspect(app: Celery, callback: Callable[[dict[str, Any]], None]) -> None:
+def default_queue() -> str:
+    """Return the queue of the tasks other than the flush."""
+    app = current_app()
+    return app.conf.task_default_queue if app else "celery"
+
+
+def _inspect(app: "Celery", callback: Callable[[dict[str, Any]], None]) -> None:
     """Ask all workers for their queues; `callback` gets each reply."""
     app.control.inspect(timeout=REPLY_TIMEOUT, callback=callback).active_queues()
 
