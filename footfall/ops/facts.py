@@ -70,7 +70,7 @@ def gather() -> Facts:
         status=counting,
         workers=workers,
         default_queue=default_queue(),
-        beat=read_beat(),
+        beat=read_beat(workers),
         audits=read_audits(),
         last_segment=last_segment(),
         store_bytes=sql.table_bytes(Segment),
@@ -82,8 +82,9 @@ def last_segment() -> Segment | None:
     return Segment.objects.defer("data").order_by("-number").first()
 
 
-def read_beat() -> Beat:
-    if not apps.is_installed("django_celery_beat"):
+def read_beat(workers: Workers) -> Beat:
+    """Read what beat has noted. Beside `counters run` there need not be a beat."""
+    if workers.runner or not apps.is_installed("django_celery_beat"):
         return Beat(is_scheduled=True, last_tick=None, is_known=False)
     entries = apps.get_model("django_celery_beat", "PeriodicTask").objects
     enabled = entries.filter(task="counters.flush", enabled=True)

@@ -1,4 +1,4 @@
-"""Which Celery workers answer, and which queues they serve."""
+"""Which Celery workers answer, or `counters run`, and which queues they serve."""
 
 import time
 from collections.abc import Callable
@@ -7,9 +7,13 @@ from dataclasses import dataclass, field
 from threading import Condition
 from typing import TYPE_CHECKING, Any
 
+from django.db import DatabaseError
 from django.utils.translation import gettext as _
 
 from footfall.common.celery import current_app
+from footfall.eventlog import LogError
+from footfall.log import get_log
+from footfall.worker import QUEUE
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -29,6 +33,8 @@ class Workers:
     queues: Queues = field(default_factory=dict)
     error: str = ""
     """Why they could not be asked."""
+    runner: str = ""
+    """The process of `counters run` that is there: then no worker is asked."""
 
     def serve(self, queue: str) -> bool:
         return any(queue in queues for queues in self.queues.values())
@@ -44,6 +50,7 @@ class WorkerInspector:
         self._changed = Condition()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workers")
         self._last = Workers()
+        self._runner = ""
         self._answered_at = -EXPIRE_AFTER
         self._replies: Queues | None = None
         """The replies so far; None while no question is open."""
@@ -63,18 +70,20 @@ class WorkerInspector:
     def _known(self, serving: str) -> Workers | None:
         if time.monotonic() - self._answered_at < EXPIRE_AFTER:
             return self._last
-        so_far = Workers(self._replies or {})
+        so_far = Workers(self._replies or {}, runner=self._runner)
         return so_far if so_far.serve(serving) else None
 
     def _ask(self, app: "Celery | None") -> None:
-        error = ""
+        error, self._runner = "", _runner()
         try:
-            if app:
+            if self._runner:
+                self._add({self._runner: [{"name": QUEUE}, {"name": default_queue()}]})
+            elif app:
                 _inspect(app, self._add)
         except Exception as reason:  # whichever kind the broker's client raises
             error = str(reason) or type(reason).__name__
         with self._changed:
-            self._last = Workers({} if error else self._replies or {}, error)
+            self._last = Workers({} if error else self._replies or {}, error, self._runner)
             self._answered_at, self._replies = time.monotonic(), None
             self._changed.notify_all()
 
@@ -89,6 +98,14 @@ def default_queue() -> str:
     """Return the queue of the tasks other than the flush."""
     app = current_app()
     return app.conf.task_default_queue if app else "celery"
+
+
+def _runner() -> str:
+    """Return the name of the process of `counters run`; "" if there is none, or no Redis."""
+    try:
+        return get_log().runner()
+    except (LogError, DatabaseError):
+        return ""
 
 
 def _inspect(app: "Celery", callback: Callable[[dict[str, Any]], None]) -> None:
