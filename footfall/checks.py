@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, router
 from django.urls import NoReverseMatch, resolve, reverse
 
 from footfall.conf import SETTINGS, conf
+from footfall.log import MEMORY, is_testing
 from footfall.registry import countable_models
 
 TENANTS = ("django_tenants", "tenant_schemas", "django_pgschemas")
@@ -110,6 +111,17 @@ def _place(url: str) -> tuple[str, int, str]:
 
 def _number(text: str) -> str:
     return text.lstrip("0") or "0"
+
+
+@checks.register
+def check_log(**kwargs: Any) -> Found:
+    url = getattr(settings, "COUNTERS_LOG_URL", "")
+    if isinstance(url, str) and url.startswith(MEMORY) and not is_testing():
+        yield checks.Warning(
+            "Views are kept in the memory of each process, and lost with it.",
+            hint="COUNTERS_LOG_URL = 'memory://' is for tests. They use it by themselves.",
+            id="counters.W003",
+        )
 
 
 @checks.register

@@ -267,8 +267,59 @@ print("everything")
 """
 
 
+# `manage.py` with a Redis that is away.
+AWAY = """
+import os
+import sys
+
+os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
+from django.core.management import execute_from_command_line
+
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+
+
 def test_the_core_needs_django_and_redis_alone(run: Run) -> None:
     assert run("-c", CORE).endswith("everything\n")
+
+
+# What an adopter's own tests look like. Redis is away: they need none, and reach none.
+TESTS = """
+from django.test import TestCase, TransactionTestCase
+from footfall.testing import flush
+from news.models import Article
+
+
+class Cases:
+    def test_a_view_is_counted(self):
+        article = Article.objects.create(title="Read")
+        with self.assertNumQueries(1):
+            self.client.get(f"/{article.pk}/")
+        flush()
+        article.refresh_from_db()
+        self.assertEqual(article.counter, 1)
+
+    def test_none_is_left_for_the_next_test(self):
+        self.client.get(f"/{Article.objects.create(title='Read').pk}/")
+
+    def test_the_same_again(self):
+        self.test_none_is_left_for_the_next_test()
+        self.assertEqual(flush(), 1)
+
+
+class InATransaction(Cases, TestCase):
+    pass
+
+
+class Committed(Cases, TransactionTestCase):
+    pass
+"""
+
+
+def test_the_tests_of_a_project_need_no_redis(run: Run, project: Path) -> None:
+    (project / "news" / "tests.py").write_text(TESTS)
+
+    run("-c", AWAY, "test", "news")
 
 
 def test_the_distribution_is_one_typed_package_with_its_licence(wheel: Path) -> None:
