@@ -23,7 +23,7 @@ COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--annotation-style line
 
-.PHONY: help install run test attacks lint format requirements clean bench load faults loss senders wheel docs \
+.PHONY: help install run test attacks lint format requirements clean bench load faults loss senders wheel matrix docs \
 	vulnerabilities
 
 help: ## Show every command with a line on it
@@ -94,6 +94,9 @@ faults: $(INSTALLED) $(FAKETIME)/.installed ## Break something every few seconds
 
 wheel: $(INSTALLED) ## Build footfall-counters, which counts for other Django projects, into dist/
 	@cd wheel && ../$(BIN)/python -m hatchling build --target wheel --directory ../dist
+
+matrix: $(INSTALLED) ## Count with the built wheel under each version of Python, Django, Redis' client: 5 minutes
+	@exec $(BIN)/python -m tests.wheel.matrix $(ARGS)
 
 # What builds the docs is not among what the service, its tests and its checks need.
 $(DOCS_INSTALLED): requirements/docs.txt $(INSTALLED)

@@ -64,6 +64,9 @@ class Conf:
 
     COUNTERS_LOG_URL = Setting(str, None, old_name="EVENTLOG_URL")
     """Address of the Redis server that keeps the log and the cached pages."""
+    COUNTERS_TEST_LOG_URL = Setting(str, "memory://")
+    """The log of tests, under Django's test runner and pytest-django: `memory://` keeps it in the
+    process, so they need no Redis. "": that of COUNTERS_LOG_URL."""
     COUNTERS_LOG_PREFIX = Setting(str, "footfall", old_name="EVENTLOG_PREFIX")
     """Every key in Redis begins with it."""
     COUNTERS_PARTITIONS = Setting(int, 8, 1, "EVENTLOG_PARTITIONS", MAX_PARTITIONS)

@@ -36,15 +36,29 @@ class CounterField(BaseField):
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         found = super().check(**kwargs)
-        if isinstance(self.model._meta.pk, (models.IntegerField, models.OneToOneField)):
-            return found
-        error = checks.Error(
-            "A countable model needs an integer primary key.",
-            hint="Events name what was viewed by model and integer id.",
-            obj=self,
-            id="counters.E001",
-        )
-        return [*found, error]
+        meta = self.model._meta
+        if not has_integer_key(self.model):
+            kind = type(meta.pk).__name__
+            text = f"A countable model needs an integer primary key, and {meta.label} has a {kind}."
+            hint = (
+                "Events name what was viewed by model and integer id, from 1. Count a model with"
+                " such an id that refers to this one."
+            )
+            found.append(checks.Error(text, hint=hint, obj=self, id="counters.E003"))
+        counters = [one for one in meta.concrete_fields if isinstance(one, CounterField)]
+        if len(counters) > 1:
+            names = " and ".join(str(one) for one in counters)
+            text = f"{meta.label} has more than one counter, {names}: a view increases the first."
+            found.append(checks.Error(text, obj=self, id="counters.E004"))
+        return found
+
+
+def has_integer_key(model: type[models.Model]) -> bool:
+    """Tell whether the key is an integer: itself, or that of the row which it refers to."""
+    key: Any = model._meta.pk
+    while isinstance(key, models.ForeignKey):
+        key = key.target_field
+    return isinstance(key, models.IntegerField)
 
 
 def keep_counters(

@@ -35,7 +35,7 @@ from footfall.ingest.keys import drop_repeated
 from footfall.ingest.poison import POISON, Source, Take, in_parts
 from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
-from footfall.log import forget_owner, get_log, key_prefix, owner
+from footfall.log import forget_owner, get_log, is_in_memory, key_prefix, owner
 from footfall.models import Carried, Partition, Projection, Segment, StoreHead
 from footfall.projections.rows import KINDS, open_projections
 from footfall.projections.run import Projected, apply_new_events
@@ -189,7 +189,8 @@ def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
     """
     end = time.monotonic() + timeout
     # What this transaction stores, other connections do not see: it is projected afterwards.
-    with nullcontext() if connection.in_atomic_block else projecting():
+    is_alone = connection.in_atomic_block or is_in_memory()
+    with nullcontext() if is_alone else projecting():
         events = _ingest_all(end)
     head = StoreHead.objects.get_or_create(pk=1)[0].number
     names = _behind(head)

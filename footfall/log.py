@@ -1,22 +1,41 @@
 """The log of views, with the settings of the project, under keys of this database alone."""
 
 import logging
+import sys
 import threading
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connection
 
 from footfall.conf import MAX_PARTITIONS, cached_until_change, clear_cached, conf
-from footfall.eventlog import LogError, RedisLog
+from footfall.eventlog import Log, LogError, MemoryLog, RedisLog
 from footfall.eventlog.entries import UNKNOWN_DAY
-from footfall.eventlog.identities import Identities
+from footfall.eventlog.identities import Identities, NoIdentities
 from footfall.identity import Moment, moment
 
 logger = logging.getLogger(__name__)
 
 DAY = 24 * 3600.0
+MEMORY = "memory:"
+"""Begins the address of a log in the memory of this process."""
 RETRY_SECONDS = 5.0  # between two tries to read the identity, while the database is away
+
+
+def log_url() -> str:
+    """Return the address of the log; in tests that of COUNTERS_TEST_LOG_URL."""
+    return (conf.COUNTERS_TEST_LOG_URL if is_testing() else "") or conf.COUNTERS_LOG_URL
+
+
+def is_testing() -> bool:
+    """Tell whether tests run: between `setup_test_environment()` and its teardown."""
+    utils: Any = sys.modules.get("django.test.utils")
+    return utils is not None and hasattr(utils._TestState, "saved_data")
+
+
+def is_in_memory() -> bool:
+    """Tell whether the log is in this process alone."""
+    return log_url().startswith(MEMORY)
 
 
 class Owner(NamedTuple):
@@ -65,20 +84,38 @@ def forget_owner() -> None:
     clear_cached()
 
 
-@cached_until_change
 def identities() -> Identities:
     """Return what this Redis knows of the databases that use it."""
-    timeout = conf.COUNTERS_LOG_TIMEOUT_SECONDS
-    return Identities(conf.COUNTERS_LOG_URL, conf.COUNTERS_LOG_PREFIX, timeout)
+    return NoIdentities() if is_in_memory() else _identities()
 
 
 @cached_until_change
-def get_log() -> RedisLog:
+def _identities() -> Identities:
+    timeout = conf.COUNTERS_LOG_TIMEOUT_SECONDS
+    return Identities(log_url(), conf.COUNTERS_LOG_PREFIX, timeout)
+
+
+def get_log() -> Log:
     """Return this process' log: one set of connections, one circuit breaker.
 
-    Raises DatabaseError if it is not known whose log it is: see `owner`.
+    Raises DatabaseError if it is not known whose log it is: see `owner`. One in memory needs no
+    database, so recording a view makes no query.
     """
+    return memory_log if is_in_memory() else _redis_log()
+
+
+@cached_until_change
+def _redis_log() -> RedisLog:
     return _log(key_prefix())
+
+
+def _rolled_back() -> tuple[Any, ...]:
+    """Return the transactions around a test of Django's TestCase: they never commit."""
+    blocks = connection.atomic_blocks
+    return tuple(one for one in blocks if getattr(one, "_from_testcase", False))
+
+
+memory_log = MemoryLog(prefix=key_prefix, scope=_rolled_back)
 
 
 def logs_of_others() -> dict[str, int]:
@@ -104,7 +141,7 @@ def _log(prefix: str) -> RedisLog:
     # Applied events that are kept must leave room for new ones.
     retention = min(conf.COUNTERS_LOG_RETENTION_BYTES // partitions, cap // 2)
     return RedisLog(
-        conf.COUNTERS_LOG_URL,
+        log_url(),
         prefix=prefix,
         max_bytes=cap,
         retention_seconds=conf.COUNTERS_LOG_RETENTION_SECONDS,

@@ -5,7 +5,8 @@ import time
 from collections.abc import Iterable, Mapping
 from functools import partial
 
-from django.db import DatabaseError, models, router, transaction
+from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, models, router, transaction
 
 from footfall import events
 from footfall.common.failpoints import failpoint
@@ -14,8 +15,11 @@ from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
 from footfall.keys import with_key
 from footfall.log import get_log
-from footfall.registry import counted_as
+from footfall.registry import counted_as, key_of
 from footfall.viewers.request import Source, viewer_of
+
+AT_HOME = {None, DEFAULT_DB_ALIAS}
+"""`None`: an instance that was made, and not read."""
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +41,9 @@ def record(
 
     A content that is given twice is viewed once. Returning means: the view will be counted,
     exactly once. Raises Unacknowledged; TypeError if a model is not countable; ValueError if a
-    target is not saved yet.
+    target is not saved yet, or is a row of another database.
 
-    Inside `transaction.atomic()`, in the database of `viewed`, the view is recorded when that
+    Inside `transaction.atomic()`, in the database `default`, the view is recorded when that
     transaction commits, and never if it rolls back. If it is not acknowledged then, that is logged.
 
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
@@ -49,13 +53,12 @@ def record(
         recorded. at: when it happened, in ms since 1970.
     """
     body = events.encode(targets(viewed, contents))
-    partition = partition_for(name_of(type(viewed), viewed.pk))
+    partition = partition_for(name_of_target(viewed))
     at = time.time_ns() // 1_000_000 if at is None else at
     meta = with_key(viewer_of(request), key)
-    using = router.db_for_write(type(viewed), instance=viewed)
-    if in_transaction(using):
+    if in_transaction(DEFAULT_DB_ALIAS):
         on_commit = partial(append_committed, partition, body, at, unanswered_id, meta)
-        transaction.on_commit(on_commit, using=using, robust=True)
+        transaction.on_commit(on_commit, robust=True)
     else:
         append(partition, body, at, unanswered_id, meta)
 
@@ -103,19 +106,42 @@ def in_transaction(using: str) -> bool:
 
 
 def targets(viewed: models.Model, contents: Iterable[models.Model]) -> Mapping[str, set[int]]:
-    """Return the targets of one view: ids by label. Raises ValueError for one without an id."""
+    """Return the targets of one view: ids by label.
+
+    Raises ValueError for one without an id, and for one of another database.
+    """
     ids: dict[str, set[int]] = {}
     for target in (viewed, *contents):
         label = counted_as(type(target))
-        if target.pk is None:
+        key = key_of(target)
+        if key is None:
             raise ValueError(f"A view of a {label} without a primary key: save it first.")
-        ids.setdefault(label, set()).add(target.pk)
+        if target._state.db not in AT_HOME:
+            require_home(target)
+        ids.setdefault(label, set()).add(key)
     return ids
+
+
+def require_home(target: models.Model) -> None:
+    """Raise ValueError if a row is not in the database in which it would be counted.
+
+    A replica of that is named by a router, or by `TEST = {"MIRROR": "default"}`.
+    """
+    using = router.db_for_write(type(target), instance=target)
+    mirrored = settings.DATABASES.get(using, {}).get("TEST", {}).get("MIRROR")
+    if DEFAULT_DB_ALIAS not in {using, mirrored}:
+        label = target._meta.label
+        raise ValueError(f"A view of a {label} of the database {using!r}: it is not counted there.")
 
 
 def name_of(model: type[models.Model], pk: int) -> str:
     """Return the name of a target: "pages.page:7"."""
     return f"{counted_as(model)}:{pk}"
+
+
+def name_of_target(target: models.Model) -> str:
+    """Return the name of a target that is at hand."""
+    return f"{counted_as(type(target))}:{key_of(target)}"
 
 
 def partition_for(name: str) -> int:

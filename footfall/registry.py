@@ -40,6 +40,21 @@ def counted_as(model: type[models.Model]) -> str:
     return counter_field(model).model._meta.label_lower
 
 
+@cache
+def key_attribute(model: type[models.Model]) -> str:
+    """Return the attribute that has the id under which instances of `model` are counted.
+
+    That of the model that has the counter: a child may have a primary key of its own.
+    """
+    return counter_field(model).model._meta.pk.attname
+
+
+def key_of(target: models.Model) -> int | None:
+    """Return the id under which a countable instance is counted; None if it is not saved yet."""
+    key: int | None = getattr(target, key_attribute(type(target)))
+    return key
+
+
 def content_type_of(model: type[models.Model]) -> ContentType:
     """Return the content type that stands for a countable model in the rollups."""
     return ContentType.objects.get_for_model(model, for_concrete_model=False)

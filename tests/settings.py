@@ -6,6 +6,7 @@ from project.settings import *  # noqa: F403
 from project.settings import DATABASES, INSTALLED_APPS, REST_FRAMEWORK
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.catalog.pages.quotes"]
+COUNTERS_TEST_LOG_URL = ""  # the real log is what these tests are about
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Static files are searched for at a request, not whenever a test creates a client.
 WHITENOISE_AUTOREFRESH = True

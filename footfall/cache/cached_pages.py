@@ -16,7 +16,7 @@ from footfall.eventlog import Ambiguous, EventId, LogError, Refused
 from footfall.events import encode
 from footfall.keys import with_key
 from footfall.log import get_log
-from footfall.record import name_of, partition_for, record, targets
+from footfall.record import name_of, name_of_target, partition_for, record, targets
 from footfall.registry import counter_of
 from footfall.viewers.request import Source, viewer_of
 
@@ -134,7 +134,7 @@ def fill(lease: Lease, viewed: models.Model, contents: Sequence[models.Model], p
     logged.
     """
     body = encode(targets(viewed, contents))
-    counters = [(name_of(type(one), one.pk), counter_of(one)) for one in contents]
+    counters = [(name_of_target(one), counter_of(one)) for one in contents]
     try:
         return get_page_cache().store(lease, body, page, counters)
     except LogError as error:
@@ -147,8 +147,8 @@ def show_no_less(viewed: models.Model, contents: Sequence[models.Model]) -> None
 
     If Redis cannot be told that, what is cached now is discarded.
     """
-    counters = {name_of(type(one), one.pk): counter_of(one) for one in contents}
-    partition = partition_for(name_of(type(viewed), viewed.pk))
+    counters = {name_of_target(one): counter_of(one) for one in contents}
+    partition = partition_for(name_of_target(viewed))
     pages = get_page_cache()
     if partition not in pages.distrusted:
         try:

@@ -25,7 +25,7 @@ from footfall.eventlog.cluster import is_cluster, servers
 from footfall.eventlog.connections import call, evaluate
 from footfall.eventlog.lua_scripts import Script
 from footfall.eventlog.partitions import cached, partition_key
-from footfall.log import get_log, key_prefix
+from footfall.log import get_log, is_in_memory, key_prefix, log_url
 
 KEYS_PER_CALL = 500  # bounds how long one call keeps Redis from others
 MAX_COUNTERS = 1_000
@@ -202,11 +202,39 @@ def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:
     return (names[start : start + KEYS_PER_CALL] for start in range(0, len(names), KEYS_PER_CALL))
 
 
-@cached_until_change
+class NoPageCache(PageCache):
+    """Beside a log in memory no page is cached: each is read from the database."""
+
+    def lease(self, partition: int, name: str) -> Lease | None:
+        return None
+
+    def distrust(self, partition: int) -> None:
+        """There is nothing to be discarded."""
+
+    def increase_counters(self, partition: int, counters: Mapping[str, int]) -> list[str]:
+        return []
+
+    def _ask_unguarded(self, script: Script, keys: Sequence[str], *arguments: Any) -> None:
+        """There is nothing to be changed."""
+
+    def _call(self, command: str, keys: Sequence[str], *arguments: Any) -> Any:
+        return None
+
+
 def get_page_cache() -> PageCache:
     """Return this process' page cache. It shares the log's breaker: both are on the same Redis."""
+    return _no_page_cache() if is_in_memory() else _page_cache()
+
+
+@cached_until_change
+def _no_page_cache() -> PageCache:
+    return NoPageCache("redis://", breaker=CircuitBreaker())
+
+
+@cached_until_change
+def _page_cache() -> PageCache:
     return PageCache(
-        conf.COUNTERS_LOG_URL,
+        log_url(),
         breaker=get_log().breaker,
         prefix=key_prefix(),
         partitions=conf.COUNTERS_PARTITIONS,

@@ -1,14 +1,36 @@
-"""Sending Celery tasks while the broker may be away."""
+"""Celery, which a project may do without; and sending tasks while the broker may be away.
+
+Nothing else of the product imports celery or kombu. Without them `is_installed` is False, a task is
+a plain function that is never sent, and a step of a worker a plain class.
+"""
 
 import logging
 import threading
-from typing import Any
-
-from kombu.exceptions import OperationalError
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from footfall.common.breaker import CircuitBreaker
 
+if TYPE_CHECKING:
+    from celery import Celery
+
+try:
+    from celery import bootsteps, shared_task
+    from celery.app import app_or_default
+    from kombu.exceptions import OperationalError
+except ModuleNotFoundError as missing:
+    if missing.name not in {"celery", "kombu"}:
+        raise
+    is_installed = False
+    WorkerStep: type[Any] = object
+    AWAY: tuple[type[Exception], ...] = (OSError,)
+else:
+    is_installed = True
+    WorkerStep, AWAY = bootsteps.StartStopStep, (OperationalError, OSError)
+
 logger = logging.getLogger(__name__)
+
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 MAX_THREADS = 4
 
@@ -17,17 +39,33 @@ _sending: set[tuple[Any, ...]] = set()
 _lock = threading.Lock()
 
 
+def task(name: str) -> Callable[[Function], Any]:
+    """Make a function a task of whichever app the project has, under this name."""
+
+    def made(function: Function) -> Any:
+        return shared_task(name=name)(function) if is_installed else function
+
+    return made
+
+
+def current_app() -> "Celery | None":
+    """Return the app of the project; None without Celery."""
+    return app_or_default() if is_installed else None
+
+
 def enqueue(task: Any, *arguments: Any, **options: Any) -> bool:
-    """Send a task; return False if the broker is away.
+    """Send a task; return False if the broker is away, or Celery is not installed.
 
     That is known at once if the broker refuses the connection, and after `socket_timeout` of
     CELERY_BROKER_TRANSPORT_OPTIONS if it does not answer.
 
     task: a task, or a `signature` of its name. options: of `Task.apply_async`.
     """
+    if not is_installed:
+        return False
     try:
         task.apply_async(arguments, retry=False, **options)
-    except (OperationalError, OSError) as error:
+    except AWAY as error:
         logger.warning("the task %s was not sent: %s", task.name, error)
         return False
     return True

@@ -7,15 +7,16 @@ import threading
 import time
 from typing import Any, ClassVar
 
-from celery import bootsteps
 from django.db import close_old_connections, connections
+
+from footfall.common.celery import WorkerStep
 
 TICK_TIMEOUT = 3.0  # seconds without a tick, after which a worker wakes itself
 INTERVAL = 1.0  # seconds between the wake-ups after that
 SLICE = 5.0  # seconds for which a backlog is drained before the next tick has its turn
 
 
-class Wakeup(bootsteps.StartStopStep):
+class Wakeup(WorkerStep):  # type: ignore[misc]  # of Celery's class, if it is installed
     """A thread beside the consumer of each worker that serves the queue `queue`.
 
     A subclass implements `wake`, and sets `last_tick` (of `time.monotonic`) at each tick.

@@ -34,8 +34,11 @@ from footfall.eventlog.entries import (
     Slice,
 )
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
+from footfall.eventlog.memory import MemoryLog
 from footfall.eventlog.partitions import partition_of
 from footfall.eventlog.stream import RedisLog
+
+Log = RedisLog | MemoryLog
 
 __all__ = [
     "Ambiguous",
@@ -46,7 +49,9 @@ __all__ = [
     "Entry",
     "EventId",
     "Full",
+    "Log",
     "LogError",
+    "MemoryLog",
     "Position",
     "PositionLost",
     "RedisLog",

@@ -1,16 +1,28 @@
 """Connections to Redis without retries, and calls over them."""
 
 from collections.abc import Callable
+from inspect import Parameter, signature
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
-from redis.connection import ConnectionPool
+from redis.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import AskError, MovedError, TryAgainError
 from redis.retry import Retry
 
 from footfall.eventlog.errors import Away, LogError, Redirected
 from footfall.eventlog.lua_scripts import Script
+
+_PARAMETERS = signature(AbstractConnection.__init__).parameters
+# A new connection does not tell Redis the name of the library: that is a call more.
+_ANONYMOUS: dict[str, Any] = (
+    {"driver_info": None}
+    if "driver_info" in _PARAMETERS
+    else {name: None for name in ("lib_name", "lib_version") if name in _PARAMETERS}
+)
+_NAME = signature(ConnectionPool.get_connection).parameters.get("command_name")
+_FOR_COMMAND = ("_",) if _NAME and _NAME.default is Parameter.empty else ()
+"""Before 5.3 redis-py wants to know for which command a connection is."""
 
 
 def connections(url: str, timeout: float) -> ConnectionPool:
@@ -26,7 +38,7 @@ def connections(url: str, timeout: float) -> ConnectionPool:
         retry=Retry(NoBackoff(), 0),
         retry_on_error=[],
         health_check_interval=0,
-        driver_info=None,
+        **_ANONYMOUS,
     )
 
 
@@ -55,7 +67,7 @@ def evaluate(pool: ConnectionPool, script: Script, keys: int, *arguments: Any) -
 
 def _borrow(pool: ConnectionPool, use: Callable[[Any], Any]) -> Any:
     try:
-        connection: Any = pool.get_connection()
+        connection: Any = pool.get_connection(*_FOR_COMMAND)
         try:
             return use(connection)
         except BaseException as error:

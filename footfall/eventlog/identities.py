@@ -39,3 +39,25 @@ class Identities:
 
     def _call(self, command: str, *arguments: Any) -> Any:
         return self._servers.ask(self.key, lambda at: call(at.pool, command, self.key, *arguments))
+
+
+class NoIdentities(Identities):
+    """Beside a log in memory: no other database uses it."""
+
+    def __init__(self) -> None:
+        """It has no server."""
+
+    def names(self) -> list[str]:
+        return []
+
+    def add(self, name: str) -> None:
+        """There is nowhere to note it."""
+
+    def newest(self, name: str) -> Newest | None:
+        return None
+
+    def note(self, name: str, newest: Newest) -> None:
+        """There is nowhere to note it."""
+
+    def close(self) -> None:
+        """It has no server."""

@@ -21,6 +21,7 @@ from footfall.eventlog.producer import unknown_day
 
 KEYS = ("log", "ordinal")  # of a partition: the stream, and the offset of its last entry
 FAILURE, FAILURE_SECONDS = "failure", 60
+RUNNER, RUNNER_SECONDS = "runner", 15
 ENTRIES_PER_CALL = 2_000  # bounds the memory that one answer takes
 
 
@@ -190,6 +191,15 @@ class RedisLog:
     def failure(self) -> str:
         """Return what `note_failure` keeps. Raises LogError."""
         return (self._call_by_name("GET", FAILURE) or b"").decode()
+
+    def note_runner(self, name: str) -> None:
+        """Keep for some seconds that `counters run` is there; "": it stops. Raises LogError."""
+        arguments = ("SET", RUNNER, name, "EX", RUNNER_SECONDS) if name else ("DEL", RUNNER)
+        self._call_by_name(*arguments)
+
+    def runner(self) -> str:
+        """Return what `note_runner` keeps. Raises LogError."""
+        return (self._call_by_name("GET", RUNNER) or b"").decode()
 
     def condition(self) -> Condition:
         """Return what is wrong with the servers, as it was 10 s ago at most. Raises LogError."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from footfall.conf import MAX_PARTITIONS, conf
-from footfall.eventlog import Away, Columns, LogError, PositionLost, RedisLog
+from footfall.eventlog import Away, Columns, Log, LogError, PositionLost
 from footfall.ingest.poison import EVERYTHING, Source, Take
 from footfall.models import Partition, Spilled
 
@@ -33,7 +33,7 @@ class Claim:
         return self.partition.number
 
 
-def unknown_partitions(log: RedisLog) -> set[int]:
+def unknown_partitions(log: Log) -> set[int]:
     """Return the partitions of the log that have no row: web servers may have more than we do."""
     global _probed_at
     if log.is_cluster and time.monotonic() < _probed_at + PROBE_SECONDS:
@@ -78,7 +78,7 @@ def claim(also: Collection[int] = (), take: Take = EVERYTHING) -> list[Claim]:
     return [Claim(partition) for partition in free]
 
 
-def read(log: RedisLog, claims: Sequence[Claim], take: Take) -> None:
+def read(log: Log, claims: Sequence[Claim], take: Take) -> None:
     """Read up to the limit of `take`, the same share from each partition.
 
     What some partitions leave of their share goes to those that have more.
@@ -97,7 +97,7 @@ def read(log: RedisLog, claims: Sequence[Claim], take: Take) -> None:
             read_some(log, claim, left // len(behind), max_bytes)
 
 
-def read_some(log: RedisLog, claim: Claim, count: int, max_bytes: int) -> bool:
+def read_some(log: Log, claim: Claim, count: int, max_bytes: int) -> bool:
     """Read on in one partition; return False if Redis is away."""
     position = claim.entries.position() if claim.entries else claim.partition.log_position
     try:
@@ -128,7 +128,7 @@ def drain_spill(claims: Sequence[Claim], take: Take) -> None:
             claim.reached_end = False
 
 
-def trim(log: RedisLog, claims: Sequence[Claim]) -> None:
+def trim(log: Log, claims: Sequence[Claim]) -> None:
     """Remove stored entries that are older than the retention. Only ever after the commit."""
     for claim in claims:
         position = claim.partition.log_position

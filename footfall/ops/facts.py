@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from celery import current_app
 from django.apps import apps
 from django.db.models import Q, Subquery
 
 from footfall import sql
+from footfall.common.celery import current_app
 from footfall.models import Audit, Segment
 from footfall.ops.status import Status, status
-from footfall.ops.workers import Workers, inspector
+from footfall.ops.workers import Workers, default_queue, inspector
 
 BEAT_TIMEOUT = timedelta(seconds=10)  # without a tick, unless beat notes ticks more rarely
 BEAT_SYNC = timedelta(seconds=180)  # between two notes of beat, without `beat_sync_every`
@@ -69,8 +69,8 @@ def gather() -> Facts:
         now=counting.at,
         status=counting,
         workers=workers,
-        default_queue=current_app.conf.task_default_queue,
-        beat=read_beat(),
+        default_queue=default_queue(),
+        beat=read_beat(workers),
         audits=read_audits(),
         last_segment=last_segment(),
         store_bytes=sql.table_bytes(Segment),
@@ -82,15 +82,17 @@ def last_segment() -> Segment | None:
     return Segment.objects.defer("data").order_by("-number").first()
 
 
-def read_beat() -> Beat:
-    if not apps.is_installed("django_celery_beat"):
+def read_beat(workers: Workers) -> Beat:
+    """Read what beat has noted. Beside `counters run` there need not be a beat."""
+    if workers.runner or not apps.is_installed("django_celery_beat"):
         return Beat(is_scheduled=True, last_tick=None, is_known=False)
     entries = apps.get_model("django_celery_beat", "PeriodicTask").objects
     enabled = entries.filter(task="counters.flush", enabled=True)
     if (entry := enabled.select_related("interval").first()) is None:
         return Beat(is_scheduled=False, last_tick=None)
     interval = getattr(entry.schedule, "run_every", timedelta())
-    ticks = current_app.conf.beat_sync_every
+    app = current_app()
+    ticks = app.conf.beat_sync_every if app else 0
     noted_within = (ticks + 1) * interval if ticks else BEAT_SYNC + interval
     return Beat(True, entry.last_run_at, max(BEAT_TIMEOUT, noted_within))
 

@@ -234,7 +234,10 @@ def check_workers(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             Level.RED,
             _("No worker serves the queue “%s”, so nothing is counted.") % QUEUE,
-            _("Views wait in the log, and none is lost. Start a worker: celery worker --queues %s")
+            _(
+                "Views wait in the log, and none is lost. Start a worker: celery worker"
+                " --queues %s, or, without Celery: manage.py counters run"
+            )
             % QUEUE,
         )
     if not workers.serve(facts.default_queue):

@@ -67,7 +67,7 @@ def worker() -> str:
 
 def beat() -> str:
     try:
-        found, now = read_beat(), database_now()
+        found, now = read_beat(inspector.workers(serving=QUEUE)), database_now()
     except Error:
         return "unknown: the database does not answer"
     if not found.is_scheduled:

@@ -1,15 +1,22 @@
-"""Which Celery workers answer, and which queues they serve."""
+"""Which Celery workers answer, or `counters run`, and which queues they serve."""
 
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Condition
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from celery import Celery
-from celery.app import app_or_default
+from django.db import DatabaseError
 from django.utils.translation import gettext as _
+
+from footfall.common.celery import current_app
+from footfall.eventlog import LogError
+from footfall.log import get_log
+from footfall.worker import QUEUE
+
+if TYPE_CHECKING:
+    from celery import Celery
 
 REPLY_TIMEOUT = 1.0  # seconds that workers get to reply
 REFRESH_AFTER = 3.0  # seconds after which the workers are asked again
@@ -26,6 +33,8 @@ class Workers:
     queues: Queues = field(default_factory=dict)
     error: str = ""
     """Why they could not be asked."""
+    runner: str = ""
+    """The process of `counters run` that is there: then no worker is asked."""
 
     def serve(self, queue: str) -> bool:
         return any(queue in queues for queues in self.queues.values())
@@ -41,6 +50,7 @@ class WorkerInspector:
         self._changed = Condition()
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="workers")
         self._last = Workers()
+        self._runner = ""
         self._answered_at = -EXPIRE_AFTER
         self._replies: Queues | None = None
         """The replies so far; None while no question is open."""
@@ -53,24 +63,27 @@ class WorkerInspector:
         with self._changed:
             if time.monotonic() - self._answered_at >= REFRESH_AFTER and self._replies is None:
                 self._replies = {}
-                self._executor.submit(self._ask, app_or_default())
+                self._executor.submit(self._ask, current_app())
             found = self._changed.wait_for(lambda: self._known(serving), timeout)
         return found or Workers(error=_("no answer yet"))
 
     def _known(self, serving: str) -> Workers | None:
         if time.monotonic() - self._answered_at < EXPIRE_AFTER:
             return self._last
-        so_far = Workers(self._replies or {})
+        so_far = Workers(self._replies or {}, runner=self._runner)
         return so_far if so_far.serve(serving) else None
 
-    def _ask(self, app: Celery) -> None:
-        error = ""
+    def _ask(self, app: "Celery | None") -> None:
+        error, self._runner = "", _runner()
         try:
-            _inspect(app, self._add)
+            if self._runner:
+                self._add({self._runner: [{"name": QUEUE}, {"name": default_queue()}]})
+            elif app:
+                _inspect(app, self._add)
         except Exception as reason:  # whichever kind the broker's client raises
             error = str(reason) or type(reason).__name__
         with self._changed:
-            self._last = Workers({} if error else self._replies or {}, error)
+            self._last = Workers({} if error else self._replies or {}, error, self._runner)
             self._answered_at, self._replies = time.monotonic(), None
             self._changed.notify_all()
 
@@ -81,7 +94,21 @@ class WorkerInspector:
             self._changed.notify_all()
 
 
-def _inspect(app: Celery, callback: Callable[[dict[str, Any]], None]) -> None:
+def default_queue() -> str:
+    """Return the queue of the tasks other than the flush."""
+    app = current_app()
+    return app.conf.task_default_queue if app else "celery"
+
+
+def _runner() -> str:
+    """Return the name of the process of `counters run`; "" if there is none, or no Redis."""
+    try:
+        return get_log().runner()
+    except (LogError, DatabaseError):
+        return ""
+
+
+def _inspect(app: "Celery", callback: Callable[[dict[str, Any]], None]) -> None:
     """Ask all workers for their queues; `callback` gets each reply."""
     app.control.inspect(timeout=REPLY_TIMEOUT, callback=callback).active_queues()
 

@@ -22,7 +22,9 @@ def log(settings: Settings, prefix: str) -> RedisLog:
     settings.COUNTERS_PARTITIONS = 2
     settings.COUNTERS_LOG_RETENTION_SECONDS = 600
     publish.locations.cache_clear()
-    return get_log()
+    found = get_log()
+    assert isinstance(found, RedisLog)
+    return found
 
 
 @pytest.fixture(autouse=True)

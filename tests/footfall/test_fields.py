@@ -123,4 +123,4 @@ def test_a_model_without_an_integer_key_is_not_countable() -> None:
         class Meta:
             app_label = "counters"
 
-    assert [error.id for error in Named._meta.get_field("counter").check()] == ["counters.E001"]
+    assert [error.id for error in Named._meta.get_field("counter").check()] == ["counters.E003"]

@@ -277,7 +277,7 @@ def test_the_applied_is_trimmed_after_its_retention(
 
 
 def test_a_full_partition_has_room_again_after_a_flush(
-    log: RedisLog, contents: list[Content], settings: Settings
+    contents: list[Content], settings: Settings
 ) -> None:
     settings.COUNTERS_LOG_MAX_BYTES = 2 * 20_000
     log = get_log()

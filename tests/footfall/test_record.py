@@ -9,7 +9,7 @@ from django.db import transaction
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from catalog.pages.models import Content, Page
-from footfall.eventlog import Entry, EventId, RedisLog, partition_of
+from footfall.eventlog import Entry, EventId, Log, RedisLog, partition_of
 from footfall.events import decode
 from footfall.log import get_log
 from footfall.models import Spilled
@@ -20,7 +20,7 @@ from tests.support.proxy import Fault, Proxy
 pytestmark = pytest.mark.django_db
 
 
-def entries(log: RedisLog) -> list[Entry]:
+def entries(log: Log) -> list[Entry]:
     return [entry for p in (0, 1) for entry in log.read(p, None, 1_000_000, 2**40).entries]
 
 

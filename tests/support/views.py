@@ -7,7 +7,7 @@ from typing import Any
 from redis import Redis
 
 from footfall import events
-from footfall.eventlog import RedisLog
+from footfall.eventlog import Log
 from footfall.ops.workers import Workers
 
 AT = 1_763_683_200_000  # 2025-11-21 00:00 UTC, in ms
@@ -19,7 +19,7 @@ Answering = Callable[[Workers], None]
 """The fixture `answering`: decides which workers answer."""
 
 
-def store_views(log: RedisLog, *views: tuple[int, list[int]], partition: int = 0) -> None:
+def store_views(log: Log, *views: tuple[int, list[int]], partition: int = 0) -> None:
     """Append one view per (time in ms, ids of contents)."""
     for at, ids in views:
         log.append(partition, events.encode({"pages.content": ids}), at)

@@ -212,6 +212,130 @@ def test_the_dashboard_needs_no_django_celery_beat(run: Run) -> None:
     assert "Beat" not in text
 
 
+# A project without any of what is extra, in one process: it is migrated, viewed, counted, audited.
+CORE = """
+import sys
+
+for name in ("celery", "kombu", "prometheus_client", "rest_framework", "django_celery_beat"):
+    sys.modules[name] = None  # as if it were not installed
+
+import os
+import django
+from django.conf import settings
+from django.core.management import call_command
+
+ADMIN = ("admin", "auth", "contenttypes", "sessions", "messages")
+settings.configure(
+    INSTALLED_APPS=[*(f"django.contrib.{app}" for app in ADMIN), "footfall", "news"],
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "core.sqlite3",
+        "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20}}},
+    MIDDLEWARE=["django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware"],
+    TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True,
+        "OPTIONS": {"context_processors": [
+            "django.template.context_processors.request",
+            "django.contrib.auth.context_processors.auth",
+            "django.contrib.messages.context_processors.messages"]}}],
+    ROOT_URLCONF="elsewhere_urls", STATIC_URL="/static/", ALLOWED_HOSTS=["testserver"],
+    SECRET_KEY="core", DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    COUNTERS_LOG_URL=os.environ["REDIS_URL"], COUNTERS_LOG_PREFIX="core", USE_TZ=True,
+)
+import types
+urls = sys.modules["elsewhere_urls"] = types.ModuleType("elsewhere_urls")
+django.setup()
+from django.contrib import admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import path
+from news.models import Article
+from news.views import article
+
+urls.urlpatterns = [path("admin/", admin.site.urls), path("<int:pk>/", article)]
+call_command("migrate", verbosity=0)
+call_command("check", fail_level="WARNING")
+client = Client()
+pk = Article.objects.create(title="First").pk
+assert [client.get(f"/{pk}/").status_code for _ in range(3)] == [200] * 3
+call_command("counters", "flush")
+assert Article.objects.get().counter == 3
+call_command("counters", "audit")
+client.force_login(User.objects.create_superuser("operator"))
+assert client.get("/admin/counters/dashboard/").status_code == 200
+assert client.post("/admin/counters/dashboard/audit/").status_code == 302
+print("everything")
+"""
+
+
+# `manage.py` with a Redis that is away.
+AWAY = """
+import os
+import sys
+
+os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
+from django.core.management import execute_from_command_line
+
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+"""
+
+
+def test_the_core_needs_django_and_redis_alone(run: Run) -> None:
+    assert run("-c", CORE).endswith("everything\n")
+
+
+# What an adopter's own tests look like. Redis is away: they need none, and reach none.
+TESTS = """
+from django.test import TestCase, TransactionTestCase
+from footfall.testing import flush
+from news.models import Article
+
+
+class Cases:
+    def test_a_view_is_counted(self):
+        article = Article.objects.create(title="Read")
+        with self.assertNumQueries(1):
+            self.client.get(f"/{article.pk}/")
+        flush()
+        article.refresh_from_db()
+        self.assertEqual(article.counter, 1)
+
+    def test_none_is_left_for_the_next_test(self):
+        self.client.get(f"/{Article.objects.create(title='Read').pk}/")
+
+    def test_the_same_again(self):
+        self.test_none_is_left_for_the_next_test()
+        self.assertEqual(flush(), 1)
+
+
+class InATransaction(Cases, TestCase):
+    pass
+
+
+class Committed(Cases, TransactionTestCase):
+    pass
+"""
+
+
+def test_the_tests_of_a_project_need_no_redis(run: Run, project: Path) -> None:
+    (project / "news" / "tests.py").write_text(TESTS)
+
+    run("-c", AWAY, "test", "news")
+
+
+def test_the_distribution_is_one_typed_package_with_its_licence(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata,) = (name for name in names if name.endswith(".dist-info/METADATA"))
+        said = archive.read(metadata).decode()
+
+    packages = {name.partition("/")[0] for name in names}
+    assert {name for name in packages if not name.endswith(".dist-info")} == {"footfall"}
+    assert "footfall/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    needed = re.findall(r"^Requires-Dist: ([\w-]+)[^;\n]*$", said, re.MULTILINE)
+    assert sorted(needed) == ["crawler-user-agents", "django", "redis"]
+
+
 def test_the_counts_of_django_hitcount_move_over(run: Run) -> None:
     kept = (
         "from hitcount.models import HitCount as Kept",

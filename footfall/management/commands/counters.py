@@ -1,4 +1,4 @@
-"""`manage.py counters`: flush, status, adjust, ready, events, new-identity, and `recounting`."""
+"""`manage.py counters`: flush, run, status, adjust, ready, events, new-identity, `recounting`."""
 
 from typing import Any
 
@@ -18,6 +18,7 @@ from footfall.ops.readiness import PARTS, REMARKS, check
 from footfall.ops.status import Status, status
 from footfall.reclassify.past import events_left
 from footfall.registry import countable_models
+from footfall.runner import run, run_once, stopped_by_signals
 from footfall.store import export
 
 
@@ -27,6 +28,8 @@ class Command(Recounting):
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
         commands.add_parser("flush", help="count everything that is in the log now, then exit")
+        run = commands.add_parser("run", help="count, and do all the upkeep, without Celery")
+        run.add_argument("--once", action="store_true", help="once, then exit: for cron")
         commands.add_parser(
             "new-identity", help="let a copy of a database count for itself, in a log of its own"
         )
@@ -58,6 +61,18 @@ class Command(Recounting):
             self.stdout.write(f"{flush_all()} events counted")
         except Behind as error:
             raise CommandError(str(error)) from error
+
+    def run(self, once: bool, **options: Any) -> None:
+        if once:
+            events, failures = run_once()
+            self.stdout.write(f"{events} events counted")
+            if failures:
+                raise CommandError("; ".join(failures))
+            return
+        with stopped_by_signals() as stopping:
+            self.stdout.write("counting; SIGTERM or Ctrl-C stops it")
+            self.stdout.flush()
+            run(stopping)
 
     def status(self, **options: Any) -> None:
         row = "{:>9}  {:>11}  {:>9}  {:<22}  {:<20}  {:>10}  {:>8}"

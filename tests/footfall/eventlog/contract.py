@@ -6,11 +6,9 @@ from itertools import pairwise
 
 import pytest
 
-from footfall.eventlog import Entry, Full, Position, RedisLog
-from tests.footfall.eventlog.memory import MemoryLog
+from footfall.eventlog import Entry, Full, Log, Position
 
 AT = int(time.time() * 1000) - 3_600_000
-Log = RedisLog | MemoryLog
 FOREVER = 2**40  # more bytes than any test appends
 
 

@@ -1,7 +1,7 @@
 import pytest
 
+from footfall.eventlog.memory import MemoryLog
 from tests.footfall.eventlog.contract import LogContract
-from tests.footfall.eventlog.memory import MemoryLog
 
 
 class TestMemoryLog(LogContract):

@@ -70,7 +70,7 @@ def test_an_answer_is_kept_for_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_broker_that_is_away_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     away = type(app)(broker="redis://127.0.0.1:1/0", set_as_current=False)
-    monkeypatch.setattr("footfall.ops.workers.app_or_default", lambda: away)
+    monkeypatch.setattr("footfall.ops.workers.current_app", lambda: away)
     inspector = WorkerInspector()
     began = time.monotonic()
 
