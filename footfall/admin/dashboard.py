@@ -1,12 +1,20 @@
 """The admin's dashboard: health, and what is viewed."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+    StreamingHttpResponse,
+)
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.translation import gettext_lazy as _
@@ -15,7 +23,7 @@ from django.views.decorators.http import require_POST
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address
 from footfall.models import Dashboard
-from footfall.ops import view_figures
+from footfall.ops import export, view_figures
 from footfall.ops.facts import gather
 from footfall.ops.health import Level, find_problems
 from footfall.tasks import request_audit
@@ -31,6 +39,7 @@ class DashboardAdmin(ReadOnlyAdmin):
             path("", wrap(self.page), name="counters_dashboard_changelist"),
             path("health/", wrap(self.health), name="counters_dashboard_health"),
             path("views/", wrap(self.views), name="counters_dashboard_views"),
+            path("export/", wrap(self.export), name="counters_dashboard_export"),
             path("audit/", wrap(require_POST(self.audit)), name="counters_dashboard_audit"),
         ]
 
@@ -73,11 +82,36 @@ class DashboardAdmin(ReadOnlyAdmin):
 
     def views_context(self, request: HttpRequest) -> dict[str, Any]:
         self.require_permission(request)
-        return {"viewed": view_figures.viewed(partial(address, self.admin_site, request))}
+        what = view_figures.asked(request.GET.dict())
+        return {
+            **view_figures.viewed(what, partial(parts, self.admin_site)),
+            "query": what.query(),
+            "address": address(self.admin_site, request, what.target) if what.target else "",
+        }
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the views of the range as CSV, with the permission that the page needs."""
+        self.require_permission(request)
+        what = view_figures.asked(request.GET.dict())
+        if what.error:
+            return HttpResponseBadRequest(what.error, content_type="text/plain; charset=utf-8")
+        name = (
+            f"{what.model._meta.label_lower}-{what.range.since:%Y%m%d}-{what.range.last_day:%Y%m%d}"
+        )
+        return StreamingHttpResponse(
+            export.lines(what.model, what.range, what.target),
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="{name}.csv"'},
+        )
 
     def require_permission(self, request: HttpRequest) -> None:
         if not self.has_view_permission(request):
             raise PermissionDenied
+
+
+def parts(site: admin.AdminSite, model: type[Model]) -> Sequence[str]:
+    """Return where the parts of an object of a countable model are, see `ChartedAdmin`."""
+    return getattr(site._registry.get(model), "viewed_with", ())
 
 
 def address(site: admin.AdminSite, request: HttpRequest, target: Model) -> str:
