@@ -11,6 +11,8 @@ from footfall.ops import retention
 from footfall.ops.audit import run_audit
 from footfall.projections import compact as compacting
 from footfall.projections import ranking
+from footfall.reclassify.changes import Unfinished
+from footfall.reclassify.past import TakenOver
 from footfall.recount import upkeep
 
 flush = shared_task(name="counters.flush")(worker.tick)
@@ -18,6 +20,14 @@ prune = shared_task(name="counters.prune")(retention.prune)
 compact = shared_task(name="counters.fold")(compacting.compact)
 compact_store = shared_task(name="counters.compact_store")(upkeep.keep_store)
 rank = shared_task(name="counters.rank")(ranking.rank_due)
+
+
+reclassify = shared_task(
+    name="counters.reclassify",
+    autoretry_for=(TakenOver, Unfinished),
+    retry_backoff=30,
+    max_retries=10,
+)(upkeep.reclassify_all)
 
 
 @shared_task(name="counters.audit")

@@ -21,12 +21,16 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from footfall.common.admin import ReadOnlyAdmin
-from footfall.common.admin_urls import admin_address
-from footfall.models import Dashboard
-from footfall.ops import export, view_figures
+from footfall.common.admin_urls import admin_address, key_in
+from footfall.common.celery import enqueue
+from footfall.models import Burst, Dashboard
+from footfall.ops import bursts, export, view_figures
 from footfall.ops.facts import gather
 from footfall.ops.health import Level, find_problems
-from footfall.tasks import request_audit
+from footfall.tasks import reclassify, request_audit
+
+JUDGE = "counters.add_agentrule"
+"""The permission to say what an agent or a visitor is."""
 
 
 @admin.register(Dashboard)
@@ -40,6 +44,7 @@ class DashboardAdmin(ReadOnlyAdmin):
             path("health/", wrap(self.health), name="counters_dashboard_health"),
             path("views/", wrap(self.views), name="counters_dashboard_views"),
             path("export/", wrap(self.export), name="counters_dashboard_export"),
+            path("burst/", wrap(require_POST(self.burst)), name="counters_dashboard_burst"),
             path("audit/", wrap(require_POST(self.audit)), name="counters_dashboard_audit"),
         ]
 
@@ -69,6 +74,33 @@ class DashboardAdmin(ReadOnlyAdmin):
             self.message_user(request, text, messages.ERROR)
         return HttpResponseRedirect(reverse("admin:counters_dashboard_changelist"))
 
+    def burst(self, request: HttpRequest) -> HttpResponse:
+        """Decide about a burst, and have the past follow."""
+        self.require_permission(request)
+        if not request.user.has_perm(JUDGE):
+            raise PermissionDenied
+        decision, _colon, pk = request.POST.get("decide", "").partition(":")
+        try:
+            burst = bursts.decide(key_in(pk) or 0, Burst.Decision(decision), request.user)
+        except (ValueError, Burst.DoesNotExist, bursts.NotDecided):
+            self.message_user(request, _("That cannot be decided about it."), messages.ERROR)
+        else:
+            self.log_change(request, burst, f"{burst}: {decision or 'open'}")
+            self.follow(request)
+        return HttpResponseRedirect(reverse("admin:counters_dashboard_changelist"))
+
+    def follow(self, request: HttpRequest) -> None:
+        """Queue the reclassification of what was counted before."""
+        if enqueue(reclassify):
+            text = _("It holds for all views, also those of the past: they follow within minutes.")
+            self.message_user(request, text, messages.SUCCESS)
+        else:
+            text = _(
+                "It was noted, but Celery's broker does not answer: `manage.py counters reclassify`"
+                " applies it."
+            )
+            self.message_user(request, text, messages.WARNING)
+
     def health_context(self, request: HttpRequest) -> dict[str, Any]:
         self.require_permission(request)
         facts = gather()
@@ -87,6 +119,9 @@ class DashboardAdmin(ReadOnlyAdmin):
             **view_figures.viewed(what, partial(parts, self.admin_site)),
             "query": what.query(),
             "address": address(self.admin_site, request, what.target) if what.target else "",
+            "bursts": bursts.latest(),
+            "work": bursts.work(),
+            "may_judge": request.user.has_perm(JUDGE),
         }
 
     def export(self, request: HttpRequest) -> HttpResponseBase:

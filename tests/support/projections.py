@@ -26,9 +26,13 @@ def view(
     at: int = AT,
     partition: int = 0,
     agent: int = 0,
+    visitor: int = 0,
 ) -> StorePosition:
     """Store a segment of so many views of the targets, as ingest does; return its position."""
-    body, meta = events.encode(targets), events.encode_meta(events.Meta(agent=agent))
+    body, meta = (
+        events.encode(targets),
+        events.encode_meta(events.Meta(agent=agent, visitor=visitor)),
+    )
     run = [
         Stored(partition, sequence=next(_sequences), at=at, body=body, meta=meta)
         for _ in range(times)
