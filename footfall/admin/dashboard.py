@@ -23,6 +23,7 @@ from django.views.decorators.http import require_POST
 from footfall.common.admin import ReadOnlyAdmin
 from footfall.common.admin_urls import admin_address, key_in
 from footfall.common.celery import enqueue
+from footfall.conf import conf
 from footfall.models import Burst, Dashboard
 from footfall.ops import bursts, export, view_figures
 from footfall.ops.facts import gather
@@ -109,6 +110,7 @@ class DashboardAdmin(ReadOnlyAdmin):
             "facts": facts,
             "findings": findings,
             "level": findings[0].level if findings else Level.GREEN,
+            "keep_days": conf.COUNTERS_KEEP_DAYS,
             "may_audit": request.user.has_perm("counters.add_audit"),
         }
 

@@ -237,7 +237,7 @@ def _ranking(what: Asked) -> dict[str, Any]:
             Choice(names[one], what.query(window=one.value), one is what.window) for one in Window
         ],
         "by": _by(what),
-        "has_series": True,
+        "has_change": what.window is not Window.ALL,
         # More than are shown: some may have been deleted since.
         "rows": _rows(what, what.model, ranked[: 2 * SHOWN])[:SHOWN],
     }

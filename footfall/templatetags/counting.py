@@ -7,10 +7,10 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from footfall.common.wording import duration, number, percent, share
+from footfall.common.wording import direction, duration, number, percent, share
 
 register = template.Library()
-for words in (number, duration, percent, share):
+for words in (direction, number, duration, percent, share):
     register.filter(words)
 
 

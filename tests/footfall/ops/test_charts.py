@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from footfall.common.wording import duration, number, percent
+from footfall.common.wording import direction, duration, number, percent, share
 from footfall.ops.charts import LEAST, Chart, chart, nice, sparkline, weeks
 from footfall.projections.series import Interval, Point
 
@@ -136,6 +136,11 @@ def test_durations(seconds: float, words: str) -> None:
 
 def test_numbers() -> None:
     assert [number(n) for n in (0, 0.27, 12.34, 1234567)] == ["0", "0.3", "12", "1,234,567"]
+
+
+def test_shares_and_directions() -> None:
+    assert [share(part) for part in (0, 0.004, 0.256, 1)] == ["0 %", "< 1 %", "26 %", "100 %"]
+    assert [direction(one) for one in (0.1, 0.004, -0.004, -0.1)] == ["up", "same", "same", "down"]
 
 
 def test_percents() -> None:
