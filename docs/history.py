@@ -2,7 +2,8 @@
 
     DATA_DIR=.data python docs/history.py
 
-The views go the way of all views, through the log, each with a time of its own.
+The views go the way of all views, through the log, each with a time of its own, by people, robots
+and others.
 """
 
 import math
@@ -18,6 +19,15 @@ import django
 DAYS = 35
 HOUR, DAY = 3_600_000, 86_400_000  # milliseconds
 BUSIEST = 60  # views of the most viewed page in its best hour, about
+PEOPLE = 400
+"""Who view, each from an address of their own."""
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:{}.0) Gecko/20100101 Firefox/{}.0"
+OTHERS = (
+    "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+    "Mozilla/5.0 (compatible; bingbot/2.0; +http://www.bing.com/bingbot.htm)",
+    "python-requests/2.32",
+    "example-reader/1.0",
+)
 
 
 def main() -> None:
@@ -30,6 +40,7 @@ def main() -> None:
     from catalog.pages.models import Page
     from footfall.events import encode
     from footfall.log import get_log
+    from footfall.viewers.request import viewer_of
 
     now = time.time_ns() // 1_000_000
     pages = Page.objects.filter(placements__isnull=False).distinct()
@@ -38,11 +49,20 @@ def main() -> None:
         body = encode({"pages.page": [page.pk], "pages.content": contents_of(page)})
         for at in range(now - DAYS * DAY, now, HOUR):
             for _ in range(views_in(at, place)):
-                get_log().append(partition, body, min(now, at + random.randrange(HOUR)))
+                meta = viewer_of(viewer())
+                get_log().append(partition, body, min(now, at + random.randrange(HOUR)), meta)
 
 
 def contents_of(page: Any) -> list[int]:
     return list(page.placements.values_list("content", flat=True))
+
+
+def viewer() -> dict[str, str]:
+    """Return what a request says of who views: three of four are people."""
+    number = random.randrange(PEOPLE)
+    version = 130 + number % 10
+    agent = random.choice(OTHERS) if random.random() < 0.25 else BROWSER.format(version, version)
+    return {"REMOTE_ADDR": f"198.51.{number // 250}.{number % 250}", "HTTP_USER_AGENT": agent}
 
 
 def views_in(at: int, place: int) -> int:

@@ -11,6 +11,8 @@ from footfall.ops.audit import run_audit
 from footfall.ops.workers import inspector
 from footfall.projections import compact as compacting
 from footfall.projections import ranking
+from footfall.reclassify.changes import Unfinished
+from footfall.reclassify.past import TakenOver
 from footfall.recount import upkeep
 from footfall.worker import QUEUE
 
@@ -25,6 +27,14 @@ JOBS: dict[str, Callable[[], object]] = {
 """By the name of its task, what is done again and again: see `footfall.schedule`."""
 
 flush, prune, compact, compact_store, rank = (task(name)(job) for name, job in JOBS.items())
+
+
+reclassify = task(
+    "counters.reclassify",
+    autoretry_for=(TakenOver, Unfinished),
+    retry_backoff=30,
+    max_retries=10,
+)(upkeep.reclassify_all)
 
 
 @task("counters.audit")

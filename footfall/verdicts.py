@@ -1,5 +1,7 @@
 """Verdicts: of what kind the agents of events are, as projections count them.
 
+A visitor that an operator has left out is a robot, with whatever agent.
+
 Verdicts have a version. It changes in the transaction that changes verdicts, and in no other; so
 they are cached for one version, and who counts with them checks it: see `Projection.verdicts`.
 """
@@ -8,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from footfall.events import META_BYTES, Meta
-from footfall.models import Agent, KeptKind, Kind, Reclassification
+from footfall.models import Agent, KeptKind, Kind, LeftOut, Reclassification
 
 Steps = list[tuple[int | None, int]]
 """Kinds of one agent by the time of its events, earliest first: (before which hour since 1970,
@@ -19,14 +21,19 @@ PER_QUERY = 5_000
 HOUR = 3_600_000  # milliseconds
 
 
-def _place(known: int) -> slice:
-    """Return where the agent is in metadata that begin with this byte."""
-    agent = Meta._fields.index("agent")
-    start = 1 + sum(size for place, size in enumerate(META_BYTES[:agent]) if known >> place & 1)
-    return slice(start, start + META_BYTES[agent] if known >> agent & 1 else start)
+LEFT_OUT: Steps = [(None, Kind.ROBOT)]
+"""The kinds of a visitor that is left out."""
 
 
-PLACES = [_place(known) for known in range(256)]
+def _place(fact: str, known: int) -> slice:
+    """Return where a fact is in metadata that begin with this byte."""
+    index = Meta._fields.index(fact)
+    start = 1 + sum(size for place, size in enumerate(META_BYTES[:index]) if known >> place & 1)
+    return slice(start, start + META_BYTES[index] if known >> index & 1 else start)
+
+
+PLACES = [_place("agent", known) for known in range(256)]
+VISITOR_PLACES = [_place("visitor", known) for known in range(256)]
 
 
 class Kinds(NamedTuple):
@@ -54,17 +61,36 @@ class Verdicts:
         self.version = version
         self._kinds: dict[bytes, int] = {}
         self._kept: dict[bytes, Steps] = {}
+        self._left_out: frozenset[bytes] | None = None
 
     def of(self, metas: Sequence[bytes]) -> Kinds | None:
         """Return the kinds for distinct metadata; None if all are unknown, now and before.
 
         An agent that is not in the table is unknown, and is asked for again the next time.
         """
+        left_out = self._look_up_left_out()
         agents = [meta[PLACES[meta[0]]] if meta else b"" for meta in metas]  # as `agent_of`
         kinds, kept = self._look_up({*agents} - {b""})
         of_meta = [kinds.get(agent, 0) for agent in agents]
         earlier = {i: kept[one] for i, one in enumerate(agents) if one in kept} if kept else {}
+        if left_out:
+            for i in (i for i, meta in enumerate(metas) if visitor_of(meta) in left_out):
+                of_meta[i] = int(Kind.ROBOT)
+                earlier.pop(i, None)
         return Kinds(of_meta, earlier) if earlier or any(of_meta) else None
+
+    def steps(self, agent: bytes) -> Steps:
+        """Return the kinds of one agent, by the time of its events."""
+        kinds, kept = self._look_up({agent} - {b""})
+        return kept.get(agent) or [(None, kinds.get(agent, Kind.UNKNOWN))]
+
+    def _look_up_left_out(self) -> frozenset[bytes]:
+        found = self._left_out
+        if found is None:
+            found = left_out()
+            if present_version() == self.version:
+                self._left_out = found
+        return found
 
     def _look_up(self, agents: set[bytes]) -> tuple[Mapping[bytes, int], Mapping[bytes, Steps]]:
         if not (missing := agents - self._kinds.keys()):
@@ -99,6 +125,17 @@ def chunks(keys: Sequence[int]) -> Iterable[Sequence[int]]:
 def agent_of(meta: bytes) -> bytes:
     """Return the 8 bytes of the agent in metadata; b"" if there is none."""
     return meta[PLACES[meta[0]]] if meta else b""
+
+
+def visitor_of(meta: bytes) -> bytes:
+    """Return the 8 bytes of the visitor in metadata; b"" if there is none."""
+    return meta[VISITOR_PLACES[meta[0]]] if meta else b""
+
+
+def left_out() -> frozenset[bytes]:
+    """Return the visitors that are left out at present, as metadata have them."""
+    found = LeftOut.objects.filter(is_out=True).values_list("visitor", flat=True)
+    return frozenset(visitor.to_bytes(8, "big", signed=True) for visitor in found)
 
 
 def kinds_of(metas: Sequence[bytes]) -> list[int]:

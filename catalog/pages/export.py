@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.db.models.functions import TruncDay
 
 from catalog.pages.models import Content
+from footfall.common.spreadsheet import Line, harmless
 from footfall.models import COLUMNS, Rollup
 from footfall.projections.distinct import visitors_of
 from footfall.projections.series import Interval, Point, days_of
@@ -17,15 +18,6 @@ from footfall.registry import content_type_of
 COLUMNS_OF_CSV = ("id", "type", "title", "day", "views", "people", "robots", "visitors")
 CONTENTS_PER_QUERY = 50
 ROWS_PER_READ = 2_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""With these, a spreadsheet takes a text for a formula."""
-
-
-class Line:
-    """A file for `csv.writer` that hands back what is written."""
-
-    def write(self, text: str) -> str:
-        return text
 
 
 def lines(since: datetime, until: datetime) -> Iterator[str]:
@@ -68,8 +60,3 @@ def _days(rollups: QuerySet[Rollup]) -> Iterator[tuple[int, Point]]:
     sums = days.values_list("target_id", "day").annotate(*map(Sum, COLUMNS))
     for target, day, *views in sums.iterator(ROWS_PER_READ):
         yield target, Point(day, *views)
-
-
-def harmless(text: str) -> str:
-    """Return a text that no spreadsheet takes for a formula: an apostrophe makes it text."""
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text

@@ -1,5 +1,6 @@
 """The base class for the admin of a countable model: shows its views, and sets its counter."""
 
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +38,8 @@ class ChartedAdmin(ModelAdmin):
         css = {"all": ["counters/dashboard.css"]}
 
     actions: Any = ("adjust_counters",)
+    viewed_with: Sequence[str] = ()
+    """Lookups to what the dashboard shows below an object: `("placements__content",)`."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.adjust_view)

@@ -39,11 +39,17 @@ _sending: set[tuple[Any, ...]] = set()
 _lock = threading.Lock()
 
 
-def task(name: str) -> Callable[[Function], Any]:
-    """Make a function a task of whichever app the project has, under this name."""
+def task(name: str, **options: Any) -> Callable[[Function], Any]:
+    """Make a function a task of whichever app the project has, under this name.
+
+    options: of a task of Celery.
+    """
 
     def made(function: Function) -> Any:
-        return shared_task(name=name)(function) if is_installed else function
+        if not is_installed:
+            return function
+        decorate: Any = shared_task(name=name, **options)
+        return decorate(function)
 
     return made
 

@@ -30,3 +30,14 @@ def percent(change: float) -> str:
     if change > 9:
         return f"\N{MULTIPLICATION SIGN}{number(round(change + 1))}"
     return f"{round(change * 100):+d} %"
+
+
+def direction(change: float) -> str:
+    """Return "up", "down", or "same" where `percent` says zero."""
+    rounded = round(change * 100)
+    return "up" if rounded > 0 else "down" if rounded else "same"
+
+
+def share(part: float) -> str:
+    """Return 0.25 as "25 %"; what is more than nothing is not 0 %."""
+    return "< 1 %" if 0 < part < 0.01 else f"{round(part * 100)} %"

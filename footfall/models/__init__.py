@@ -10,11 +10,21 @@ from footfall.models.reclassification import (
     KeptKind,
     Reclassification,
     ReclassifiedAgent,
+    ReclassifiedVisitor,
 )
 from footfall.models.recount import Correction, Recount, Recounted, VisitorRecount
 from footfall.models.store import Base, Carried, Projection, Segment, StoreHead, StorePosition
 from footfall.models.targets import COLUMNS, KIND_COLUMNS, VIEWS, ByKind, Countable
-from footfall.models.viewers import Agent, AgentCount, AgentRule, How, Kind, Salt
+from footfall.models.viewers import (
+    Agent,
+    AgentCount,
+    AgentRule,
+    Burst,
+    How,
+    Kind,
+    LeftOut,
+    Salt,
+)
 
 __all__ = [
     "COLUMNS",
@@ -26,6 +36,7 @@ __all__ = [
     "AgentRule",
     "Audit",
     "Base",
+    "Burst",
     "ByKind",
     "Carried",
     "ClientKey",
@@ -40,12 +51,14 @@ __all__ = [
     "Invalidation",
     "KeptKind",
     "Kind",
+    "LeftOut",
     "Partition",
     "ProducerState",
     "Projection",
     "Ranking",
     "Reclassification",
     "ReclassifiedAgent",
+    "ReclassifiedVisitor",
     "Recount",
     "Recounted",
     "Rollup",

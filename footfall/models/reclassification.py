@@ -53,6 +53,24 @@ class ReclassifiedAgent(models.Model):
         return f"{self.agent}"
 
 
+class ReclassifiedVisitor(models.Model):
+    """A visitor that was left out with this reclassification, or is counted again since then."""
+
+    reclassification = models.ForeignKey(
+        Reclassification, on_delete=models.CASCADE, related_name="changed_visitors"
+    )
+    visitor = models.BigIntegerField(_("visitor"))
+    """As `LeftOut.visitor`."""
+    is_out = models.BooleanField(_("is left out"))
+
+    class Meta:
+        verbose_name = _("reclassified visitor")
+        verbose_name_plural = _("reclassified visitors")
+
+    def __str__(self) -> str:
+        return f"{self.visitor}"
+
+
 class KeptKind(models.Model):
     """A kind that an agent keeps for events from before an hour: it was reclassified since then."""
 

@@ -98,6 +98,76 @@ class AgentRule(models.Model):
         return f"{self.value} → {self.get_kind_display()}"
 
 
+class LeftOut(models.Model):
+    """A visitor that an operator has left out: its views count as those of a robot."""
+
+    visitor = models.BigIntegerField(_("visitor"), primary_key=True)
+    """The 64 bits of `Meta.visitor` as a signed number."""
+    hour = models.DateTimeField(_("hour"))
+    """Of its burst."""
+    is_wanted = models.BooleanField(_("is to be left out"), default=True)
+    """What the operator says; False once that was taken back."""
+    is_out = models.BooleanField(_("is left out"), default=False)
+    """The verdict that projections count with; `reclassify` alone changes it."""
+    at = models.DateTimeField(_("at"), auto_now_add=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+
+    class Meta:
+        verbose_name = _("visitor that is left out")
+        verbose_name_plural = _("visitors that are left out")
+        indexes = (models.Index(fields=["is_out"], name="counters_left_out"),)
+
+    def __str__(self) -> str:
+        return f"{unsigned(self.visitor):016x}"
+
+
+class Burst(models.Model):
+    """Far more views in an hour than is usual, by one visitor or by one agent."""
+
+    class Decision(models.TextChoices):
+        OPEN = "", pgettext_lazy("burst", "open")
+        VISITOR = "visitor", pgettext_lazy("burst", "the visitor is left out")
+        AGENT = "agent", pgettext_lazy("burst", "the agent is a robot")
+        KEPT = "kept", pgettext_lazy("burst", "counted as it is")
+
+    hour = models.DateTimeField(_("hour"))
+    agent = models.BigIntegerField(_("agent"))
+    """As `Agent.hash`; 0: none."""
+    visitor = models.BigIntegerField(_("visitor"))
+    """As `LeftOut.visitor`; 0: all of the agent together."""
+    views = models.BigIntegerField(_("views"))
+    usual = models.BigIntegerField(_("usual"))
+    """Views of others in the same hour, the median."""
+    found_at = models.DateTimeField(_("found at"), db_default=Now())
+    decision = models.CharField(
+        _("decision"), max_length=10, choices=Decision.choices, default=Decision.OPEN, blank=True
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("by"),
+    )
+
+    class Meta:
+        verbose_name = _("burst")
+        verbose_name_plural = _("bursts")
+        constraints = (
+            models.UniqueConstraint(fields=["hour", "agent", "visitor"], name="counters_burst_one"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.hour:%Y-%m-%d %H}: {self.views}"
+
+
 class Salt(models.Model):
     """What visitors of one day, or window of days, are hashed with. Deleted a day after it."""
 

@@ -2,20 +2,23 @@
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import F
 
 from footfall.common.failpoints import failpoint
 from footfall.models import (
     Agent,
     Correcting,
     KeptKind,
+    LeftOut,
     Projection,
     Reclassification,
     ReclassifiedAgent,
+    ReclassifiedVisitor,
     StoreHead,
 )
 from footfall.projections.noted import recount_after, recount_days
@@ -54,16 +57,20 @@ def begin(since: datetime | None, progress: Progress | None = None) -> Reclassif
     while True:
         version = present_version()
         changes = list(differing(hour, progress))
-        if not changes:
+        visitors = differing_visitors(since)
+        if not changes and not visitors:
             return None
         while present_version() == version:
-            if found := _begin(version, changes, since):
+            if found := _begin(version, changes, visitors, since):
                 return found
             time.sleep(LOCKED_WAIT)
 
 
 def _begin(
-    version: int, changes: Sequence[Change], since: datetime | None
+    version: int,
+    changes: Sequence[Change],
+    visitors: Mapping[int, bool],
+    since: datetime | None,
 ) -> Reclassification | None:
     """Do it, unless a projection is being applied, one of the agents is locked, or the verdicts
     have changed. Raises Unfinished.
@@ -79,6 +86,7 @@ def _begin(
         if rows is None or present_version() != version or not _lock_agents(changes):
             return None
         found = _change(changes, since, rows, head)
+        _change_visitors(found, visitors)
         failpoint("before_reclassify_begin")
     failpoint("after_reclassify_begin")
     return found
@@ -100,6 +108,31 @@ def differing(since: int | None, progress: Progress | None = None) -> Iterator[C
         if progress:
             progress("agents", done, max(done, number))
         rows = list(agents.filter(hash__gt=rows[-1][0])[:PER_QUERY])
+
+
+def differing_visitors(since: datetime | None) -> dict[int, bool]:
+    """Return the visitors that are to be left out, True, or to be counted again, False.
+
+    since: leave out those whose burst was before; they stay as they are.
+    """
+    rows = LeftOut.objects.exclude(is_out=F("is_wanted"))
+    if since is not None:
+        rows = rows.filter(hour__gte=since)
+    return dict(rows.order_by("visitor").values_list("visitor", "is_wanted"))
+
+
+def _change_visitors(found: Reclassification, visitors: Mapping[int, bool]) -> None:
+    for is_out in (True, False):
+        keys = [visitor for visitor, is_wanted in visitors.items() if is_wanted is is_out]
+        for some in chunks(keys):
+            LeftOut.objects.filter(visitor__in=some).update(is_out=is_out)
+    ReclassifiedVisitor.objects.bulk_create(
+        (
+            ReclassifiedVisitor(reclassification=found, visitor=visitor, is_out=is_out)
+            for visitor, is_out in visitors.items()
+        ),
+        batch_size=PER_QUERY,
+    )
 
 
 def changed(steps: Steps, kind: int, since: int | None) -> Steps:

@@ -2,6 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from datetime import date
 from operator import add
 from typing import NamedTuple
@@ -16,12 +18,44 @@ from footfall.projections.series import at, number
 from footfall.registry import content_type_of
 from footfall.sql.batch import Views, summed
 from footfall.store.segment import Events
-from footfall.verdicts import Steps, agent_of, chunks, kind_at
+from footfall.verdicts import (
+    LEFT_OUT,
+    Steps,
+    Verdicts,
+    agent_of,
+    chunks,
+    kind_at,
+    visitor_of,
+)
 
 HOUR = 3_600_000  # milliseconds
 
-Changes = Mapping[bytes, tuple[Steps, Steps]]
-"""By agent, as metadata have it: its kinds before and after."""
+
+@dataclass
+class Changes:
+    """What has changed about agents and visitors, which are as metadata have them."""
+
+    agents: Mapping[bytes, tuple[Steps, Steps]]
+    """Their kinds before and after."""
+    visitors: Mapping[bytes, bool]
+    """Whether they are left out since then: they were not before, or the other way round."""
+    left_out: AbstractSet[bytes]
+    """The visitors that are left out now."""
+    verdicts: Verdicts
+    """Those of now."""
+
+    def of(self, meta: bytes) -> tuple[Steps, Steps] | None:
+        """Return the kinds of events with this metadata, before and after; None: the same."""
+        agent, visitor = agent_of(meta), visitor_of(meta)
+        is_out = visitor in self.left_out
+        was_out = not is_out if visitor in self.visitors else is_out
+        found = self.agents.get(agent)
+        if (found is None or is_out) and is_out == was_out:
+            return None
+        before, after = found or (self.verdicts.steps(agent),) * 2
+        return LEFT_OUT if was_out else before, LEFT_OUT if is_out else after
+
+
 Place = tuple[int, int]
 """Hour since 1970, and id."""
 
@@ -42,9 +76,9 @@ Moves = Mapping[Move, int]
 def moves_in(events: Events, changes: Changes) -> dict[str, Counter[Move]]:
     """Return what changes of these events, by label."""
     touched = {
-        index: changes[agent]
-        for index, agent in enumerate(map(agent_of, events.metas))
-        if agent in changes
+        index: found
+        for index, found in enumerate(map(changes.of, events.metas))
+        if found is not None
     }
     alike: Counter[tuple[int, int, int, int]] = Counter()
     for index, body, time in (

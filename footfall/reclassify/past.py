@@ -30,6 +30,7 @@ from footfall.reclassify.changes import Progress, Unfinished, begin
 from footfall.reclassify.moves import Changes, Move, apply, days_of_people, moves_in
 from footfall.registry import countable_models
 from footfall.store.read import PositionLost, load, segments_after
+from footfall.verdicts import Verdicts, left_out
 
 logger = logging.getLogger(__name__)
 
@@ -123,10 +124,19 @@ def _correct(row: Reclassification, progress: Progress | None) -> Reclassified:
 
 
 def _changes(row: Reclassification) -> Changes:
-    found = row.changed.values_list("agent", "before", "after").iterator()
-    return {
-        agent.to_bytes(8, "big", signed=True): (before, after) for agent, before, after in found
-    }
+    agents = row.changed.values_list("agent", "before", "after").iterator()
+    visitors = row.changed_visitors.values_list("visitor", "is_out")
+    return Changes(
+        {bits(agent): (before, after) for agent, before, after in agents},
+        {bits(visitor): is_out for visitor, is_out in visitors},
+        left_out(),
+        Verdicts(row.version),
+    )
+
+
+def bits(number: int) -> bytes:
+    """Return what metadata have for a number of `Agent` or `LeftOut`."""
+    return number.to_bytes(8, "big", signed=True)
 
 
 def _unfinished(row: Reclassification) -> list[Correcting]:
@@ -238,7 +248,8 @@ def _note(row: Reclassification, part: Correcting) -> None:
         label=part.label,
         before=before,
         after=after,
-        text=f"{row.agents} agents classified anew: {described(part.moved)}"
+        text=f"{row.agents} agents classified anew, {row.changed_visitors.count()} visitors left"
+        f" out or counted again: {described(part.moved)}"
         + (f", from {row.since:%Y-%m-%d} on" if row.since else "")
         + (f"; {part.left} views were not in the rollups" if part.left else "")
         + (f"; segments {numbered(part.corrupt)} cannot be read" if part.corrupt else "")

@@ -1,11 +1,12 @@
 """What is done to the event store every few minutes."""
 
-from footfall.reclassify.past import resume
+from footfall.reclassify.past import reclassify, resume
 from footfall.recount.counting import drop_abandoned
 from footfall.recount.rebuild import rebuild_lost
 from footfall.recount.visitors import recount_noted
 from footfall.store.compact import compact
 from footfall.store.retain import remove_due
+from footfall.viewers.bursts import find_bursts
 from footfall.viewers.counts import count_agents
 
 
@@ -13,12 +14,23 @@ def keep_store() -> None:
     """Let what is old leave, compact the rest, rebuild lost projections, count by agent, and count
     the visitors of days again of which that is noted.
 
-    A reclassification that was interrupted comes first: it holds up what follows.
+    A reclassification that was interrupted comes first: it holds up what follows. Bursts are found
+    before it: that takes seconds.
     """
+    find_bursts()
     drop_abandoned()
     resume()
     remove_due()
     compact()
     rebuild_lost()
     count_agents()
+    recount_noted()
+
+
+def reclassify_all() -> None:
+    """Apply what list and operators say today to all events, and to the visitors of their days.
+
+    Raises TakenOver or Unfinished: try again later.
+    """
+    reclassify()
     recount_noted()

@@ -3,14 +3,21 @@
 from datetime import datetime
 
 from django import template
+from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from footfall.common.wording import duration, number, percent
+from footfall.common.wording import direction, duration, number, percent, share
 
 register = template.Library()
-for words in (number, duration, percent):
+for words in (direction, number, duration, percent, share):
     register.filter(words)
+
+
+@register.filter
+def label(model: type[models.Model]) -> str:
+    """Return "pages.content"."""
+    return model._meta.label_lower
 
 
 @register.filter

@@ -19,6 +19,9 @@ from playwright.sync_api import BrowserContext, Page
 from accounts.emails.messages import confirmation_tokens
 from accounts.models import Confirmation, Welcome
 from catalog.pages.models import Content
+from footfall.models import Burst, Rollup
+from footfall.projections.series import Interval
+from footfall.registry import content_type_of
 from tests.support.books import make_book
 from tests.support.films import make_comment
 from tests.support.pages import make_audio, make_page, make_text, make_video
@@ -126,6 +129,9 @@ def test_pages_of_the_admin(tab: Page) -> None:
     user = make_user()
     ago = timezone.now() - timedelta(days=1)
     Welcome.objects.create(user=user, due_at=None, claimed_at=ago)
+    views = {"content_type": content_type_of(type(page)), "views": 9, "person": 5, "robot": 2}
+    Rollup.objects.create(**views, target_id=page.pk, hour=Interval.HOUR.start(timezone.now()))
+    Burst.objects.create(hour=timezone.now(), agent=1, visitor=1, views=900, usual=3)
     video = Content.objects.get(title="Waves")
     admin = "/admin"
     found = all_faults(
@@ -140,6 +146,7 @@ def test_pages_of_the_admin(tab: Page) -> None:
             f"{admin}/books/book/add/",
             f"{admin}/films/category/{comment.film.category_id}/change/",
             f"{admin}/counters/dashboard/",
+            f"{admin}/counters/dashboard/?model=pages.page&id={page.pk}&range=7d",
             f"{admin}/uploads/file/",
             f"{admin}/uploads/file/dead-letters/",
             f"{admin}/accounts/user/{user.pk}/change/",

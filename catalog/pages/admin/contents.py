@@ -129,6 +129,7 @@ def as_contents(contents: Iterable[Content]) -> QuerySet[Content]:
 class ContentAdmin(AnyContentAdmin):
     """One list for all contents. They are added and changed in the admin of their type."""
 
+    viewed_with = ("placements__page",)
     list_display = ("title", "kind", "summary", "pages", "views", "updated")
     list_filter = (TypeFilter, PageFilter, "created_at", "updated_at")
 

@@ -26,6 +26,7 @@ from catalog.pages.models import Content, Page, PageContent, Video
 @admin.register(Page)
 class PageAdmin(NestedModelAdmin, CountedAdmin):  # type: ignore[misc]
     inlines = (PlacementInline,)
+    viewed_with = ("placements__content",)
     list_display = ("title", "contents", "views", "updated")
     list_filter = ("created_at", "updated_at")
 

@@ -1,11 +1,14 @@
 """The dashboard in the admin, on real stores."""
 
+import csv
 import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -16,11 +19,22 @@ from redis import Redis
 from catalog.pages.models import Content, Page, Text
 from footfall.eventlog import RedisLog
 from footfall.flush import flush, ingest
-from footfall.models import Audit, DeadLetter, Partition, Projection, Segment
+from footfall.models import (
+    Audit,
+    DeadLetter,
+    HourTotal,
+    Partition,
+    Projection,
+    Ranking,
+    Rollup,
+    Segment,
+)
 from footfall.ops.workers import Workers
-from footfall.projections.ranking import Window, rank_due
+from footfall.projections.ranking import rank_due
+from footfall.projections.series import Interval
 from footfall.record import record
-from footfall.registry import countable_models
+from footfall.registry import counted_as
+from tests.support.agents import BROWSER, ROBOT
 from tests.support.pages import remove_all_pages
 from tests.support.schedule import scheduled
 from tests.support.views import AT, Answering, make_older, store_views
@@ -31,6 +45,11 @@ PAGE = reverse("admin:counters_dashboard_changelist")
 HEALTH = reverse("admin:counters_dashboard_health")
 VIEWS = reverse("admin:counters_dashboard_views")
 AUDIT = reverse("admin:counters_dashboard_audit")
+EXPORT = reverse("admin:counters_dashboard_export")
+CONTENTS = f"{VIEWS}?model=pages.content"
+VIEWS_QUERIES = 10
+"""Series, visitors by day and in two periods, the ranking, its targets; and one to spare. Bursts,
+their agents, and the work on the past."""
 
 
 @pytest.fixture(autouse=True)
@@ -59,23 +78,160 @@ def test_an_empty_service_is_well(admin_client: Client) -> None:
     page = text(admin_client, PAGE)
 
     assert "All is well" in page
-    assert page.count("No views yet") == 2 * len(countable_models())
-    assert page.count("Not computed yet") == len(countable_models()) * len(Window)
+    assert page.count("No views yet") == 1
+    assert page.count("Not computed yet") == 1
     assert "There has been no audit yet." in page
 
 
-def test_it_shows_what_is_viewed(admin_client: Client, page: Page, contents: list[Content]) -> None:
-    for _ in range(3):
-        record(page, contents[:2])
+def counted(page: Page, contents: list[Content], *agents: str) -> None:
+    """A view by each of the agents."""
+    for agent in agents or (BROWSER,):
+        record(page, contents, request={"HTTP_USER_AGENT": agent, "REMOTE_ADDR": "192.0.2.1"})
     flush()
     rank_due()
 
-    shown = text(admin_client, VIEWS)
 
-    assert shown.count(">Text 0</a>") == 3
-    assert f'href="{reverse("admin:pages_content_change", args=[contents[0].pk])}"' in shown
+def numbers(shown: str, title: str) -> list[str]:
+    """Return the numbers in a row of a ranking: views, people, visitors, robots."""
+    row = re.search(rf">{title}</a></th>(.*?)</tr>", shown, re.DOTALL)
+    return re.findall(r">([\d,?]+)</td>", row[1]) if row else []
+
+
+def test_it_shows_what_is_viewed(admin_client: Client, page: Page, contents: list[Content]) -> None:
+    counted(page, contents[:2], BROWSER, BROWSER, ROBOT)
+
+    shown = text(admin_client, CONTENTS)
+
+    assert numbers(shown, "Text 0") == ["3", "2", "1", "1"]
+    assert f"?range=24h&amp;model=pages.content&amp;id={contents[0].pk}" in shown
     assert "Text 2" not in shown
-    assert ": 6</title>" in shown
+    assert ": 6 · people 4 · robots 2 · not known 0" in shown
+    assert shown.count("<title>") == 24
+    models = re.findall(r"<span>(\w+)</span> <strong>(\d+)</strong>", shown)
+    assert ("Contents", "6") in models
+    assert ("Pages", "3") in models
+
+
+@pytest.mark.parametrize("how", ["views", "people", "visitors"])
+def test_the_ranking_is_sorted_as_chosen(admin_client: Client, page: Page, how: str) -> None:
+    ranked: list[dict[str, Any]] = [
+        {"id": page.pk, "views": 9, "people": 1, "visitors": 1},
+        {"id": Page.objects.create(title="B").pk, "views": 3, "people": 3, "visitors": 2},
+        {"id": Page.objects.create(title="C").pk, "views": 2, "people": 2, "visitors": 3},
+        {"id": Page.objects.create(title="D").pk, "views": 1, "people": None, "visitors": None},
+    ]
+    for one in ranked:
+        one.update({"before": 0, "series": []})
+    content_type = ContentType.objects.get_for_model(Page)
+    row = {"content_type": content_type, "window": "7d", "computed_at": timezone.now()}
+    Ranking.objects.create(**row, ranked=ranked)
+
+    shown = text(admin_client, f"{VIEWS}?model=pages.page&window=7d&by={how}")
+
+    order = re.findall(r'<th scope="row"><a [^>]*>([^<]+)</a>', shown)
+    expected = {"views": "ABCD", "people": "BCAD", "visitors": "CBAD"}[how]
+    assert [title[0] for title in order] == list(expected)
+    assert shown.count('aria-sort="descending"') == 1
+
+
+def test_one_goes_from_all_to_a_page_and_its_contents_and_back(
+    admin_client: Client, page: Page, contents: list[Content]
+) -> None:
+    counted(page, contents)
+    other = Page.objects.create(title="Other")
+    counted(other, contents[:1])
+
+    of_page = text(admin_client, f"{PAGE}?model=pages.page&id={page.pk}&range=7d")
+
+    assert "<strong>A page</strong>" in of_page
+    assert numbers(of_page, "Text 0")[0] == "2", "the views of a content are those on all pages"
+    assert numbers(of_page, "Text 1")[0] == "1"
+    assert reverse("admin:pages_page_change", args=[page.pk]) in of_page
+    link = f"?range=7d&amp;model=pages.content&amp;id={contents[0].pk}"
+    assert link in of_page
+    of_content = text(admin_client, PAGE + link.replace("&amp;", "&"))
+    assert numbers(of_content, "A page")[0] == "1"
+    assert re.search(r"<dt>Views</dt>\s*<dd><strong>2</strong>", of_content)
+
+
+def test_a_range_is_compared_with_the_one_before(
+    admin_client: Client, page: Page, contents: list[Content]
+) -> None:
+    now = timezone.now()
+    for days, views in ((0, 3), (2, 5), (9, 20), (20, 100)):
+        at = Interval.HOUR.start(now - timedelta(days=days))
+        fields = {"content_type": ContentType.objects.get_for_model(Page), "hour": at}
+        HourTotal.objects.create(**fields, views=views, person=views)
+        Rollup.objects.create(**fields, target_id=page.pk, views=views, person=views)
+
+    for what in ("model=pages.page", f"model=pages.page&id={page.pk}"):
+        week = text(admin_client, f"{VIEWS}?{what}&range=7d")
+        assert re.search(r"<dt>Views</dt>\s*<dd><strong>8</strong>", week)
+        assert "before: 20" in week
+        day = f"{now - timedelta(days=9):%Y-%m-%d}"
+        own = text(admin_client, f"{VIEWS}?{what}&from={day}&to={day}")
+        assert re.search(r"<dt>Views</dt>\s*<dd><strong>20</strong>", own)
+        assert f'value="{day}"' in own
+        year = text(admin_client, f"{VIEWS}?{what}&range=12m")
+        assert re.search(r"<dt>Views</dt>\s*<dd><strong>128</strong>", year)
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("from=2025-02-30", "Not a day like 2025-11-21: 2025-02-30"),
+        ("range=<b>", "There is no such range"),
+        ("model=auth.user", "There is no such model"),
+        ("model=pages.page&id=999999", "It was deleted, or there never was one."),
+        ("model=pages.page&id=x", "It was deleted, or there never was one."),
+    ],
+)
+def test_what_cannot_be_shown_is_said(admin_client: Client, query: str, error: str) -> None:
+    assert f'role="alert">{error}' in text(admin_client, f"{PAGE}?{query}")
+    answer = admin_client.get(f"{EXPORT}?{query}")
+    assert answer.status_code == 400
+    assert error in answer.content.decode()
+
+
+def exported(client: Client, query: str) -> list[list[str]]:
+    answer = client.get(f"{EXPORT}?{query}")
+    assert answer.status_code == 200
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.streaming
+    return list(csv.reader(answer.getvalue().decode().splitlines()))
+
+
+def test_the_range_is_exported(admin_client: Client, page: Page, contents: list[Content]) -> None:
+    Content.objects.filter(pk=contents[0].pk).update(title="=1+1")
+    counted(page, contents[:2], BROWSER, ROBOT)
+    today = f"{timezone.now():%Y-%m-%d}"
+
+    rows = exported(admin_client, "model=pages.content&range=7d")
+
+    first, second = (str(one.pk) for one in contents[:2])
+    assert rows == [
+        ["id", "name", "day", "views", "people", "robots", "unknown", "visitors"],
+        [first, "'=1+1", today, "2", "1", "1", "0", "1"],
+        [second, "Text 1", today, "2", "1", "1", "0", "1"],
+    ]
+    one = exported(admin_client, f"model=pages.content&range=24h&id={second}")
+    assert one[0][2] == "hour"
+    assert [row[0] for row in one[1:]] == [second]
+    assert one[1][2].startswith(f"{today}T")
+    assert len(exported(admin_client, "model=pages.content&to=2020-01-01")) == 1
+
+
+def test_an_export_costs_as_many_queries_for_each_50(
+    admin_client: Client, page: Page, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    texts = [Text.objects.create(title=f"More {i}", text="...") for i in range(60)]
+    record(page, texts)
+    flush()
+
+    with django_assert_max_num_queries(2 + 3 + 2 * 3):
+        rows = exported(admin_client, "model=pages.content&range=30d")
+
+    assert len(rows) == 61
 
 
 def test_it_shows_each_partition(
@@ -115,7 +271,7 @@ def test_it_shows_projections_and_the_store(
     cells = dict(re.findall(r'<th scope="row">(\S+:\S+)</th>\s+<td>(\d+)</td>', shown))
     assert cells == {
         f"{kind}:{label}": "1"
-        for kind in ("hourly", "totals")
+        for kind in ("hourly", "totals", "visitors")
         for label in ("pages.content", "pages.page")
     }
     assert "The projection hourly:pages.page fails: &lt;no room&gt;" in shown
@@ -199,7 +355,7 @@ def test_targets_that_are_gone_are_left_out(
     rank_due()
     contents[0].delete()
 
-    shown = text(admin_client, VIEWS)
+    shown = text(admin_client, CONTENTS)
 
     assert "Text 0" not in shown
     assert "Text 1" in shown
@@ -215,14 +371,18 @@ def test_a_refresh_costs_few_queries_however_much_there_is(
 
     with django_assert_max_num_queries(2 + 12):  # session, user
         admin_client.get(HEALTH)
-    of_models = 2 * len(countable_models())
-    with django_assert_max_num_queries(2 + 2 + of_models):
-        admin_client.get(VIEWS)
-    with django_assert_max_num_queries(2 + 12 + 2 + of_models):
+    for query in ("range=24h", "range=7d", "range=12m&by=people", "model=pages.content"):
+        with django_assert_max_num_queries(2 + VIEWS_QUERIES):
+            admin_client.get(f"{VIEWS}?{query}")
+    for target in (page, texts[0]):
+        label = counted_as(type(target))
+        with django_assert_max_num_queries(2 + VIEWS_QUERIES + 3):
+            admin_client.get(f"{VIEWS}?model={label}&id={target.pk}&range=30d")
+    with django_assert_max_num_queries(2 + 12 + VIEWS_QUERIES):
         admin_client.get(PAGE)
 
 
-@pytest.mark.parametrize("address", [PAGE, HEALTH, VIEWS])
+@pytest.mark.parametrize("address", [PAGE, HEALTH, VIEWS, EXPORT])
 def test_who_may_not_see_it_does_not(client: Client, address: str) -> None:
     assert client.get(address).status_code == 302
     assert staff(client, "view_content").get(address).status_code == 403
@@ -244,7 +404,11 @@ def test_the_permission_to_see_it_is_enough(client: Client, page: Page) -> None:
 
     shown = text(operator, PAGE)
 
-    assert "<span>A page</span>" in shown, "a link leads where they may not go"
+    assert ">A page</a>" in shown
+    of_page = text(operator, f"{PAGE}?model=pages.page&id={page.pk}")
+    assert "<strong>A page</strong>" in of_page
+    assert "admin/pages/" not in of_page, "a link leads where they may not go"
+    assert exported(operator, "model=pages.page")[1][1] == "A page"
     assert "Run an audit" not in shown
     assert operator.post(AUDIT).status_code == 403
     assert PAGE in text(operator, reverse("admin:index"))

@@ -30,7 +30,7 @@ from footfall.models import (
 from footfall.ops.audit import run_audit
 from footfall.projections.compact import compact as compact_hours
 from footfall.projections.run import apply_new_events
-from footfall.reclassify import changes, past
+from footfall.reclassify import past
 from footfall.reclassify.changes import Unfinished, begin
 from footfall.reclassify.past import finish, reclassify, resume
 from footfall.recount.drop import drop
@@ -551,7 +551,7 @@ def test_it_holds_the_store_for_no_agent_that_another_has_locked(
     def sleep(seconds: float) -> None:
         raise Waits
 
-    monkeypatch.setattr(changes.time, "sleep", sleep)
+    monkeypatch.setattr("footfall.reclassify.changes.time.sleep", sleep)
     with locked(Agent.objects.all()), pytest.raises(Waits):
         begin(None)
 
