@@ -134,8 +134,9 @@ def main() -> int:
                 continue
             except subprocess.SubprocessError as error:
                 failed.append(f"{combination}: {error}")
-            sys.stdout.write(f"{'failed' if failed else 'ok'}: {combination}\n")
-            sys.stdout.flush()
+            else:
+                sys.stdout.write(f"ok: {combination}\n")
+                sys.stdout.flush()
             shutil.rmtree(directory / f"venv-{number}", ignore_errors=True)
     for line in left_out:
         sys.stdout.write(f"left out: {line}\n")

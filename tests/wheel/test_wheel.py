@@ -116,7 +116,8 @@ def project(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with zipfile.ZipFile(wheel) as archive:  # what `pip install --no-deps` does with a pure one
         archive.extractall(root / "site")
     call_command("startproject", "elsewhere", str(root))
-    settings_said, celery_said = said("python", "COUNTERS_LOG_URL").split("# celery.py")
+    schedule_said, celery_said = said("python", "BEAT_SCHEDULE").split("# celery.py")
+    settings_said = said("python", "COUNTERS_LOG_URL") + schedule_said
     celery_said = celery_said.partition("\n")[2]
     files = {
         "elsewhere/local.py": SETTINGS.format(
@@ -317,7 +318,8 @@ class Committed(Cases, TransactionTestCase):
 
 
 def test_the_tests_of_a_project_need_no_redis(run: Run, project: Path) -> None:
-    (project / "news" / "tests.py").write_text(TESTS)
+    as_in_the_readme = "from django.test import TestCase\n" + said("python", "footfall.testing")
+    (project / "news" / "tests.py").write_text(TESTS + as_in_the_readme)
 
     run("-c", AWAY, "test", "news")
 
