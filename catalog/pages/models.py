@@ -24,7 +24,7 @@ class Page(Titled):
 class Content(Titled):
     """The base of all types of content. A content may be on any number of pages."""
 
-    objects = InheritanceManager()
+    objects = InheritanceManager()  # type: ignore[assignment, misc]  # in place of Countable's
 
     class Meta:
         verbose_name = _("content")

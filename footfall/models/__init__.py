@@ -5,6 +5,7 @@ from footfall.models.keys import ClientKey
 from footfall.models.log import DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
 from footfall.models.projections import HourTotal, Invalidation, Ranking, Rollup, VisitorSketch
+from footfall.models.querysets import CountableQuerySet
 from footfall.models.reclassification import (
     Correcting,
     KeptKind,
@@ -43,6 +44,7 @@ __all__ = [
     "Correcting",
     "Correction",
     "Countable",
+    "CountableQuerySet",
     "Dashboard",
     "DeadLetter",
     "HourTotal",

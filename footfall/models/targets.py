@@ -5,6 +5,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from footfall.fields import CounterField
+from footfall.models.querysets import CountableQuerySet
 from footfall.models.viewers import Kind
 
 
@@ -12,6 +13,8 @@ class Countable(models.Model):
     """Base class of models whose views are counted."""
 
     counter = CounterField(_("views"))
+
+    objects = CountableQuerySet.as_manager()
 
     class Meta:
         abstract = True
