@@ -324,6 +324,33 @@ def test_the_tests_of_a_project_need_no_redis(run: Run, project: Path) -> None:
     run("-c", AWAY, "test", "news")
 
 
+FIXTURES = """
+from news.models import Article
+
+
+def test_fixtures(client, count_views, recorded_views):
+    pk = Article.objects.create(title="Read").pk
+    client.get(f"/{pk}/")
+    assert recorded_views() == [{"news.article": [pk]}]
+    assert count_views() == 1
+    assert Article.objects.get().counter == 1
+"""
+PYTEST = """
+import os
+import sys
+import pytest
+
+os.environ["REDIS_URL"] = "redis://127.0.0.1:1/0"
+sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "news/test_fixtures.py"]))
+"""
+
+
+def test_the_fixtures_for_pytest_are_there_by_themselves(run: Run, project: Path) -> None:
+    (project / "news" / "test_fixtures.py").write_text(FIXTURES)
+
+    assert "1 passed" in run("-c", PYTEST)
+
+
 def test_the_distribution_is_one_typed_package_with_its_licence(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
