@@ -11,7 +11,7 @@ import threading
 import time
 from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -20,12 +20,13 @@ LAST_CHUNK = b"\r\n0\r\n\r\n"
 LONGEST_PAUSE = 0.5  # seconds between two checks whether the time is over
 REFUSED_PAUSE = 0.1  # seconds until a refused connection is tried again
 MOST_LATE = 0.1  # seconds of delay that are made up for when there is a rate
+GOOD = (b"200", b"202")  # of pages that were read, and of views that were reported
 ANSWER_SECONDS = 10.0  # seconds that an answer may take; then the connection counts as broken
 
 
 @dataclass
 class Ledger:
-    """What was sent and answered, by page: the counters are compared with it."""
+    """What was sent and answered, by page or key: the counters are compared with it."""
 
     attempted: Counter[int] = field(default_factory=Counter)
     answered: Counter[int] = field(default_factory=Counter)
@@ -130,6 +131,8 @@ class Load:
     `rate` (per second) holds them back to that many; what a slow server has kept back is not made
     up for. None is as fast as the server can. A connection that breaks is replaced; while that is
     refused, it is tried again. Raises OSError if it is refused at the beginning.
+
+    requests: byte for byte, by what stands in `pages` and in the ledger: else plain reads of pages.
     """
 
     def __init__(
@@ -141,6 +144,7 @@ class Load:
         connections: int = 16,
         most: int | None = None,
         rate: float | None = None,
+        requests: Mapping[int, bytes] | None = None,
     ) -> None:
         self.pages = pages
         self.seconds = seconds
@@ -148,7 +152,7 @@ class Load:
         self.rate = rate
         self.due = 0.0  # when the next request may be sent, by the monotonic clock
         self.stopped = threading.Event()
-        self.requests = {page: request(address, page) for page in set(pages)}
+        self.requests = requests or {page: request(address, page) for page in set(pages)}
         self.sent = 0
         self.outcome = Run()
         self.idle = [Connection(address) for _ in range(connections)]
@@ -225,7 +229,7 @@ class Load:
 
     def note(self, connection: Connection, answer: bytes) -> None:
         status = answer[9:12]
-        if status == b"200":
+        if status in GOOD:
             now = time.monotonic()
             self.outcome.latencies.append(now - connection.sent_at)
             self.outcome.moments.append(now)
@@ -270,8 +274,8 @@ def meanwhile(load: Load) -> Iterator[None]:
             running.result()
 
 
-def request(address: tuple[str, int], page: int) -> bytes:
-    """Return the request for a page, byte for byte."""
+def request(address: tuple[str, int], page: int, headers: str = "") -> bytes:
+    """Return the request for a page, byte for byte. headers: further lines."""
     host, port = address
     head = f"GET /api/v1/pages/{page}/ HTTP/1.1\r\nHost: {host}:{port}\r\n"
-    return f"{head}Accept: application/json\r\n\r\n".encode()
+    return f"{head}{headers}Accept: application/json\r\n\r\n".encode()

@@ -1,12 +1,12 @@
 """One run: a service under load, the scheduled faults, and the outcome."""
 
 import math
-import random
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import psutil
 import psycopg2
@@ -23,11 +23,13 @@ from tests.faults.intervals import Interval
 from tests.faults.machine.evicted import StoredId, evident, stored_ids, views
 from tests.faults.machine.faults import detail
 from tests.faults.service import Figures, Service
+from tests.faults.viewers import Readers, Visitors
 
-HOT = 0.3  # share of the reads that read the first page
-DRAWN = 100_000  # pages in the list that is read in turn
 RECOVERY_SECONDS = 60.0  # that a part may take to work again
 COUNTED = 120.0  # seconds until everything must be counted
+PERSON_KIND = 1  # of agents, in the database
+DAYS = 90  # before and after today: older ones have no sketches any more
+MAX_WRONG = 20  # targets with wrong visitors that are told
 
 Say = Callable[[str], None]
 
@@ -53,6 +55,8 @@ class Outcome:
     happened: list[Happened]
     run: Run
     verdict: Verdict[str]
+    kinds: Verdict[str]
+    """Of people, robots and the unknown of each target."""
     audit: str
     """The output of the audit; begins with "clean" if all is well."""
     by_log: int
@@ -70,7 +74,7 @@ class Outcome:
 
     @property
     def is_exact(self) -> bool:
-        return self.verdict.lost == self.verdict.doubled == 0
+        return all(one.lost == one.doubled == 0 for one in (self.verdict, self.kinds))
 
     @property
     def failures(self) -> list[str]:
@@ -103,6 +107,7 @@ class Campaign:
         self._untrue: list[str] = []
         self._evicted: Mapping[StoredId, bytes] = {}
         self._evident = 0
+        self._readers: Readers
 
     def carry_out(self, seconds: float, *, clients: int, pause: float, seed: int) -> Outcome:
         """Load the service, inject the faults, wait until it has recovered, and check the counters.
@@ -111,10 +116,12 @@ class Campaign:
         """
         service, targets = self._service, self._service.targets()
         before = service.figures()
+        address = ("127.0.0.1", service.port)
+        self._readers = readers = Readers(address, sorted(targets), seed)
         began = time.monotonic()
         load = Load(
-            ("127.0.0.1", service.port), drawn(sorted(targets), seed), math.inf,
-            connections=clients, rate=clients / pause,
+            address, readers.drawn, math.inf, connections=clients, rate=clients / pause,
+            requests=readers.requests,
         )  # fmt: skip
         watching = threading.Thread(target=self._watch_store)
         watching.start()
@@ -127,16 +134,19 @@ class Campaign:
         span = (began, time.monotonic())
         service.wake_all()
         self._wait_counted()
+        self._classify()
         after = service.figures()
-        gained = {name: n - before.counters[name] for name, n in after.counters.items()}
-        verdict = check(gained, load.outcome.ledger, targets, self.gone())
+        gained, kinds = gain(before.counters, after.counters), gain(before.kinds, after.kinds)
+        ledger, gone = load.outcome.ledger, self.gone()
+        verdict = check(gained, ledger, readers.targets(targets), gone)
+        by_kind = readers.check_kinds(kinds, ledger, targets, service.agents(), gone)
+        visitors = self._check_visitors()
         if wrong := untold(verdict, after.missing - before.missing, self._evident):
             self._untrue.append(wrong)
         self._check_ready()
         audit = service.manage("counters", "audit")
-        return self._outcome(
-            span, load.outcome, verdict, (audit.stdout + audit.stderr).strip(), before, after
-        )
+        said = (audit.stdout + audit.stderr).strip()
+        return self._outcome(span, load.outcome, verdict, by_kind, visitors, said, before, after)
 
     def gone(self) -> Mapping[str, int] | None:
         """Return the views that are known to be lost: what Redis has evicted before it was stored.
@@ -161,20 +171,49 @@ class Campaign:
         }
 
     def _outcome(
-        self, span: Interval, run: Run, verdict: Verdict[str], audit: str, before: Figures,
-        after: Figures,
+        self, span: Interval, run: Run, verdict: Verdict[str], kinds: Verdict[str],
+        visitors: Mapping[str, str], audit: str, before: Figures, after: Figures,
     ) -> Outcome:  # fmt: skip
         dropped = after.dropped - before.dropped
         segments = self._service.segments_after(before.last_segment)
         by_spill = sum(drained for _, drained in segments) - dropped["counted_from_log"]
         return Outcome(
-            span, sorted(self._happened, key=lambda one: one.began), run, verdict,
+            span, sorted(self._happened, key=lambda one: one.began), run, verdict, kinds,
             audit, by_log=sum(events for events, _ in segments) - by_spill, by_spill=by_spill,
             stored=self._stored, dropped=dropped,
             told=after.missing - before.missing,
             dead_letters=after.dead_letters - before.dead_letters,
-            untrue=self._untrue, notes=self.notes(verdict),
+            untrue=self._untrue, notes={**visitors, **self.notes(verdict)},
         )  # fmt: skip
+
+    def _classify(self) -> None:
+        """Classify agents anew: the string of one may have come after its first event."""
+        for words in (("counters", "flush"), ("counters", "reclassify")):
+            done = self._service.manage(*words)
+            if done.returncode:
+                self._untrue.append(f"{' '.join(words)}: {done.stdout}{done.stderr}")
+
+    def _check_visitors(self) -> Mapping[str, str]:
+        """Hold the visitors of each target against the events in the store; return figures."""
+        self._note_salts()
+        agents = self._service.agents()
+        people = {agent for agent, kind in agents.items() if kind == PERSON_KIND}
+        visitors = Visitors()
+        printed = self._service.manage("counters", "events").stdout
+        visitors.add(printed.splitlines(), self._readers, people)
+        today = datetime.now(UTC).date()
+        days = {str(today + timedelta(days=n)) for n in range(-DAYS, DAYS)}
+        self._untrue += visitors.wrong(self._service.visitors(), days)[:MAX_WRONG]
+        of_run = visitors.of_run
+        return {
+            "people who read": str(len(self._readers.people)),
+            "visitors of these": f"{len(visitors.seen)}, with {len(self._readers.salts)} salts",
+            "views of people without a visitor": f"{of_run['without']} of {of_run.total()}",
+        }
+
+    def _note_salts(self) -> None:
+        with suppress(psycopg2.Error):
+            self._readers.salts |= self._service.salts()
 
     def _check_ready(self) -> None:
         """Note it if some part of the service is not there, or not up to date, long after all."""
@@ -195,6 +234,7 @@ class Campaign:
         """Note when segments are added. What they say of themselves ends with their compaction."""
         last = 0
         while not self._over.wait(0.2):
+            self._note_salts()
             with suppress(psycopg2.Error):
                 number = self._service.last_segment()
                 if number > last:
@@ -314,7 +354,5 @@ def untold(verdict: Verdict[str], told: int, evident: int) -> str:
     return f"{told} events are told as lost; {evident} evidently are" if told < evident else ""
 
 
-def drawn(pages: Sequence[int], seed: int) -> list[int]:
-    """Return pages to read in turn: one of them often, the others equally often."""
-    dice = random.Random(seed)
-    return [pages[0] if dice.random() < HOT else dice.choice(pages) for _ in range(DRAWN)]
+def gain(before: Mapping[str, int], after: Mapping[str, int]) -> dict[str, int]:
+    return {name: n - before.get(name, 0) for name, n in after.items()}

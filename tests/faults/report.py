@@ -41,6 +41,7 @@ def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
         "views": {
             "attempted": gain.attempted, "answered": gain.answered, "counted": gain.counted,
         },
+        "kinds": {"lost": outcome.kinds.lost, "doubled": outcome.kinds.doubled},
         "notes": outcome.notes,
         "events by the log": outcome.by_log,
         "events by the spill": outcome.by_spill,
@@ -58,7 +59,11 @@ def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
         "latency while a store is away": latency(
             _during(good, outcome.away(REDIS) + outcome.away(POSTGRES))
         ),
-        "wrong": {name: gain._asdict() for name, gain in outcome.verdict.wrong().items()},
+        "wrong": {
+            name: gain._asdict()
+            for verdict in (outcome.verdict, outcome.kinds)
+            for name, gain in verdict.wrong().items()
+        },
         "failures": outcome.failures,
         "lost": outcome.verdict.lost,
         "doubled": outcome.verdict.doubled,
@@ -112,6 +117,7 @@ def table(found: dict[str, Any]) -> str:
         ("views attempted", views["attempted"]),
         ("views answered", views["answered"]),
         ("views counted", views["counted"]),
+        ("people, robots, unknown by content", _words(found["kinds"])),
         ("events by way of the log", _share(found["events by the log"], events)),
         ("events by way of the spill", _share(found["events by the spill"], events)),
         ("dropped, as counted before", _words(found["dropped"])),

@@ -43,6 +43,17 @@ TARGETS = """
 SEGMENTS = "SELECT events, drained FROM counters_segment WHERE number > %s ORDER BY number"
 MISSING = "SELECT coalesce(sum(missing), 0) FROM counters_partition"
 DEAD_LETTERS = "SELECT count(*) FROM counters_deadletter"
+# By content type, since an id is one of several models.
+KINDS = """
+    SELECT type.model || ' ' || target_id, sum(person), sum(robot + prefetch + monitor + library),
+        sum(views - person - robot - prefetch - monitor - library)
+    FROM counters_rollup JOIN django_content_type AS type ON type.id = content_type_id GROUP BY 1
+"""
+VISITORS = """
+    SELECT type.model || ' ' || target_id, day::text, visitors
+    FROM counters_visitorsketch JOIN django_content_type AS type ON type.id = content_type_id
+    WHERE target_id > 0 AND NOT beside
+"""
 DROPPED = "SELECT dropped FROM counters_partition UNION ALL SELECT dropped FROM counters_projection"
 
 
@@ -58,6 +69,8 @@ class Figures:
     missing: int
     """Events that are told as lost in a store."""
     dead_letters: int
+    kinds: Counter[str]
+    """Views in rollups, by name of the target and kind: "content 7 people"."""
 
 
 class RestartedRedis:
@@ -131,7 +144,9 @@ class Service:
         self.port = port or free_port()
         self.redis = RestartedRedis(data / "redis", self.clocks)
         self.proxy = Proxy(self.redis.store.url)
-        self.variables = {"LOG_LEVEL": "WARNING", **variables, "REDIS_URL": self.proxy.url}
+        # Clients are told apart by what they say that a proxy has passed on.
+        own = {"LOG_LEVEL": "WARNING", "COUNTERS_PROXIES": "1"}
+        self.variables = {**own, **variables, "REDIS_URL": self.proxy.url}
         self.evicted = Evicted()
         # The kernel ends a program with the thread that started it: see Program.process_options.
         self._starter = ThreadPoolExecutor(1)
@@ -254,8 +269,32 @@ class Service:
             counters = Counter(dict(cursor.fetchall()))
         return Figures(
             counters, self.last_segment(), self._dropped(), self._number(MISSING),
-            self._number(DEAD_LETTERS),
+            self._number(DEAD_LETTERS), self._kinds(),
         )  # fmt: skip
+
+    def _kinds(self) -> Counter[str]:
+        kinds: Counter[str] = Counter()
+        for name, *views in self.rows(KINDS):
+            columns = zip(("people", "robots", "unknown"), views, strict=True)
+            kinds.update({f"{name} {column}": int(n) for column, n in columns})
+        return kinds
+
+    def agents(self) -> dict[int, int]:
+        """Return the kinds of all agents whose string is known, by their 64 bits."""
+        rows = self.rows("SELECT hash, kind FROM counters_agent WHERE string <> ''")
+        return {one % 2**64: kind for one, kind in rows}
+
+    def visitors(self) -> dict[tuple[str, str], int]:
+        """Return the visitors by name of the target and day."""
+        return {(name, day): visitors for name, day, visitors in self.rows(VISITORS)}
+
+    def salts(self) -> set[bytes]:
+        return {bytes(value) for (value,) in self.rows("SELECT value FROM counters_salt")}
+
+    def rows(self, query: str) -> list[Any]:
+        with self.cursor() as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
 
     def targets(self) -> Mapping[int, list[str]]:
         """Return the targets of a read of each page."""
