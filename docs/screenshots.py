@@ -21,7 +21,7 @@ LARGEST = 150_000  # bytes
 WIDTH = 1200
 SHOTS = {  # name: address, height
     "editor": ("/admin/pages/page/1/change/", 860),
-    "dashboard": ("/admin/counters/dashboard/?model=pages.page&range=30d", 1160),
+    "dashboard": ("/admin/counters/dashboard/?model=pages.page&range=30d", 1240),
 }
 
 

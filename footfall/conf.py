@@ -82,7 +82,7 @@ class Conf:
     COUNTERS_BATCH_BYTES = Setting(int, 64 * MIB, 1)
     COUNTERS_BATCH_EVENTS = Setting(int, 50_000, 1)
     COUNTERS_HOURLY_DAYS = Setting(int, 400, 31)
-    """Days for which views are kept by the hour, then by the day. The dashboard shows 30."""
+    """Days for which views are kept by the hour, then by the day."""
 
     COUNTERS_KEEP_DAYS = Setting(int, 400, 0)
     """Days, of 24 hours in which the service ran, for which events are kept; 0: for ever. What has

@@ -16,12 +16,13 @@ from catalog.pages.models import Content
 from footfall.models import Ranking
 from footfall.ops.workers import Workers
 from footfall.projections.ranking import Window, rank
-from footfall.registry import content_type_of
+from footfall.registry import content_type_of, countable_models
 from tests.support.views import Answering
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 TARGETS, HOURS = 100_000, 24
+VIEWS = reverse("admin:counters_dashboard_views")
 
 
 def fill() -> None:
@@ -61,6 +62,15 @@ def fill() -> None:
             FROM counters_rollup GROUP BY 1, 2
             """
         )
+        cursor.execute(
+            """
+            INSERT INTO counters_hourtotal
+                (content_type_id, hour, views, person, robot, prefetch, monitor, library)
+            SELECT type, date_trunc('hour', now()) - hour * interval '1 hour', 9, 5, 2, 0, 0, 0
+            FROM unnest(%s) type, generate_series(%s, 730 * 24) hour
+            """,
+            [[content_type_of(model).pk for model in countable_models().values()], HOURS],
+        )
         cursor.execute("VACUUM ANALYZE")
 
 
@@ -87,12 +97,15 @@ def test_cost(admin_client: Client, answering: Answering) -> None:
             assert rank(Content, window)
 
         timed(f"the task: most viewed, {window.value}", compute)
+    first = Content.objects.all()[0].pk
     for name, address in {
         "the dashboard": reverse("admin:counters_dashboard_changelist"),
         "its health, every 3 s": reverse("admin:counters_dashboard_health"),
-        "its views, every 15 s": reverse("admin:counters_dashboard_views"),
+        "its views, every 15 s": f"{VIEWS}?model=pages.content",
+        "the same for 12 months": f"{VIEWS}?model=pages.content&range=12m",
+        "the same for one content": f"{VIEWS}?model=pages.content&id={first}&range=12m",
         "GET /contents/top/": "/api/v1/contents/top/?window=24h&limit=100",
-        "GET /contents/{id}/views/": f"/api/v1/contents/{Content.objects.all()[0].pk}/views/",
+        "GET /contents/{id}/views/": f"/api/v1/contents/{first}/views/",
     }.items():
 
         def get(address: str = address) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 
 from catalog.pages.models import Content
-from footfall.models import KIND_COLUMNS, Audit, Base, Identity, Kind, Recount
+from footfall.models import KIND_COLUMNS, Audit, Base, Identity, Kind, LeftOut, Recount
 from footfall.ops.audit import run_audit
 from footfall.projections.compact import compact as compact_hours
 from footfall.projections.run import apply_new_events
@@ -39,6 +39,7 @@ pytestmark = pytest.mark.django_db
 
 LABEL = "pages.content"
 TARGETS = 3
+VISITORS = 2
 HISTORIES = int(os.environ.get("FOOTFALL_HISTORIES", "4"))
 STRINGS = [BROWSER, HIDDEN, LIBRARY]
 AGENTS = some.sampled_from(STRINGS)
@@ -47,13 +48,14 @@ MIDNIGHT = datetime.fromtimestamp(AT / 1000, UTC)
 
 
 class History(RuleBasedStateMachine):
-    """`truth` is what was viewed, by agent."""
+    """`truth` is what was viewed, by agent and visitor."""
 
     def __init__(self) -> None:
         super().__init__()
         self.before = transaction.savepoint()
         self.ids = [Content.objects.create(title=f"{n}").pk for n in range(TARGETS)]
-        self.truth: Counter[str] = Counter()
+        self.truth: Counter[tuple[str, int]] = Counter()
+        self.left_out: set[int] = set()
         self.kinds = dict.fromkeys(STRINGS, Kind.UNKNOWN)
         for string in STRINGS:
             decide(string, Kind.UNKNOWN)
@@ -73,8 +75,8 @@ class History(RuleBasedStateMachine):
         assert list(run_audit(Audit())) == []
         if not Base.objects.exists():  # else some have kept their kinds
             expected = Counter(views=self.truth.total())
-            for string, views in self.truth.items():
-                if kind := self.kinds[string]:
+            for (string, visitor), views in self.truth.items():
+                if kind := Kind.ROBOT if visitor in self.left_out else self.kinds[string]:
                     expected[KIND_COLUMNS[kind]] += views
             assert by_kind() == +expected
 
@@ -82,10 +84,12 @@ class History(RuleBasedStateMachine):
         which=some.sets(some.integers(0, TARGETS - 1), min_size=1),
         hours=some.integers(0, 50),
         agent=AGENTS,
+        visitor=some.integers(0, VISITORS),
     )
-    def contents_are_viewed(self, which: set[int], hours: int, agent: str) -> None:
-        view({LABEL: [self.ids[n] for n in sorted(which)]}, at=AT + hours * HOUR, agent=seen(agent))
-        self.truth[agent] += len(which)
+    def contents_are_viewed(self, which: set[int], hours: int, agent: str, visitor: int) -> None:
+        targets = {LABEL: [self.ids[n] for n in sorted(which)]}
+        view(targets, at=AT + hours * HOUR, agent=seen(agent), visitor=visitor)
+        self.truth[agent, visitor] += len(which)
 
     @rule(max_events=some.integers(1, 3))
     def rollups_come_forward(self, max_events: int) -> None:
@@ -95,6 +99,18 @@ class History(RuleBasedStateMachine):
     def an_operator_decides(self, agent: str, kind: Kind) -> None:
         decide(agent, kind)
         self.kinds[agent] = kind
+
+    @rule(visitor=some.integers(1, VISITORS), is_wanted=some.booleans(), hours=some.integers(0, 50))
+    def an_operator_leaves_a_visitor_out(self, visitor: int, is_wanted: bool, hours: int) -> None:
+        LeftOut.objects.update_or_create(
+            visitor=visitor,
+            defaults={"is_wanted": is_wanted},
+            create_defaults={
+                "is_wanted": is_wanted,
+                "hour": MIDNIGHT + timedelta(hours=hours),
+            },
+        )
+        (self.left_out.add if is_wanted else self.left_out.discard)(visitor)
 
     @rule(
         dies=some.sampled_from(["", *RECLASSIFY]),
