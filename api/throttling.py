@@ -100,7 +100,8 @@ def client_ip(request: Request | HttpRequest) -> str:
 
     For IPv6 it is the /64 network: the client may use another of its 2^64 addresses each time.
     """
-    found = SimpleRateThrottle.get_ident(Throttle(), request)  # type: ignore[arg-type]
+    # It is None if the server tells no address.
+    found = SimpleRateThrottle.get_ident(Throttle(), request) or ""  # type: ignore[arg-type]
     try:
         address = ipaddress.ip_address(found.partition("%")[0])
     except ValueError:

@@ -42,7 +42,7 @@ from footfall.ops.invariants import (
     unaccounted_events,
 )
 from footfall.ops.recounted import Recounted
-from footfall.projections.rows import HOURLY
+from footfall.projections.rows import WITH_VERDICTS
 from footfall.recount.comparison import Difference, compare
 from footfall.recount.counting import Progress
 from footfall.recount.gap import Gap, Incomparable
@@ -185,7 +185,7 @@ def broken_projections() -> Iterator[str]:
         if not is_known(projection.position) and same.exists():
             yield f"projection {projection}: the event store has no segment {number} of its key"
         version = projection.verdicts
-        is_other = projection.kind == HOURLY and version != present_version()
+        is_other = projection.kind in WITH_VERDICTS and version != present_version()
         if is_other and same.filter(verdicts=version).exists():
             yield f"projection {projection}: it waits for other verdicts, a rebuild sets it right"
 

@@ -247,7 +247,7 @@ def recount_all(label: str, since: datetime | None, progress: Progress | None = 
     """Count the visitors of a model again, while events keep coming. Goes on with what stopped.
 
     since: only days from then on. A projection whose position is lost goes on at the end of the
-    store: all that is before is counted again.
+    store: all that is before is counted again. So it is if it went on with other verdicts.
     """
     with transaction.atomic():
         (row,) = lock(label, [VISITORS])
@@ -255,8 +255,9 @@ def recount_all(label: str, since: datetime | None, progress: Progress | None = 
             head = StoreHead.objects.select_for_update().order_by("pk").first()
             row.number, row.key, row.events = head.position if head else BEGINNING
             row.failed_at, row.error, since = None, "", None
-            row.verdicts = present_version()
-            row.save()
+        if row.verdicts != present_version():
+            row.verdicts, since = present_version(), None
+        row.save()
         first = since.date() if since else None
         recount_days(label, days_of(label, first), Correction.Kind.REBUILD)
         failpoint("before_visitors_rebuild")

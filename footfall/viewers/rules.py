@@ -56,6 +56,8 @@ class Rules:
         self._exact: dict[str, tuple[int, Kind]] = {}
         self._patterns: list[Pattern] = []
         for rule in sorted(rules, key=lambda rule: rule.pk):
+            if rule.kind not in Kind.values:  # loaded from a file: admin takes no other
+                continue
             if rule.match == AgentRule.Match.EXACT:
                 self._exact[rule.value] = rule.pk, Kind(rule.kind)
             elif rule.match == AgentRule.Match.PATTERN:

@@ -9,6 +9,7 @@ from pytest_django import Settings
 from catalog.pages.models import Page
 from footfall.flush import flush_all
 from footfall.log import get_log
+from tests.catalog.pages.reading import Reader
 from tests.support.pages import make_contents, make_page
 from tests.support.proxy import Fault, Proxy
 
@@ -62,6 +63,15 @@ def test_a_key_is_one_of_its_page(client: Client, page: Page) -> None:
         read(client, one)
 
     assert (counted(page), counted(other)) == (1, 1)
+
+
+def test_a_client_without_an_address_reads_too(page: Page) -> None:
+    """As behind a Unix socket."""
+    client = Reader(REMOTE_ADDR=None)
+    for _ in range(3):
+        assert read(client, page) == 200
+
+    assert counted(page) == 1
 
 
 @pytest.mark.parametrize(

@@ -90,6 +90,18 @@ def test_the_kind_is_what_rules_and_list_say_when_it_comes(log: RedisLog) -> Non
     ]
 
 
+def test_a_rule_that_is_none_makes_no_dead_letters(log: RedisLog) -> None:
+    """As `loaddata` takes it, which checks no choices."""
+    AgentRule.objects.create(match="exact", value="curl/8", kind=77)
+    AgentRule.objects.create(match="pattern", value="c*", kind=77)
+    append(log, [meta_of("curl/8")])
+
+    ingest()
+
+    assert not DeadLetter.objects.exists()
+    assert list(Agent.objects.values_list("string", "kind")) == [("curl/8", Kind.LIBRARY)]
+
+
 def test_a_string_that_comes_later_is_filled_in_and_changes_no_kind(log: RedisLog) -> None:
     append(log, [meta_of("curl/8", tells=False)])
     ingest()

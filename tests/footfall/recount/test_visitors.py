@@ -25,6 +25,7 @@ from footfall.models import (
     VisitorRecount,
     VisitorSketch,
 )
+from footfall.ops.audit import broken_projections
 from footfall.projections.noted import days_of, recount_after, recount_days
 from footfall.projections.rows import KINDS, lock
 from footfall.projections.run import apply_new_events
@@ -541,3 +542,21 @@ def test_without_a_projection_hourly_visitors_are_reclassified_too(
     recount_noted()
 
     assert found() == truth(ids, robots=0)
+
+
+def test_a_projection_with_other_verdicts_is_found_and_a_rebuild_sets_it_right(
+    ids: list[int],
+) -> None:
+    Projection.objects.filter(name=NAME).update(verdicts=99)
+    visit({LABEL: ids[:1]}, people(3, seed=2), at=TODAY)
+    project()
+    assert found() == truth(ids, robots=1)
+
+    assert any(NAME in line for line in broken_projections())
+    run("rebuild", NAME)
+    visit({LABEL: ids[2:]}, people(4, seed=2)[3:], at=TODAY)
+    project()
+
+    assert not [*broken_projections()]
+    today = {0: 2 + 1 + 4, ids[0]: 2 + 3, ids[1]: 2 + 1, ids[2]: 1 + 1}
+    assert found()[TODAY] == today
