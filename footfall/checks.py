@@ -104,6 +104,8 @@ def _place(url: str) -> tuple[str, int, str]:
     asked = parse_qs(parts.query)
     if parts.scheme == "unix" or parts.scheme.endswith("+socket"):
         return parts.path, 0, _number((asked.get("db") or asked.get("virtual_host") or [""])[0])
+    if "," in parts.netloc:  # a cluster: it has one database
+        return parts.netloc.rpartition("@")[2], 0, "0"
     host = parts.hostname or "localhost"
     number = (asked.get("db") or [parts.path.strip("/")])[0]
     return "localhost" if host == "127.0.0.1" else host, parts.port or 6379, _number(number)

@@ -77,9 +77,9 @@ def test_every_variable_is_documented_with_its_default() -> None:
     in_docs, in_code = documented(), dict(variables())
 
     assert len(in_code) > 40
-    assert in_code.keys() - in_docs.keys() == set()
-    for name, default in in_code.items():
-        if default not in (None, "", []):
+    assert in_code.keys() - in_docs.keys() == {"COUNTERS_TEST_LOG_URL"}  # of other projects
+    for name in in_code.keys() & in_docs.keys():
+        if (default := in_code[name]) not in (None, "", []):
             assert in_docs[name].partition(";")[0] in shown(default), name
 
 

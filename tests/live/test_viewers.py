@@ -110,7 +110,7 @@ class World:
         return {**self.copy.environment, **self.clocks.environment("worker")}
 
     def manage(self, *words: str) -> str:
-        done = self.copy.manage(*words, **self.clocks.environment("worker"))
+        done = self.copy.manage(*words, timeout=120.0, **self.clocks.environment("worker"))
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

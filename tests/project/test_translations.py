@@ -84,12 +84,14 @@ def texts_in_code() -> set[str]:
 def texts_in_python(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         match node:  # what is not a literal was marked where it is one, by gettext_noop
-            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(text)), *_]):
-                if name in CALLS:
-                    yield text
-            case ast.Call(func=ast.Name(id=name), args=[_, ast.Constant(value=str(text))]):
-                if name in CONTEXT_CALLS:
-                    yield text
+            case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(text)), *_]) if (
+                name in CALLS
+            ):
+                yield text
+            case ast.Call(func=ast.Name(id=name), args=[_, ast.Constant(value=str(text)), *_]) if (
+                name in CONTEXT_CALLS
+            ):
+                yield text
 
 
 def texts_in_template(path: Path) -> Iterator[str]:
