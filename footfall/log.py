@@ -30,12 +30,22 @@ def log_url() -> str:
 def is_testing() -> bool:
     """Tell whether tests run: between `setup_test_environment()` and its teardown."""
     utils: Any = sys.modules.get("django.test.utils")
-    return utils is not None and hasattr(utils._TestState, "saved_data")
+    return utils is not None and "saved_data" in vars(utils._TestState)
 
 
 def is_in_memory() -> bool:
     """Tell whether the log is in this process alone."""
-    return log_url().startswith(MEMORY)
+    return _tests_are_in_memory() if is_testing() else _service_is_in_memory()
+
+
+@cached_until_change
+def _tests_are_in_memory() -> bool:
+    return (conf.COUNTERS_TEST_LOG_URL or conf.COUNTERS_LOG_URL).startswith(MEMORY)
+
+
+@cached_until_change
+def _service_is_in_memory() -> bool:
+    return conf.COUNTERS_LOG_URL.startswith(MEMORY)
 
 
 class Owner(NamedTuple):
