@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -76,6 +77,7 @@ class World:
         )  # fmt: skip
         stack.callback(self.copy.end)
         self.copy.wait_ready(300)
+        self.copy.environment |= self.clocks.environment("worker")  # for `manage.py` beside it
         self.address = ("127.0.0.1", self.copy.port)
         self.asked = Service(f"127.0.0.1:{self.copy.port}")
         self.contents: dict[int, list[int]] = {}
@@ -105,12 +107,8 @@ class World:
         """Seconds, by the clocks of the service."""
         return (self.midnight - datetime.now(UTC) - self._ahead).total_seconds()
 
-    @property
-    def environment(self) -> dict[str, str]:
-        return {**self.copy.environment, **self.clocks.environment("worker")}
-
     def manage(self, *words: str) -> str:
-        done = self.copy.manage(*words, timeout=120.0, **self.clocks.environment("worker"))
+        done = self.copy.manage(*words, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -192,7 +190,7 @@ class World:
         return points
 
 
-def _clocks(directory: Any) -> Clocks:
+def _clocks(directory: Path) -> Clocks:
     found = library(ROOT / ".data" / "faults" / "faketime")
     clocks = Clocks.made(directory, found) if found else None
     if not clocks or not works(clocks):
@@ -266,7 +264,7 @@ def _kill_once(world: World, when: str) -> bool:
     """Reclassify, and kill it as soon as a query finds something; return whether it was killed."""
     process = subprocess.Popen(
         [sys.executable, "manage.py", "counters", "reclassify"], cwd=ROOT,
-        env=world.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=world.copy.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     wait_until(lambda: process.poll() is not None or world.rows(when), 300, when)
     process.kill()
