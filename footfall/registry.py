@@ -7,6 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from footfall.fields import CounterField
+from footfall.policies import Policy
 
 
 @cache
@@ -29,6 +30,11 @@ def counter_field(model: type[models.Model]) -> CounterField:
         if isinstance(field, CounterField):
             return field
     raise TypeError(f"{model._meta.label} is not countable: it has no CounterField.")
+
+
+def policy_of(model: type[models.Model]) -> Policy:
+    """Return what the counter of a model counts. Raises TypeError if it is not countable."""
+    return counter_field(model).policy
 
 
 @cache

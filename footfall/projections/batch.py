@@ -1,9 +1,10 @@
 """The new events that projections apply: those of consecutive segments, summed up once for all."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from footfall.models import StorePosition
+from footfall.models import COLUMNS, VIEWS, StorePosition
 from footfall.sql import rows_per_transaction
 from footfall.store.read import load, segments_after
 from footfall.store.views import Summed
@@ -26,8 +27,10 @@ class Batch(Summed):
         """Return the labels of the models that were viewed."""
         return self.hours.keys()
 
-    def totals(self, label: str) -> Mapping[int, int]:
-        """Return the views by id. Most batches are of one hour."""
+    def totals(self, label: str, column: str = VIEWS) -> Mapping[int, int]:
+        """Return the views of a column of `ByKind`, by id. Most batches are of one hour."""
+        if column != VIEWS:
+            return self._of_kind(label, COLUMNS.index(column))
         first, *others = self.hours.get(label, {0: {}}).values()
         if not others:
             return first
@@ -36,6 +39,12 @@ class Batch(Summed):
             for target, times in views.items():
                 totals[target] = totals.get(target, 0) + times
         return totals
+
+    def _of_kind(self, label: str, place: int) -> Mapping[int, int]:
+        totals: Counter[int] = Counter()
+        for _hour, target, numbers in self.views(label).rows():
+            totals[target] += numbers[place]
+        return +totals
 
     def masks(self, label: str) -> dict[int, int]:
         """Return the partitions from which targets were viewed, by id: a bit for each."""

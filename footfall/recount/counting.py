@@ -18,7 +18,7 @@ from footfall.identity import epoch
 from footfall.models import COLUMNS, Base, Recount, Recounted, Segment, StorePosition
 from footfall.reclassify.changes import Progress as Progress
 from footfall.recount.gap import Incomparable
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, policy_of
 from footfall.sql import rows_per_transaction
 from footfall.sql.batch import Views
 from footfall.store.append import locked_head
@@ -150,11 +150,16 @@ def finish(row: Recount) -> None:
     """End the recount, and remove what it has counted: if that is interrupted, the next does."""
     with transaction.atomic():
         locked(row).delete()
+    clear(row.label)
+
+
+def clear(label: str) -> None:
+    """Remove what a recount that has ended has counted."""
     after = -1
-    kind = content_type_of(countable_models()[row.label]).pk
+    kind = content_type_of(countable_models()[label]).pk
     while after < LAST_ID:
         with transaction.atomic():
-            if Recount.objects.filter(label=row.label).exists():
+            if Recount.objects.filter(label=label).exists():
                 return  # that one removes the rest
             after = _clear_some(kind, after)
 
@@ -251,9 +256,10 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
 def require_verdicts(row: Recount, version: int) -> None:
     """Raise Incomparable if the recount tells kinds of agents, and not by these, present verdicts.
 
-    Counters have views of all kinds.
+    Most counters have views of all kinds.
     """
-    if row.kind in KINDS_TOLD and not row.verdicts == version == present_version():
+    told = row.kind in KINDS_TOLD or policy_of(countable_models()[row.label]).tells_kinds
+    if told and not row.verdicts == version == present_version():
         raise Incomparable(f"{row.label}: not compared, agents were classified anew: begin again")
 
 

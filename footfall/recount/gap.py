@@ -4,8 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
-from footfall.models import KIND_COLUMNS, Projection, Segment, StorePosition
+from footfall.models import KIND_COLUMNS, VIEWS, Kind, Projection, Segment, StorePosition
 from footfall.projections.rows import HOURLY, TOTALS, name_of
+from footfall.registry import countable_models, policy_of
 from footfall.sql.batch import Row
 from footfall.store.read import PositionLost, load, segments_after
 from footfall.store.views import views_of
@@ -30,21 +31,26 @@ class Gap:
 
     def __init__(self, label: str, *, by_hour: bool = False) -> None:
         self.label = label
+        self.column = VIEWS if by_hour else policy_of(countable_models()[label]).column
+        """Of `ByKind`: these views alone. If it is not `by_hour`, those that counters have."""
         self.views: Counter[tuple[int, int]] = Counter()
         """The hour is 0 unless the gap is `by_hour`."""
         self.kinds: Counter[tuple[int, int, int]] = Counter()
         """Those of known kinds of agents, by (id, hour, kind), if the gap is `by_hour`."""
+        self.others: set[int] = set()
+        """Ids that have views of kinds that are not counted."""
         self.verdicts = Verdicts(0)
         """What tells kinds."""
         self.unread: set[int] = set()
         """Numbers of segments that could not be read, or are missing."""
         self._by_hour = by_hour
+        self._tells_kinds = by_hour or self.column != VIEWS
         self._followed: tuple[StorePosition, ...] = ()
         """The positions that `views` is right for."""
 
     def follow(self, position: StorePosition, other: StorePosition) -> None:
         """Follow the positions, as this transaction sees them. Raises Incomparable."""
-        if self._by_hour and self.verdicts.version != (verdicts := current()).version:
+        if self._tells_kinds and self.verdicts.version != (verdicts := current()).version:
             self.verdicts, self._followed = verdicts, ()
         if self._followed and self._move(position, other):
             return
@@ -97,12 +103,15 @@ class Gap:
         events = load(segment)
         if len(events) != segment.events:
             self.unread.add(segment.number)
-        kinds = self.verdicts.of(events.metas) if self._by_hour else None
+        kinds = self.verdicts.of(events.metas) if self._tells_kinds else None
         for viewed in views_of(events, kinds):
+            if self.column not in (VIEWS, KIND_COLUMNS.get(Kind(viewed.kind))):
+                self.others.update(viewed.targets.get(self.label, ()))
+                continue
             hour, times = viewed.hour if self._by_hour else 0, sign * viewed.times
             for target in viewed.targets.get(self.label, ()):
                 _add(self.views, (target, hour), times)
-                if viewed.kind:
+                if self._by_hour and viewed.kind:
                     _add(self.kinds, (target, hour, viewed.kind), times)
 
 

@@ -2,7 +2,7 @@
 
 from footfall.reclassify.past import reclassify, resume
 from footfall.recount.counting import drop_abandoned
-from footfall.recount.rebuild import rebuild_lost
+from footfall.recount.rebuild import rebuild_lost, rebuild_stale
 from footfall.recount.visitors import recount_noted
 from footfall.store.compact import compact
 from footfall.store.retain import remove_due
@@ -23,6 +23,7 @@ def keep_store() -> None:
     remove_due()
     compact()
     rebuild_lost()
+    rebuild_stale()
     count_agents()
     recount_noted()
 
