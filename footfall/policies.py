@@ -11,10 +11,14 @@ from typing import ClassVar
 class Policy:
     """What a counter counts of the views that are recorded."""
 
-    name: ClassVar[str]
+    name: str
     """Kept with the projection: another name is another policy."""
     column: ClassVar[str] = "views"
     """The column of `ByKind` that has what is counted."""
+    most: int = 0
+    """How often a visitor counts in a window; 0: always."""
+    hours: int = 0
+    """How long a window is, from an hour or midnight on, UTC."""
 
     @property
     def tells_kinds(self) -> bool:
@@ -39,6 +43,36 @@ class People(Policy):
 
     name = "people"
     column = "person"
+
+
+HOUR, DAY = 1, 24
+
+
+class AtMost(Policy):
+    """So many views by each visitor in each calendar window, HOUR or DAY, in UTC.
+
+    By the time of the view, so one that comes late counts in its own window. A view that does not
+    say which visitor it was counts each time. Robots are visitors, too.
+    """
+
+    def __init__(self, times: int, *, per: int = DAY) -> None:
+        if times < 1 or per not in (HOUR, DAY):
+            raise ValueError("a visitor counts at least once per HOUR or per DAY")
+        self.most, self.hours = times, per
+        self.name = f"{times} per visitor and {'hour' if per == HOUR else 'day'}"
+
+
+class OncePerVisitor(AtMost):
+    """One view by each visitor in each calendar window, see `AtMost`."""
+
+    def __init__(self, window: int = DAY) -> None:
+        super().__init__(1, per=window)
+
+
+def named(name: str) -> AtMost | None:
+    """Return the policy of this name, if it counts by visitor."""
+    times, _, window = name.partition(" (")[0].partition(" per visitor and ")
+    return AtMost(int(times), per=HOUR if window == "hour" else DAY) if window else None
 
 
 @dataclass(frozen=True)

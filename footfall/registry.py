@@ -37,6 +37,13 @@ def policy_of(model: type[models.Model]) -> Policy:
     return counter_field(model).policy
 
 
+def limits() -> dict[str, Policy]:
+    """Return the policies that count by visitor, by the label of their model."""
+    models_by_label = countable_models().items()
+    found = {label: policy_of(model) for label, model in models_by_label}
+    return {label: policy for label, policy in found.items() if policy.most}
+
+
 @cache
 def counted_as(model: type[models.Model]) -> str:
     """Return the label under which `model` is counted: that of the model that has the counter.

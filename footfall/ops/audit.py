@@ -47,7 +47,7 @@ from footfall.projections.rows import WITH_VERDICTS
 from footfall.recount.comparison import Difference, OtherPolicy, compare
 from footfall.recount.counting import Progress
 from footfall.recount.gap import Gap, Incomparable
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, limits
 from footfall.store.read import is_known
 from footfall.verdicts import present_version
 
@@ -94,6 +94,8 @@ def _findings(audit: Audit, repairs: bool, progress: Progress | None, quick: boo
 
 def _quick(audit: Audit, progress: Progress | None) -> Iterator[str]:
     for label in sorted(countable_models()):
+        if label in limits():
+            yield f"{label}: not compared with rollups, it counts by visitor; a whole audit does it"
         try:
             for difference in compare(Gap(label), progress):
                 audit.differences += 1

@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from footfall.models import COLUMNS, VIEWS, StorePosition
 from footfall.sql import rows_per_transaction
 from footfall.store.read import load, segments_after
 from footfall.store.views import Summed
+from footfall.store.visits import Visits
 from footfall.verdicts import current
 
 
@@ -21,6 +22,8 @@ class Batch(Summed):
     """When the earliest event happened: milliseconds since 1970."""
     verdicts: int | None = None
     """The version of the verdicts that tell kinds of agents; None: they are not told."""
+    visits: Visits = field(default_factory=Visits)
+    """Of the models that count by visitor."""
 
     @property
     def labels(self) -> Collection[str]:
@@ -66,12 +69,14 @@ def read_batch(position: StorePosition, max_events: int, *, kinds: bool = False)
     batch = Batch(position, position, verdicts=verdicts.version if verdicts else None)
     most = rows_per_transaction()
     for segment in segments_after(position, max_events):
-        batch.add(load(segment), verdicts)
+        events = load(segment)
+        batch.add(events, verdicts)
+        batch.visits.add(events)
         # It did not happen after it was stored, whatever its web server's clock says.
         first_at = min(segment.first_at, int(segment.stored_at.timestamp() * 1000))
         batch.since = min(batch.since or first_at, first_at)
-        events = batch.until.events + segment.events
-        batch.until = StorePosition(segment.number, segment.key, events)
-        if batch.rows >= most:
+        counted = batch.until.events + segment.events
+        batch.until = StorePosition(segment.number, segment.key, counted)
+        if max(batch.rows, batch.visits.rows) >= most:
             break
     return batch

@@ -9,6 +9,7 @@ from footfall.models import Projection
 from footfall.policies import People, Policy
 from footfall.projections.rows import TOTALS
 from footfall.registry import countable_models, policy_of
+from footfall.store.visits import forget_windows
 from footfall.verdicts import present_version
 
 MIXED = ""
@@ -35,6 +36,7 @@ def agrees(row: Projection, policy: Policy, verdicts: int | None) -> bool:
         if row.policy != MIXED:
             row.policy = MIXED
             row.save(update_fields=["policy"])
+        forget_windows(row.label, policy.hours)  # the others do not see what this one counts
         return True
     return not policy.tells_kinds or verdicts == row.verdicts
 
@@ -52,6 +54,7 @@ def follow(row: Projection, policy: Policy, verdicts: int) -> None:
         row.policy = policy.name + REBUILDING
     row.verdicts = verdicts
     row.save(update_fields=["policy", "verdicts"])
+    forget_windows(row.label)
 
 
 def goes_by_verdicts(row: Projection) -> bool:

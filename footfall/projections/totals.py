@@ -22,6 +22,7 @@ from footfall.projections.policies import agrees
 from footfall.projections.rows import claim, move
 from footfall.registry import content_type_of, countable_models, counter_field, policy_of
 from footfall.sql.batch import MAX_COUNTER
+from footfall.store.visits import take
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +61,10 @@ def project_totals(label: str, batch: Batch) -> Applied | None:
         if not row.counted_before:
             note_counted_before(row)
         failpoint("totals_before_apply")
-        counts = batch.totals(label, policy.column)
+        if policy.most:
+            counts = take(row, policy, batch.visits.of.get(label, {}))
+        else:
+            counts = batch.totals(label, policy.column)
         counters, dropped = apply(model, counts, batch.since)
         failpoint("totals_after_apply")
         move(row, batch.until, dropped)

@@ -18,7 +18,17 @@ from django.db.models import Max
 from footfall import sql
 from footfall.events import BIGINT
 from footfall.flush import project
-from footfall.models import VIEWS, Adjustment, Carried, Correcting, Projection, Recounted, Rollup
+from footfall.models import (
+    VIEWS,
+    Adjustment,
+    Carried,
+    Correcting,
+    Projection,
+    Recounted,
+    Rollup,
+    Uncounted,
+    Visit,
+)
 from footfall.policies import Policy
 from footfall.projections.policies import is_counted_by, is_stale, remark
 from footfall.projections.rows import BEGINNING, HOURLY, TOTALS, name_of
@@ -74,13 +84,15 @@ def bring_close(label: str) -> None:
 
 def compare(gap: Gap, progress: Progress | None = None) -> Iterator[Difference]:
     """Yield every target of one model whose counter differs from the rollups, in the order of the
-    ids. Raises Incomparable.
+    ids. None of a model that counts by visitor: rollups do not tell it. Raises Incomparable.
 
     Each chunk is compared in one snapshot: projections commit before it or after it.
     """
 
     label = gap.label
     policy = policy_of(countable_models()[label])
+    if policy.most:
+        return
 
     def follow() -> None:
         found = positions(label)
@@ -131,8 +143,9 @@ def compare_range(
     """Return the targets that differ, of those with ids from `after` + 1 to `last`."""
     model = countable_models()[gap.label]
     kind, span = content_type_of(model).pk, (after, last)
+    most = policy_of(model).most
     with connection.cursor() as cursor:
-        arguments = [*_arguments(gap.column), *[kind, *span] * 3, *span]
+        arguments = [*_arguments(gap.column), *[kind, *span] * (5 if most else 3), *span]
         cursor.execute(_comparison(model, source, gap.column), arguments)
         # By id: the counter, and what it should be if there were no gap.
         rows = {int(pk): (int(n), int(expected)) for pk, n, expected in cursor.fetchall()}
@@ -160,10 +173,21 @@ def _comparison(
     table, key, counter = names_of(model)
     counted = VIEWS if column == VIEWS else f"CASE WHEN hour = %s THEN views ELSE {column} END"
     expected = "COALESCE(rolled.n, 0) + COALESCE(adjusted.n, 0) - COALESCE(carried.n, 0)"
+    most, by_visitor = policy_of(model).most, ""
     sums = """
         SELECT target_id, SUM({}) AS n FROM {}
         WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
     """
+    if most:
+        expected += " - COALESCE(uncounted.n, 0) - COALESCE(repeated.n, 0)"
+        repeated = sums.replace("GROUP", f"AND beside AND times > {most} GROUP")
+        again = repeated.format(f"times - {most}", Visit._meta.db_table)
+        by_visitor = f"""
+            LEFT JOIN ({sums.format("views", Uncounted._meta.db_table)}) uncounted
+                ON uncounted.target_id = target.{key}
+            LEFT JOIN ({again}) repeated
+                ON repeated.target_id = target.{key}
+        """
     return f"""
         SELECT target.{key}, target.{counter}, {expected} FROM {table} target
         LEFT JOIN ({sums.format(counted, source._meta.db_table)}) rolled
@@ -172,5 +196,6 @@ def _comparison(
             ON adjusted.target_id = target.{key}
         LEFT JOIN ({sums.format("views", Carried._meta.db_table)}) carried
             ON carried.target_id = target.{key}
+        {by_visitor}
         WHERE target.{key} > %s AND target.{key} <= %s AND target.{counter} <> {expected}
     """  # noqa: S608

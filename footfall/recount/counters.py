@@ -3,15 +3,24 @@
 Nothing is taken from a counter that nothing explains: see `Explained`.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django.db import models
-from django.db.models import Case, Sum, When
+from django.db.models import Case, F, Sum, When
 
 from footfall import sql
 from footfall.cache.invalidation import invalidate
-from footfall.models import VIEWS, Adjustment, Carried, Projection, Recounted
+from footfall.models import (
+    VIEWS,
+    Adjustment,
+    Carried,
+    Projection,
+    Recounted,
+    Uncounted,
+    Visit,
+)
 from footfall.projections.rows import TOTALS
 from footfall.recount.beside import BesideRecount
 from footfall.recount.comparison import (
@@ -97,11 +106,22 @@ class Counters(BesideRecount):
         counted = Case(When(hour=EPOCH, then=VIEWS), default=self.gap.column)
         recounted, adjusted = sums(Recounted, counted), sums(Adjustment, "amount")
         carried = sums(Carried, "views")
+        uncounted: Counter[int] = Counter()
+        if most := policy_of(self.model).most:
+            uncounted.update(sums(Uncounted, "views"))
+            rows = Visit.objects.filter(
+                content_type=content_type_of(self.model),
+                beside=True,
+                times__gt=most,
+                target_id__in=ids,
+            )
+            repeated = rows.order_by().values_list("target_id").annotate(n=Sum(F("times") - most))
+            uncounted.update(dict(repeated))
         found, others = {}, self.gap.others
         for target in ids:
             gap = self.gap.views[target, 0]
             views = recounted.get(target, 0) + gap + adjusted.get(target, 0)
-            views -= carried.get(target, 0)
+            views -= carried.get(target, 0) + uncounted[target]
             known = target in recounted or target in adjusted or gap != 0 or target in others
             found[target] = Explained(min(views, MAX_COUNTER), known)
         return found

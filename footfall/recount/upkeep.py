@@ -6,6 +6,7 @@ from footfall.recount.rebuild import rebuild_lost, rebuild_stale
 from footfall.recount.visitors import recount_noted
 from footfall.store.compact import compact
 from footfall.store.retain import remove_due
+from footfall.store.visits import remove_unused
 from footfall.viewers.bursts import find_bursts
 from footfall.viewers.counts import count_agents
 
@@ -24,6 +25,7 @@ def keep_store() -> None:
     compact()
     rebuild_lost()
     rebuild_stale()
+    remove_unused()
     count_agents()
     recount_noted()
 
