@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models.expressions import Combinable
 from django.db.models.signals import pre_save
 
+from footfall.policies import Everything, Exclude, Policy
+
 if TYPE_CHECKING:
     BaseField = models.PositiveBigIntegerField[int | Combinable, int]
 else:
@@ -21,9 +23,20 @@ class CounterField(BaseField):
     write that back would undo what was counted since. A new row starts at 0, a copy too.
     `loaddata` leaves it as well; a row that is new has what the dump says.
     `QuerySet.update()` does write it, as only adjustments and repairs do.
+
+    policy: what is counted; every view, unless it is given.
+    exclude: whose views are not recorded. Neither is in a migration.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        policy: Policy | None = None,
+        exclude: Exclude | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.policy = policy or Everything()
+        self.exclude = exclude
         kwargs.setdefault("default", 0)
         kwargs.setdefault("editable", False)
         super().__init__(*args, **kwargs)
@@ -35,7 +48,7 @@ class CounterField(BaseField):
         return 0
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
-        found = super().check(**kwargs)
+        found = [*super().check(**kwargs), *self._check_owner()]
         meta = self.model._meta
         if not has_integer_key(self.model):
             kind = type(meta.pk).__name__
@@ -51,6 +64,18 @@ class CounterField(BaseField):
             text = f"{meta.label} has more than one counter, {names}: a view increases the first."
             found.append(checks.Error(text, obj=self, id="counters.E004"))
         return found
+
+    def _check_owner(self) -> list[checks.CheckMessage]:
+        name = self.exclude.owner.partition("__")[0] if self.exclude else ""
+        names = {field.name for field in self.model._meta.get_fields()}
+        if not name or name in names:
+            return []
+        error = checks.Error(
+            f"The owner whose views are excluded is no field of the model: {name!r}.",
+            obj=self,
+            id="counters.E008",
+        )
+        return [error]
 
 
 def has_integer_key(model: type[models.Model]) -> bool:

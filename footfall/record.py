@@ -17,6 +17,7 @@ from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.registry import counted_as, key_of
 from footfall.viewers.request import Source, viewer_of
+from footfall.viewers.users import is_excluded
 
 AT_HOME = {None, DEFAULT_DB_ALIAS}
 """`None`: an instance that was made, and not read."""
@@ -40,8 +41,9 @@ def record(
     """Record one view of `viewed` and of everything in `contents`, as one event.
 
     A content that is given twice is viewed once. Returning means: the view will be counted,
-    exactly once. Raises Unacknowledged; TypeError if a model is not countable; ValueError if a
-    target is not saved yet, or is a row of another database.
+    exactly once; or the models exclude views by this user, see `policies.Exclude`. Raises
+    Unacknowledged; TypeError if a model is not countable; ValueError if a target is not saved yet,
+    or is a row of another database.
 
     Inside `transaction.atomic()`, in the database `default`, the view is recorded when that
     transaction commits, and never if it rolls back. If it is not acknowledged then, that is logged.
@@ -52,7 +54,10 @@ def record(
     key: of the client, see `keys.make_key`: with it the view counts once, however often it is
         recorded. at: when it happened, in ms since 1970.
     """
-    body = events.encode(targets(viewed, contents))
+    counted = [one for one in (viewed, *contents) if not is_excluded(one, request)]
+    if not counted:
+        return
+    body = events.encode(targets(counted[0], counted[1:]))
     partition = partition_for(name_of_target(viewed))
     at = time.time_ns() // 1_000_000 if at is None else at
     meta = with_key(viewer_of(request), key)

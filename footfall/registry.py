@@ -7,6 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models
 
 from footfall.fields import CounterField
+from footfall.policies import Policy
 
 
 @cache
@@ -29,6 +30,18 @@ def counter_field(model: type[models.Model]) -> CounterField:
         if isinstance(field, CounterField):
             return field
     raise TypeError(f"{model._meta.label} is not countable: it has no CounterField.")
+
+
+def policy_of(model: type[models.Model]) -> Policy:
+    """Return what the counter of a model counts. Raises TypeError if it is not countable."""
+    return counter_field(model).policy
+
+
+def limits() -> dict[str, Policy]:
+    """Return the policies that count by visitor, by the label of their model."""
+    models_by_label = countable_models().items()
+    found = {label: policy_of(model) for label, model in models_by_label}
+    return {label: policy for label, policy in found.items() if policy.most}
 
 
 @cache

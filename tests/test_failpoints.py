@@ -8,7 +8,12 @@ import pytest
 
 from tests.support.failpoints import ALL, STEPS
 
-LOOK_UPS = {"get_log", "get_queue", "countable_models"}  # no steps: they change nothing
+LOOK_UPS = {
+    "get_log",
+    "get_queue",
+    "countable_models",
+    "policy_of",
+}  # no steps: they change nothing
 ROOMS = ("footfall", "accounts", "uploads", "catalog", "project")
 
 

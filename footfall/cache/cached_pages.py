@@ -17,7 +17,7 @@ from footfall.events import encode
 from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.record import name_of, name_of_target, partition_for, record, targets
-from footfall.registry import counter_of
+from footfall.registry import counter_field, counter_of
 from footfall.viewers.request import Source, viewer_of
 
 logger = logging.getLogger(__name__)
@@ -130,9 +130,13 @@ def lease(model: type[models.Model], pk: int) -> Lease | None:
 def fill(lease: Lease, viewed: models.Model, contents: Sequence[models.Model], page: bytes) -> bool:
     """Cache a page, unless the target was changed since the lease. Return whether it is cached.
 
+    One that excludes users is not: a cached page is counted before it is known who reads it.
     contents: what is viewed with the page; it shows their counters, in this order. Errors are only
     logged.
     """
+    if any(counter_field(type(one)).exclude for one in (viewed, *contents)):
+        release(lease)
+        return False
     body = encode(targets(viewed, contents))
     counters = [(name_of_target(one), counter_of(one)) for one in contents]
     try:

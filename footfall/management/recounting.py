@@ -17,7 +17,7 @@ from footfall.recount.adopt import adopt
 from footfall.recount.counting import Progress
 from footfall.recount.drop import NotDropped, drop
 from footfall.recount.gap import Incomparable
-from footfall.recount.rebuild import NoProjection, rebuild, rebuild_visitors
+from footfall.recount.rebuild import NoProjection, rebuild, rebuild_stale, rebuild_visitors
 from footfall.recount.visitors import Recounted, recount_noted
 from footfall.registry import countable_models
 from footfall.store.discard import NotCorrupt, discard
@@ -123,6 +123,8 @@ class Recounting(BaseCommand):
         except (TakenOver, Unfinished) as error:
             raise CommandError(str(error)) from None
         visitors = recount_noted(progress=self.progress())
+        for name in rebuild_stale(self.progress(), take_over=True):
+            self.stdout.write(f"{name}: counted again")
         if done is None:
             self.stdout.write("nothing to do: list and rules say what was counted")
             return

@@ -26,6 +26,7 @@ from footfall.models.viewers import (
     LeftOut,
     Salt,
 )
+from footfall.models.visits import Uncounted, Visit, VisitWindow
 
 __all__ = [
     "COLUMNS",
@@ -69,6 +70,9 @@ __all__ = [
     "Spilled",
     "StoreHead",
     "StorePosition",
+    "Uncounted",
+    "Visit",
+    "VisitWindow",
     "VisitorRecount",
     "VisitorSketch",
 ]

@@ -65,6 +65,8 @@ class Recount(models.Model):
     """In which epoch it last went on: an abandoned one holds up nothing."""
     verdicts = models.BigIntegerField(default=0)
     """The version of the verdicts about agents with which it counts."""
+    policy = models.CharField(max_length=100, blank=True, default="", db_default="")
+    """Of the model, if it counts by visitor: then their visits are counted, too."""
 
     class Meta:
         verbose_name = _("recount")

@@ -143,6 +143,11 @@ class Projection(models.Model):
     )
     verdicts = models.BigIntegerField(default=0, db_default=0)
     """The version of the verdicts about agents with which it goes on, see `footfall.verdicts`."""
+    policy = models.CharField(
+        max_length=100, blank=True, default="everything", db_default="everything"
+    )
+    """Of `totals`: by which policy all that it has counted is counted, see
+    `footfall.projections.policies`."""
 
     class Meta:
         verbose_name = _("projection")

@@ -42,11 +42,12 @@ from footfall.ops.invariants import (
     unaccounted_events,
 )
 from footfall.ops.recounted import Recounted
+from footfall.projections.policies import goes_by_verdicts
 from footfall.projections.rows import WITH_VERDICTS
-from footfall.recount.comparison import Difference, compare
+from footfall.recount.comparison import Difference, OtherPolicy, compare
 from footfall.recount.counting import Progress
 from footfall.recount.gap import Gap, Incomparable
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, limits
 from footfall.store.read import is_known
 from footfall.verdicts import present_version
 
@@ -93,10 +94,14 @@ def _findings(audit: Audit, repairs: bool, progress: Progress | None, quick: boo
 
 def _quick(audit: Audit, progress: Progress | None) -> Iterator[str]:
     for label in sorted(countable_models()):
+        if label in limits():
+            yield f"{label}: not compared with rollups, it counts by visitor; a whole audit does it"
         try:
             for difference in compare(Gap(label), progress):
                 audit.differences += 1
                 yield str(difference)
+        except OtherPolicy as reason:
+            yield str(reason)
         except Incomparable as reason:
             audit.broken += 1
             yield str(reason)
@@ -185,7 +190,8 @@ def broken_projections() -> Iterator[str]:
         if not is_known(projection.position) and same.exists():
             yield f"projection {projection}: the event store has no segment {number} of its key"
         version = projection.verdicts
-        is_other = projection.kind in WITH_VERDICTS and version != present_version()
+        tells_kinds = projection.kind in WITH_VERDICTS or goes_by_verdicts(projection)
+        is_other = tells_kinds and version != present_version()
         if is_other and same.filter(verdicts=version).exists():
             yield f"projection {projection}: it waits for other verdicts, a rebuild sets it right"
 

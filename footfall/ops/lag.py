@@ -10,6 +10,7 @@ from django.db.models import Min, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Now
 
 from footfall.models import Carried, Projection, Segment, StoreHead
+from footfall.projections.policies import remark
 from footfall.projections.rows import TOTALS
 from footfall.registry import countable_models
 
@@ -37,6 +38,8 @@ class ProjectionStatus:
     failed_at: datetime | None = None
     """Set while it fails."""
     error: str = ""
+    remark: str = ""
+    """What is to be said about the policy of counters, see `footfall.projections.policies`."""
 
     @property
     def kind(self) -> str:
@@ -112,6 +115,7 @@ def _status(row: Projection, carried: Mapping[str, CarriedViews]) -> ProjectionS
         carried_seconds=age(since, now) or 0.0,
         failed_at=row.failed_at,
         error=row.error,
+        remark=remark(row),
     )
 
 

@@ -76,7 +76,7 @@ def beat() -> str:
 
 
 def projections() -> str:
-    """Name the projections that fail or are behind."""
+    """Name the projections that fail or are behind, and counters of another policy."""
     try:
         found = read_projections()
     except Error:
@@ -87,7 +87,7 @@ def projections() -> str:
         for one in found
         if not one.failed_at and overdue(one) is not Level.GREEN
     ]
-    return "; ".join([*failing, *behind])
+    return "; ".join([*failing, *behind, *(one.remark for one in found if one.remark)])
 
 
 PARTS: dict[str, Callable[[], str]] = {  # each returns why it is missing, or ""

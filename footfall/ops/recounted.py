@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from footfall.models import Audit, Projection, Recount, StoreHead, StorePosition
 from footfall.projections.rows import BEGINNING, TOTALS, VISITORS, name_of
 from footfall.reclassify.past import resume
-from footfall.recount.comparison import Difference, bring_close
+from footfall.recount.comparison import Difference, OtherPolicy, bring_close
 from footfall.recount.counters import Counters
 from footfall.recount.counting import Progress, finish, run, take
 from footfall.recount.gap import Incomparable, positions
@@ -44,11 +44,13 @@ class Recounted:
             yield self._broken(reason)
             return
         for row in rows:
-            try:
-                yield from self._counters(row)
-                yield from self._rollups(row)
-            except Incomparable as reason:
-                yield self._broken(reason)
+            for part in (self._counters, self._rollups):
+                try:
+                    yield from part(row)
+                except OtherPolicy as reason:  # a decision, and nothing wrong
+                    yield str(reason)
+                except Incomparable as reason:
+                    yield self._broken(reason)
             with suppress(Incomparable):
                 finish(row)
 

@@ -1,12 +1,14 @@
 """The new events that projections apply: those of consecutive segments, summed up once for all."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from footfall.models import StorePosition
+from footfall.models import COLUMNS, VIEWS, StorePosition
 from footfall.sql import rows_per_transaction
 from footfall.store.read import load, segments_after
 from footfall.store.views import Summed
+from footfall.store.visits import Visits
 from footfall.verdicts import current
 
 
@@ -20,14 +22,18 @@ class Batch(Summed):
     """When the earliest event happened: milliseconds since 1970."""
     verdicts: int | None = None
     """The version of the verdicts that tell kinds of agents; None: they are not told."""
+    visits: Visits = field(default_factory=Visits)
+    """Of the models that count by visitor."""
 
     @property
     def labels(self) -> Collection[str]:
         """Return the labels of the models that were viewed."""
         return self.hours.keys()
 
-    def totals(self, label: str) -> Mapping[int, int]:
-        """Return the views by id. Most batches are of one hour."""
+    def totals(self, label: str, column: str = VIEWS) -> Mapping[int, int]:
+        """Return the views of a column of `ByKind`, by id. Most batches are of one hour."""
+        if column != VIEWS:
+            return self._of_kind(label, COLUMNS.index(column))
         first, *others = self.hours.get(label, {0: {}}).values()
         if not others:
             return first
@@ -36,6 +42,12 @@ class Batch(Summed):
             for target, times in views.items():
                 totals[target] = totals.get(target, 0) + times
         return totals
+
+    def _of_kind(self, label: str, place: int) -> Mapping[int, int]:
+        totals: Counter[int] = Counter()
+        for _hour, target, numbers in self.views(label).rows():
+            totals[target] += numbers[place]
+        return +totals
 
     def masks(self, label: str) -> dict[int, int]:
         """Return the partitions from which targets were viewed, by id: a bit for each."""
@@ -57,12 +69,14 @@ def read_batch(position: StorePosition, max_events: int, *, kinds: bool = False)
     batch = Batch(position, position, verdicts=verdicts.version if verdicts else None)
     most = rows_per_transaction()
     for segment in segments_after(position, max_events):
-        batch.add(load(segment), verdicts)
+        events = load(segment)
+        batch.add(events, verdicts)
+        batch.visits.add(events)
         # It did not happen after it was stored, whatever its web server's clock says.
         first_at = min(segment.first_at, int(segment.stored_at.timestamp() * 1000))
         batch.since = min(batch.since or first_at, first_at)
-        events = batch.until.events + segment.events
-        batch.until = StorePosition(segment.number, segment.key, events)
-        if batch.rows >= most:
+        counted = batch.until.events + segment.events
+        batch.until = StorePosition(segment.number, segment.key, counted)
+        if max(batch.rows, batch.visits.rows) >= most:
             break
     return batch

@@ -10,6 +10,8 @@ from django.utils import timezone
 
 from footfall import sql
 from footfall.models import Projection, StoreHead, StorePosition
+from footfall.policies import Everything
+from footfall.registry import countable_models, policy_of
 from footfall.verdicts import present_version
 
 TOTALS, HOURLY, VISITORS = "totals", "hourly", "visitors"
@@ -37,6 +39,9 @@ def open_projections(labels: Iterable[str], position: StorePosition) -> None:
         Projection(name=name, number=number, key=key, events=events, verdicts=verdicts)
         for name in names
     ]
+    for row in rows:
+        model = countable_models().get(row.label)
+        row.policy = policy_of(model).name if model else Everything.name
     Projection.objects.bulk_create(rows, ignore_conflicts=True)
 
 

@@ -17,13 +17,14 @@ from footfall.projections.rows import (
     BEGINNING,
     HOURLY,
     KINDS,
+    TOTALS,
     VISITORS,
     move_idle,
     note_failure,
 )
 from footfall.projections.totals import Applied, project_totals
 from footfall.projections.visitors import Visits, project_visitors, read_visits
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, policy_of
 from footfall.sql import LockTimeout
 
 logger = logging.getLogger(__name__)
@@ -150,7 +151,7 @@ class Run:
     def advance(self, position: StorePosition, rows: Sequence[Projection]) -> None:
         """Apply the events after `position` to the projections that are there."""
         try:
-            batch = self._read(position, {row.kind for row in rows})
+            batch = self._read(position, rows)
         except Exception as error:
             self._note_failure(rows, error)
             return
@@ -163,11 +164,12 @@ class Run:
         if len(self.projected.moved) > moved and batch.until.number < self._head.number:
             self.projected.more = True
 
-    def _read(self, position: StorePosition, kinds: set[str]) -> Batch | Visits:
-        """Read what these kinds apply: visitors are read apart from views. Raises PositionLost."""
-        if kinds == {VISITORS}:
+    def _read(self, position: StorePosition, rows: Sequence[Projection]) -> Batch | Visits:
+        """Read what these apply: visitors are read apart from views. Raises PositionLost."""
+        if rows[0].kind == VISITORS:
             return read_visits(position, self._max_events)
-        return read_batch(position, self._max_events, kinds=HOURLY in kinds)
+        kinds = any(map(_tells_kinds, rows))
+        return read_batch(position, self._max_events, kinds=kinds)
 
     def _move_idle(self, rows: Sequence[Projection], batch: Batch | Visits) -> None:
         verdicts = batch.verdicts.version if isinstance(batch, Visits) else None
@@ -207,3 +209,11 @@ class Run:
             delays.failed(name)
         self.projected.failed += failed
         self.projected.waiting += [row.name for row in rows if row.name not in failed]
+
+
+def _tells_kinds(row: Projection) -> bool:
+    """Tell whether a projection needs to know the kinds of agents."""
+    model = countable_models().get(row.label)
+    if row.kind == TOTALS and model:
+        return policy_of(model).tells_kinds
+    return row.kind == HOURLY

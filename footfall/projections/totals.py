@@ -18,9 +18,11 @@ from footfall.common.failpoints import failpoint
 from footfall.events import DropReason
 from footfall.models import Adjustment, Base, Carried, Projection
 from footfall.projections.batch import Batch
+from footfall.projections.policies import agrees
 from footfall.projections.rows import claim, move
-from footfall.registry import content_type_of, countable_models, counter_field
+from footfall.registry import content_type_of, countable_models, counter_field, policy_of
 from footfall.sql.batch import MAX_COUNTER
+from footfall.store.visits import take
 
 logger = logging.getLogger(__name__)
 
@@ -47,17 +49,23 @@ class Applied(NamedTuple):
 def project_totals(label: str, batch: Batch) -> Applied | None:
     """Apply the batch in a transaction of its own.
 
-    Returns None if the projection is not at the batch's position, or applied by another process.
-    Raises sql.LockTimeout.
+    Returns None if the projection is not at the batch's position, goes on with other verdicts, or
+    is applied by another process. Raises sql.LockTimeout.
     """
+    model = countable_models()[label]
+    policy = policy_of(model)
     with sql.atomic_with_lock_timeout():
         row = claim("totals", label, batch.position)
-        if row is None:
+        if row is None or not agrees(row, policy, batch.verdicts):
             return None
         if not row.counted_before:
             note_counted_before(row)
         failpoint("totals_before_apply")
-        counters, dropped = apply(countable_models()[label], batch.totals(label), batch.since)
+        if policy.most:
+            counts = take(row, policy, batch.visits.of.get(label, {}))
+        else:
+            counts = batch.totals(label, policy.column)
+        counters, dropped = apply(model, counts, batch.since)
         failpoint("totals_after_apply")
         move(row, batch.until, dropped)
         failpoint("totals_before_commit")

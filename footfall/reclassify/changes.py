@@ -22,7 +22,8 @@ from footfall.models import (
     StoreHead,
 )
 from footfall.projections.noted import recount_after, recount_days
-from footfall.projections.rows import HOURLY, WITH_VERDICTS
+from footfall.projections.policies import RECLASSIFIED, goes_by_verdicts
+from footfall.projections.rows import HOURLY, TOTALS, WITH_VERDICTS
 from footfall.store.append import locked_head
 from footfall.store.read import is_known
 from footfall.verdicts import PER_QUERY, Steps, chunks, present_version, steps_of
@@ -150,8 +151,8 @@ def changed(steps: Steps, kind: int, since: int | None) -> Steps:
 
 def _free_projections() -> Sequence[Projection] | None:
     """Lock the projections that count by kind; return None if one is being applied."""
-    names = Projection.objects.values_list("name", flat=True)
-    counting = [name for name in names if name.partition(":")[0] in WITH_VERDICTS]
+    rows = Projection.objects.only("name", "policy")
+    counting = [row.name for row in rows if row.kind in WITH_VERDICTS or goes_by_verdicts(row)]
     rows = Projection.objects.filter(name__in=counting).order_by("name")
     locked = list(rows.select_for_update(skip_locked=True))
     return locked if len(locked) == len(counting) else None
@@ -209,6 +210,10 @@ def _note_positions(found: Reclassification, rows: Sequence[Projection], head: S
     """
     names = [row.name for row in rows]
     Projection.objects.filter(name__in=names).update(verdicts=found.version)
+    for row in rows:
+        if row.kind == TOTALS:
+            policy = row.policy.partition(" (")[0] + RECLASSIFIED
+            Projection.objects.filter(pk=row.pk).update(policy=policy)
     hourly = {row.label: row for row in rows if row.kind == HOURLY and is_known(row.position)}
     number, key, events = head.removed
     Correcting.objects.bulk_create(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from footfall.models import Projection, Recount, StorePosition
+from footfall.models import Projection, Recount
 from footfall.projections.rows import lock, name_of
 from footfall.recount.counting import current, locked
 from footfall.recount.gap import Gap, Incomparable
@@ -47,16 +47,16 @@ class BesideRecount:
         row = rows[0] if rows else None
         if row and self.recount.is_lost and is_known(row.position):
             raise Incomparable(f"{row} has found its position again: begin once more")
-        self._follow(row.position if row else None)
+        self._follow(row)
         return row
 
     def follow_current(self) -> None:
         """Follow recount and projection as this snapshot sees them. Raises Incomparable."""
         self.recount = current(self.recount)
         row = Projection.objects.filter(name=name_of(self.kind, self.recount.label)).first()
-        self._follow(row.position if row else None)
+        self._follow(row)
 
-    def _follow(self, position: StorePosition | None) -> None:
+    def _follow(self, row: Projection | None) -> None:
         boundary = self.recount.boundary
-        is_lost = self.recount.is_lost or position is None
-        self.gap.follow(boundary if is_lost or position is None else position, boundary)
+        is_lost = self.recount.is_lost or row is None
+        self.gap.follow(boundary if is_lost or row is None else row.position, boundary)

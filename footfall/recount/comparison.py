@@ -10,6 +10,7 @@ too.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection, models
 from django.db.models import Max
@@ -17,11 +18,23 @@ from django.db.models import Max
 from footfall import sql
 from footfall.events import BIGINT
 from footfall.flush import project
-from footfall.models import Adjustment, Carried, Recounted, Rollup
-from footfall.projections.rows import BEGINNING, HOURLY, TOTALS
-from footfall.recount.counting import Progress
-from footfall.recount.gap import Gap, positions
-from footfall.registry import content_type_of, countable_models, counter_field
+from footfall.models import (
+    VIEWS,
+    Adjustment,
+    Carried,
+    Correcting,
+    Projection,
+    Recounted,
+    Rollup,
+    Uncounted,
+    Visit,
+)
+from footfall.policies import Policy
+from footfall.projections.policies import is_counted_by, is_stale, remark
+from footfall.projections.rows import BEGINNING, HOURLY, TOTALS, name_of
+from footfall.recount.counting import EPOCH, Progress
+from footfall.recount.gap import Gap, Incomparable, positions
+from footfall.registry import content_type_of, countable_models, counter_field, policy_of
 from footfall.sql.batch import MAX_COUNTER, names_of
 
 CHUNK_SIZE = 5_000  # targets that one snapshot compares
@@ -43,6 +56,16 @@ class Difference:
         return f"{self.label} {self.target}: counter {self.counter}, {said}"
 
 
+class OtherPolicy(Incomparable):
+    """Counters are not all counted by the policy of their model: only a rebuild does that."""
+
+
+def require_policy(row: Projection, policy: Policy) -> None:
+    """Raise OtherPolicy, or Incomparable while they are to be counted again by themselves."""
+    if not is_counted_by(row, policy):
+        raise (Incomparable if is_stale(row) else OtherPolicy)(f"not compared: {remark(row)}")
+
+
 def bring_close(label: str) -> None:
     """Run the projections while the positions are far apart and come closer."""
 
@@ -61,16 +84,25 @@ def bring_close(label: str) -> None:
 
 def compare(gap: Gap, progress: Progress | None = None) -> Iterator[Difference]:
     """Yield every target of one model whose counter differs from the rollups, in the order of the
-    ids. Raises Incomparable.
+    ids. None of a model that counts by visitor: rollups do not tell it. Raises Incomparable.
 
     Each chunk is compared in one snapshot: projections commit before it or after it.
     """
 
+    label = gap.label
+    policy = policy_of(countable_models()[label])
+    if policy.most:
+        return
+
     def follow() -> None:
-        found = positions(gap.label)
+        found = positions(label)
+        if row := Projection.objects.filter(name=name_of(TOTALS, label)).first():
+            require_policy(row, policy)
+        if policy.tells_kinds and Correcting.objects.filter(label=label, done=False).exists():
+            raise Incomparable(f"{label}: not compared, a reclassification is not finished")
         gap.follow(found.get(TOTALS, BEGINNING), found.get(HOURLY, BEGINNING))
 
-    bring_close(gap.label)
+    bring_close(label)
     yield from compare_ranges(gap, Rollup, follow, progress)
 
 
@@ -111,8 +143,10 @@ def compare_range(
     """Return the targets that differ, of those with ids from `after` + 1 to `last`."""
     model = countable_models()[gap.label]
     kind, span = content_type_of(model).pk, (after, last)
+    most = policy_of(model).most
     with connection.cursor() as cursor:
-        cursor.execute(_comparison(model, source), [*[kind, *span] * 3, *span])
+        arguments = [*_arguments(gap.column), *[kind, *span] * (5 if most else 3), *span]
+        cursor.execute(_comparison(model, source, gap.column), arguments)
         # By id: the counter, and what it should be if there were no gap.
         rows = {int(pk): (int(n), int(expected)) for pk, n, expected in cursor.fetchall()}
     views = {target: n for target, _hour, n in gap.of_ids(after, last)}
@@ -128,20 +162,40 @@ def compare_range(
     ]
 
 
-def _comparison(model: type[models.Model], source: type[Rollup] | type[Recounted]) -> str:
+def _arguments(column: str) -> list[Any]:
+    return [] if column == VIEWS else [connection.ops.adapt_datetimefield_value(EPOCH)]
+
+
+def _comparison(
+    model: type[models.Model], source: type[Rollup] | type[Recounted], column: str
+) -> str:
+    """column: of `ByKind`. What is of an unknown time was adopted, and is counted in any case."""
     table, key, counter = names_of(model)
+    counted = VIEWS if column == VIEWS else f"CASE WHEN hour = %s THEN views ELSE {column} END"
     expected = "COALESCE(rolled.n, 0) + COALESCE(adjusted.n, 0) - COALESCE(carried.n, 0)"
+    most, by_visitor = policy_of(model).most, ""
     sums = """
         SELECT target_id, SUM({}) AS n FROM {}
         WHERE content_type_id = %s AND target_id > %s AND target_id <= %s GROUP BY target_id
     """
+    if most:
+        expected += " - COALESCE(uncounted.n, 0) - COALESCE(repeated.n, 0)"
+        repeated = sums.replace("GROUP", f"AND beside AND times > {most} GROUP")
+        again = repeated.format(f"times - {most}", Visit._meta.db_table)
+        by_visitor = f"""
+            LEFT JOIN ({sums.format("views", Uncounted._meta.db_table)}) uncounted
+                ON uncounted.target_id = target.{key}
+            LEFT JOIN ({again}) repeated
+                ON repeated.target_id = target.{key}
+        """
     return f"""
         SELECT target.{key}, target.{counter}, {expected} FROM {table} target
-        LEFT JOIN ({sums.format("views", source._meta.db_table)}) rolled
+        LEFT JOIN ({sums.format(counted, source._meta.db_table)}) rolled
             ON rolled.target_id = target.{key}
         LEFT JOIN ({sums.format("amount", Adjustment._meta.db_table)}) adjusted
             ON adjusted.target_id = target.{key}
         LEFT JOIN ({sums.format("views", Carried._meta.db_table)}) carried
             ON carried.target_id = target.{key}
+        {by_visitor}
         WHERE target.{key} > %s AND target.{key} <= %s AND target.{counter} <> {expected}
     """  # noqa: S608

@@ -3,20 +3,34 @@
 Nothing is taken from a counter that nothing explains: see `Explained`.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import models
-from django.db.models import Sum
+from django.db.models import Case, F, Sum, When
 
 from footfall import sql
 from footfall.cache.invalidation import invalidate
-from footfall.models import Adjustment, Carried, Projection, Recounted
+from footfall.models import (
+    VIEWS,
+    Adjustment,
+    Carried,
+    Projection,
+    Recounted,
+    Uncounted,
+    Visit,
+)
 from footfall.projections.rows import TOTALS
 from footfall.recount.beside import BesideRecount
-from footfall.recount.comparison import Difference, compare_range, compare_ranges
-from footfall.recount.counting import Progress
-from footfall.registry import content_type_of, counter_field
+from footfall.recount.comparison import (
+    Difference,
+    compare_range,
+    compare_ranges,
+    require_policy,
+)
+from footfall.recount.counting import EPOCH, Progress, require_verdicts
+from footfall.registry import content_type_of, counter_field, policy_of
 from footfall.sql.batch import MAX_COUNTER
 
 BEFORE = (Projection.Counted.YES, Projection.Counted.UNKNOWN)
@@ -43,6 +57,15 @@ class Counters(BesideRecount):
     """The counters of one model, beside its recount."""
 
     kind = TOTALS
+
+    def _follow(self, row: Projection | None) -> None:
+        """Raises Incomparable; OtherPolicy if they are not counted by the model's policy."""
+        super()._follow(row)
+        policy = policy_of(self.model)
+        if row:
+            require_policy(row, policy)
+        if policy.tells_kinds:
+            require_verdicts(self.recount, self.gap.verdicts.version)
 
     def compare(self, progress: Progress | None = None) -> Iterator[Difference]:
         """Yield every counter that differs, each chunk seen at one moment. Raises Incomparable."""
@@ -74,20 +97,32 @@ class Counters(BesideRecount):
     def explain(self, ids: Collection[int]) -> Mapping[int, Explained]:
         """Return what counters should be, at the position that was followed last."""
 
-        def sums(table: type[models.Model], column: str) -> dict[int, int]:
+        def sums(table: type[models.Model], column: Any) -> dict[int, int]:
             rows = table._default_manager.filter(
                 content_type=content_type_of(self.model), target_id__in=ids
             )
-            return dict(rows.order_by().values_list("target_id").annotate(Sum(column)))
+            return dict(rows.order_by().values_list("target_id").annotate(n=Sum(column)))
 
-        recounted, adjusted = sums(Recounted, "views"), sums(Adjustment, "amount")
+        counted = Case(When(hour=EPOCH, then=VIEWS), default=self.gap.column)
+        recounted, adjusted = sums(Recounted, counted), sums(Adjustment, "amount")
         carried = sums(Carried, "views")
-        found = {}
+        uncounted: Counter[int] = Counter()
+        if most := policy_of(self.model).most:
+            uncounted.update(sums(Uncounted, "views"))
+            rows = Visit.objects.filter(
+                content_type=content_type_of(self.model),
+                beside=True,
+                times__gt=most,
+                target_id__in=ids,
+            )
+            repeated = rows.order_by().values_list("target_id").annotate(n=Sum(F("times") - most))
+            uncounted.update(dict(repeated))
+        found, others = {}, self.gap.others
         for target in ids:
             gap = self.gap.views[target, 0]
             views = recounted.get(target, 0) + gap + adjusted.get(target, 0)
-            views -= carried.get(target, 0)
-            known = target in recounted or target in adjusted or gap != 0
+            views -= carried.get(target, 0) + uncounted[target]
+            known = target in recounted or target in adjusted or gap != 0 or target in others
             found[target] = Explained(min(views, MAX_COUNTER), known)
         return found
 

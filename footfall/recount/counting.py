@@ -15,16 +15,17 @@ from django.db.models.functions import Now
 from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.identity import epoch
-from footfall.models import COLUMNS, Base, Recount, Recounted, Segment, StorePosition
+from footfall.models import COLUMNS, Base, Recount, Recounted, Segment, StorePosition, Visit
 from footfall.reclassify.changes import Progress as Progress
 from footfall.recount.gap import Incomparable
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, limits, policy_of
 from footfall.sql import rows_per_transaction
 from footfall.sql.batch import Views
 from footfall.store.append import locked_head
 from footfall.store.floor import ABANDONED_AFTER
 from footfall.store.read import PositionLost, is_known, load, segments_after
 from footfall.store.views import Summed
+from footfall.store.visits import Visits, add_visits
 from footfall.verdicts import Verdicts, present_version
 from footfall.verdicts import current as current_verdicts
 
@@ -75,6 +76,7 @@ def _take(
             row.kind, row.cursor = kind, row.cursor if row.stage in FIRST_STAGES else -1
     else:
         row = Recount(label=label, kind=kind, since=since, verdicts=present_version())
+        row.policy = _by_visitor(label)
         row.started_at = row.touched_at = Now()
         row.number, row.key, row.events = removed
         row.boundary_number, row.boundary_key, row.boundary_events = boundary
@@ -85,12 +87,17 @@ def _take(
     return row
 
 
+def _by_visitor(label: str) -> str:
+    policy = limits().get(label)
+    return policy.name if policy else ""
+
+
 def _is_usable(row: Recount) -> bool:
     """Tell whether the store has its boundary, nothing that it missed can be read now, and no agent
     was classified anew.
     """
     mended = Segment.objects.filter(number__in=row.corrupt, corrupt_at=None)
-    is_present = row.verdicts == present_version()
+    is_present = row.verdicts == present_version() and row.policy == _by_visitor(row.label)
     return is_present and is_known(row.boundary) and not mended.exists()
 
 
@@ -150,11 +157,16 @@ def finish(row: Recount) -> None:
     """End the recount, and remove what it has counted: if that is interrupted, the next does."""
     with transaction.atomic():
         locked(row).delete()
+    clear(row.label)
+
+
+def clear(label: str) -> None:
+    """Remove what a recount that has ended has counted."""
     after = -1
-    kind = content_type_of(countable_models()[row.label]).pk
+    kind = content_type_of(countable_models()[label]).pk
     while after < LAST_ID:
         with transaction.atomic():
-            if Recount.objects.filter(label=row.label).exists():
+            if Recount.objects.filter(label=label).exists():
                 return  # that one removes the rest
             after = _clear_some(kind, after)
 
@@ -195,7 +207,9 @@ def _end_of_some(rows: models.QuerySet[Base] | models.QuerySet[Recounted], after
 def _clear_some(kind: int, after: int) -> int:
     rows = Recounted.objects.filter(content_type=kind)
     last = _end_of_some(rows, after)
-    rows.filter(target_id__gt=after, target_id__lte=last).delete()
+    span = {"target_id__gt": after, "target_id__lte": last}
+    rows.filter(**span).delete()
+    Visit.objects.filter(content_type=kind, beside=True, **span).delete()
     return last
 
 
@@ -223,7 +237,7 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
     end = min((row.boundary for row in rows), key=lambda one: one.number)
     verdicts = current_verdicts()
     try:
-        summed, until, unread = _read(position, end, verdicts)
+        summed, visits, until, unread = _read(position, end, verdicts)
     except PositionLost as reason:
         for row in rows:
             with suppress(TakenOver):
@@ -238,6 +252,9 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
             views = _since(summed.views(row.label), row.since)
             kind = content_type_of(countable_models()[row.label]).pk
             sql.add_views(Recounted, kind, views)
+            if row.policy:
+                model = countable_models()[row.label]
+                add_visits(model, visits.of.get(row.label, {}), beside=True)
             row.number, row.key, row.events = until
             row.corrupt = sorted({*row.corrupt, *unread})
             if until.number >= row.boundary_number:
@@ -251,33 +268,35 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
 def require_verdicts(row: Recount, version: int) -> None:
     """Raise Incomparable if the recount tells kinds of agents, and not by these, present verdicts.
 
-    Counters have views of all kinds.
+    Most counters have views of all kinds.
     """
-    if row.kind in KINDS_TOLD and not row.verdicts == version == present_version():
+    told = row.kind in KINDS_TOLD or policy_of(countable_models()[row.label]).tells_kinds
+    if told and not row.verdicts == version == present_version():
         raise Incomparable(f"{row.label}: not compared, agents were classified anew: begin again")
 
 
 def _read(
     position: StorePosition, end: StorePosition, verdicts: Verdicts
-) -> tuple[Summed, StorePosition, set[int]]:
-    """Read a chunk of events: their views, where they end, and which segments cannot be read.
+) -> tuple[Summed, Visits, StorePosition, set[int]]:
+    """Read a chunk of events: views and visits, where they end, and which segments are not read.
 
     Raises PositionLost.
     """
-    start, summed, most = position, Summed(), rows_per_transaction()
+    start, summed, visits, most = position, Summed(), Visits(), rows_per_transaction()
     unread: set[int] = set()
     for segment in segments_after(position, CHUNK_EVENTS):
-        if segment.number > end.number or summed.rows >= most:
+        if segment.number > end.number or max(summed.rows, visits.rows) >= most:
             break
         events = load(segment)
         if len(events) != segment.events:
             unread.add(segment.number)
         unread.update(range(position.number + 1, segment.first))
         summed.add(events, verdicts)
+        visits.add(events)
         position = StorePosition(segment.number, segment.key, position.events + segment.events)
     if position == start:  # what is before the boundary is missing
-        return summed, end, {*range(start.number + 1, end.number + 1)}
-    return summed, position, unread
+        return summed, visits, end, {*range(start.number + 1, end.number + 1)}
+    return summed, visits, position, unread
 
 
 def _since(views: Views, since: datetime | None) -> Views:

@@ -6,6 +6,7 @@ from footfall.models import Carried, Projection, Recount, VisitorRecount
 from footfall.projections.rows import HOURLY, TOTALS, VISITORS
 from footfall.reclassify.past import forget
 from footfall.registry import content_type_of, countable_models
+from footfall.store.visits import forget_windows
 
 
 class NotDropped(Exception):
@@ -26,6 +27,8 @@ def drop(name: str, *, force: bool = False) -> Projection:
             raise NotDropped(f"{row.label} is counted here; --force gives {name} up all the same")
         if model and row.kind == TOTALS:
             Carried.objects.filter(content_type=content_type_of(model)).delete()
+        if row.kind == TOTALS:
+            forget_windows(row.label)
         recounts = VisitorRecount if row.kind == VISITORS else Recount
         recounts._default_manager.filter(label=row.label).delete()
         if row.kind == HOURLY:

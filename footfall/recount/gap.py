@@ -4,11 +4,13 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
-from footfall.models import KIND_COLUMNS, Projection, Segment, StorePosition
+from footfall.models import KIND_COLUMNS, VIEWS, Kind, Projection, Segment, StorePosition
 from footfall.projections.rows import HOURLY, TOTALS, name_of
+from footfall.registry import countable_models, limits, policy_of
 from footfall.sql.batch import Row
 from footfall.store.read import PositionLost, load, segments_after
 from footfall.store.views import views_of
+from footfall.store.visits import Visits, counted, recounted_visits
 from footfall.verdicts import Verdicts, current
 
 Key = TypeVar("Key")
@@ -30,23 +32,32 @@ class Gap:
 
     def __init__(self, label: str, *, by_hour: bool = False) -> None:
         self.label = label
+        self.column = VIEWS if by_hour else policy_of(countable_models()[label]).column
+        """Of `ByKind`: these views alone. If it is not `by_hour`, those that counters have."""
         self.views: Counter[tuple[int, int]] = Counter()
         """The hour is 0 unless the gap is `by_hour`."""
         self.kinds: Counter[tuple[int, int, int]] = Counter()
         """Those of known kinds of agents, by (id, hour, kind), if the gap is `by_hour`."""
+        self.others: set[int] = set()
+        """Ids that have views of kinds that are not counted."""
+        self._limit = None if by_hour else limits().get(label)
+        self._visits = self._no_visits()
+        """Of the events between the positions, if the model counts by visitor."""
         self.verdicts = Verdicts(0)
         """What tells kinds."""
         self.unread: set[int] = set()
         """Numbers of segments that could not be read, or are missing."""
         self._by_hour = by_hour
+        self._tells_kinds = by_hour or self.column != VIEWS
         self._followed: tuple[StorePosition, ...] = ()
         """The positions that `views` is right for."""
 
     def follow(self, position: StorePosition, other: StorePosition) -> None:
         """Follow the positions, as this transaction sees them. Raises Incomparable."""
-        if self._by_hour and self.verdicts.version != (verdicts := current()).version:
+        if self._tells_kinds and self.verdicts.version != (verdicts := current()).version:
             self.verdicts, self._followed = verdicts, ()
         if self._followed and self._move(position, other):
+            self._count_visits()
             return
         # The first time; or the last position is gone, since compaction has passed it meanwhile.
         if (events := abs(position.events - other.events)) > MAX_EVENTS:
@@ -55,8 +66,22 @@ class Gap:
             )
         lower = min(position, other)
         self.views, self.kinds, self._followed = Counter(), Counter(), (lower, lower)
+        self._visits = self._no_visits()
         if not self._move(position, other):
             raise Incomparable(f"{self.label}: not compared, a position is not in the store")
+        self._count_visits()
+
+    def _no_visits(self) -> Visits:
+        return Visits({self.label: self._limit} if self._limit else {})
+
+    def _count_visits(self) -> None:
+        """Tell how many of the visits count, beside those that were recounted."""
+        if self._limit:
+            visits = self._visits.of.get(self.label, Counter())
+            known = recounted_visits(countable_models()[self.label], visits)
+            views = counted(visits, known, self._limit.most)
+            self.views = Counter({(target, 0): n for target, n in views.items() if n})
+            self.others.update(views)
 
     def of_ids(self, after: int, last: int) -> Iterator[tuple[int, int, int]]:
         """Yield (id, hour, views) of the ids from `after` + 1 to `last`."""
@@ -97,12 +122,18 @@ class Gap:
         events = load(segment)
         if len(events) != segment.events:
             self.unread.add(segment.number)
-        kinds = self.verdicts.of(events.metas) if self._by_hour else None
+        if self._limit:
+            self._visits.add(events, sign)
+            return
+        kinds = self.verdicts.of(events.metas) if self._tells_kinds else None
         for viewed in views_of(events, kinds):
+            if self.column not in (VIEWS, KIND_COLUMNS.get(Kind(viewed.kind))):
+                self.others.update(viewed.targets.get(self.label, ()))
+                continue
             hour, times = viewed.hour if self._by_hour else 0, sign * viewed.times
             for target in viewed.targets.get(self.label, ()):
                 _add(self.views, (target, hour), times)
-                if viewed.kind:
+                if self._by_hour and viewed.kind:
                     _add(self.kinds, (target, hour, viewed.kind), times)
 
 

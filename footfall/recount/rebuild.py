@@ -24,14 +24,23 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
-from footfall.projections.rows import BEGINNING, HOURLY, KINDS, TOTALS, VISITORS, name_of
+from footfall.projections.policies import follow, is_counted_by, is_stale
+from footfall.projections.rows import (
+    BEGINNING,
+    HOURLY,
+    KINDS,
+    TOTALS,
+    VISITORS,
+    lock,
+    name_of,
+)
 from footfall.reclassify.past import forget, resume
-from footfall.recount.comparison import highest_id, ranges
+from footfall.recount.comparison import highest_id, ranges, require_policy
 from footfall.recount.counters import Corrected, Counters
 from footfall.recount.counting import (
     Progress,
     advance,
-    finish,
+    clear,
     locked,
     require_verdicts,
     run,
@@ -41,7 +50,7 @@ from footfall.recount.counting import (
 from footfall.recount.gap import Incomparable
 from footfall.recount.rollups import Rollups
 from footfall.recount.visitors import Recounted, recount_all
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, policy_of
 from footfall.store.read import is_known
 from footfall.verdicts import present_version
 
@@ -91,8 +100,28 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     (recount,) = run([recount], progress)
     if not is_lost:
         recount = _come_near(recount)
+    if row.kind == TOTALS:
+        recount = _follow_policy(recount)
     chunks = _correct_counters if row.kind == TOTALS else _correct_rollups
     return _end(name, chunks(recount, progress))
+
+
+def rebuild_stale(progress: Progress | None = None, *, take_over: bool = False) -> list[str]:
+    """Rebuild the counters that go by kinds of agents that were classified anew; return names.
+
+    Those of models that are unknown here, and those that cannot go on now, are left. take_over:
+    not those that another process rebuilds.
+    """
+    rebuilt = []
+    for row in Projection.objects.order_by("name"):
+        if is_stale(row) and (take_over or not _alive(row)):
+            try:
+                rebuild(row.name, progress=progress)
+            except Incomparable as reason:
+                logger.warning("%s is not rebuilt now: %s", row.name, reason)
+            else:
+                rebuilt.append(row.name)
+    return rebuilt
 
 
 def rebuild_visitors(
@@ -151,6 +180,26 @@ def _begin(recount: Recount, *, is_lost: bool) -> Recount:
         if is_lost and recount.kind == HOURLY:
             forget(recount.label)
         touch(recount)
+    return recount
+
+
+def _follow_policy(recount: Recount) -> Recount:
+    """Have the model's policy count from now on: what was counted before is corrected then.
+
+    All of it, if another one has counted since a rebuild was interrupted.
+    """
+    policy = policy_of(countable_models()[recount.label])
+    with transaction.atomic():
+        rows = lock(recount.label, [TOTALS])
+        recount = locked(recount)
+        require_verdicts(recount, present_version())
+        for row in rows:
+            if not is_counted_by(row, policy):
+                recount.cursor = -1
+            follow(row, policy, recount.verdicts)
+        touch(recount)
+        failpoint("before_policy_commit")
+    failpoint("after_policy_commit")
     return recount
 
 
@@ -247,6 +296,12 @@ def _end(name: str, recount: Recount) -> Rebuilt:
             require_verdicts(recount, present_version())
             row.verdicts = recount.verdicts  # an old process may have opened it with none
             row.save(update_fields=["verdicts"])
+        if row and recount.kind == TOTALS:
+            policy = policy_of(countable_models()[recount.label])
+            require_policy(row, policy)
+            require_verdicts(recount, present_version())
+            row.policy = policy.name
+            row.save(update_fields=["policy"])
         what = "counters" if recount.kind == TOTALS else "days of rollups"
         Correction.objects.create(
             kind=Correction.Kind.REBUILD,
@@ -257,7 +312,8 @@ def _end(name: str, recount: Recount) -> Rebuilt:
             + (", started over: its position was lost" if recount.is_lost else "")
             + (f", from {recount.since:%Y-%m-%d} on" if recount.since else ""),
         )
+        Recount.objects.filter(pk=recount.pk).delete()
         failpoint("before_rebuild_end")
     failpoint("after_rebuild_end")
-    finish(recount)
+    clear(recount.label)
     return Rebuilt(recount.changed, recount.left, recount.corrupt)

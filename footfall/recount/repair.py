@@ -7,6 +7,7 @@ from footfall.common.failpoints import failpoint
 from footfall.models import Audit, Correction
 from footfall.recount.counters import Counters
 from footfall.recount.rollups import Rollups, Wrong
+from footfall.store.visits import forget_windows
 
 
 class NotRepaired(Exception):
@@ -20,6 +21,7 @@ def repair_counter(counters: Counters, target: int, audit: Audit | None = None) 
     """
     with transaction.atomic():
         row = counters.lock()
+        forget_windows(counters.recount.label)  # they may be what is wrong
         list(sql.lock(counters.model._base_manager.filter(pk=target)).values_list("pk"))
         done = counters.correct(row, [target])
         for one in done:

@@ -19,9 +19,9 @@ from footfall.models import (
     KIND_COLUMNS,
     Correcting,
     HourTotal,
+    Projection,
     Recounted,
     Rollup,
-    StorePosition,
 )
 from footfall.projections.compact import DELETED
 from footfall.projections.rows import HOURLY
@@ -65,9 +65,9 @@ class Rollups(BesideRecount):
 
     kind, by_hour = HOURLY, True
 
-    def _follow(self, position: StorePosition | None) -> None:
+    def _follow(self, row: Projection | None) -> None:
         """Raises Incomparable also while kinds of agents are being corrected."""
-        super()._follow(position)
+        super()._follow(row)
         require_verdicts(self.recount, self.gap.verdicts.version)
         if Correcting.objects.filter(label=self.recount.label, done=False).exists():
             raise Incomparable(f"{self.recount.label}: a reclassification is not finished")

@@ -2,10 +2,11 @@
 
 from footfall.reclassify.past import reclassify, resume
 from footfall.recount.counting import drop_abandoned
-from footfall.recount.rebuild import rebuild_lost
+from footfall.recount.rebuild import rebuild_lost, rebuild_stale
 from footfall.recount.visitors import recount_noted
 from footfall.store.compact import compact
 from footfall.store.retain import remove_due
+from footfall.store.visits import remove_unused
 from footfall.viewers.bursts import find_bursts
 from footfall.viewers.counts import count_agents
 
@@ -23,6 +24,8 @@ def keep_store() -> None:
     remove_due()
     compact()
     rebuild_lost()
+    rebuild_stale()
+    remove_unused()
     count_agents()
     recount_noted()
 

@@ -4,9 +4,11 @@ from django.db import transaction
 from django.db.models import F
 
 from footfall.models import Correction, Projection, Segment
+from footfall.registry import limits
 from footfall.store.append import locked_head, new_segment
 from footfall.store.read import verified
 from footfall.store.segment import Corrupt, Events
+from footfall.store.visits import forget_windows
 
 
 class NotCorrupt(Exception):
@@ -31,6 +33,9 @@ def discard(number: int) -> int:
             raise NotCorrupt(f"segment {number} can be read")
         given_up = row.events
         _empty(row)
+        for label in limits():  # what is remembered of visits may have them
+            list(Projection.objects.select_for_update().filter(name=f"totals:{label}"))
+            forget_windows(label)
         # All counts of events from the beginning of the store are lower from here on.
         Projection.objects.filter(number__gte=number).update(events=F("events") - given_up)
         head = locked_head()

@@ -18,7 +18,9 @@ from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.identity import HOURS_PER_DAY, epoch
-from footfall.models import Base, Segment, StoreHead
+from footfall.models import Base, Projection, Segment, StoreHead
+from footfall.policies import named
+from footfall.registry import countable_models
 from footfall.sql import Conflict
 from footfall.sql.batch import Views
 from footfall.sql.batch import summed as sum_up
@@ -28,6 +30,7 @@ from footfall.store.compact import lock_store
 from footfall.store.floor import passed, slowest
 from footfall.store.read import decoded
 from footfall.store.views import Summed
+from footfall.store.visits import Visits, left_uncounted
 from footfall.verdicts import Verdicts, current, present_version
 
 logger = logging.getLogger(__name__)
@@ -135,10 +138,11 @@ def _remove_some() -> int:
             return 0
         lock_store()
         verdicts = current()
-        removed, summed, events = _collect(numbers, verdicts)
+        removed, summed, visits, events = _collect(numbers, verdicts)
         if not removed:
             return 0
         last = removed[-1]
+        _leave_visits(visits, last.number)
         _add_to_base(summed, is_old=epoch() - last.epoch >= _hourly_epochs())
         _delete(removed)
         head = locked_head()
@@ -164,9 +168,22 @@ def _removable() -> list[int]:
     return numbers
 
 
-def _collect(numbers: Sequence[int], verdicts: Verdicts) -> tuple[list[Segment], Summed, int]:
+def _leave_visits(visits: Visits, last: int) -> None:
+    """Note what counters that go by visitor have not counted of what leaves. Raises Conflict."""
+    rows = Projection.objects.filter(name__startswith="totals:").order_by("name")
+    limited = {row.name for row in rows if row.label in visits.policies or named(row.policy)}
+    for row in rows.filter(name__in=limited).select_for_update():
+        if row.label not in visits.policies and row.label not in countable_models():
+            raise Conflict(f"{row.label} is counted by visitor, and not known here")
+        if found := visits.of.get(row.label):
+            left_uncounted(row, found, last)
+
+
+def _collect(
+    numbers: Sequence[int], verdicts: Verdicts
+) -> tuple[list[Segment], Summed, Visits, int]:
     """Return the first of these segments that can leave together, their views, and their events."""
-    summed = Summed()
+    summed, visits = Summed(), Visits()
     removed: list[Segment] = []
     size = events = 0
     for row in Segment.objects.filter(number__in=numbers).order_by("number").iterator(16):
@@ -175,9 +192,10 @@ def _collect(numbers: Sequence[int], verdicts: Verdicts) -> tuple[list[Segment],
         if row.corrupt_at or (removed and (size > MAX_DECODED or events >= MAX_EVENTS)):
             break
         summed.add(found, verdicts)
+        visits.add(found)
         removed.append(row)
         events += row.events
-    return removed, summed, events
+    return removed, summed, visits, events
 
 
 def _delete(rows: Sequence[Segment]) -> None:

@@ -1,5 +1,6 @@
 """Several of everything at once, on connections of their own."""
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -7,13 +8,17 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import Sum
+from django.test import RequestFactory
 
 from catalog.pages.models import Content, Page, PageContent, Text
 from footfall.flush import flush, flush_all
-from footfall.models import Adjustment, Rollup
+from footfall.models import Adjustment, Audit, Rollup
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import differences
+from footfall.ops.audit import differences, run_audit
+from footfall.policies import DAY, AtMost
 from footfall.record import record
+from footfall.registry import counter_field
+from footfall.viewers.request import viewer_of
 from tests.support import processes
 from tests.support.concurrency import run_at_once
 from tests.support.processes import manage
@@ -42,6 +47,33 @@ def test_producers_and_flushes_at_once_count_exactly(
 
     assert counts() == [600, 600, 600]
     assert not list(differences())
+
+
+def test_a_visitor_counts_so_often_however_many_flush(
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
+    rf: RequestFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counter_field(Content), "policy", AtMost(3, per=DAY))
+    at = time.time_ns() // 1_000_000 - 3_600_000
+    addresses = [f"10.0.{number}.1" for number in range(10)]
+    viewer_of(rf.get("/"))  # while a process reads its first salt, visitors are not known
+
+    def write() -> None:
+        for address in addresses:
+            record(page, contents, request=rf.get("/", REMOTE_ADDR=address), at=at)
+
+    def flush_often() -> None:
+        for _ in range(10):
+            flush(limit=7)
+
+    run_at_once([write] * 5 + [flush_often] * 3)
+    flush_all()
+
+    assert counts() == [30, 30, 30]
+    assert list(run_audit(Audit())) == []
 
 
 def test_partitions_that_share_contents_do_not_deadlock(

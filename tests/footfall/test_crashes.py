@@ -1,6 +1,7 @@
 """Real processes that are killed at every step of a view, and what they leave behind."""
 
 import signal
+import time
 from datetime import timedelta
 from unittest import mock
 from urllib.parse import quote
@@ -17,11 +18,13 @@ from footfall.keys import Life, make_key
 from footfall.models import Audit, Correction, HourTotal, Kind, Segment
 from footfall.ops.audit import broken_positions, differences, run_audit
 from footfall.ops.invariants import broken_store
+from footfall.policies import DAY, OncePerVisitor, People
 from footfall.record import record
+from footfall.registry import counter_field
 from footfall.store.compact import compact
 from loadtest.common.waiting import wait_until
 from tests.support import processes
-from tests.support.agents import HIDDEN, by_kind, decide
+from tests.support.agents import BROWSER, HIDDEN, by_kind, decide
 from tests.support.failpoints import COMPACT, INGEST, PROJECT, RECLASSIFY, RECORD
 from tests.support.processes import manage
 from tests.support.views import Counts
@@ -124,6 +127,74 @@ def test_a_reclassification_that_is_killed_is_done_once(
     assert processes.run(environment, manage, "counters", "reclassify").returncode == 0
     assert by_kind() == by_kind(HourTotal) == {"views": 12 + 4, "robot": 12}
     assert Correction.objects.count() == 4  # views and visitors, of pages and of contents
+    assert list(run_audit(Audit())) == []
+
+
+def reclassify_people() -> None:
+    count_people()
+    manage("counters", "reclassify")
+
+
+def count_people() -> None:
+    counter_field(Content).policy = People()
+
+
+@pytest.mark.parametrize(
+    "failpoint",
+    ["before_reclassify_begin", "after_reclassify_end", "after_policy_commit", "after_rebuild_end"],
+)
+def test_counters_of_people_follow_a_reclassification_that_is_killed(
+    failpoint: str,
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
+    environment: dict[str, str],
+    rf: RequestFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counter_field(Content), "policy", People())
+    for agent in (BROWSER, HIDDEN, HIDDEN):
+        record(page, contents, request=rf.get("/", headers={"User-Agent": agent}))
+    flush_all()
+    assert counts() == [3, 3, 3]
+    decide(HIDDEN, Kind.ROBOT)
+
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, reclassify_people)
+
+    assert died.returncode == -signal.SIGKILL
+    record(page, contents, request=rf.get("/", headers={"User-Agent": BROWSER}))
+    flush_all()
+    assert processes.run(environment, reclassify_people).returncode == 0
+    assert counts() == [2, 2, 2]
+    assert list(run_audit(Audit())) == []
+
+
+def flush_once_a_day() -> None:
+    counter_field(Content).policy = OncePerVisitor(DAY)
+    manage("counters", "flush")
+
+
+@pytest.mark.parametrize("failpoint", ["totals_after_apply", "totals_after_commit"])
+def test_a_visitor_counts_once_whatever_is_killed(
+    failpoint: str,
+    page: Page,
+    contents: list[Content],
+    counts: Counts,
+    environment: dict[str, str],
+    rf: RequestFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(counter_field(Content), "policy", OncePerVisitor(DAY))
+    at = time.time_ns() // 1_000_000 - 3_600_000
+    for address in ("10.0.0.1", "10.0.9.9", "10.0.0.1"):
+        record(page, contents, request=rf.get("/", REMOTE_ADDR=address), at=at)
+
+    died = processes.run({**environment, ENVIRONMENT: failpoint}, flush_once_a_day)
+
+    assert died.returncode == -signal.SIGKILL
+    record(page, contents, request=rf.get("/", REMOTE_ADDR="10.0.9.9"), at=at)
+    flush_all()
+    assert counts() == [2, 2, 2]
     assert list(run_audit(Audit())) == []
 
 

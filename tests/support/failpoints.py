@@ -51,6 +51,8 @@ RECOUNT = (
     "after_repair_commit",
     "before_rebuild_commit",
     "after_rebuild_commit",
+    "before_policy_commit",
+    "after_policy_commit",
     "before_rebuild_end",
     "after_rebuild_end",
     "before_adopt_commit",
@@ -152,6 +154,7 @@ STEPS = {
     },
     "footfall/projections/totals.py:project_totals": {
         "claim": "totals_before_apply",
+        "agrees": "totals_before_apply",
         "note_counted_before": "totals_before_apply",
         "apply": "totals_after_apply",
         "move": "totals_before_commit",

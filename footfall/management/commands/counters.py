@@ -159,6 +159,9 @@ class Command(Recounting):
                     " ".join(one.error.split()) if one.failed_at else "",
                 ).rstrip()
             )
+        for one in projections:
+            if one.remark:
+                self.stdout.write(one.remark)
 
     def events(self, **options: Any) -> None:
         chosen = {name: options[name] for name in ("since", "until", "target")}
