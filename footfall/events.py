@@ -312,6 +312,16 @@ def decode_meta(data: bytes) -> Meta:
     return meta
 
 
+def places_of(fact: str) -> Sequence[slice]:
+    """Return where a fact is in metadata, by their first byte; without it, a slice of 0 bytes."""
+    place = Meta._fields.index(fact)
+    places = []
+    for known in range(256):
+        sizes = [size * (known >> i & 1) for i, size in enumerate(META_BYTES[: place + 1])]
+        places.append(slice(1 + sum(sizes[:-1]), 1 + sum(sizes)))
+    return places
+
+
 # Most metadata: visitor and agent, no more. Of a whole column this is told without looking at each.
 VIEWER, VIEWER_BYTES = b"\x06", 17
 

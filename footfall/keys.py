@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from enum import IntEnum
 from hashlib import blake2b
 
-from footfall.events import META_BYTES, Meta
+from footfall.events import Meta, places_of
 
 KEY_BYTES = 16
-PLACE = Meta._fields.index("key")
+KNOWN = 1 << Meta._fields.index("key")
+PLACES = places_of("key")
 
 
 class Life(IntEnum):
@@ -50,13 +51,13 @@ def with_key(meta: bytes, key: bytes) -> bytes:
     if not key:
         return meta
     known = meta[0] if meta else 0
-    start = _start(known)
-    return bytes([known | 1 << PLACE]) + meta[1:start] + key + meta[start:]
+    start = PLACES[known].start
+    return bytes([known | KNOWN]) + meta[1:start] + key + meta[start:]
 
 
 def has_keys(metas: Iterable[bytes]) -> bool:
     """Tell whether any of so many metadata has a key."""
-    return any(first and first[0] >> PLACE & 1 for first in {meta[:1] for meta in metas})
+    return any(first and first[0] & KNOWN for first in {meta[:1] for meta in metas})
 
 
 def split_key(meta: bytes) -> tuple[bytes, bytes]:
@@ -64,14 +65,8 @@ def split_key(meta: bytes) -> tuple[bytes, bytes]:
 
     meta: as `encode_meta` has written it.
     """
-    if not meta or not meta[0] >> PLACE & 1:
+    if not meta or not meta[0] & KNOWN:
         return b"", meta
-    start = _start(meta[0])
-    end = start + KEY_BYTES
-    known = meta[0] & ~(1 << PLACE)
-    return meta[start:end], bytes([known]) + meta[1:start] + meta[end:] if known else b""
-
-
-def _start(known: int) -> int:
-    """Return where the key is, by the first byte of metadata."""
-    return 1 + sum(size for place, size in enumerate(META_BYTES[:PLACE]) if known >> place & 1)
+    place, known = PLACES[meta[0]], meta[0] & ~KNOWN
+    rest = bytes([known]) + meta[1 : place.start] + meta[place.stop :] if known else b""
+    return meta[place], rest

@@ -9,7 +9,7 @@ they are cached for one version, and who counts with them checks it: see `Projec
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from footfall.events import META_BYTES, Meta
+from footfall.events import places_of
 from footfall.models import Agent, KeptKind, Kind, LeftOut, Reclassification
 
 Steps = list[tuple[int | None, int]]
@@ -24,16 +24,8 @@ HOUR = 3_600_000  # milliseconds
 LEFT_OUT: Steps = [(None, Kind.ROBOT)]
 """The kinds of a visitor that is left out."""
 
-
-def _place(fact: str, known: int) -> slice:
-    """Return where a fact is in metadata that begin with this byte."""
-    index = Meta._fields.index(fact)
-    start = 1 + sum(size for place, size in enumerate(META_BYTES[:index]) if known >> place & 1)
-    return slice(start, start + META_BYTES[index] if known >> index & 1 else start)
-
-
-PLACES = [_place("agent", known) for known in range(256)]
-VISITOR_PLACES = [_place("visitor", known) for known in range(256)]
+PLACES = places_of("agent")
+VISITOR_PLACES = places_of("visitor")
 
 
 class Kinds(NamedTuple):

@@ -15,7 +15,7 @@ from django.db import models
 
 from footfall import sql
 from footfall.common.failpoints import failpoint
-from footfall.events import META_BYTES, Meta, decode
+from footfall.events import decode, places_of
 from footfall.models import Kind, StorePosition, VisitorSketch
 from footfall.projections.rows import VISITORS, claim, move
 from footfall.projections.sketches import BITS, Damaged, Sketch
@@ -33,7 +33,7 @@ ALL = 0
 """The target id of all targets of a model together. Events cannot have it."""
 BEGINNING = date(1970, 1, 1)
 DAY = 86_400_000  # milliseconds
-VISITOR = Meta._fields.index("visitor")
+PLACES = places_of("visitor")
 
 
 @dataclass
@@ -86,10 +86,8 @@ class Visits:
 
 def visitor_of(meta: bytes) -> int | None:
     """Return the visitor in metadata, as `sketches.shortened` does; None if there is none."""
-    if not meta or not meta[0] >> VISITOR & 1:
-        return None
-    start = 1 + sum(META_BYTES[place] for place in range(VISITOR) if meta[0] >> place & 1)
-    return int.from_bytes(meta[start : start + BITS // 8], "big")
+    visitor = meta[PLACES[meta[0]]] if meta else b""
+    return int.from_bytes(visitor[: BITS // 8], "big") if visitor else None
 
 
 def read_visits(position: StorePosition, max_events: int) -> Visits:

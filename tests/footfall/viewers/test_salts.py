@@ -214,7 +214,8 @@ def test_a_view_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_database_that_does_not_answer_holds_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    answers, asked = threading.Event(), []
+    answers = threading.Event()
+    asked: list[threading.Thread] = []
 
     def read() -> Read:
         asked.append(threading.current_thread())
