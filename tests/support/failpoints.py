@@ -156,6 +156,7 @@ STEPS = {
         "claim": "totals_before_apply",
         "agrees": "totals_before_apply",
         "note_counted_before": "totals_before_apply",
+        "take": "totals_after_apply",
         "apply": "totals_after_apply",
         "move": "totals_before_commit",
     },
