@@ -1,5 +1,7 @@
 """The script for other sites is small, and browsers keep it for a day."""
 
+from contextlib import closing
+
 from django.test import Client
 
 
@@ -14,4 +16,5 @@ def test_the_script_is_small_and_kept(client: Client) -> None:
 
 
 def test_other_files_are_kept_for_less(client: Client) -> None:
-    assert "max-age=86400" not in client.get("/static/front.js").headers["Cache-Control"]
+    with closing(client.get("/static/front.js")) as other:
+        assert "max-age=86400" not in other.headers["Cache-Control"]
