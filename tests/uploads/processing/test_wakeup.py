@@ -40,6 +40,7 @@ def test_a_tick_releases_what_was_abandoned_and_processes_all(
     dead.refresh_from_db()
     assert dead.status == Status.RECEIVED
     File.objects.update(due_at=None)
+    settings.UPLOADS_LEASE_SECONDS = 15  # so no heartbeat waits for the rows of this transaction
     tasks.process()
     assert statuses() == {Status.PROCESSED}
     assert sandbox.processed == [b"published", b"due", b"abandoned"]
