@@ -9,6 +9,7 @@ they are cached for one version, and who counts with them checks it: see `Projec
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from footfall.common.chunks import chunks
 from footfall.events import places_of
 from footfall.models import Agent, KeptKind, Kind, LeftOut, Reclassification
 
@@ -101,17 +102,12 @@ def _read(agents: Iterable[bytes]) -> tuple[dict[bytes, int], dict[bytes, Steps]
     hashes = {_hash(agent): agent for agent in agents}
     kinds: dict[bytes, int] = {}
     kept: dict[bytes, Steps] = {}
-    for some in chunks(list(hashes)):
+    for some in chunks(list(hashes), PER_QUERY):
         rows = Agent.objects.filter(hash__in=some).values_list("hash", "kind")
         kinds |= {hashes[key]: kind for key, kind in rows}
         for key, steps in steps_of(some).items():
             kept[hashes[key]] = [*steps, (None, kinds.get(hashes[key], Kind.UNKNOWN))]
     return kinds, kept
-
-
-def chunks(keys: Sequence[int]) -> Iterable[Sequence[int]]:
-    """Return the keys in parts that one query takes."""
-    return (keys[start : start + PER_QUERY] for start in range(0, len(keys), PER_QUERY))
 
 
 def agent_of(meta: bytes) -> bytes:

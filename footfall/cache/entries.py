@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 from footfall.cache.distrust import Distrust
 from footfall.cache.lua_scripts import DISCARD, INCREASE, LEASE, RAISE, STORE
 from footfall.common.breaker import CircuitBreaker
+from footfall.common.chunks import chunks
 from footfall.conf import cached_until_change, conf
 from footfall.eventlog.cluster import is_cluster, servers
 from footfall.eventlog.connections import call, evaluate
@@ -131,13 +132,13 @@ class PageCache:
     def invalidate(self, partition: int, names: Iterable[str]) -> None:
         """Remove the entries with these names, and the leases of callers that read older pages."""
         both = [key for name in names for key in (cached(name), f"lease:{name}")]
-        for some in _chunks(both):
+        for some in chunks(both, KEYS_PER_CALL):
             self._call("DEL", self._keys(partition, *some))
 
     def increase_counters(self, partition: int, counters: Mapping[str, int]) -> list[str]:
         """Increase those counters that exist and are lower; return the names of all that exist."""
         existing: list[str] = []
-        for some in _chunks(list(counters)):
+        for some in chunks(list(counters), KEYS_PER_CALL):
             keys = self._keys(partition, *[f"counter:{name}" for name in some])
             values = [counters[name] for name in some]
             existing += [some[index - 1] for index in self._evaluate(INCREASE, keys, *values)]
@@ -148,7 +149,7 @@ class PageCache:
 
         Redis is asked whatever the breaker says: it may have opened for one broken connection.
         """
-        for some in _chunks(list(counters)):
+        for some in chunks(list(counters), KEYS_PER_CALL):
             keys = self._keys(partition, *[f"counter:{name}" for name in some])
             self._ask_unguarded(RAISE, keys, LEASE_MS, *[counters[name] for name in some])
 
@@ -196,10 +197,6 @@ class PageCache:
 
     def _call(self, command: str, keys: Sequence[str], *arguments: Any) -> Any:
         return self._servers.ask(keys[0], lambda at: call(at.pool, command, *keys, *arguments))
-
-
-def _chunks(names: Sequence[str]) -> Iterable[Sequence[str]]:
-    return (names[start : start + KEYS_PER_CALL] for start in range(0, len(names), KEYS_PER_CALL))
 
 
 class NoPageCache(PageCache):

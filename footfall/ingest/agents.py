@@ -11,6 +11,7 @@ from time import monotonic
 
 from django.db.models import QuerySet
 
+from footfall.common.chunks import chunks
 from footfall.conf import cached_until_change, conf
 from footfall.events import VIEWER_BYTES, Meta, are_viewers, decode_meta, encode_meta
 from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
@@ -84,8 +85,8 @@ def _known(agents: Collection[int]) -> set[int]:
         known.agents, known.ends = set(), monotonic() + KNOWN_SECONDS
     found = {*agents} & known.agents
     keys = [signed(one) for one in {*agents} - found]
-    for start in range(0, len(keys), KEYS_PER_QUERY):
-        rows = Agent.objects.filter(hash__in=keys[start : start + KEYS_PER_QUERY])
+    for some in chunks(keys, KEYS_PER_QUERY):
+        rows = Agent.objects.filter(hash__in=some)
         found.update(map(unsigned, rows.order_by().values_list("hash", flat=True)))
     known.agents |= found
     return found

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from footfall.common.chunks import chunks
 from footfall.events import DropReason
 from footfall.identity import Moment
 from footfall.ingest.claims import Claim
@@ -58,8 +59,7 @@ def _with_ids(letters: Sequence[DeadLetter]) -> Iterator[DeadLetter]:
     """Yield the rows of the events that have a letter already."""
     ids = [letter.entry_id for letter in letters if letter.entry_id]
     partitions = {letter.partition for letter in letters}
-    for start in range(0, len(ids), IDS_PER_QUERY):
-        some = ids[start : start + IDS_PER_QUERY]
+    for some in chunks(ids, IDS_PER_QUERY):
         rows = DeadLetter.objects.filter(partition__in=partitions, entry_id__in=some)
         yield from rows.only("partition", "entry_id")
 

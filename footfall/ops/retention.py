@@ -11,6 +11,7 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from footfall.common.chunks import chunks
 from footfall.eventlog import LogError
 from footfall.eventlog.entries import Entry, day_of
 from footfall.identity import HOUR, HOURS_PER_DAY, Moment, advance_epoch, moment
@@ -103,8 +104,7 @@ def remove_keys(now: Moment) -> None:
     found = (split_key(bytes(meta or b""))[0] for meta in metas.iterator())
     needed = list({UUID(bytes=key) for key in found if is_key(key)})
     due = ClientKey.objects.filter(until__lte=now.epoch)
-    for start in range(0, len(needed), KEYS_PER_STATEMENT):
-        some = needed[start : start + KEYS_PER_STATEMENT]
+    for some in chunks(needed, KEYS_PER_STATEMENT):
         due.filter(pk__in=some).update(until=now.epoch + HOURS_PER_DAY)
     while keys := list(due.values_list("pk", flat=True)[:KEYS_PER_STATEMENT]):
         ClientKey.objects.filter(pk__in=keys).delete()

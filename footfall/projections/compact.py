@@ -13,6 +13,7 @@ from django.db.models.functions import TruncDay
 from django.utils import timezone
 
 from footfall import sql
+from footfall.common.chunks import chunks
 from footfall.conf import conf
 from footfall.identity import database_now, ensure_identity
 from footfall.models import COLUMNS, Base, HourTotal, Rollup, VisitorSketch
@@ -163,6 +164,5 @@ def _deleted(
         viewed = set(ids.filter(target_id__gte=first, target_id__lte=last).distinct())
         there = model._base_manager.filter(pk__gte=first, pk__lte=last)
         gone = sorted(viewed - set(there.values_list("pk", flat=True)))
-        for start in range(0, len(gone), DELETED_CHUNK_SIZE):
-            yield gone[start : start + DELETED_CHUNK_SIZE]
+        yield from chunks(gone, DELETED_CHUNK_SIZE)
         first = ids.filter(target_id__gt=last).first()

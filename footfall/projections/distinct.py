@@ -12,10 +12,11 @@ from itertools import chain
 from django.db import models
 from django.db.models import Sum
 
+from footfall.common.chunks import chunks
 from footfall.conf import conf
 from footfall.models import VisitorSketch
 from footfall.projections.sketches import Sketch
-from footfall.projections.visitors import ALL, chunks, decoded
+from footfall.projections.visitors import ALL, CHUNK_SIZE, decoded
 from footfall.registry import content_type_of, countable_models
 
 Days = Mapping[date, int]
@@ -32,7 +33,7 @@ def visitors_of(
 ) -> dict[int, Days]:
     """Return the visitors of each target on each day from `since` until before `until`, by id."""
     found: dict[int, dict[date, int]] = {target: {} for target in ids}
-    for some in chunks(sorted(found)):
+    for some in chunks(sorted(found), CHUNK_SIZE):
         rows = _rows(model, since, until).filter(target_id__in=some)
         for target, day, visitors in rows.values_list("target_id", "day", "visitors"):
             found[target][day] = visitors
@@ -50,7 +51,7 @@ def visitors_in(
     """Return the visitors of each target from `since` until before `until`, by id."""
     if is_sum_of_days():
         found = dict.fromkeys(ids, 0)
-        for some in chunks(sorted(found)):
+        for some in chunks(sorted(found), CHUNK_SIZE):
             rows = _rows(model, since, until).filter(target_id__in=some).order_by()
             found |= dict(rows.values_list("target_id").annotate(Sum("visitors")))
         return found
@@ -99,7 +100,7 @@ def _rows(model: type[models.Model], since: date, until: date) -> models.QuerySe
 def _sketches(
     model: type[models.Model], ids: Collection[int], since: date, until: date
 ) -> Iterable[VisitorSketch]:
-    for some in chunks(sorted(ids)):
+    for some in chunks(sorted(ids), CHUNK_SIZE):
         yield from _rows(model, since, until).filter(target_id__in=some).iterator(100)
 
 

@@ -14,6 +14,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef
 
 from footfall import sql
+from footfall.common.chunks import chunks
 from footfall.common.failpoints import failpoint
 from footfall.events import DropReason
 from footfall.models import Adjustment, Base, Carried, Projection
@@ -114,9 +115,8 @@ def apply(
 
 def _forget(rows: models.QuerySet[Carried], ids: Iterable[int]) -> None:
     """Delete carried rows: their targets were counted, or are gone."""
-    ids = sorted(ids)
-    for start in range(0, len(ids), CHUNK_SIZE):
-        rows.filter(target_id__in=ids[start : start + CHUNK_SIZE]).delete()
+    for some in chunks(sorted(ids), CHUNK_SIZE):
+        rows.filter(target_id__in=some).delete()
 
 
 def _dropped(

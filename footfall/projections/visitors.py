@@ -5,7 +5,7 @@ meanwhile. An event counts if its agent is a person and it says which visitor it
 by the time of the event. A union is idempotent: an event that is taken twice changes nothing.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import repeat
@@ -14,6 +14,7 @@ from typing import NamedTuple, Self
 from django.db import models
 
 from footfall import sql
+from footfall.common.chunks import chunks
 from footfall.common.failpoints import failpoint
 from footfall.events import decode, places_of
 from footfall.models import Kind, StorePosition, VisitorSketch
@@ -156,7 +157,7 @@ def _add(
     # merged once.
     order = sorted(by_target, key=lambda target: (by_target[target], target))
     merging = _Merging(people)
-    for some in chunks(order):
+    for some in chunks(order, CHUNK_SIZE):
         rows = rows_of(model, day_of(day), beside=beside).filter(target_id__in=some)
         stored = {target: bytes(data) for target, data in rows.values_list("target_id", "sketch")}
         changed: dict[int, Encoded] = {}
@@ -225,10 +226,6 @@ def write(
     """Write the sketches of some targets, by id."""
     rows = [(target, *encoded) for target, encoded in sorted(sketches.items())]
     sql.put_sketches(content_type_of(model).pk, day, rows, beside=beside)
-
-
-def chunks(ids: Sequence[int]) -> Iterator[Sequence[int]]:
-    return (ids[start : start + CHUNK_SIZE] for start in range(0, len(ids), CHUNK_SIZE))
 
 
 def day_of(number: int) -> date:

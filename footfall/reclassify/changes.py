@@ -9,6 +9,7 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import F
 
+from footfall.common.chunks import chunks
 from footfall.common.failpoints import failpoint
 from footfall.models import (
     Agent,
@@ -26,7 +27,7 @@ from footfall.projections.policies import RECLASSIFIED, goes_by_verdicts
 from footfall.projections.rows import HOURLY, TOTALS, WITH_VERDICTS
 from footfall.store.append import locked_head
 from footfall.store.read import is_known
-from footfall.verdicts import PER_QUERY, Steps, chunks, present_version, steps_of
+from footfall.verdicts import PER_QUERY, Steps, present_version, steps_of
 from footfall.viewers.rules import Rules
 
 LOCKED_WAIT = 0.1  # seconds until locked projections are tried again
@@ -125,7 +126,7 @@ def differing_visitors(since: datetime | None) -> dict[int, bool]:
 def _change_visitors(found: Reclassification, visitors: Mapping[int, bool]) -> None:
     for is_out in (True, False):
         keys = [visitor for visitor, is_wanted in visitors.items() if is_wanted is is_out]
-        for some in chunks(keys):
+        for some in chunks(keys, PER_QUERY):
             LeftOut.objects.filter(visitor__in=some).update(is_out=is_out)
     ReclassifiedVisitor.objects.bulk_create(
         (
@@ -163,7 +164,7 @@ def _lock_agents(changes: Sequence[Change]) -> bool:
     agents = Agent.objects.select_for_update(skip_locked=True).order_by("hash")
     return all(
         len(agents.filter(hash__in=some).values_list("hash")) == len(some)
-        for some in chunks([one.agent for one in changes])
+        for some in chunks([one.agent for one in changes], PER_QUERY)
     )
 
 
@@ -179,9 +180,9 @@ def _change(
     found.refresh_from_db()
     for kind in {change.after[-1][1] for change in changes}:
         agents = [one.agent for one in changes if one.after[-1][1] == kind]
-        for some in chunks(agents):
+        for some in chunks(agents, PER_QUERY):
             Agent.objects.filter(hash__in=some).exclude(kind=kind).update(kind=kind)
-    for some in chunks([one.agent for one in changes if len(one.before) > 1]):
+    for some in chunks([one.agent for one in changes if len(one.before) > 1], PER_QUERY):
         KeptKind.objects.filter(agent__in=some).delete()
     KeptKind.objects.bulk_create(
         (

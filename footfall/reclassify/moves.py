@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db import models
 
 from footfall import sql
+from footfall.common.chunks import chunks
 from footfall.identity import HOURS_PER_DAY
 from footfall.models import COLUMNS, HourTotal, Kind, Rollup
 from footfall.projections.compact import DELETED
@@ -20,10 +21,10 @@ from footfall.sql.batch import Views, summed
 from footfall.store.segment import Events
 from footfall.verdicts import (
     LEFT_OUT,
+    PER_QUERY,
     Steps,
     Verdicts,
     agent_of,
-    chunks,
     kind_at,
     visitor_of,
 )
@@ -190,7 +191,7 @@ def _rollups(model: type[models.Model], places: Iterable[Place]) -> dict[Place, 
     return {
         (hour, target): numbers
         for hour, of_hour in ids.items()
-        for some in chunks(sorted(of_hour))
+        for some in chunks(sorted(of_hour), PER_QUERY)
         for target, *numbers in rows.filter(hour=at(hour), target_id__in=some).values_list(
             "target_id", *COLUMNS
         )

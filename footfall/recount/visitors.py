@@ -17,6 +17,7 @@ from django.db import models, transaction
 from django.db.models import F, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, TruncDay
 
+from footfall.common.chunks import chunks
 from footfall.common.failpoints import failpoint
 from footfall.models import (
     Base,
@@ -30,7 +31,7 @@ from footfall.projections import visitors
 from footfall.projections.noted import days_of, recount_days
 from footfall.projections.rows import BEGINNING, VISITORS, lock, name_of
 from footfall.projections.sketches import Damaged, Sketch
-from footfall.projections.visitors import ALL, DAY, Encoded, Visits, chunks, decoded, number_of
+from footfall.projections.visitors import ALL, CHUNK_SIZE, DAY, Encoded, Visits, decoded, number_of
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import PositionLost, is_known, load
 from footfall.verdicts import current, present_version
@@ -232,7 +233,7 @@ def _is_incomplete() -> bool:
 def _keep_people(model: type[models.Model], day: date) -> None:
     """Add the people of the present sketches to the new ones."""
     rows = visitors.rows_of(model, day)
-    for ids in chunks(sorted(rows.values_list("target_id", flat=True))):
+    for ids in chunks(sorted(rows.values_list("target_id", flat=True)), CHUNK_SIZE):
         new = visitors.rows_of(model, day, beside=True).filter(target_id__in=ids)
         merged = {row.target_id: decoded(row.sketch) or Sketch() for row in new}
         for row in rows.filter(target_id__in=ids):

@@ -15,6 +15,7 @@ from typing import Any
 from django.db import IntegrityError, OperationalError, connection, models, transaction
 from django.db.models import QuerySet
 
+from footfall.common.chunks import chunks
 from footfall.models import KIND_COLUMNS, Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
 from footfall.sql.batch import NO_KIND, OF_KINDS, Move, Views, rows_per_statement
@@ -190,8 +191,8 @@ def put_sketches(
     Call it while the row of the projection, or of the recount, is locked.
     """
     size = rows_per_statement([sketch for _, sketch, _ in sketches])
-    for start in range(0, len(sketches), size):
-        columns = list(zip(*sketches[start : start + size], strict=True))
+    for some in chunks(sketches, size):
+        columns = list(zip(*some, strict=True))
         dialect().put_sketches((content_type, day, beside), columns)
 
 

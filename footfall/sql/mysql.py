@@ -8,6 +8,7 @@ from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
 
+from footfall.common.chunks import chunks
 from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.sql.batch import MAX_COUNTER, Move, as_json, hourly_names, names_of
 
@@ -167,8 +168,8 @@ def add_keys(keys: Sequence[str], until: Sequence[int]) -> set[str]:
     """
     left = dict(zip(keys, until, strict=True))
     wanted = list(left)
-    for start in range(0, len(wanted), ROWS_PER_INSERT):
-        stored = ClientKey.objects.filter(pk__in=wanted[start : start + ROWS_PER_INSERT])
+    for some in chunks(wanted, ROWS_PER_INSERT):
+        stored = ClientKey.objects.filter(pk__in=some)
         for key in stored.values_list("pk", flat=True):
             del left[key.hex]
     rows = [ClientKey(hash=key, until=until) for key, until in left.items()]

@@ -6,12 +6,13 @@ see `left_uncounted`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from django.db import models, transaction
 
+from footfall.common.chunks import chunks
 from footfall.events import META_BYTES, Meta
 from footfall.identity import epoch
 from footfall.models import Projection, Uncounted, Visit, VisitWindow
@@ -147,18 +148,17 @@ def recounted_visits(model: type[models.Model], visits: Iterable[Key]) -> Mappin
     return known
 
 
-def _chunks(visits: Iterable[Key]) -> Iterator[list[Key]]:
+def _chunks(visits: Iterable[Key]) -> Iterator[Sequence[Key]]:
     """Yield the keys of known visitors, those of a window together."""
     by_window: dict[int, list[Key]] = defaultdict(list)
     for key in sorted(visits):
         if key.visitor:
             by_window[key.window].append(key)
     for keys in by_window.values():
-        for start in range(0, len(keys), PER_QUERY):
-            yield keys[start : start + PER_QUERY]
+        yield from chunks(keys, PER_QUERY)
 
 
-def _rows(model: type[models.Model], keys: list[Key], beside: bool) -> models.QuerySet[Visit]:
+def _rows(model: type[models.Model], keys: Sequence[Key], beside: bool) -> models.QuerySet[Visit]:
     return Visit.objects.filter(
         content_type=content_type_of(model),
         beside=beside,

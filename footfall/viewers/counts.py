@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
+from footfall.common.chunks import chunks
 from footfall.events import decode_meta
 from footfall.models import Agent, AgentCount, Segment, StoreHead
 from footfall.models.viewers import signed
@@ -85,9 +86,8 @@ def _save(views: Counter[int], last_at: dict[int, int]) -> int:
     """Add the views to the agents' rows; return those of agents that have none."""
     left = Counter({signed(agent): times for agent, times in views.items()})
     times_at = {signed(agent): at for agent, at in last_at.items()}
-    keys = sorted(left)
-    for start in range(0, len(keys), ROWS_PER_UPDATE):
-        some: QuerySet[Agent] = Agent.objects.filter(hash__in=keys[start : start + ROWS_PER_UPDATE])
+    for keys in chunks(sorted(left), ROWS_PER_UPDATE):
+        some: QuerySet[Agent] = Agent.objects.filter(hash__in=keys)
         agents = list(some.select_for_update().order_by("hash"))
         for agent in agents:
             agent.views += left.pop(agent.hash)

@@ -1,7 +1,7 @@
 """Compares the storage with the table: stored files without a row, rows without a stored file."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 
@@ -9,6 +9,7 @@ from django.core.files.storage import Storage
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from footfall.common.chunks import chunks
 from footfall.identity import MAX_STEP, Moment, moment
 from uploads.models import File, Orphan, Status
 from uploads.storage import trash
@@ -80,11 +81,11 @@ class Known:
             rows = Orphan.objects.filter(name__startswith=f"{folder}/")
             rows.exclude(name__in=names).delete()
         ripe: list[str] = []
-        for start in range(0, len(names), CHUNK):
-            ripe += self._note(names[start : start + CHUNK])
+        for some in chunks(names, CHUNK):
+            ripe += self._note(some)
         return ripe
 
-    def _note(self, names: list[str]) -> list[str]:
+    def _note(self, names: Sequence[str]) -> list[str]:
         new = [Orphan(name=name, epoch=self.epoch) for name in names]
         Orphan.objects.bulk_create(new, ignore_conflicts=True)
         rows = Orphan.objects.filter(name__in=names)
