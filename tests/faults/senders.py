@@ -53,7 +53,7 @@ ROWS = """
 
 
 class Sender(NamedTuple):
-    """Somebody who sends files."""
+    """One sender of files."""
 
     name: str
     address: str
