@@ -16,7 +16,7 @@ from tests.support.schedule import scheduled
 from tests.uploads.fake_sandbox import FakeSandbox
 from uploads import tasks
 from uploads.models import File, Status
-from uploads.processing import wakeup
+from uploads.processing import claims, wakeup
 from uploads.queue import outbox
 from uploads.queue.outbox import publish
 from uploads.queue.redis_queue import RedisQueue
@@ -28,9 +28,14 @@ def statuses() -> set[str]:
 
 @pytest.mark.django_db
 def test_a_tick_releases_what_was_abandoned_and_processes_all(
-    make_file: MakeFile, sandbox: FakeSandbox, queue: RedisQueue, settings: Settings
+    make_file: MakeFile,
+    sandbox: FakeSandbox,
+    queue: RedisQueue,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     settings.UPLOADS_LEASE_SECONDS = 0
+    monkeypatch.setattr(claims, "FIRST_RETRY", claims.LONGEST_RETRY)  # not due in the first tick
     publish(make_file(b"published"))
     make_file(b"due", due_at=timezone.now())
     dead = make_file(b"abandoned", status=Status.PROCESSING, claimed_at=timezone.now())
