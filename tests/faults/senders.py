@@ -30,7 +30,10 @@ from standalone import addresses
 from tests.support import sent_files
 
 SENDERS = 5
+HOSTILE = 2
 SHORT_SECONDS = 3.0
+TURN = SHORT_SECONDS + 0.5
+"""Seconds that a sender of slow files may hold up another: an attempt, its start and its end."""
 LEASE_SECONDS = 15.0
 KILL_EVERY = 60.0
 SLACK = 1.5
@@ -161,8 +164,9 @@ class Run:
 def waits(run: Run, honest: list[Sender], load: Load) -> Iterator[Waited]:
     """Yield what became of each honest file.
 
-    Fair is: a short attempt that is in work, and the time of the sender's own files before it, for
-    which it has a fifth of what the service did. A kill costs what a lease and a start take.
+    Fair is what start-time fair queuing promises: one turn of each other sender that takes long,
+    which is a short attempt, and the time of the sender's own files before it, for which it has a
+    fifth of what the service did. A kill costs what a lease and a start take.
     """
     rows = run.rows()
     for sender in honest:
@@ -177,20 +181,26 @@ def waits(run: Run, honest: list[Sender], load: Load) -> Iterator[Waited]:
             seconds = -1.0 if status != "processed" or ended is None else ended - began
             kills = sum(began - 10 < kill < began + max(seconds, 0) for kill in run.kills)
             own = (before + 1) * load.each * SENDERS / load.places
-            fair = SHORT_SECONDS + own * SLACK + kills * KILL_COSTS
+            fair = HOSTILE * TURN + own * SLACK + kills * KILL_COSTS
             yield Waited(sender.name, pk, seconds, fair, error)
 
 
 def measure(run: Run, everybody: list[Sender], before: float, seconds: float) -> Load:
-    """Return what the service did. before: `spent` of all senders when the run began."""
+    """Return what the service did. before: `spent` of all senders when the run began.
+
+    A sender that comes back after a pause begins at the level of the others, so its `spent` is
+    more than what it had: it is taken to have had the average for each file.
+    """
     spent = {}
     for sender in everybody:
         first = run.sent[sender.name][:1]
         rows = run.ask(SPENT, *first) if first else []  # none if it had no turn yet
         spent[sender.name] = float(rows[0][0]) - before if rows else 0.0
-    busy = [sender for sender in everybody if sender.is_honest and not sender.pause]
-    done = sum(run.count([sender])[1] for sender in busy)
-    each = sum(spent[sender.name] for sender in busy) / max(done, 1)
+    honest = [sender for sender in everybody if sender.is_honest]
+    done = {sender.name: run.count([sender])[1] for sender in honest}
+    busy = [sender.name for sender in honest if not sender.pause]
+    each = sum(spent[name] for name in busy) / max(sum(done[name] for name in busy), 1)
+    spent |= {sender.name: done[sender.name] * each for sender in honest if sender.pause}
     return Load(each, sum(spent.values()) / seconds, spent)
 
 
