@@ -1,6 +1,7 @@
 """Pages of files: what browsers get at addresses where API clients get JSON."""
 
 from collections.abc import Iterable, Mapping
+from http import HTTPStatus
 from pathlib import PurePath
 from typing import Any
 
@@ -31,7 +32,10 @@ class PageRenderer(TemplateHTMLRenderer):
     exception_template_names = ["uploads/error.html"]
 
     def get_template_context(self, data: Any, renderer_context: Mapping[str, Any]) -> Any:
-        if renderer_context["response"].exception:
+        response, kwargs = renderer_context["response"], renderer_context["kwargs"]
+        if response.status_code == HTTPStatus.NOT_FOUND and "pk" in kwargs:
+            return {"errors": [_("There is no such file. It may have been deleted.")]}
+        if response.exception:
             return {"errors": flatten(data)}
         return data
 

@@ -85,6 +85,10 @@ def test_wrong_address_is_a_page_too(client: Client, address: str, status: int) 
     assert "Something went wrong" in page(client, address, status)
 
 
+def test_file_that_is_gone_is_told_in_plain_words(client: Client) -> None:
+    assert "There is no such file." in page(client, "/files/9/", 404)
+
+
 def test_list_is_filtered_and_turned(client: Client, make_file: MakeFile) -> None:
     for number in range(3):
         make_file(name=f"paper {number}.pdf", kind=Kind.PDF)
