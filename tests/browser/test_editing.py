@@ -13,7 +13,9 @@ ADD = "/admin/pages/page/add/"
 def test_page_is_composed_of_new_contents(tab: Page) -> None:
     tab.goto(ADD)
     tab.get_by_label("Title:").fill("Sea and sky")
+    expect(tab.get_by_text("No content on this page yet.")).to_be_visible()
     make_new(tab, "Video", {"Title": "Waves", "Video": "example.com/waves.mp4"})
+    expect(tab.get_by_text("No content on this page yet.")).to_be_hidden()
     make_new(tab, "Audio", {"Title": "Gulls", "Bit rate": "128000"})
     make_new(tab, "Text", {"Title": "Salt", "Text": "It dries white on the rope."})
     expect(blocks(tab)).to_contain_text(
