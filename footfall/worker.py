@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from django.db import DatabaseError, close_old_connections, connections, reset_queries
@@ -18,10 +17,12 @@ from django.db import DatabaseError, close_old_connections, connections, reset_q
 from footfall import sql
 from footfall.common.ticks import TickLimit
 from footfall.common.wakeup import SLICE, Wakeup
+from footfall.conf import conf
 from footfall.eventlog import LogError
-from footfall.flush import ingest, project
+from footfall.flush import Ingested, ingest, project
+from footfall.ingest.quiet import Quiet
 from footfall.log import get_log
-from footfall.projections.rows import KINDS
+from footfall.projections.rows import KINDS, TOTALS
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ IDLE_SECONDS = 30.0
 """After so long without a wake-up, the thread of a projection ends; the next one starts it."""
 
 _ingesting = threading.Lock()
+_quiet = Quiet()
 _failed = False
 """Whether the failure of the last ingest is kept in Redis."""
 MAX_FAILURE = 500  # characters of it
@@ -52,12 +54,15 @@ def wake() -> None:
     if _looks.allows():
         run_step("the search for stuck transactions", end_stuck)
         run_step("the question about evictions", check_redis)
+    is_quiet = False
     if _ingesting.acquire(blocking=False):
         try:
-            note_ingest(run_step("the ingest", ingest_for))
+            is_quiet = not _failed and _quiet.look()
+            if not is_quiet:
+                note_ingest(run_step("the ingest", ingest_for))
         finally:
             _ingesting.release()
-    wake_projections()
+    wake_projections(is_quiet=is_quiet)
 
 
 def end_stuck(seconds: float) -> None:
@@ -83,19 +88,32 @@ def ingest_for(seconds: float) -> int:
     """Store batch after batch while there is more, for about `seconds`; return how many."""
     end = time.monotonic() + seconds
     batches = 0
+    _quiet.note(found_nothing=False)  # should it fail
     while True:
         ingested = ingest()
         batches += bool(ingested.segments)
         if not ingested.segments or not ingested.more or time.monotonic() > end:
+            _quiet.note(_is_empty(ingested))
             return batches
         wake_projections()
 
 
-def project_for(kind: str, seconds: float) -> None:
-    """Bring the projections of a kind forward while there is more, for about `seconds`."""
+def _is_empty(ingested: Ingested) -> bool:
+    """Tell whether nothing at all was found, and no other process had a partition."""
+    everything = len(ingested.finished_partitions) >= conf.COUNTERS_PARTITIONS
+    return everything and not (ingested.segments or ingested.dropped or ingested.more)
+
+
+def project_for(kind: str, seconds: float) -> bool:
+    """Bring the projections of a kind forward while there is more, for about `seconds`.
+
+    Return whether something is left, be it for lack of time or since its time has not come.
+    """
     end = time.monotonic() + seconds
-    while project(kinds=[kind]).more and time.monotonic() < end:
-        pass
+    projected = project(kinds=[kind])
+    while projected.more and time.monotonic() < end:
+        projected = project(kinds=[kind])
+    return projected.is_behind
 
 
 def run_step(name: str, step: Callable[[float], Any]) -> str:
@@ -130,6 +148,8 @@ class Background:
 
     def __init__(self, kind: str) -> None:
         self._kind = kind
+        self.is_behind = True
+        """Whether it has something to do without new events."""
         self._woken = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -153,8 +173,12 @@ class Background:
     def _run(self) -> None:
         while self._is_woken():
             close_old_connections()
-            run_step(f"the projection {self._kind}", partial(project_for, self._kind))
+            self.is_behind = True  # should it fail
+            run_step(f"the projection {self._kind}", self._project)
         connections.close_all()
+
+    def _project(self, seconds: float) -> None:
+        self.is_behind = project_for(self._kind, seconds) or self._kind == TOTALS
 
     def _is_woken(self) -> bool:
         """Wait for a wake-up; return False, so that the thread ends, if none comes."""
@@ -170,9 +194,11 @@ class Background:
 _projecting = [Background(kind) for kind in KINDS]
 
 
-def wake_projections() -> None:
+def wake_projections(is_quiet: bool = False) -> None:
+    """Wake them all; if no event has come, only those that are behind."""
     for one in _projecting:
-        one.wake()
+        if one.is_behind or not is_quiet:
+            one.wake()
 
 
 def stop_projections(timeout: float) -> None:

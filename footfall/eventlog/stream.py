@@ -137,6 +137,14 @@ class RedisLog:
         middle = len(keys) // 2
         return self.existing(partitions[:middle]) | self.existing(partitions[middle:])
 
+    def offsets(self, partitions: Sequence[int]) -> list[bytes | None]:
+        """Return the offset of the last entry of each partition, in one call of a single server.
+
+        It changes with every append. None: nothing was appended yet. Raises LogError.
+        """
+        keys = [partition_key(self.prefix, partition, "ordinal") for partition in partitions]
+        return list(self._reading.ask(keys[0], lambda at: call(at.pool, "MGET", *keys)))
+
     @property
     def is_cluster(self) -> bool:
         return is_cluster(self._url)

@@ -69,8 +69,15 @@ class Projected:
     """Those that have raised, and those that are not tried again yet."""
     unknown: list[str] = field(default_factory=list)
     """There are views for them, but this process does not know their model."""
+    later: list[str] = field(default_factory=list)
+    """Behind as well, but their time has not come."""
     more: bool = False
     """Whether one that was moved is still behind."""
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether a call without new events may have something to do."""
+        return self.more or bool(self.waiting or self.failed or self.later)
 
 
 class Delays:
@@ -133,6 +140,7 @@ class Run:
         # All of a kind together: they read the same segments.
         its_time = {row.kind for row in rows if self._is_time(row)}
         behind = [row for row in rows if row.kind in its_time]
+        self.projected.later += [row.name for row in rows if row.kind not in its_time]
         due = [row for row in behind if self._force or delays.is_over(row.name)]
         self.projected.failed += [row.name for row in behind if row not in due]
         return sorted(due, key=lambda row: order.index(row.kind))

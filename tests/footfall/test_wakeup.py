@@ -17,6 +17,7 @@ from footfall.common import wakeup
 from footfall.common.ticks import TickLimit
 from footfall.eventlog import RedisLog
 from footfall.flush import flush
+from footfall.ingest import quiet
 from footfall.models import Audit, Identity, Partition, ProducerState, Segment
 from footfall.ops import retention
 from footfall.projections.rows import KINDS
@@ -78,7 +79,7 @@ def test_ticks_that_have_waited_together_are_through_in_a_moment(
 def test_a_tick_while_an_ingest_runs_returns_at_once(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "wake_projections", lambda: None)
+    monkeypatch.setattr(worker, "wake_projections", lambda is_quiet: None)
     record(page)
     with worker._ingesting:
         tasks.flush()
@@ -91,7 +92,7 @@ def test_an_error_is_one_line(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "ingest_for", None)
-    monkeypatch.setattr(worker, "wake_projections", lambda: None)
+    monkeypatch.setattr(worker, "wake_projections", lambda is_quiet: None)
 
     tasks.flush()
 
@@ -181,7 +182,7 @@ def test_a_producer_state_stays_as_long_as_its_events_are_in_the_log(
 
 @pytest.mark.django_db
 def test_queries_are_not_kept(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "wake_projections", lambda: None)
+    monkeypatch.setattr(worker, "wake_projections", lambda is_quiet: None)
     settings.DEBUG = True
     tasks.flush()
     once = len(connection.queries)
@@ -217,7 +218,9 @@ def test_a_worker_goes_on_while_it_is_not_known_whose_log_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As when it starts while the database is away: an error would end the thread that wakes it."""
-    monkeypatch.setattr(worker, "get_log", Mock(side_effect=OperationalError("away")))
+    away = Mock(side_effect=OperationalError("away"))
+    monkeypatch.setattr(worker, "get_log", away)
+    monkeypatch.setattr(quiet, "get_log", away)
     monkeypatch.setattr(worker, "ingest", Mock(side_effect=OperationalError("away")))
     woken = Mock()
     monkeypatch.setattr(worker, "wake_projections", woken)

@@ -116,7 +116,7 @@ def test_of_two_beats_the_ticks_of_the_second_change_nothing(
     beat: Callable[[], Scheduler], sent: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # In this thread: another one does not see the transaction of the test.
-    monkeypatch.setattr(worker, "wake_projections", project)
+    monkeypatch.setattr(worker, "wake_projections", lambda is_quiet: project())
     monkeypatch.setattr(worker._ticks, "seconds", 0)
     text = Text.objects.create(title="A text", text="...")
     page = Page.objects.create(title="A page")

@@ -42,7 +42,7 @@ def test_a_database_whose_disk_is_full_is_said_until_there_is_room(
 ) -> None:
     answering(Workers({"flusher@a": ["counters"]}))
     monkeypatch.setattr(worker, "_ticks", TickLimit(0))
-    monkeypatch.setattr(worker, "wake_projections", project)
+    monkeypatch.setattr(worker, "wake_projections", lambda is_quiet: project())
     record(page, contents)
 
     def append(*arguments: object, **options: object) -> None:

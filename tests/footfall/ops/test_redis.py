@@ -98,7 +98,7 @@ def test_a_worker_says_it_once(
     monkeypatch.setattr(worker, "_policy", "")
     monkeypatch.setattr(worker, "_ticks", TickLimit(0))
     monkeypatch.setattr(worker, "_looks", TickLimit(0))
-    monkeypatch.setattr(worker, "wake_projections", lambda: None)
+    monkeypatch.setattr(worker, "wake_projections", lambda is_quiet: None)
 
     for _ in range(3):
         tasks.flush()
