@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
 from api import rate_limits
+from footfall.viewers.addresses import without_port
 
 IPV6_PREFIX = 64  # bits: the smallest network that an IPv6 client gets
 
@@ -102,6 +103,7 @@ def client_ip(request: Request | HttpRequest) -> str:
     """
     # It is None if the server tells no address.
     found = SimpleRateThrottle.get_ident(Throttle(), request) or ""  # type: ignore[arg-type]
+    found = without_port(found)
     try:
         address = ipaddress.ip_address(found.partition("%")[0])
     except ValueError:

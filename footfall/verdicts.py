@@ -9,6 +9,8 @@ they are cached for one version, and who counts with them checks it: see `Projec
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from django.db.models import QuerySet
+
 from footfall.common.chunks import chunks
 from footfall.events import places_of
 from footfall.models import Agent, KeptKind, Kind, LeftOut, Reclassification
@@ -146,7 +148,12 @@ def current() -> Verdicts:
 
 def present_version() -> int:
     """Return the version of the verdicts: that of the last reclassification, or 0."""
-    versions = Reclassification.objects.order_by("-pk").values_list("version", flat=True)
+    return version_after(Reclassification.objects.all())
+
+
+def version_after(reclassifications: QuerySet[Reclassification]) -> int:
+    """Return the version of the last one of these, or 0."""
+    versions = reclassifications.order_by("-pk").values_list("version", flat=True)
     return versions.first() or 0
 
 

@@ -15,8 +15,9 @@ from footfall.common.chunks import chunks
 from footfall.conf import cached_until_change, conf
 from footfall.events import VIEWER_BYTES, Meta, are_viewers, decode_meta, encode_meta
 from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
-from footfall.models import Agent
+from footfall.models import Agent, StoreHead
 from footfall.models.viewers import signed, unsigned
+from footfall.store.read import is_known
 from footfall.store.segment import Events
 from footfall.viewers.agents import Told, hash_of, printable
 from footfall.viewers.rules import Rules
@@ -68,11 +69,14 @@ def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Momen
 
 
 class KnownAgents:
-    """Agents that had a row a moment ago. Rows stay, unless the database is restored."""
+    """Agents that had a row a moment ago. Rows stay, unless the database is restored: then it may
+    not have the segment that was its last one when they were looked for.
+    """
 
     def __init__(self) -> None:
         self.agents: set[int] = set()
         self.ends = 0.0
+        self.position = StoreHead().position
 
 
 known_agents = cached_until_change(KnownAgents)
@@ -81,14 +85,17 @@ known_agents = cached_until_change(KnownAgents)
 def _known(agents: Collection[int]) -> set[int]:
     """Return which of the agents have a row."""
     known = known_agents()
-    if monotonic() >= known.ends or len(known.agents) > MAX_KNOWN:
+    is_over = monotonic() >= known.ends or len(known.agents) > MAX_KNOWN
+    if is_over or (known.agents and not is_known(known.position)):
         known.agents, known.ends = set(), monotonic() + KNOWN_SECONDS
     found = {*agents} & known.agents
-    keys = [signed(one) for one in {*agents} - found]
-    for some in chunks(keys, KEYS_PER_QUERY):
-        rows = Agent.objects.filter(hash__in=some)
-        found.update(map(unsigned, rows.order_by().values_list("hash", flat=True)))
-    known.agents |= found
+    if missing := [signed(one) for one in {*agents} - found]:
+        for some in chunks(missing, KEYS_PER_QUERY):
+            rows = Agent.objects.filter(hash__in=some)
+            found.update(map(unsigned, rows.order_by().values_list("hash", flat=True)))
+        known.agents |= found
+        # Read last: whatever has inserted these rows is before it.
+        known.position = (StoreHead.objects.order_by("pk").first() or StoreHead()).position
     return found
 
 

@@ -3,13 +3,23 @@
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from footfall.eventlog import EventId
-from footfall.events import EARLIEST, LATEST
+from footfall.events import (
+    EARLIEST,
+    LATEST,
+    DeadLetterReason,
+    Malformed,
+    decode,
+    decode_meta,
+)
 from footfall.models import DeadLetter, Spilled
 from footfall.sql.batch import rows_per_statement
+
+MAX_TRIED = 10_000
+"""Dead letters that are tried at once, the newest ones."""
 
 
 def spill(
@@ -45,6 +55,28 @@ def replay(letters: QuerySet[DeadLetter], by: Any = None) -> int:
         ids = [letter.pk for letter in chosen]
         DeadLetter.objects.filter(pk__in=ids).update(replayed_at=Now(), replayed_by=by)
     return len(chosen)
+
+
+def replay_readable() -> int:
+    """Replay the dead letters that a flusher of an older version has made of events that this one
+    can read. Returns how many were sent.
+    """
+    unknown, invalid = (
+        Q(reason__startswith=reason.partition("{")[0])
+        for reason in (DeadLetterReason.UNKNOWN_VERSION, DeadLetterReason.INVALID_META)
+    )
+    waiting = DeadLetter.waiting().filter(unknown | invalid).order_by("-pk")
+    readable = [letter.pk for letter in waiting[:MAX_TRIED] if _is_readable(letter)]
+    return replay(DeadLetter.objects.filter(pk__in=readable)) if readable else 0
+
+
+def _is_readable(letter: DeadLetter) -> bool:
+    try:
+        decode(bytes(letter.body))
+        decode_meta(bytes(letter.meta or b""))
+    except Malformed:
+        return False
+    return True
 
 
 def _spilled(letter: DeadLetter) -> Spilled:

@@ -5,6 +5,7 @@
 * the hourly totals are the sums of the rollups, for every model and day;
 * the log was not trimmed above a position, and no producer state is below a position;
 * every projection is at a place that the event store has;
+* some of the sketches of visitors, others each time, can be read and have as many as they say;
 * the store is whole, and has every event that the partitions have taken;
 * producer states and spill are valid.
 
@@ -28,6 +29,7 @@ from footfall.models import (
     COLUMNS,
     VIEWS,
     Audit,
+    Correction,
     HourTotal,
     Partition,
     ProducerState,
@@ -40,13 +42,16 @@ from footfall.ops.invariants import (
     broken_store,
     corrupt_segments,
     unaccounted_events,
+    wrong_sketches,
 )
 from footfall.ops.recounted import Recounted
 from footfall.projections.policies import goes_by_verdicts
 from footfall.projections.rows import WITH_VERDICTS
+from footfall.projections.visitors import count_again
 from footfall.recount.comparison import Difference, OtherPolicy, compare
 from footfall.recount.counting import Progress
 from footfall.recount.gap import Gap, Incomparable
+from footfall.recount.visitors import recount_noted
 from footfall.registry import content_type_of, countable_models, limits
 from footfall.store.read import is_known
 from footfall.verdicts import present_version
@@ -86,10 +91,24 @@ def run_audit(
 def _findings(audit: Audit, repairs: bool, progress: Progress | None, quick: bool) -> Iterator[str]:
     audit.repaired = repairs
     yield from _quick(audit, progress) if quick else Recounted(audit, repairs, progress).findings()
+    yield from _sketches(audit, repairs)
     for check in CHECKS:
         for line in check():
             audit.broken += 1
             yield line
+
+
+def _sketches(audit: Audit, repairs: bool) -> Iterator[str]:
+    """Yield a line for each sketch of visitors that is wrong. repairs: count their days again."""
+    labels = set()
+    for wrong in wrong_sketches():
+        if repairs:
+            count_again(wrong.label, [wrong.day], Correction.Kind.REPAIR)
+            labels.add(wrong.label)
+        else:
+            audit.broken += 1
+        yield f"{wrong}; its day is counted again" if repairs else str(wrong)
+    recount_noted(labels)
 
 
 def _quick(audit: Audit, progress: Progress | None) -> Iterator[str]:

@@ -1,8 +1,10 @@
 """The invariants of event store, producer states and spill, for the audit."""
 
+import random
 from collections.abc import Iterator
+from datetime import date
 from itertools import chain, islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import BigIntegerField, F, OuterRef, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.fields.json import KT
@@ -10,12 +12,24 @@ from django.db.models.functions import Cast, Coalesce
 
 from footfall import sql
 from footfall.events import DropReason
-from footfall.models import Partition, ProducerState, Segment, Spilled, StoreHead
+from footfall.models import (
+    Partition,
+    ProducerState,
+    Segment,
+    Spilled,
+    StoreHead,
+    VisitorSketch,
+)
+from footfall.projections.sketches import Damaged
+from footfall.projections.visitors import ALL, decoded
+from footfall.registry import content_type_of, countable_models
 from footfall.store.read import check_some
 from footfall.store.segment import NO_SEQUENCE
 
 MAX_LINES = 20
 """Most lines that one check yields."""
+CHECKED_SKETCHES = 20_000
+"""How many sketches of visitors one audit reads, about: a few seconds."""
 CHECKED_BYTES = 256 * 1024**2
 """How much of the event store one audit reads: a few seconds."""
 
@@ -83,6 +97,47 @@ def corrupt_segments() -> Iterator[str]:
     corrupt = Segment.objects.defer("data").exclude(corrupt_at=None)
     for segment in corrupt.order_by("number")[:MAX_LINES]:
         yield f"segment {segment}: corrupt, {segment.events} events cannot be read"
+
+
+class WrongSketch(NamedTuple):
+    """Visitors of one target on one day that cannot be read, or are not as many as it says."""
+
+    label: str
+    day: date
+    target: int
+    what: str
+
+    def __str__(self) -> str:
+        target = "all targets" if self.target == ALL else self.target
+        return f"visitors of {self.label} {target}, {self.day}: {self.what}"
+
+
+def wrong_sketches() -> Iterator[WrongSketch]:
+    """Yield the sketches that are wrong, of about CHECKED_SKETCHES: those of some days, at random.
+
+    Each is found in time.
+    """
+    labels = {content_type_of(model).pk: label for label, model in countable_models().items()}
+    rows = VisitorSketch.objects.filter(content_type__in=labels, beside=False).exclude(sketch=b"")
+    days = list(rows.order_by().values_list("content_type", "day").distinct())
+    random.shuffle(days)
+    checked = 0
+    for kind, day in days:
+        for row in rows.filter(content_type=kind, day=day).order_by("target_id").iterator(1_000):
+            checked += 1
+            if what := _wrong(row):
+                yield WrongSketch(labels[kind], day, row.target_id, what)
+        if checked >= CHECKED_SKETCHES:
+            break
+
+
+def _wrong(row: VisitorSketch) -> str:
+    try:
+        sketch = decoded(row.sketch)
+    except Damaged as error:
+        return f"damaged, {error}"
+    found = sketch.count() if sketch else row.visitors
+    return "" if found == row.visitors else f"{row.visitors}, but {found} in the sketch"
 
 
 def sum_of(rows: QuerySet[Any], key: str, expression: Any) -> Coalesce:

@@ -5,6 +5,7 @@ are a sum, since a visitor has another hash on the next day; with a salt for sev
 (COUNTERS_VISITOR_DAYS) their sketches are merged, too, and people are counted once for each salt.
 """
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from itertools import chain
@@ -15,9 +16,11 @@ from django.db.models import Sum
 from footfall.common.chunks import chunks
 from footfall.conf import conf
 from footfall.models import VisitorSketch
-from footfall.projections.sketches import Sketch
+from footfall.projections.sketches import Damaged, Sketch
 from footfall.projections.visitors import ALL, CHUNK_SIZE, decoded
 from footfall.registry import content_type_of, countable_models
+
+logger = logging.getLogger(__name__)
 
 Days = Mapping[date, int]
 """Visitors by day; days without any are left out."""
@@ -77,7 +80,7 @@ def distinct_in(model: type[models.Model], ids: Collection[int], since: date, un
         return sum(distinct_of(model, ids, since, until).values())
     together, dropped = Sketch(), 0
     for row in _sketches(model, ids, since, until):
-        if sketch := decoded(row.sketch):
+        if sketch := _sketch_of(row):
             together.merge(sketch)
         else:
             dropped += row.visitors if len(ids) == 1 else 0
@@ -107,9 +110,18 @@ def _sketches(
 def _unions(rows: Iterable[VisitorSketch]) -> dict[date, Sketch]:
     unions: dict[date, Sketch] = {}
     for row in rows:
-        if sketch := decoded(row.sketch):
+        if sketch := _sketch_of(row):
             unions.setdefault(row.day, Sketch()).merge(sketch)
     return unions
+
+
+def _sketch_of(row: VisitorSketch) -> Sketch | None:
+    """Return a sketch; None if only the number is kept, or if it is damaged, as the audit tells."""
+    try:
+        return decoded(row.sketch)
+    except Damaged as error:
+        logger.error("%s cannot be read: %s", row, error)
+        return None
 
 
 def _counts(unions: Mapping[date, Sketch]) -> Days:

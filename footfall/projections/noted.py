@@ -5,23 +5,14 @@ from datetime import date
 
 from django.db import models
 
-from footfall.models import (
-    Correction,
-    Projection,
-    Segment,
-    StorePosition,
-    VisitorRecount,
-    VisitorSketch,
-)
+from footfall.models import Correction, Projection, Segment, StorePosition, VisitorSketch
 from footfall.projections.rows import VISITORS, name_of
-from footfall.projections.visitors import ALL, DAY, day_of
+from footfall.projections.visitors import ALL, DAY, count_again, day_of
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import load
-from footfall.verdicts import present_version
 
 MAX_SPAN = 3
 """Days of a segment that are taken as they are. One with more has events of a wrong clock."""
-ROWS_PER_STATEMENT = 500
 
 
 def recount_days(
@@ -31,17 +22,9 @@ def recount_days(
 ) -> None:
     """Note that days are to be counted again with the present verdicts; None: all of them.
 
-    In the transaction of the caller, which has changed verdicts or tells what they have changed. A
-    day that is being counted again with earlier verdicts begins again by itself.
+    In the transaction of the caller, which has changed verdicts or tells what they have changed.
     """
-    if days is None:
-        days = days_of(label)
-    version = present_version()
-    rows = [
-        VisitorRecount(label=label, day=day, reason=reason, verdicts=version)
-        for day in sorted(days)
-    ]
-    VisitorRecount.objects.bulk_create(rows, ROWS_PER_STATEMENT, ignore_conflicts=True)
+    count_again(label, days_of(label) if days is None else days, reason)
 
 
 def recount_after(label: str, position: StorePosition) -> None:

@@ -5,7 +5,8 @@ meanwhile. An event counts if its agent is a person and it says which visitor it
 by the time of the event. A union is idempotent: an event that is taken twice changes nothing.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import repeat
@@ -17,19 +18,22 @@ from footfall import sql
 from footfall.common.chunks import chunks
 from footfall.common.failpoints import failpoint
 from footfall.events import decode, places_of
-from footfall.models import Kind, StorePosition, VisitorSketch
+from footfall.models import Correction, Kind, StorePosition, VisitorRecount, VisitorSketch
 from footfall.projections.rows import VISITORS, claim, move
 from footfall.projections.sketches import BITS, Damaged, Sketch
 from footfall.registry import content_type_of, countable_models
 from footfall.sql import rows_per_transaction
 from footfall.store.read import load, segments_after
 from footfall.store.segment import Events
-from footfall.verdicts import Verdicts, current
+from footfall.verdicts import Verdicts, current, present_version
+
+logger = logging.getLogger(__name__)
 
 MAX_EVENTS = 200_000
 """Events that are in memory at once: 100 bytes for each different visitor of a body, twice."""
 CHUNK_SIZE = 2_000
 """Sketches that are in memory at once, encoded: 13 kB each at most."""
+ROWS_PER_STATEMENT = 500
 ALL = 0
 """The target id of all targets of a model together. Events cannot have it."""
 BEGINNING = date(1970, 1, 1)
@@ -132,6 +136,8 @@ def project_visitors(label: str, visits: Visits) -> bool:
 def apply(model: type[models.Model], visits: Visits, *, beside: bool = False) -> None:
     """Add to the sketches of `model`. beside: to those of a recount.
 
+    A stored sketch that is damaged stays as it is, and its day is counted again, by
+    `recount/visitors.py`. Raises Damaged for one that is beside.
     Call it while the row of the projection, or of the recount, is locked.
     """
     for day, bodies in sorted(visits.people.items()):
@@ -166,10 +172,27 @@ def _add(
                 row = merging.add(by_target[target], stored.get(target))
             except Damaged as error:
                 name = f"{model._meta.label_lower} {target}, {day_of(day)}"
-                raise Damaged(f"the visitors of {name}: {error}") from error
+                if beside:
+                    raise Damaged(f"the visitors of {name}: {error}") from error
+                logger.error("the visitors of %s are counted again: %s", name, error)
+                count_again(model._meta.label_lower, [day_of(day)], Correction.Kind.REPAIR)
+                continue
             if row:
                 changed[target] = row
         write(model, day_of(day), changed, beside=beside)
+
+
+def count_again(label: str, days: Iterable[date], reason: str) -> None:
+    """Note that days are to be counted again with the present verdicts. reason: see `Correction`.
+
+    A day that is being counted again with earlier verdicts begins again by itself.
+    """
+    version = present_version()
+    rows = [
+        VisitorRecount(label=label, day=day, reason=reason, verdicts=version)
+        for day in sorted(days)
+    ]
+    VisitorRecount.objects.bulk_create(rows, ROWS_PER_STATEMENT, ignore_conflicts=True)
 
 
 class Encoded(NamedTuple):

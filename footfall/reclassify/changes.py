@@ -27,7 +27,7 @@ from footfall.projections.policies import RECLASSIFIED, goes_by_verdicts
 from footfall.projections.rows import HOURLY, TOTALS, WITH_VERDICTS
 from footfall.store.append import locked_head
 from footfall.store.read import is_known
-from footfall.verdicts import PER_QUERY, Steps, present_version, steps_of
+from footfall.verdicts import PER_QUERY, Steps, present_version, steps_of, version_after
 from footfall.viewers.rules import Rules
 
 LOCKED_WAIT = 0.1  # seconds until locked projections are tried again
@@ -74,21 +74,29 @@ def _begin(
     visitors: Mapping[int, bool],
     since: datetime | None,
 ) -> Reclassification | None:
-    """Do it, unless a projection is being applied, one of the agents is locked, or the verdicts
+    """Do it, unless one of the agents is locked, a projection is opened meanwhile, or the verdicts
     have changed. Raises Unfinished.
 
-    The end of the store is locked first: no projection is opened meanwhile, nothing leaves the
-    store, and ingests wait. So this waits for nothing else.
+    The many rows come first, since nothing waits for them. Then it waits for the projections, as a
+    rebuild does. The end of the store is locked last, until the commit: no projection is opened by
+    then, nothing leaves the store, and ingests wait.
     """
     with transaction.atomic():
-        head = locked_head()
         if Reclassification.objects.filter(finished_at=None).exists():
             raise Unfinished
-        rows = _free_projections()
-        if rows is None or present_version() != version or not _lock_agents(changes):
+        if not _lock_agents(changes):
             return None
-        found = _change(changes, since, rows, head)
+        found = _change(changes, since)
         _change_visitors(found, visitors)
+        rows = _lock_projections()
+        head = locked_head()
+        others = Reclassification.objects.exclude(pk=found.pk)
+        if others.filter(finished_at=None).exists():
+            raise Unfinished
+        if version_after(others) != version or {*_counting()} != {row.name for row in rows}:
+            transaction.set_rollback(True)
+            return None
+        _note_positions(found, rows, head)
         failpoint("before_reclassify_begin")
     failpoint("after_reclassify_begin")
     return found
@@ -150,13 +158,16 @@ def changed(steps: Steps, kind: int, since: int | None) -> Steps:
     return [*found, (None, kind)]
 
 
-def _free_projections() -> Sequence[Projection] | None:
-    """Lock the projections that count by kind; return None if one is being applied."""
+def _counting() -> list[str]:
+    """Return the names of the projections that count by kind."""
     rows = Projection.objects.only("name", "policy")
-    counting = [row.name for row in rows if row.kind in WITH_VERDICTS or goes_by_verdicts(row)]
-    rows = Projection.objects.filter(name__in=counting).order_by("name")
-    locked = list(rows.select_for_update(skip_locked=True))
-    return locked if len(locked) == len(counting) else None
+    return [row.name for row in rows if row.kind in WITH_VERDICTS or goes_by_verdicts(row)]
+
+
+def _lock_projections() -> Sequence[Projection]:
+    """Lock the projections that count by kind. Waits for those that are being applied."""
+    rows = Projection.objects.filter(name__in=_counting()).order_by("name")
+    return list(rows.select_for_update())
 
 
 def _lock_agents(changes: Sequence[Change]) -> bool:
@@ -168,12 +179,7 @@ def _lock_agents(changes: Sequence[Change]) -> bool:
     )
 
 
-def _change(
-    changes: Sequence[Change],
-    since: datetime | None,
-    rows: Sequence[Projection],
-    head: StoreHead,
-) -> Reclassification:
+def _change(changes: Sequence[Change], since: datetime | None) -> Reclassification:
     found = Reclassification.objects.create(
         version=_random(), token=_random(), since=since, agents=len(changes)
     )
@@ -200,7 +206,6 @@ def _change(
         ),
         batch_size=PER_QUERY,
     )
-    _note_positions(found, rows, head)
     return found
 
 

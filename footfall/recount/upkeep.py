@@ -1,5 +1,6 @@
 """What is done to the event store every few minutes."""
 
+from footfall.ingest.spill import replay_readable
 from footfall.reclassify.past import reclassify, resume
 from footfall.recount.counting import drop_abandoned
 from footfall.recount.rebuild import rebuild_lost, rebuild_stale
@@ -13,11 +14,13 @@ from footfall.viewers.counts import count_agents
 
 def keep_store() -> None:
     """Let what is old leave, compact the rest, rebuild lost projections, count by agent, and count
-    the visitors of days again of which that is noted.
+    the visitors of days again of which that is noted. What an older flusher could not read is
+    replayed.
 
     A reclassification that was interrupted comes first: it holds up what follows. Bursts are found
     before it: that takes seconds.
     """
+    replay_readable()
     find_bursts()
     drop_abandoned()
     resume()

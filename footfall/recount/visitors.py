@@ -25,12 +25,13 @@ from footfall.models import (
     Segment,
     StoreHead,
     VisitorRecount,
+    VisitorSketch,
 )
 from footfall.models.recount import NOT_BEGUN
 from footfall.projections import visitors
 from footfall.projections.noted import days_of, recount_days
 from footfall.projections.rows import BEGINNING, VISITORS, lock, name_of
-from footfall.projections.sketches import Damaged, Sketch
+from footfall.projections.sketches import Damaged, Sketch, union
 from footfall.projections.visitors import ALL, CHUNK_SIZE, DAY, Encoded, Visits, decoded, number_of
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import PositionLost, is_known, load
@@ -191,8 +192,9 @@ def _replace(model: type[models.Model], row: VisitorRecount, left: _Left) -> str
     before = _all(model, day)
     unread = row.unread or _is_incomplete()
     if left.has(label, day) or (unread and present.filter(sketch=b"").exists()):
+        mended = _mend(model, day)
         beside.delete()
-        _note(row, before, before, "it keeps what it had, since events of it have left the store")
+        _note(row, before, _all(model, day), _kept(mended))
         return "kept"
     if unread:
         _keep_people(model, day)
@@ -220,6 +222,40 @@ def _note(row: VisitorRecount, before: int, after: int, what: str) -> None:
         after=after,
         text=f"{name_of(VISITORS, row.label)}: visitors of {row.day}: {what}",
     )
+
+
+def _kept(mended: int) -> str:
+    damaged = f"; {mended} damaged sketches have those of what is left" if mended else ""
+    return f"it keeps what it had, since events of it have left the store{damaged}"
+
+
+def _mend(model: type[models.Model], day: date) -> int:
+    """Replace sketches that are damaged by what is beside; return how many.
+
+    All targets together are those of each.
+    """
+    present, beside = (visitors.rows_of(model, day, beside=one) for one in (False, True))
+    damaged = {row.target_id for row in present.iterator(CHUNK_SIZE) if _is_damaged(row)}
+    new = {
+        row.target_id: Sketch.decode(bytes(row.sketch))
+        for row in beside.filter(target_id__in=damaged)
+    }
+    if ALL in damaged:
+        whole = present.exclude(target_id__in=damaged).iterator(CHUNK_SIZE)
+        sketches = (decoded(row.sketch) or Sketch() for row in whole)
+        new[ALL] = union([new.get(ALL, Sketch()), *sketches])
+    present.filter(target_id__in=damaged).delete()
+    encoded = {target: Encoded.of(sketch) for target, sketch in new.items()}
+    visitors.write(model, day, encoded, beside=False)
+    return len(damaged)
+
+
+def _is_damaged(row: VisitorSketch) -> bool:
+    try:
+        decoded(row.sketch)
+    except Damaged:
+        return True
+    return False
 
 
 def _is_incomplete() -> bool:

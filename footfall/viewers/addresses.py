@@ -25,13 +25,32 @@ class Network(NamedTuple):
 def address_of(remote_addr: str | None, forwarded_for: str | None) -> str:
     """Return the client's address, as `COUNTERS_PROXIES` trusted proxies pass it on.
 
-    Each appends to `X-Forwarded-For` the address from which it was asked.
+    Each appends to `X-Forwarded-For` the address from which it was asked; some with its port.
     """
     proxies = conf.COUNTERS_PROXIES
     if proxies and forwarded_for:
         passed = forwarded_for.rsplit(",", proxies)
-        return passed[-min(proxies, len(passed))].strip()[:MAX_LENGTH]
-    return (remote_addr or "")[:MAX_LENGTH]
+        return without_port(passed[-min(proxies, len(passed))].strip()[:MAX_LENGTH])
+    return without_port((remote_addr or "")[:MAX_LENGTH])
+
+
+def without_port(address: str) -> str:
+    """Return an address without a port: "192.0.2.7:50311", "[2001:db8::1]:50311".
+
+    The next connection of the same client has another port. Other texts stay as they are.
+    """
+    if ":" not in address:
+        return address
+    if address.startswith("["):
+        host, end, port = address[1:].partition("]")
+        return host if end and (not port or _is_port(port)) else address
+    host, _, port = address.partition(":")
+    is_ipv4 = host.replace(".", "").isdecimal()
+    return host if is_ipv4 and _is_port(f":{port}") else address
+
+
+def _is_port(text: str) -> bool:
+    return text.startswith(":") and text[1:].isdecimal()
 
 
 def packed(address: str) -> bytes:

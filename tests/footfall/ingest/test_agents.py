@@ -177,9 +177,30 @@ def test_those_whose_string_is_known_come_first(log: RedisLog, settings: Setting
     assert strings() == ["", "a/1", "b/1"]
 
 
-def test_after_a_restore_an_agent_gets_its_row_again(
+def test_after_a_restore_an_agent_gets_its_row_again(log: RedisLog) -> None:
+    """However soon: it is the process that remembers."""
+    append(log, [meta_of("a/1")])
+    ingest()
+    backup = transaction.savepoint()
+    append(log, [meta_of("b/1")])
+    ingest()
+    append(log, [meta_of("b/1", tells=False)])  # it is remembered by now
+    ingest()
+    transaction.savepoint_rollback(backup)
+
+    append(log, [meta_of("b/1")])
+    ingest()
+
+    assert strings() == ["a/1", "b/1"]
+    rows = {unsigned(pk) for pk in Agent.objects.values_list("pk", flat=True)}
+    assert {*stored_agents()} == rows
+
+
+def test_rows_that_were_deleted_by_hand_are_missed_after_a_minute(
     log: RedisLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    append(log, [meta_of("a/1")])
+    ingest()
     append(log, [meta_of("a/1")])
     ingest()
     Agent.objects.all().delete()

@@ -15,11 +15,13 @@ from footfall.events import DropReason
 from footfall.flush import flush, flush_all
 from footfall.ingest.spill import replay, spill
 from footfall.log import get_log
-from footfall.models import DeadLetter, Partition, ProducerState, Rollup, Spilled
+from footfall.models import Agent, DeadLetter, How, Partition, ProducerState, Rollup, Spilled
 from footfall.ops.audit import differences
 from footfall.ops.invariants import unaccounted_events
 from footfall.record import record
+from footfall.recount.upkeep import keep_store
 from footfall.store.read import verified
+from footfall.viewers.agents import Told, hash_of
 from loadtest.common.waiting import wait_until
 from tests.support.concurrency import run_at_once
 from tests.support.proxy import Fault, Proxy
@@ -110,6 +112,35 @@ def test_an_append_that_was_counted_from_the_log_is_dropped_from_the_spill(
     assert counts() == [1, 0, 0]
     assert ingested.dropped[DropReason.COUNTED_FROM_LOG] == 1
     assert not Spilled.objects.exists()
+
+
+def test_what_an_older_flusher_could_not_read_is_counted_later(
+    log: RedisLog, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that runs beside a new web server, which tells the strings of agents."""
+    told = Told(How.PLAIN, "curl/8").encode()
+    meta = events.encode_meta(events.Meta(agent=hash_of(told), told=told))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            "footfall.ingest.collect.malformed_metas",
+            lambda metas: {one: str(invalid_meta(one)) for one in metas if one},
+        )
+        for one in (meta, b"x"):
+            log.append(0, events.encode({"pages.content": [contents[0].pk]}), AT, one)
+        flush()
+    assert counts() == [0, 0, 0]
+
+    keep_store()
+    keep_store()
+    flush_all()
+
+    assert counts() == [1, 0, 0]
+    assert Agent.objects.get().string == "curl/8"
+    assert bytes(DeadLetter.waiting().get().meta or b"") == b"x"
+
+
+def invalid_meta(meta: bytes) -> events.Malformed:
+    return events.Malformed(events.DeadLetterReason.INVALID_META, meta)
 
 
 def test_log_and_spill_in_one_batch_count_once(

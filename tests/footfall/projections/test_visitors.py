@@ -30,8 +30,8 @@ from footfall.projections.distinct import (
 )
 from footfall.projections.rows import BEGINNING
 from footfall.projections.run import apply_new_events
-from footfall.projections.sketches import Damaged
 from footfall.projections.visitors import read_visits
+from footfall.recount.visitors import recount_noted
 from tests.support.concurrency import in_transaction
 from tests.support.failpoints import VISITORS
 from tests.support.pages import make_text
@@ -266,19 +266,23 @@ def test_a_corrupt_segment_has_nobody(ids: list[int]) -> None:
     assert counted()[0] == 2
 
 
-def test_a_damaged_sketch_fails_alone_and_says_which(ids: list[int]) -> None:
+def test_a_damaged_sketch_holds_nothing_up_and_is_counted_again(
+    ids: list[int], caplog: pytest.LogCaptureFixture
+) -> None:
     visit({LABEL: ids}, people(3))
     project()
-    VisitorSketch.objects.filter(target_id=ids[0]).update(sketch=b"?")
+    VisitorSketch.objects.filter(target_id__in=[0, ids[0]]).update(sketch=b"?")
     visit({LABEL: ids}, people(4))
 
     projected = apply_new_events(force=True)
 
-    assert projected.failed == [f"visitors:{LABEL}"]
-    assert f"totals:{LABEL}" in projected.moved
-    row = Projection.objects.get(name=f"visitors:{LABEL}")
-    assert Damaged.__name__ in row.error
-    assert f"{LABEL} {ids[0]}, {day_at()}" in row.error
+    assert not projected.failed
+    assert f"the visitors of {LABEL} {ids[0]}, {day_at()} are counted again" in caplog.text
+    assert counted() == {0: 3, ids[0]: 3, ids[1]: 4, ids[2]: 4}
+    assert distinct_of(Content, ids, day_at(), day_at(TODAY + DAY)) == {day_at(): 4}
+    assert distinct_in_all(day_at(), day_at(TODAY + DAY)) == {}
+    recount_noted()
+    assert counted() == {0: 4} | dict.fromkeys(ids, 4)
 
 
 def test_sketches_that_did_not_change_are_not_written(ids: list[int]) -> None:

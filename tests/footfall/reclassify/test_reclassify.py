@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F
+from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.pages.models import Content
@@ -24,13 +25,15 @@ from footfall.models import (
     Kind,
     Projection,
     Reclassification,
+    ReclassifiedAgent,
     Rollup,
     Segment,
+    StoreHead,
 )
 from footfall.ops.audit import run_audit
 from footfall.projections.compact import compact as compact_hours
 from footfall.projections.run import apply_new_events
-from footfall.reclassify import past
+from footfall.reclassify import changes, past
 from footfall.reclassify.changes import Unfinished, begin
 from footfall.reclassify.past import finish, reclassify, resume
 from footfall.recount.drop import drop
@@ -41,7 +44,7 @@ from footfall.store.read import is_known
 from footfall.store.retain import remove_due, retention
 from footfall.verdicts import current
 from tests.support.agents import BROWSER, HIDDEN, LIBRARY, ROBOT, by_kind, decide, rollups, seen
-from tests.support.concurrency import locked
+from tests.support.concurrency import locked, run_at_once
 from tests.support.projections import view
 from tests.support.views import AT, HOUR
 
@@ -556,3 +559,54 @@ def test_it_holds_the_store_for_no_agent_that_another_has_locked(
         begin(None)
 
     assert begin(None)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has one writer")
+def test_others_store_and_count_while_it_writes_its_rows(
+    ids: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a hundred thousand agents, that takes a while."""
+    views_of(ids)
+    decide(HIDDEN, Kind.ROBOT)
+
+    def lock_nothing_that_is_locked() -> int:
+        with transaction.atomic():
+            StoreHead.objects.select_for_update(nowait=True).get()
+            return len(Projection.objects.select_for_update(nowait=True))
+
+    def written(*rows: Any) -> None:
+        assert KeptKind.objects.exists()
+        assert ReclassifiedAgent.objects.exists()
+        assert run_at_once([lock_nothing_that_is_locked]) == [3]
+
+    monkeypatch.setattr(changes, "_change_visitors", written)
+    assert begin(datetime.fromtimestamp(AT / 1000, UTC))
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has one writer")
+@pytest.mark.parametrize("what", ["projection", "verdicts"])
+def test_what_changes_while_it_writes_is_seen(
+    ids: list[int], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    views_of(ids)
+    decide(HIDDEN, Kind.ROBOT)
+
+    def change() -> None:
+        if what == "projection":
+            view({"pages.page": [1]})
+        else:
+            Reclassification.objects.create(version=7, token=1, finished_at=timezone.now())
+
+    def changed_meanwhile(*rows: Any) -> None:
+        monkeypatch.undo()
+        run_at_once([change])
+
+    monkeypatch.setattr(changes, "_change_visitors", changed_meanwhile)
+    found = begin(None)
+
+    assert found
+    assert Reclassification.objects.filter(finished_at=None).get() == found
+    counting = Projection.objects.exclude(name__startswith="totals")
+    assert {*counting.values_list("verdicts", flat=True)} == {found.version}

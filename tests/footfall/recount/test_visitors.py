@@ -15,6 +15,7 @@ from django.db.models import F
 from catalog.pages.models import Content
 from footfall.models import (
     Agent,
+    Audit,
     Correction,
     Identity,
     Kind,
@@ -25,7 +26,7 @@ from footfall.models import (
     VisitorRecount,
     VisitorSketch,
 )
-from footfall.ops.audit import broken_projections
+from footfall.ops.audit import broken_projections, run_audit
 from footfall.projections.noted import days_of, recount_after, recount_days
 from footfall.projections.rows import KINDS, lock
 from footfall.projections.run import apply_new_events
@@ -358,6 +359,46 @@ def test_days_that_have_left_the_store_keep_what_they_had(ids: list[int], settin
         TOMORROW: truth(ids, robots=0)[TOMORROW],
     }
     assert Correction.objects.filter(text__contains="it keeps what it had").count() == 1
+
+
+def test_damaged_sketches_of_a_day_that_has_left_in_part_have_what_is_left(
+    ids: list[int], settings: object
+) -> None:
+    settings.COUNTERS_KEEP_DAYS = 1  # type: ignore[attr-defined]
+    Segment.objects.filter(number__gt=1).update(epoch=100)
+    Identity.objects.update(epoch=100)
+    assert remove_due() == 1  # the first two people
+    of_today = VisitorSketch.objects.filter(day=day_at(TODAY))
+    of_today.filter(target_id__in=[0, ids[1]]).update(sketch=b"?")
+    visit({LABEL: ids[1:2]}, [THIRD], at=TODAY)
+    project()
+
+    keep_store()
+    visit({LABEL: ids[1:2]}, [FIRST], at=TODAY)
+    project()
+
+    assert counted(TODAY) == {0: 4, ids[0]: 2, ids[1]: 3, ids[2]: 1}
+    text = Correction.objects.get().text
+    assert "2 damaged sketches have those of what is left" in text
+    assert not VisitorRecount.objects.exists()
+
+
+def test_an_audit_tells_of_sketches_that_are_wrong(ids: list[int]) -> None:
+    rows = VisitorSketch.objects.order_by("day")
+    assert list(run_audit(Audit())) == []
+    rows.filter(target_id=ids[0], day=day_at(TODAY)).update(sketch=b"?")
+    rows.filter(target_id=0, day=day_at(TOMORROW)).update(visitors=9)
+
+    wrong = sorted(run_audit(Audit()))
+    assert [line.partition(",")[0] for line in wrong] == [
+        f"visitors of {LABEL} {ids[0]}",
+        f"visitors of {LABEL} all targets",
+    ]
+    assert "9, but 4 in the sketch" in wrong[1]
+    assert len(list(run_audit(Audit(), repair=True))) == 2
+
+    assert found() == truth(ids, robots=1)
+    assert list(run_audit(Audit())) == []
 
 
 def test_nobody_is_taken_out_while_segments_cannot_be_read(ids: list[int]) -> None:

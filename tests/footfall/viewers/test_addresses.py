@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 from rest_framework.test import APIRequestFactory
 
-from api.throttling import Throttle
+from api.throttling import Throttle, client_ip
 from footfall.viewers.addresses import address_of, is_in, networks, packed, prefix
 
 
@@ -41,6 +41,39 @@ def test_these_are_two(one: str, other: str) -> None:
 @given(some.text())
 def test_any_text_is_an_address_of_its_own(text: str) -> None:
     assert isinstance(packed(text), bytes)
+
+
+@pytest.mark.parametrize(
+    ("passed", "address"),
+    [
+        ("192.0.2.7:50311", "192.0.2.7"),
+        ("[2001:db8::1]:50311", "2001:db8::1"),
+        ("[2001:db8::1]", "2001:db8::1"),
+        ("[fe80::1%eth0]:80", "fe80::1%eth0"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("::ffff:192.0.2.7", "::ffff:192.0.2.7"),
+        *((text, text) for text in ("", ":", "[", "[]x", "a:80", "/run/a.b:1", "192.0.2.7:", "x")),
+    ],
+)
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_a_client_is_the_same_on_each_of_its_connections(
+    passed: str, address: str, proxies: int
+) -> None:
+    request: Any = APIRequestFactory().get(
+        "/", REMOTE_ADDR=passed, HTTP_X_FORWARDED_FOR=f"192.0.2.9:1, {passed}"
+    )
+    with (
+        override_settings(COUNTERS_PROXIES=proxies),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("rest_framework.throttling.api_settings.NUM_PROXIES", proxies, raising=False)
+        throttled = client_ip(request)
+        found = address_of(passed, request.META["HTTP_X_FORWARDED_FOR"])
+        request = APIRequestFactory().get(
+            "/", REMOTE_ADDR=address, HTTP_X_FORWARDED_FOR=f"192.0.2.9, {address}"
+        )
+        assert throttled == client_ip(request)
+    assert found == address
 
 
 forwarded = some.lists(some.sampled_from(["192.0.2.1", " 192.0.2.2", "x"]), max_size=4)
