@@ -183,9 +183,12 @@ def django_assert_num_queries(
     return django_assert_num_queries
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster() -> Iterator[RedisCluster]:
-    """Six processes, started by the first test that asks. A test that hurts them mends them."""
+    """Six processes, started by the first test that asks. A test that hurts them mends them.
+
+    They end with its module: to wait for one another takes them more than to start.
+    """
     with ExitStack() as stack:
         cluster = RedisCluster(temporary_directory(stack), appendfsync="no")
         stack.callback(cluster.stop)

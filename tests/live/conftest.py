@@ -45,13 +45,18 @@ PAUSE = 0.1
 """Seconds between two rounds of readers during an attack: it is no test of what the machine can."""
 # Who does not read is cut off sooner than after the 20 s of the service.
 PATIENCE = {"SLOW_CLIENT_SECONDS": "5"}
+SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.live.settings"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service() -> Iterator[Copy]:
-    """A running copy of the whole service, as `make run` starts it; one for all tests here."""
+    """A running copy of the whole service, as `make run` starts it; one for all tests here.
+
+    It ends with them: beside the tests after them it would take processor time for nothing.
+    """
     with ExitStack() as stack:
-        copy = Copy(temporary_directory(stack), free_port(), **UNTHROTTLED, **LEASE, **PATIENCE)
+        variables = UNTHROTTLED | LEASE | PATIENCE | SETTINGS
+        copy = Copy(temporary_directory(stack), free_port(), **variables)
         stack.callback(copy.end)
         wait_until(copy.is_ready, 300)
         yield copy
@@ -60,7 +65,7 @@ def service() -> Iterator[Copy]:
         assert not copy.leftovers()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def manage(service: Copy) -> Manage:
     """Runs `manage.py` as an operator does beside the running service."""
     return partial(processes.run, service.environment, processes.manage, timeout=120)
