@@ -198,6 +198,12 @@ def decode(body: bytes) -> dict[str, list[int]]:
     return _decode_1(body)
 
 
+def viewed(body: bytes) -> dict[str, list[int] | list[str]]:
+    """Return what was viewed by label, with the keys of ids that are hashes. Raises Malformed."""
+    found: dict[str, list[int] | list[str]] = {**decode(body)}
+    return found | {label: list(keys.values()) for label, keys in keys_in(body).items()}
+
+
 def normalize(body: bytes) -> bytes:
     """Return a body of version 1 as one of version 2, and any of a later one as it is, unchecked.
 

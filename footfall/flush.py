@@ -254,4 +254,8 @@ def _behind(head: int) -> list[str]:
     names = [one.name for one in behind if one.label in countable_models()]
     kinds = Carried.objects.order_by().values_list("content_type", flat=True).distinct()
     carried = (str(ContentType.objects.get_for_id(kind)) for kind in kinds)
-    return [*names, *(f"carried over views of {model}" for model in carried), *behind_copies()]
+    return [
+        *names,
+        *(f"carried over views of {model}" for model in carried),
+        *(one.name for one in behind_copies()),
+    ]

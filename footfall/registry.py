@@ -159,7 +159,8 @@ def _home(owner: type[models.Model]) -> type[models.Model]:
 
 class _StandInManager(models.Manager[models.Model]):
     def get_queryset(self) -> models.QuerySet[models.Model]:
-        return super().get_queryset().filter(content_type_id=content_type_of(self.model).pk)
+        rows = super().get_queryset().using(DEFAULT_DB_ALIAS)  # wherever routers have the model
+        return rows.filter(content_type_id=content_type_of(self.model).pk)
 
 
 def _stand_in(owner: type[models.Model], field: CounterField) -> type[models.Model]:

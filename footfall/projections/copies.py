@@ -8,6 +8,7 @@ restore of either database it is enough to copy again.
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import DatabaseError, connections, models
@@ -97,12 +98,12 @@ class _Copying:
     def __init__(self, label: str, source: Projection, applied: Applied | None) -> None:
         model = countable_models()[label]
         self._label, self._source, self._applied = label, source, applied
-        self._model, self._owner, self._using = model, owner_of(model), database_of(model)
+        self._model, self._owner, self.using = model, owner_of(model), database_of(model)
         self._kept = KeptCounter.objects.filter(content_type=content_type_of(model))
-        self._states = CounterCopy.objects.using(self._using).filter(label=label)
+        self._states = CounterCopy.objects.using(self.using).filter(label=label)
 
     def run(self) -> bool:
-        with sql.atomic_with_lock_timeout(self._using):
+        with sql.atomic_with_lock_timeout(self.using):
             state = self._lock()
             if state is None:
                 return False
@@ -123,7 +124,7 @@ class _Copying:
     def _lock(self) -> CounterCopy | None:
         """Lock how far it is; None if another process has done that."""
         self._states.bulk_create([CounterCopy(label=self._label)], ignore_conflicts=True)
-        has = connections[self._using].features
+        has = connections[self.using].features
         rows = self._states.select_for_update(skip_locked=has.has_select_for_update_skip_locked)
         return rows.first()
 
@@ -151,7 +152,7 @@ class _Copying:
         """Copy all that has changed after `begin`, in chunks; then note that it is done."""
         left: list[int] = []
         for ids in self._changed(begin):
-            with sql.atomic_with_lock_timeout(self._using):
+            with sql.atomic_with_lock_timeout(self.using):
                 if self._lock() is None:
                     return False
                 # Read under the lock: nothing older is written over what another process wrote.
@@ -162,7 +163,7 @@ class _Copying:
                 left += self._write([(one, keys[one], n) for one, n in counters.items()])
                 failpoint("copy_before_chunk")
             failpoint("copy_after_chunk")
-        with sql.atomic_with_lock_timeout(self._using):
+        with sql.atomic_with_lock_timeout(self.using):
             state = self._lock()
             if state is None or len(left) > MAX_LEFT:
                 return False
@@ -180,11 +181,35 @@ class _Copying:
             yield ids
             after = ids[-1]
 
+    def ids(self) -> Iterator[Sequence[int]]:
+        return self._changed(-1)
+
+    def differing(self, ids: Sequence[int], *, repair: bool) -> list[tuple[Any, int, int]]:
+        """Return which of these columns differ, in a transaction in which nothing is copied."""
+        state = self._states.select_for_update().first()
+        if state is None:
+            return []
+        copied = self._kept.filter(target_id__in=ids, changes__lte=state.changes)
+        counters = dict(
+            copied.exclude(target_id__in=state.left).values_list("target_id", "counter")
+        )
+        by_key = {key: target for target, key in keys_of(self._model, counters).items()}
+        name = own_field(self._model).name  # type: ignore[union-attr]
+        rows = self._owner._base_manager.using(self.using).filter(pk__in=list(by_key))
+        found = [
+            (key, n, counters[by_key[key]])
+            for key, n in rows.values_list("pk", name)
+            if n != counters[by_key[key]]
+        ]
+        if repair and found:
+            self._write([(by_key[key], key, counter) for key, _, counter in found])
+        return found
+
     def _move(self, state: CounterCopy, changes: int) -> None:
         state.changes = changes
         state.number, state.key, state.events = self._source.position
         state.moved_at = timezone.now()
-        state.save(using=self._using)
+        state.save(using=self.using)
 
     def _write(self, rows: Sequence[Row]) -> list[int]:
         """Set the columns; return the targets whose rows are locked."""
@@ -193,9 +218,9 @@ class _Copying:
     def _write_some(self, rows: Sequence[Row]) -> list[int]:
         name = own_field(self._model).name  # type: ignore[union-attr]
         wanted = {key: counter for _, key, counter in rows}
-        manager = self._owner._base_manager.using(self._using).order_by()
+        manager = self._owner._base_manager.using(self.using).order_by()
         of_these = manager.filter(pk__in=list(wanted))
-        has = connections[self._using].features
+        has = connections[self.using].features
         free = of_these.select_for_update(
             skip_locked=has.has_select_for_update_skip_locked,
             no_key=has.has_select_for_no_key_update,
@@ -212,8 +237,27 @@ class _Copying:
         return [target for target, key, _ in rows if key in locked]
 
 
-def behind() -> Iterator[str]:
-    """Yield the copies that are behind, and why if that is known."""
+def differing(label: str, *, repair: bool = False) -> Iterator[tuple[Any, int, int]]:
+    """Yield the columns that are not what was copied: primary key, column, counter.
+
+    repair: set them. Raises DatabaseError if the database is away.
+    """
+    copying = _Copying(label, Projection(), None)
+    for ids in copying.ids():
+        with sql.atomic_with_lock_timeout(copying.using):
+            yield from copying.differing(ids, repair=repair)
+
+
+class Behind(NamedTuple):
+    """A copy that is behind."""
+
+    name: str
+    failed_at: datetime | None = None
+    error: str = ""
+
+
+def behind() -> Iterator[Behind]:
+    """Yield the copies that are behind; those whose database is away have an error."""
     for label in copied_labels():
         source = Projection.objects.filter(name=name_of(TOTALS, label)).first()
         if source is None:
@@ -222,7 +266,9 @@ def behind() -> Iterator[str]:
             using = database_of(countable_models()[label])
             state = CounterCopy.objects.using(using).filter(label=label).first()
         except DatabaseError as error:
-            yield f"{copy_name(label)} ({type(error).__name__})"
+            yield Behind(
+                copy_name(label), timezone.now(), f"{type(error).__name__}: {error}".strip()
+            )
             continue
         if state is None or state.left or state.changes < source.changes:
-            yield copy_name(label)
+            yield Behind(copy_name(label))

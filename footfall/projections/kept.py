@@ -5,7 +5,8 @@ key.
 """
 
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -14,14 +15,14 @@ from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
 from django.db.models import F
 from django.db.models.signals import post_delete
 
-from footfall import sql
+from footfall import registry, sql
 from footfall.common.chunks import chunks
+from footfall.events import BIGINT
 from footfall.fields import key_field
 from footfall.models import KeptCounter, Projection
 from footfall.projections.batch import Batch
 from footfall.projections.rows import TOTALS, lock, name_of
 from footfall.registry import (
-    all_models,
     content_type_of,
     countable_models,
     database_of,
@@ -86,15 +87,8 @@ def keep(
 
 def _rows(model: type[models.Model], keys: Collection[Any]) -> Iterator[KeptCounter]:
     """Yield the rows for those of these keys that exist, with the counters that they have."""
-    owner, field = owner_of(model), key_field(owner_of(model))
-    valid = []
-    for key in keys:
-        try:
-            valid.append(field.to_python(key))
-        except ValidationError:  # made up
-            continue
-    rows = owner._base_manager.using(database_of(model)).filter(pk__in=valid)
-    yield from _kept(model, rows)
+    rows = owner_of(model)._base_manager.using(database_of(model))
+    yield from _kept(model, rows.filter(pk__in=valid_keys(model, keys)))
 
 
 def _kept(model: type[models.Model], rows: models.QuerySet[Any]) -> Iterator[KeptCounter]:
@@ -185,9 +179,27 @@ def instances(model: type[models.Model], ids: Collection[int]) -> dict[int, mode
     return {one: rows[key] for one, key in keys.items() if key in rows}
 
 
+def find(model: type[models.Model], text: str) -> models.Model | None:
+    """Return the row of the project with the primary key that a text from outside says."""
+    rows: Any = owner_of(model)._base_manager.using(database_of(model))
+    found: models.Model | None = rows.filter(pk__in=valid_keys(model, [text])).first()
+    return found
+
+
+def valid_keys(model: type[models.Model], texts: Iterable[str]) -> list[Any]:
+    """Return the primary keys that texts from outside say, without what can be none."""
+    field, found = key_field(owner_of(model)), []
+    for text in texts:
+        with suppress(ValidationError):
+            key = field.to_python(text)
+            if not isinstance(key, int) or 0 < key < BIGINT:
+                found.append(key)
+    return found
+
+
 def watch_deletions() -> None:
     """Let the row of a target go with it. Once the models are loaded, and after each `register`."""
-    for model in all_models():
+    for model in registry.all_models():
         try:
             kept = is_kept(model)
         except TypeError:

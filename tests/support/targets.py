@@ -12,8 +12,8 @@ from django.db import connection, connections, models
 from django.db.models.signals import post_delete
 
 from footfall import registry
-from footfall.models import CountableQuerySet
 from footfall.fields import CounterField
+from footfall.models import CountableQuerySet
 from footfall.projections import copies, kept
 
 OTHER = "other"
@@ -112,15 +112,16 @@ class Ware(models.Model):
         return self.title
 
 
-AT_HOME = (Product, Tag, Note, LongNote, Person)
+AT_HOME: tuple[type[models.Model], ...] = (Product, Tag, Note, LongNote, Person)
 ELSEWHERE = (Shop, Ware)
+WHERE = {model._meta.label for model in ELSEWHERE}
 
 
 class ShopRouter:
     """Knows where the models are; without opinion on the others."""
 
     def db_for_read(self, model: type[models.Model], **hints: Any) -> str | None:
-        return OTHER if getattr(model, "stands_for", model) in ELSEWHERE else None
+        return OTHER if model._meta.label in WHERE else None
 
     db_for_write = db_for_read
 
@@ -132,7 +133,7 @@ def countable(*known: type[models.Model]) -> Iterator[None]:
         stack.callback(registry.forget_models)
         stack.callback(copies.forget)
         everything = [*apps.get_models(), *known]
-        stack.enter_context(mock.patch.object(registry, "all_models", lambda: everything))
+        stack.enter_context(mock.patch.object(registry, "all_models", return_value=everything))
         stack.enter_context(mock.patch.dict(registry._registered))
         for model in known:
             using = connections[OTHER] if model in ELSEWHERE else connection
