@@ -76,6 +76,8 @@ def register(
 def registered() -> dict[str, Registered]:
     """Return what is counted of models without a `CounterField`, by their labels."""
     listed = getattr(settings, "COUNTERS_MODELS", ())
+    if not isinstance(listed, list):  # E001 says so
+        listed = ()
     return {label.lower(): Registered() for label in listed} | _registered
 
 

@@ -1,0 +1,97 @@
+"""Models that are not ours: their counters are in a table of the counting."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from footfall.flush import flush_all
+from footfall.models import Audit, CountableQuerySet, KeptCounter
+from footfall.ops.adjust import adjust
+from footfall.ops.audit import run_audit
+from footfall.projections.series import Interval, series
+from footfall.record import record
+from footfall.registry import counter_of
+from footfall.templatetags.footfall import most_viewed, views, views_sparkline
+from tests.support.targets import LongNote, Note, Person, Product, Tag
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("at_home", "real_delay"),
+]
+
+
+def viewed(row: Any, times: int, ago: timedelta = timedelta()) -> None:
+    at = int((timezone.now() - ago).timestamp() * 1000)
+    for _ in range(times):
+        record(row, at=at)
+
+
+@pytest.fixture(params=[Note, LongNote, Person, Product, Tag])
+def rows(request: pytest.FixtureRequest) -> list[Any]:
+    """Of the last 12 hours: 1, 3 and 0 views; the first has 5 of 20 hours ago."""
+    model = request.param
+    name = "slug" if model is Tag else "title"
+    rows = [model.objects.create(**{name: f"row-{number}"}) for number in range(3)]
+    viewed(rows[0], 1)
+    viewed(rows[0], 5, timedelta(hours=20))
+    viewed(rows[1], 3)
+    flush_all()
+    return [model.objects.get(pk=row.pk) for row in rows]
+
+
+def test_it_has_the_same_queries(rows: list[Any]) -> None:
+    of = CountableQuerySet.of(type(rows[0]))
+    since = timezone.now() - timedelta(hours=12)
+    ordered: Any = of.order_by("title" if hasattr(rows[0], "title") else "slug")
+
+    assert [one.hits for one in ordered.with_counter(name="hits")] == [6, 3, 0]
+    assert [one.views for one in ordered.with_views(since=since)] == [1, 3, 0]
+    assert list(of.most_viewed()) == rows[:2]
+    assert list(of.most_viewed(days=0.5)) == [rows[1], rows[0]]
+    assert of.most_viewed(days=0.5).filter(pk=rows[1].pk).get().views == 3
+    assert of.with_views(since=since).filter(views__gt=1).count() == 1
+
+
+def test_its_tags_and_series_too(rows: list[Any]) -> None:
+    model = type(rows[0])
+    label = model._meta.label
+
+    assert views(rows[0]) == "6"
+    assert counter_of(rows[2]) == 0
+    assert "<polyline" in views_sparkline(rows[0])
+    assert sum(point.views for point in series(rows[0], Interval.DAY, *_days())) == 6
+    assert CountableQuerySet.of(model.objects.filter(pk=rows[1].pk)).most_viewed().get() == rows[1]
+    assert most_viewed.__doc__
+    assert label
+
+
+def _days() -> Any:
+    return Interval.DAY.latest(3, timezone.now())
+
+
+def test_it_is_audited_and_adjusted(rows: list[Any]) -> None:
+    assert adjust(type(rows[0]), rows[0].pk, to=50, why="known elsewhere")
+    KeptCounter.objects.filter(counter=3).update(counter=4)
+
+    (line,) = run_audit(Audit.objects.create(), repair=True)
+    flush_all()
+
+    assert "counter 4, events say 3; set to 3" in line
+    assert [counter_of(type(row).objects.get(pk=row.pk)) for row in rows] == [50, 3, 0]
+    assert list(run_audit(Audit.objects.create())) == []
+
+
+def test_its_counter_goes_with_the_row(rows: list[Any]) -> None:
+    rows[0].delete()
+    type(rows[1]).objects.all().delete()
+
+    assert not KeptCounter.objects.exists()
+
+
+def test_a_child_is_counted_as_its_parent(rows: list[Any]) -> None:
+    if isinstance(rows[0], LongNote):
+        record(Note.objects.get(pk=rows[2].pk))
+        flush_all()
+        assert counter_of(rows[2]) == 1
