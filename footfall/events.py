@@ -130,6 +130,7 @@ def keys_in(body: bytes) -> Keys:
         return {}
     text, view = _split(body)
     ids = _decode(view)
+    found: dict[str, dict[int, str]] = {}
     try:
         found = {
             label: dict(zip(ids[label], keys, strict=True))

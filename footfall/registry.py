@@ -128,7 +128,8 @@ def owner_of(model: type[models.Model]) -> type[models.Model]:
 @_cached
 def database_of(model: type[models.Model]) -> str:
     """Return the alias of the database that has the rows of a countable model."""
-    return router.db_for_write(owner_of(model))
+    alias: str = router.db_for_write(owner_of(model))
+    return alias
 
 
 @_cached

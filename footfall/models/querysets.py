@@ -65,13 +65,12 @@ class CountableQuerySet(models.QuerySet[Model]):
     """
 
     @classmethod
-    def of(cls, rows: "models.QuerySet[Any] | type[models.Model]") -> Self:
-        """Return one for a model that is not yours, or of a queryset: with the same rows."""
-        if isinstance(rows, models.QuerySet):
-            return cls(
-                model=rows.model, query=rows.query.chain(), using=rows._db, hints=rows._hints
-            )
-        return cls(model=rows)
+    def of(cls, rows: Any) -> Self:
+        """Return one of a model that is not yours, or of the rows of a queryset."""
+        if not isinstance(rows, models.QuerySet):
+            return cls(model=rows)
+        found: Any = rows
+        return cls(found.model, found.query.chain(), found._db, found._hints)
 
     def with_counter(self, *, name: str = "counter") -> Self:
         """Annotate each object with its counter, an integer called `name`: for models without one.
@@ -107,10 +106,8 @@ class CountableQuerySet(models.QuerySet[Model]):
             return self.annotate(**{name: self._looked_up(self._by_key(found))})
         target: Any = models.OuterRef(key_attribute(self.model))
         if is_keyed(self.model):
-            kept = _table("KeptCounter").filter(content_type=kind)
-            of_key = kept.filter(
-                name=self._key(lambda name: models.OuterRef(models.OuterRef(name)))
-            )
+            name_of_row = self._key(lambda name: models.OuterRef(models.OuterRef(name)))
+            of_key = _table("KeptCounter").filter(content_type=kind, name=name_of_row)
             target = models.Subquery(of_key.values("target_id")[:1])
         return self.annotate(**{name: _number(sums.filter(target_id=target).values("sum"))})
 

@@ -1,6 +1,6 @@
 """Adjustments: changes of a counter by hand, each kept with who made it, when and why."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db import models, transaction
 
@@ -39,7 +39,7 @@ def adjust(
     field = counter_field(model)
     if (to is None) == (by is None) or not why.strip():
         raise InvalidAdjustment("Give either `to` or `by`, and `why`.")
-    owner, (model, counter) = model, (field.model, field.name)
+    owner, (model, counter) = cast(Any, model), (field.model, field.name)
     target = id_in(model, pk)
     if is_kept(model):
         keep(model, [target], lambda: {target: str(pk)})

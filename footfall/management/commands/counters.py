@@ -38,7 +38,7 @@ class Command(Recounting):
         ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
         adjust = commands.add_parser("adjust", help="set a counter by hand, and record who and why")
         adjust.add_argument("model", help="for example pages.content")
-        adjust.add_argument("id", help="its primary key")
+        adjust.add_argument("id")
         how = adjust.add_mutually_exclusive_group(required=True)
         how.add_argument("--to", type=int, help="the new counter; 0 is a reset")
         how.add_argument("--by", type=int, help="the difference")

@@ -25,12 +25,14 @@ pytestmark = pytest.mark.django_db(transaction=True, databases=["default", OTHER
 
 @pytest.fixture
 def shop(other: str) -> Shop:
-    return Shop.objects.create(title="shop")
+    made: Shop = Shop.objects.create(title="shop")
+    return made
 
 
 @pytest.fixture
 def ware(other: str) -> Ware:
-    return Ware.objects.create(title="ware")
+    made: Ware = Ware.objects.create(title="ware")
+    return made
 
 
 def counter(row: Any) -> int:

@@ -25,7 +25,7 @@ def test_views_of_a_uuid_are_counted_in_its_own_column() -> None:
     assert dict(Product.objects.values_list("title", "counter")) == {"one": 2, "two": 2}
     assert Tag.objects.get().counter == 1
     assert KeptCounter.objects.count() == 3
-    assert Rollup.objects.get(target_id=key_of(one)).views == 2
+    assert Rollup.objects.get(target_id=key_of(one) or 0).views == 2
     assert list(differences()) == []
 
 
