@@ -49,7 +49,7 @@ def adjust(
         row = sql.lock(model._base_manager.filter(pk=target))
         before = row.values_list(counter, flat=True).first()
         if before is None:
-            raise owner.DoesNotExist(f"There is no {owner._meta.label} {pk}.")
+            raise owner.DoesNotExist(f"{owner._meta.label} {pk} does not exist.")
         amount = to - before if to is not None else by or 0
         if not 0 <= before + amount <= MAX_COUNTER:
             raise InvalidAdjustment(f"The counter is {before}: it cannot be {before + amount}.")

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import QuerySet
 
 
@@ -20,7 +20,7 @@ def run_at_once(jobs: Iterable[Callable[[], Any]]) -> list[Any]:
         try:
             return job()
         finally:
-            connection.close()
+            connections.close_all()
 
     jobs = list(jobs)
     with ThreadPoolExecutor(len(jobs)) as threads:

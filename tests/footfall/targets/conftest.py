@@ -2,13 +2,14 @@
 
 import secrets
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
-from django.core.management import call_command
 from django.db import connection, connections
 from pytest_django import DjangoDbBlocker, Settings
 
 from footfall import registry
+from footfall.models import CounterCopy
 from tests.support.targets import AT_HOME, ELSEWHERE, OTHER, countable
 
 ROUTERS = ["footfall.routers.CountersRouter", "tests.support.targets.ShopRouter"]
@@ -23,31 +24,27 @@ def at_home(transactional_db: None) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def other_name(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
-    """The name of a second database that `migrate` has filled."""
+    """The name of a second database on the server, which is empty but for the one table."""
     name = f"{connection.settings_dict['NAME']}_{secrets.token_hex(4)}"
+    quoted = connection.ops.quote_name(name)
     is_server = connection.vendor != "sqlite"
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), ExitStack() as stack:
         if is_server:
-            with connection.cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {connection.ops.quote_name(name)}")
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("django.conf.settings.DATABASE_ROUTERS", ROUTERS)
-            patch.setattr("django.db.router.routers", _routers())
-            connections.databases[OTHER] = {**connection.settings_dict, "NAME": name}
-            call_command("migrate", "counters", database=OTHER, verbosity=0)
-            connections[OTHER].close()
-    yield name
-    del connections[OTHER]
-    del connections.databases[OTHER]
-    if is_server:
-        with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute(f"DROP DATABASE {connection.ops.quote_name(name)}")
+            execute(f"CREATE DATABASE {quoted}")
+            stack.callback(execute, f"DROP DATABASE {quoted}")
+        connections.databases[OTHER] = {**connection.settings_dict, "NAME": name}
+        with connections[OTHER].schema_editor() as editor:
+            editor.create_model(CounterCopy)
+        connections[OTHER].close()
+        yield name
+        connections[OTHER].close()
+        del connections[OTHER]
+        del connections.databases[OTHER]
 
 
-def _routers() -> list[object]:
-    from django.utils.module_loading import import_string
-
-    return [import_string(name)() for name in ROUTERS]
+def execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
 
 
 @pytest.fixture

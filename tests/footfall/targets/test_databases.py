@@ -1,22 +1,27 @@
 """Counters of models in another database than the event store."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import checks
+from django.core.management import call_command
 from django.db import connections, transaction
+from django.utils import timezone
 
 from catalog.pages.models import Content, Page
-from footfall.flush import flush, flush_all
+from footfall.flush import flush, flush_all, ingest
 from footfall.models import Audit, CounterCopy, KeptCounter, Projection
 from footfall.ops.adjust import adjust
 from footfall.ops.audit import run_audit
 from footfall.ops.status import status
 from footfall.projections.copies import copy
+from footfall.projections.run import apply_new_events
 from footfall.record import record
 from footfall.recount.adopt import adopt
 from footfall.recount.rebuild import rebuild
 from tests.support import databases
-from tests.support.concurrency import locked
+from tests.support.concurrency import locked, run_at_once
 from tests.support.dying import dying
 from tests.support.targets import OTHER, Shop, Ware
 
@@ -55,9 +60,14 @@ def audit(**options: Any) -> list[str]:
     return list(run_audit(Audit.objects.create(), **options))
 
 
-def test_the_other_database_has_one_table_of_ours(other: str) -> None:
-    tables = connections[other].introspection.table_names()
+@pytest.mark.long
+def test_migrate_makes_one_table_of_ours(other: str) -> None:
+    with connections[OTHER].schema_editor() as editor:
+        editor.delete_model(CounterCopy)
 
+    call_command("migrate", "counters", database=OTHER, verbosity=0)
+
+    tables = connections[OTHER].introspection.table_names()
     assert [one for one in tables if one.startswith("counters")] == ["counters_countercopy"]
 
 
@@ -263,3 +273,43 @@ def test_the_row_of_a_deleted_target_goes_with_it(shop: Shop, ware: Ware) -> Non
     assert KeptCounter.objects.count() == 1
     audit(repair=True)
     assert KeptCounter.objects.count() == 0
+
+
+def test_views_since_a_time_are_asked_in_two_databases(
+    shop: Shop, ware: Ware, real_delay: None
+) -> None:
+    Shop.objects.create(title="not viewed")
+    record(shop, [ware])
+    flush_all()
+    since = timezone.now() - timedelta(hours=1)
+
+    for row in (shop, ware):
+        rows: Any = type(row).objects
+        assert rows.with_views(since=since).get(pk=row.pk).views == 1
+        assert list(rows.most_viewed(days=1)) == [row]
+        assert list(rows.most_viewed()) == [row]
+    assert list(Shop.objects.with_views(since=since).order_by("views"))[1] == shop
+
+
+def test_the_check_names_a_missing_table(other: str) -> None:
+    with connections[OTHER].schema_editor() as editor:
+        editor.delete_model(CounterCopy)
+    try:
+        found = checks.run_checks(databases=[OTHER], tags=[checks.Tags.database])
+    finally:
+        with connections[OTHER].schema_editor() as editor:
+            editor.create_model(CounterCopy)
+
+    assert [one.id for one in found] == ["counters.W004"]
+    assert checks.run_checks(databases=[OTHER], tags=[checks.Tags.database]) == []
+
+
+def test_two_processes_copy_at_once(shop: Shop) -> None:
+    for _ in range(3):
+        record(shop)
+        ingest()
+        run_at_once([lambda: apply_new_events(force=True)] * 3)
+    flush_all()
+
+    assert counter(shop) == 3
+    assert audit() == []
