@@ -15,6 +15,9 @@ class CountersConfig(AppConfig):
 
     def ready(self) -> None:
         from footfall import checks  # noqa: F401  # registers them
+        from footfall.projections.kept import watch_deletions
+
+        watch_deletions()
 
         post_migrate.connect(renew, self, dispatch_uid="counters.identity")
 

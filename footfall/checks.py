@@ -1,6 +1,6 @@
 """System checks: of the product's settings, and of what it cannot count exactly."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -8,12 +8,13 @@ from django.apps import apps
 from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
-from django.db import DEFAULT_DB_ALIAS, router
+from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.urls import NoReverseMatch, resolve, reverse
 
 from footfall.conf import SETTINGS, conf
+from footfall.fields import check_key
 from footfall.log import MEMORY, is_testing
-from footfall.registry import countable_models
+from footfall.registry import countable_models, database_of, is_copied, registered
 
 TENANTS = ("django_tenants", "tenant_schemas", "django_pgschemas")
 
@@ -44,7 +45,7 @@ def check_time_zone(**kwargs: Any) -> Found:
 
 @checks.register
 def check_databases(**kwargs: Any) -> Found:
-    """Refuse models in another database than `default`: their views would be counted there."""
+    """Name what keeps counters from being where their models are."""
     alias = router.db_for_write(apps.get_model("counters", "Segment"))
     if alias != DEFAULT_DB_ALIAS:
         yield checks.Error(
@@ -52,16 +53,61 @@ def check_databases(**kwargs: Any) -> Found:
             hint="They have to be in the database 'default'.",
             id="counters.E005",
         )
-    for label, model in sorted(countable_models().items()):
-        alias = router.db_for_write(model)
-        if alias != DEFAULT_DB_ALIAS:
+    copies = apps.get_model("counters", "CounterCopy")
+    for alias, labels in _copied().items():
+        if not router.allow_migrate_model(alias, copies):
             yield checks.Error(
-                f"Views of {label} cannot be counted: it is in the database {alias!r}.",
-                hint="Counters are updated in 'default' alone. Remove the CounterField, or move it"
-                " to a model in 'default' that refers to this one.",
-                obj=model,
+                f"Views of {', '.join(labels)} cannot be counted: it is in the database {alias!r},"
+                " where the database routers allow no table of the counting.",
+                hint='Put "footfall.routers.CountersRouter" first into DATABASE_ROUTERS, and run'
+                f" `manage.py migrate counters --database {alias}`.",
                 id="counters.E006",
             )
+
+
+def _copied() -> dict[str, list[str]]:
+    """Return the models that have a copy of their counters, by their database."""
+    found: dict[str, list[str]] = {}
+    for label, model in sorted(countable_models().items()):
+        if is_copied(model):
+            found.setdefault(database_of(model), []).append(label)
+    return found
+
+
+@checks.register(checks.Tags.database)
+def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> Found:
+    """Warn of a database without the table: `migrate`, which makes it, checks before it does."""
+    table = apps.get_model("counters", "CounterCopy")._meta.db_table
+    for alias in {*(databases or ())} & _copied().keys():
+        if table not in connections[alias].introspection.table_names():
+            yield checks.Warning(
+                f"The database {alias!r} has models whose views are counted, and no {table}.",
+                hint=f"Run `manage.py migrate counters --database {alias}`.",
+                id="counters.W004",
+            )
+
+
+@checks.register
+def check_models(**kwargs: Any) -> Found:
+    """Name what is wrong with models that are counted without a `CounterField`."""
+    for label in registered():
+        try:
+            model = apps.get_model(label)
+        except (LookupError, ValueError):
+            yield checks.Error(
+                f"There is no model {label!r} whose views could be counted.",
+                hint="COUNTERS_MODELS, or footfall.registry.register(), names it.",
+                id="counters.E009",
+            )
+            continue
+        if model._meta.proxy or model._meta.abstract:
+            yield checks.Error(
+                f"Views of {label} are counted as those of its parent: name that.",
+                obj=model,
+                id="counters.E009",
+            )
+        else:
+            yield from check_key(model)
 
 
 @checks.register

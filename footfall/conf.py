@@ -69,6 +69,8 @@ class Conf:
     process, so they need no Redis. "": that of COUNTERS_LOG_URL."""
     COUNTERS_LOG_PREFIX = Setting(str, "footfall", old_name="EVENTLOG_PREFIX")
     """Every key in Redis begins with it."""
+    COUNTERS_MODELS = Setting(list, [])
+    """Models without a `CounterField` whose views are counted: `["wagtailcore.Page"]`."""
     COUNTERS_PARTITIONS = Setting(int, 8, 1, "EVENTLOG_PARTITIONS", MAX_PARTITIONS)
     COUNTERS_LOG_MAX_BYTES = Setting(int, 512 * MIB, 1, "EVENTLOG_MAX_BYTES")
     """Limit of all partitions together. Events beyond it go to the database."""

@@ -5,21 +5,28 @@ the number of ids, the first id, and the difference of each further id to the on
 numbers and ids are varints: 7 bits a byte, the lowest first, the high bit set if another follows.
 Version 1 was JSON.
 
-A target is its label and an id from 1 to 2**63 - 1: an integer key itself. So no table says what an
-id stands for, and no restore can change it.
+A target is its label and an id from 1 to 2**63 - 1: an integer key itself, else the hash of the
+key. So no table says what an id stands for, and no restore can change it.
+
+Version 3 has the keys behind such ids, too: the byte 3, the length of the keys as a varint, the
+keys, and then the same view in version 2. The keys are JSON: {label: [a key for each id]}.
 """
 
 import json
 from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from functools import lru_cache
+from hashlib import blake2b
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
 VERSION = b"\x02"
-LATER_VERSIONS = {bytes([number]) for number in range(3, 9)}
+WITH_KEYS = b"\x03"
+LATER_VERSIONS = {bytes([number]) for number in range(4, 9)}
 BIGINT = 2**63
 MAX_LABEL_BYTES = 100
+MAX_KEY_LENGTH = 255
+"""Characters of a key that is no integer."""
 MAX_BODY_BYTES = 1024**2
 """Of a body that can be stored: some 300,000 targets."""
 MAX_META_BYTES = 2048
@@ -46,6 +53,7 @@ class DeadLetterReason(StrEnum):
     NO_IDS = "names no ids of {}"
     INVALID_ID = "not an id of {}: {!r:.60}"
     DUPLICATE_ID = "names an id of {} twice"
+    INVALID_KEYS = "has other keys than ids: {!r:.100}"
     INVALID_META = "not metadata: {!r:.100}"
     FOREIGN = "not an entry that this service has made"
     TOO_OLD = "from so long ago that it is not known any more whether it was counted"
@@ -81,13 +89,82 @@ class Malformed(Exception):
 
 # --- What was viewed ------------------------------------------------------------------------------
 
+Keys = Mapping[str, Mapping[int, str]]
+"""By label, then by id: the keys of which the ids are hashes."""
 
-def encode(ids: Mapping[str, Collection[int]]) -> bytes:
+
+def id_of(key: str) -> int:
+    """Return the id of a key that is no integer: 63 bits of its hash.
+
+    Two of a million keys have the same one with a probability of 1 to 18 million.
+    """
+    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big") >> 1 or 1
+
+
+def encode(ids: Mapping[str, Collection[int]], keys: Keys | None = None) -> bytes:
     """Return the body of one view of every target in `ids`: {"pages.content": {1, 2}}.
 
-    The same targets give the same bytes, so their views are decoded once. Raises ValueError for
-    what `decode` would refuse.
+    keys: those behind the ids that are hashes: {"shop.product": {id_of(key): key}}. The same
+    targets give the same bytes, so their views are decoded once. Raises ValueError for what
+    `decode` would refuse.
     """
+    if not keys:
+        return _encode(ids)
+    listed = {label: [key for _, key in sorted(keys[label].items())] for label in sorted(keys)}
+    for label, of_label in keys.items():
+        if not _are_keys(of_label) or {*of_label} != {*ids[label]}:
+            longest = f"1 to {MAX_KEY_LENGTH} characters, none of them 0"
+            raise ValueError(f"keys of {label} have {longest}, and ids are made of them")
+    text = json.dumps(listed, separators=(",", ":")).encode()
+    body = bytearray(WITH_KEYS)
+    _append_varint(body, len(text))
+    body += text + _encode(ids)
+    if len(body) > MAX_BODY_BYTES:
+        raise ValueError(f"a view of so many targets has {len(body)} bytes")
+    return bytes(body)
+
+
+def keys_in(body: bytes) -> Keys:
+    """Return the keys in an event; without any, {}. Raises Malformed."""
+    if body[:1] != WITH_KEYS:
+        return {}
+    text, view = _split(body)
+    ids = _decode(view)
+    found: dict[str, dict[int, str]] = {}
+    try:
+        found = {
+            label: dict(zip(ids[label], keys, strict=True))
+            for label, keys in json.loads(text).items()
+        }
+        is_right = all(map(_are_keys, found.values()))
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+        is_right = False
+    if not is_right:
+        raise Malformed(DeadLetterReason.INVALID_KEYS, text)
+    return found
+
+
+def _are_keys(keys: Mapping[int, str]) -> bool:
+    """Tell whether they can be stored, and have these ids. Raises UnicodeEncodeError."""
+    return all(
+        0 < len(key) <= MAX_KEY_LENGTH and "\0" not in key and id_of(key) == one
+        for one, key in keys.items()
+    )
+
+
+def _split(body: bytes) -> tuple[bytes, bytes]:
+    """Return the keys, as JSON, and the body of version 2 behind them. Raises Malformed."""
+    try:
+        length, at = _read_varint(body, len(WITH_KEYS))
+    except IndexError:
+        raise Malformed(DeadLetterReason.TRUNCATED) from None
+    view = body[at + length :]
+    if view[:1] != VERSION:
+        raise Malformed(DeadLetterReason.TRUNCATED)
+    return body[at : at + length], view
+
+
+def _encode(ids: Mapping[str, Collection[int]]) -> bytes:
     body = bytearray(VERSION)
     for label in sorted(ids):
         name, targets = label.encode(), sorted(set(ids[label]))
@@ -114,17 +191,26 @@ def decode(body: bytes) -> dict[str, list[int]]:
         raise Malformed(DeadLetterReason.TOO_LONG, len(body))
     if body[:1] == VERSION:
         return _decode(body)
+    if body[:1] == WITH_KEYS:
+        keys_in(body)  # checked with it
+        return _decode(_split(body)[1])
     if body[:1] in LATER_VERSIONS:
         raise Malformed(DeadLetterReason.UNKNOWN_VERSION, body[0])
     return _decode_1(body)
 
 
+def viewed(body: bytes) -> dict[str, list[int] | list[str]]:
+    """Return what was viewed by label, with the keys of ids that are hashes. Raises Malformed."""
+    found: dict[str, list[int] | list[str]] = {**decode(body)}
+    return found | {label: list(keys.values()) for label, keys in keys_in(body).items()}
+
+
 def normalize(body: bytes) -> bytes:
-    """Return a body of version 1 as one of version 2, and any of version 2 as it is, unchecked.
+    """Return a body of version 1 as one of version 2, and any of a later one as it is, unchecked.
 
     Raises Malformed.
     """
-    return body if body[:1] == VERSION else encode(decode(body))
+    return body if body[:1] in (VERSION, WITH_KEYS) else encode(decode(body))
 
 
 def _append_varint(body: bytearray, number: int) -> None:

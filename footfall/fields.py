@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models.expressions import Combinable
 from django.db.models.signals import pre_save
 
+from footfall.events import MAX_KEY_LENGTH
 from footfall.policies import Everything, Exclude, Policy
 
 if TYPE_CHECKING:
@@ -50,14 +51,7 @@ class CounterField(BaseField):
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
         found = [*super().check(**kwargs), *self._check_owner()]
         meta = self.model._meta
-        if not has_integer_key(self.model):
-            kind = type(meta.pk).__name__
-            text = f"A countable model needs an integer primary key, and {meta.label} has a {kind}."
-            hint = (
-                "Events name what was viewed by model and integer id, from 1. Count a model with"
-                " such an id that refers to this one."
-            )
-            found.append(checks.Error(text, hint=hint, obj=self, id="counters.E003"))
+        found += check_key(self.model)
         counters = [one for one in meta.concrete_fields if isinstance(one, CounterField)]
         if len(counters) > 1:
             names = " and ".join(str(one) for one in counters)
@@ -78,12 +72,33 @@ class CounterField(BaseField):
         return [error]
 
 
-def has_integer_key(model: type[models.Model]) -> bool:
-    """Tell whether the key is an integer: itself, or that of the row which it refers to."""
+def key_field(model: type[models.Model]) -> Any:
+    """Return the field of the primary key: itself, or that of the row which it refers to."""
     key: Any = model._meta.pk
     while isinstance(key, models.ForeignKey):
         key = key.target_field
-    return isinstance(key, models.IntegerField)
+    return key
+
+
+def has_integer_key(model: type[models.Model]) -> bool:
+    return isinstance(key_field(model), models.IntegerField)
+
+
+def check_key(model: type[models.Model]) -> list[checks.CheckMessage]:
+    """Refuse a key that names no target: several columns, or one of which a text is not exact."""
+    meta, key = model._meta, key_field(model)
+    longest = getattr(key, "max_length", None) or 0
+    if isinstance(key, models.CharField) and longest <= MAX_KEY_LENGTH:
+        return []
+    if isinstance(key, models.IntegerField | models.UUIDField):
+        return []
+    kind = type(meta.pk).__name__
+    text = f"Views of {meta.label} cannot be counted by its primary key, a {kind}."
+    hint = (
+        f"It has to be one column: an integer, a UUID, or a text of at most {MAX_KEY_LENGTH}"
+        " characters. Count a model with such a key that refers to this one."
+    )
+    return [checks.Error(text, hint=hint, obj=model, id="counters.E003")]
 
 
 def keep_counters(

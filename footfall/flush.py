@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 
 from footfall import identity, sql
 from footfall.cache.publish import publish
@@ -37,6 +37,7 @@ from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
 from footfall.log import forget_owner, get_log, is_in_memory, key_prefix, owner
 from footfall.models import Carried, Partition, Projection, Segment, StoreHead
+from footfall.projections.copies import behind as behind_copies
 from footfall.projections.rows import KINDS, open_projections
 from footfall.projections.run import Projected, apply_new_events
 from footfall.registry import countable_models
@@ -217,7 +218,7 @@ def projecting() -> Iterator[None]:
             while project(force=True, kinds=[kind]).more:
                 pass
         finally:
-            connection.close()
+            connections.close_all()
 
     with ThreadPoolExecutor(len(KINDS)) as threads:
         running = [threads.submit(run, kind) for kind in KINDS]
@@ -253,4 +254,8 @@ def _behind(head: int) -> list[str]:
     names = [one.name for one in behind if one.label in countable_models()]
     kinds = Carried.objects.order_by().values_list("content_type", flat=True).distinct()
     carried = (str(ContentType.objects.get_for_id(kind)) for kind in kinds)
-    return [*names, *(f"carried over views of {model}" for model in carried)]
+    return [
+        *names,
+        *(f"carried over views of {model}" for model in carried),
+        *(one.name for one in behind_copies()),
+    ]

@@ -14,7 +14,7 @@ def count_views(db: None) -> Callable[[], int]:
 
 
 @pytest.fixture
-def recorded_views(db: None) -> Callable[[], list[dict[str, list[int]]]]:
+def recorded_views(db: None) -> Callable[[], list[dict[str, list[int] | list[str]]]]:
     """Return a function that returns the views that were recorded and not counted yet."""
     from footfall.testing import recorded
 

@@ -2,8 +2,9 @@
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, models, router, transaction
@@ -15,12 +16,9 @@ from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
 from footfall.keys import with_key
 from footfall.log import get_log
-from footfall.registry import counted_as, key_of
+from footfall.registry import counted_as, database_of, id_in, is_keyed, key_of, name_of_key
 from footfall.viewers.request import Source, viewer_of
 from footfall.viewers.users import is_excluded
-
-AT_HOME = {None, DEFAULT_DB_ALIAS}
-"""`None`: an instance that was made, and not read."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,8 +43,9 @@ def record(
     Unacknowledged; TypeError if a model is not countable; ValueError if a target is not saved yet,
     or is a row of another database.
 
-    Inside `transaction.atomic()`, in the database `default`, the view is recorded when that
-    transaction commits, and never if it rolls back. If it is not acknowledged then, that is logged.
+    Inside `transaction.atomic()`, in the database `default` or in that of a target, the view is
+    recorded when that transaction commits, and never if it rolls back. If it is not acknowledged
+    then, that is logged.
 
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
     request: the one that has viewed it (or the environ of WSGI), from which visitor and agent are
@@ -57,15 +56,25 @@ def record(
     counted = [one for one in (viewed, *contents) if not is_excluded(one, request)]
     if not counted:
         return
-    body = events.encode(targets(counted[0], counted[1:]))
+    body = events.encode(targets(counted[0], counted[1:]), names(counted))
     partition = partition_for(name_of_target(viewed))
     at = time.time_ns() // 1_000_000 if at is None else at
     meta = with_key(viewer_of(request), key)
-    if in_transaction(DEFAULT_DB_ALIAS):
-        on_commit = partial(append_committed, partition, body, at, unanswered_id, meta)
-        transaction.on_commit(on_commit, robust=True)
+    databases = {DEFAULT_DB_ALIAS, *(database_of(type(one)) for one in counted)}
+    if any(map(in_transaction, databases)):
+        after_commit(databases, partial(append_committed, partition, body, at, unanswered_id, meta))
     else:
         append(partition, body, at, unanswered_id, meta)
+
+
+def after_commit(databases: Collection[str], then: Callable[[], object]) -> None:
+    """Call `then` once no transaction in these databases is open; never if one rolls back."""
+    for using in databases:
+        if in_transaction(using):
+            on_commit = partial(after_commit, databases, then)
+            transaction.on_commit(on_commit, using=using, robust=True)
+            return
+    then()
 
 
 def append(
@@ -121,10 +130,19 @@ def targets(viewed: models.Model, contents: Iterable[models.Model]) -> Mapping[s
         key = key_of(target)
         if key is None:
             raise ValueError(f"A view of a {label} without a primary key: save it first.")
-        if target._state.db not in AT_HOME:
+        if target._state.db not in (None, database_of(type(target))):  # None: made, and not read
             require_home(target)
         ids.setdefault(label, set()).add(key)
     return ids
+
+
+def names(viewed: Iterable[models.Model]) -> events.Keys:
+    """Return the keys of those targets of which the ids are hashes of them."""
+    found: dict[str, dict[int, str]] = {}
+    for target in viewed:
+        if is_keyed(type(target)) and (name := name_of_key(target)) is not None:
+            found.setdefault(counted_as(type(target)), {})[events.id_of(name)] = name
+    return found
 
 
 def require_home(target: models.Model) -> None:
@@ -132,16 +150,17 @@ def require_home(target: models.Model) -> None:
 
     A replica of that is named by a router, or by `TEST = {"MIRROR": "default"}`.
     """
+    home = database_of(type(target))
     using = router.db_for_write(type(target), instance=target)
     mirrored = settings.DATABASES.get(using, {}).get("TEST", {}).get("MIRROR")
-    if DEFAULT_DB_ALIAS not in {using, mirrored}:
+    if home not in {using, mirrored}:
         label = target._meta.label
         raise ValueError(f"A view of a {label} of the database {using!r}: it is not counted there.")
 
 
-def name_of(model: type[models.Model], pk: int) -> str:
+def name_of(model: type[models.Model], pk: Any) -> str:
     """Return the name of a target: "pages.page:7"."""
-    return f"{counted_as(model)}:{pk}"
+    return f"{counted_as(model)}:{id_in(model, pk) if is_keyed(model) else pk}"
 
 
 def name_of_target(target: models.Model) -> str:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from footfall.conf import conf
-from footfall.events import decode
+from footfall.events import viewed
 from footfall.flush import flush_all
 from footfall.log import get_log, memory_log
 from footfall.models import Partition
@@ -37,15 +37,15 @@ def counting() -> Iterator[None]:
     flush()
 
 
-def recorded() -> list[dict[str, list[int]]]:
-    """Return the views that were recorded and not counted yet: ids by the label of their model."""
+def recorded() -> list[dict[str, list[int] | list[str]]]:
+    """Return the views that were recorded and not counted yet: keys by the label of their model."""
     positions = {one.number: one.log_position for one in Partition.objects.all()}
     entries = [
         entry
         for number in range(conf.COUNTERS_PARTITIONS)
         for entry in get_log().read(number, positions.get(number), 1_000_000, 2**40).entries
     ]
-    return [decode(one.body) for one in sorted(entries, key=lambda one: one.at)]
+    return [viewed(one.body) for one in sorted(entries, key=lambda one: one.at)]
 
 
 def clear() -> None:

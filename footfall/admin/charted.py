@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from footfall.common.admin import ModelAdmin
-from footfall.common.admin_urls import admin_address, key_in
+from footfall.common.admin_urls import admin_address
 from footfall.ops import view_figures
 from footfall.ops.adjust import MAX_COUNTER, adjust
+from footfall.projections.kept import valid_keys
 from footfall.registry import counter_of
 
 PERMISSION = "counters.add_adjustment"
@@ -78,7 +79,7 @@ class ChartedAdmin(ModelAdmin):
     def may_adjust(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request) and request.user.has_perm(PERMISSION)
 
-    def adjust_address(self, ids: list[int]) -> str:
+    def adjust_address(self, ids: list[Any]) -> str:
         where = admin_address(self.admin_site, self.model, "adjust")
         return f"{where}?{urlencode({'id': ids}, doseq=True)}"
 
@@ -95,8 +96,8 @@ class ChartedAdmin(ModelAdmin):
         """Show the form; on POST set each counter and log the change."""
         if not self.may_adjust(request):
             raise PermissionDenied
-        ids = {key_in(one) for one in request.GET.getlist("id")} - {None}
-        targets = list(self.get_queryset(request).filter(pk__in=ids).order_by("pk"))
+        keys = valid_keys(self.model, request.GET.getlist("id"))
+        targets = list(self.get_queryset(request).filter(pk__in=keys).order_by("pk"))
         form = AdjustForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             self.set_counters(request, targets, **form.cleaned_data)

@@ -28,6 +28,7 @@ from footfall.models import Burst, Dashboard
 from footfall.ops import bursts, export, view_figures
 from footfall.ops.facts import gather
 from footfall.ops.health import Level, find_problems
+from footfall.registry import owner_of
 from footfall.tasks import reclassify, request_audit
 
 JUDGE = "counters.add_agentrule"
@@ -148,7 +149,7 @@ class DashboardAdmin(ReadOnlyAdmin):
 
 def parts(site: admin.AdminSite, model: type[Model]) -> Sequence[str]:
     """Return where the parts of an object of a countable model are, see `ChartedAdmin`."""
-    return getattr(site._registry.get(model), "viewed_with", ())
+    return getattr(site._registry.get(owner_of(model)), "viewed_with", ())
 
 
 def address(site: admin.AdminSite, request: HttpRequest, target: Model) -> str:

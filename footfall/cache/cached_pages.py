@@ -16,7 +16,7 @@ from footfall.eventlog import Ambiguous, EventId, LogError, Refused
 from footfall.events import encode
 from footfall.keys import with_key
 from footfall.log import get_log
-from footfall.record import name_of, name_of_target, partition_for, record, targets
+from footfall.record import name_of, name_of_target, names, partition_for, record, targets
 from footfall.registry import counter_field, counter_of
 from footfall.viewers.request import Source, viewer_of
 
@@ -137,7 +137,7 @@ def fill(lease: Lease, viewed: models.Model, contents: Sequence[models.Model], p
     if any(counter_field(type(one)).exclude for one in (viewed, *contents)):
         release(lease)
         return False
-    body = encode(targets(viewed, contents))
+    body = encode(targets(viewed, contents), names((viewed, *contents)))
     counters = [(name_of_target(one), counter_of(one)) for one in contents]
     try:
         return get_page_cache().store(lease, body, page, counters)

@@ -5,7 +5,9 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
+from django.db import models
 from django.dispatch import Signal
 
 from footfall.cache.entries import get_page_cache
@@ -13,8 +15,9 @@ from footfall.cache.invalidation import send_invalidations
 from footfall.cache.locations import Locations
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
+from footfall.projections.kept import keys_of
 from footfall.projections.totals import Applied
-from footfall.registry import countable_models
+from footfall.registry import countable_models, is_keyed, owner_of
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +26,7 @@ MAX_AGE_SECONDS = 3.0
 must not undo an adjustment. It is less than `entries.TOMBSTONE_MS`."""
 
 counted = Signal()
-"""Sent after the commit, once per model: `sender` the model, `counters` {id: its new counter}."""
+"""Sent after the commit, once per model: `sender` the model, `counters` {key: its new counter}."""
 
 
 @cache
@@ -47,10 +50,19 @@ def publish(applied: Sequence[Applied]) -> None:
     for one in applied:
         if not one.counters:
             continue
-        model = countable_models()[one.label]
-        for receiver, error in counted.send_robust(model, counters=one.counters):
+        model, counters = _of_the_project(one)
+        for receiver, error in counted.send_robust(model, counters=counters):
             if isinstance(error, Exception):
                 logger.error("%r failed", receiver, exc_info=error)
+
+
+def _of_the_project(applied: Applied) -> tuple[type[models.Model], Mapping[Any, int]]:
+    """Return the model that was counted, and the counters by its primary keys."""
+    model = countable_models()[applied.label]
+    if not is_keyed(model):
+        return owner_of(model), applied.counters
+    keys = keys_of(model, applied.counters)
+    return owner_of(model), {key: applied.counters[one] for one, key in keys.items()}
 
 
 def increase_counters(applied: Sequence[Applied]) -> None:

@@ -1,6 +1,7 @@
 """The base class of countable models, and the tables of the counting."""
 
 from footfall.models.identity import Identity
+from footfall.models.kept import CounterCopy, KeptCounter
 from footfall.models.keys import ClientKey
 from footfall.models.log import DeadLetter, Partition, ProducerState, Spilled
 from footfall.models.operations import Adjustment, Audit, Dashboard
@@ -46,12 +47,14 @@ __all__ = [
     "Correction",
     "Countable",
     "CountableQuerySet",
+    "CounterCopy",
     "Dashboard",
     "DeadLetter",
     "HourTotal",
     "How",
     "Identity",
     "Invalidation",
+    "KeptCounter",
     "KeptKind",
     "Kind",
     "LeftOut",

@@ -148,6 +148,8 @@ class Projection(models.Model):
     )
     """Of `totals`: by which policy all that it has counted is counted, see
     `footfall.projections.policies`."""
+    changes = models.BigIntegerField(default=0, db_default=0)
+    """Of `totals`, if its counters are copied: how many transactions have changed some of them."""
 
     class Meta:
         verbose_name = _("projection")

@@ -1,13 +1,15 @@
 """Adjustments: changes of a counter by hand, each kept with who made it, when and why."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db import models, transaction
 
 from footfall import sql
 from footfall.cache.invalidation import invalidate
 from footfall.models import Adjustment
-from footfall.registry import content_type_of, counter_field
+from footfall.projections.kept import keep, note_change
+from footfall.projections.rows import open_missing
+from footfall.registry import content_type_of, counter_field, id_in, is_kept
 
 MAX_COUNTER = 10**15
 """Highest value to set: Lua compares the copies in Redis as doubles, which are exact up to
@@ -20,7 +22,7 @@ class InvalidAdjustment(ValueError):
 
 def adjust(
     model: type[models.Model],
-    pk: int,
+    pk: Any,
     *,
     to: int | None = None,
     by: int | None = None,
@@ -37,17 +39,25 @@ def adjust(
     field = counter_field(model)
     if (to is None) == (by is None) or not why.strip():
         raise InvalidAdjustment("Give either `to` or `by`, and `why`.")
-    model, counter = field.model, field.name
+    owner, (model, counter) = cast(Any, model), (field.model, field.name)
+    target = id_in(model, pk)
+    if is_kept(model):
+        keep(model, [target], lambda: {target: str(pk)})
+        open_missing([model._meta.label_lower])
     with transaction.atomic():
-        row = sql.lock(model._base_manager.filter(pk=pk))
-        before = row.values_list(counter, flat=True).get()
+        changes = note_change(model)
+        row = sql.lock(model._base_manager.filter(pk=target))
+        before = row.values_list(counter, flat=True).first()
+        if before is None:
+            raise owner.DoesNotExist(f"{owner._meta.label} {pk} does not exist.")
         amount = to - before if to is not None else by or 0
         if not 0 <= before + amount <= MAX_COUNTER:
             raise InvalidAdjustment(f"The counter is {before}: it cannot be {before + amount}.")
         if not amount:
             return None
-        model._base_manager.filter(pk=pk).update(**{counter: before + amount})
-        invalidate(model, [pk], counter_lowered=True)
+        new = {counter: before + amount} | ({"changes": changes[1]} if changes[1] else {})
+        model._base_manager.filter(pk=target).update(**new)
+        invalidate(model, [target], counter_lowered=True)
         return Adjustment.objects.create(
-            content_type=content_type_of(model), target_id=pk, amount=amount, by=who, reason=why
+            content_type=content_type_of(model), target_id=target, amount=amount, by=who, reason=why
         )

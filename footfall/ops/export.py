@@ -13,8 +13,9 @@ from footfall.common.spreadsheet import Line, harmless
 from footfall.models import COLUMNS, Rollup
 from footfall.ops.ranges import Range
 from footfall.projections.distinct import visitors_of
+from footfall.projections.kept import instances
 from footfall.projections.series import Interval, Point, days_of
-from footfall.registry import content_type_of
+from footfall.registry import content_type_of, key_of
 
 HEADER = ("id", "name", "views", "people", "robots", "unknown", "visitors")
 TARGETS_PER_QUERY = 50
@@ -42,14 +43,13 @@ def rows(
     )
     is_daily = shown.interval is Interval.DAY
     for page in _pages(model, rollups, target):
-        names = {one.pk: harmless(str(one)) for one in page}
+        names = {one: (target.pk, harmless(str(target))) for one, target in page.items()}
         of_page = rollups.filter(target_id__in=list(names))
         days = days_of(shown.since, shown.until)
         visitors = visitors_of(model, names, *days) if is_daily else {}
         for pk, point in _points(of_page, shown.interval):
             yield (
-                pk,
-                names[pk],
+                *names[pk],
                 f"{point.at:%Y-%m-%d}" if is_daily else f"{point.at:%Y-%m-%dT%H:%MZ}",
                 point.views,
                 point.people,
@@ -61,16 +61,17 @@ def rows(
 
 def _pages(
     model: type[models.Model], rollups: QuerySet[Rollup], target: models.Model | None
-) -> Iterator[list[models.Model]]:
-    """Yield the objects that have views, some at a time."""
+) -> Iterator[dict[int, models.Model]]:
+    """Yield the objects that have views by the id under which they are counted, some at a time."""
     if target is not None:
-        yield [target]
+        yield {key_of(target) or 0: target}
         return
     after = 0
     viewed = model._base_manager.filter(Exists(rollups.filter(target_id=OuterRef("pk"))))
-    while page := list(viewed.filter(pk__gt=after).order_by("pk")[:TARGETS_PER_QUERY]):
-        yield page
-        after = page[-1].pk
+    ids = viewed.order_by("pk").values_list("pk", flat=True)
+    while page := list(ids.filter(pk__gt=after)[:TARGETS_PER_QUERY]):
+        yield instances(model, page)
+        after = page[-1]
 
 
 def _points(rollups: QuerySet[Rollup], interval: Interval) -> Iterator[tuple[int, Point]]:

@@ -10,6 +10,7 @@ from django.db.models import Min, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Now
 
 from footfall.models import Carried, Projection, Segment, StoreHead
+from footfall.projections import copies
 from footfall.projections.policies import remark
 from footfall.projections.rows import TOTALS
 from footfall.registry import countable_models
@@ -84,7 +85,8 @@ def read_projections() -> list[ProjectionStatus]:
     )
     positions = list(rows)
     carried = carried_views()
-    return [_status(row, carried if row.kind == TOTALS else {}) for row in positions]
+    found = [_status(row, carried if row.kind == TOTALS else {}) for row in positions]
+    return [*found, *(ProjectionStatus(**one._asdict()) for one in copies.behind())]
 
 
 def carried_views() -> dict[str, CarriedViews]:

@@ -4,7 +4,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from django.db import DatabaseError
+
 from footfall.models import Audit, Projection, Recount, StoreHead, StorePosition
+from footfall.projections.copies import copied_labels, differing
+from footfall.projections.kept import forget_deleted, keep_counted
 from footfall.projections.rows import BEGINNING, TOTALS, VISITORS, name_of
 from footfall.reclassify.past import resume
 from footfall.recount.comparison import Difference, OtherPolicy, bring_close
@@ -14,6 +18,7 @@ from footfall.recount.gap import Incomparable, positions
 from footfall.recount.repair import NotRepaired, repair_counter, repair_rollups, repair_totals
 from footfall.recount.rollups import Rollups
 from footfall.registry import countable_models
+from footfall.sql import LockTimeout
 from footfall.store.read import is_known
 
 MAX_NUMBERS = 20
@@ -30,14 +35,9 @@ class Recounted:
     def findings(self) -> Iterator[str]:
         """Yield a line for everything that differs, or that cannot be known."""
         resume()
-        taken = []
+        taken: list[Recount] = []
         for label in sorted(countable_models()):
-            try:
-                positions(label)
-                bring_close(label)
-                taken += take([label], Recount.Kind.AUDIT, _boundary())
-            except Incomparable as reason:
-                yield self._broken(reason)
+            yield from self._take(label, taken)
         try:
             rows = run(taken, self.progress)
         except Incomparable as reason:
@@ -53,10 +53,40 @@ class Recounted:
                     yield self._broken(reason)
             with suppress(Incomparable):
                 finish(row)
+        for label in copied_labels():
+            yield from self._copies(label)
+
+    def _take(self, label: str, taken: list[Recount]) -> Iterator[str]:
+        model = countable_models()[label]
+        try:
+            keep_counted(model)
+            if self.repairs:
+                forget_deleted(model)
+        except DatabaseError as error:
+            yield self._away(label, error)
+        try:
+            positions(label)
+            bring_close(label)
+            taken += take([label], Recount.Kind.AUDIT, _boundary())
+        except Incomparable as reason:
+            yield self._broken(reason)
 
     def _broken(self, reason: object) -> str:
         self.audit.broken += 1
         return str(reason)
+
+    def _away(self, label: str, error: Exception) -> str:
+        return self._broken(f"{label}: not compared, {type(error).__name__}: {str(error).strip()}")
+
+    def _copies(self, label: str) -> Iterator[str]:
+        """Compare the columns of a model with the counters that were copied into them."""
+        try:
+            for key, column, counter in differing(label, repair=self.repairs):
+                self.audit.differences += 1
+                said = f"{label} {key}: column {column}, its counter is {counter}"
+                yield f"{said}; set to it" if self.repairs else said
+        except (LockTimeout, DatabaseError) as error:
+            yield self._away(label, error)
 
     def _counters(self, row: Recount) -> Iterator[str]:
         counters = Counters(row)

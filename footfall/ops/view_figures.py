@@ -16,10 +16,11 @@ from footfall.models import COLUMNS, Rollup
 from footfall.ops.charts import Chart, chart, sparkline, weeks
 from footfall.ops.ranges import LENGTHS, OWN, Range, chosen
 from footfall.projections.distinct import visitors_in, visitors_of_all
+from footfall.projections.kept import find, instances
 from footfall.projections.ranking import Ranked, Window, top
 from footfall.projections.series import DAY, Interval, Point, days_of, series, series_by_model
 from footfall.projections.visitors import ALL
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, id_in, key_of, owner_of
 
 HOURS, DAYS = 48, 30
 """Shown on the page of an object."""
@@ -79,8 +80,7 @@ def asked(query: Mapping[str, str], now: datetime | None = None) -> Asked:
         error = _("There is no such model; these are: %(names)s.") % {"names": names}
     model = counted.get(label) or next(iter(counted.values()))
     if label in counted and (pk := query.get("id")):
-        is_number = pk.isdecimal() and len(pk) < 19
-        target = model._base_manager.filter(pk=pk).first() if is_number else None
+        target = find(model, pk)
         error = error if target else _("It was deleted, or there never was one.")
     windows = {window.value: window for window in Window}
     window = windows.get(query.get("window", ""), WINDOWS.get(shown.name, Window.ALL))
@@ -188,7 +188,7 @@ def _visitors(what: Asked, now: datetime) -> dict[str, Any]:
     """Return the different people on the days that begin in the range."""
     shown = what.range
     first, after = _days_begun(shown)
-    ids = [what.target.pk if what.target else ALL]
+    ids = [(key_of(what.target) if what.target else None) or ALL]
     is_today = first + DAY == after and shown.name != OWN
     here = visitors_in(what.model, ids, first, after)[ids[0]]
     before = visitors_in(what.model, ids, first - (after - first), first)[ids[0]]
@@ -255,10 +255,10 @@ def _sorted(ranked: Sequence[Ranked], by: str) -> list[Ranked]:
 
 
 def _rows(what: Asked, model: type[models.Model], ranked: Sequence[Ranked]) -> list[dict[str, Any]]:
-    targets = model._base_manager.in_bulk([one.id for one in ranked])
+    targets = instances(model, [one.id for one in ranked])
     label = model._meta.label_lower
     return [
-        _row(targets[one.id], one, what.query(model=label, id=str(one.id)))
+        _row(targets[one.id], one, what.query(model=label, id=str(targets[one.id].pk)))
         for one in ranked
         if one.id in targets
     ]
@@ -279,8 +279,9 @@ def _row(target: models.Model, ranked: Ranked, query: str) -> dict[str, Any]:
 def _parts(what: Asked, target: models.Model, path: str) -> dict[str, Any]:
     """Return the views, in the range, of what is viewed with the target: a page's contents."""
     model = model_at(what.model, path)
-    here = what.model._base_manager.filter(pk=target.pk).exclude(**{path: None})
-    ids = list(here.order_by(path).values_list(path, flat=True).distinct()[:MAX_PARTS])
+    here = owner_of(what.model)._base_manager.filter(pk=target.pk).exclude(**{path: None})
+    keys = here.order_by(path).values_list(path, flat=True).distinct()[:MAX_PARTS]
+    ids = [id_in(model, key) for key in keys]
     ranked = _sorted(_ranked(what.range, model, ids), what.by)
     return {
         "name": name_of(model),
@@ -315,6 +316,7 @@ def _ranked(shown: Range, model: type[models.Model], ids: Collection[int]) -> li
 
 def model_at(model: type[models.Model], path: str) -> type[models.Model]:
     """Return the model to which a lookup leads: "placements__content"."""
+    model = owner_of(model)
     for name in path.split("__"):
         related: Any = model._meta.get_field(name).related_model
         model = related

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from footfall.events import keys_in
 from footfall.models import COLUMNS, VIEWS, StorePosition
 from footfall.sql import rows_per_transaction
 from footfall.store.read import load, segments_after
@@ -48,6 +49,13 @@ class Batch(Summed):
         for _hour, target, numbers in self.views(label).rows():
             totals[target] += numbers[place]
         return +totals
+
+    def keys(self, label: str) -> dict[int, str]:
+        """Return the keys of which ids of a model are hashes, as far as the events tell them."""
+        found: dict[int, str] = {}
+        for body in {body for of_hour in self.alike.values() for body in of_hour}:
+            found.update(keys_in(body).get(label, {}))
+        return found
 
     def masks(self, label: str) -> dict[int, int]:
         """Return the partitions from which targets were viewed, by id: a bit for each."""

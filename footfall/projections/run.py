@@ -12,6 +12,7 @@ from django.utils import timezone
 from footfall.conf import conf
 from footfall.models import Carried, Projection, StoreHead, StorePosition
 from footfall.projections.batch import Batch, read_batch
+from footfall.projections.copies import copied_labels, copy, copy_name
 from footfall.projections.hourly import project_hourly
 from footfall.projections.rows import (
     BEGINNING,
@@ -116,6 +117,8 @@ def apply_new_events(
         together.setdefault((row.position, row.kind == VISITORS), []).append(row)
     for (position, _), rows in together.items():
         run.advance(position, rows)
+    if TOTALS in kinds:
+        run.copy()
     return run.projected
 
 
@@ -209,6 +212,29 @@ class Run:
             (self.projected.moved if applied else self.projected.waiting).append(row.name)
             if isinstance(applied, Applied):
                 self.projected.applied.append(applied)
+
+    def copy(self) -> None:
+        """Copy what was counted to where models have their own counters, if that is elsewhere."""
+        applied = {one.label: one for one in self.projected.applied}
+        for label in copied_labels():
+            name = copy_name(label)
+            if not self._force and not delays.is_over(name):
+                self.projected.failed.append(name)
+                continue
+            try:
+                done = copy(label, applied.get(label), force=self._force)
+            except LockTimeout:
+                done = False
+            except Exception as error:
+                logger.error("%s has failed: %s", name, error, exc_info=error)
+                delays.failed(name)
+                self.projected.failed.append(name)
+                continue
+            if done:
+                delays.succeeded(name)
+            else:
+                delays.failed(name, longest=1.0)
+                self.projected.waiting.append(name)
 
     def _note_failure(self, rows: Sequence[Projection], error: Exception) -> None:
         failed = note_failure(rows, error)

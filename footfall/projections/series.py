@@ -11,7 +11,7 @@ from django.db.models.functions import TruncDay
 
 from footfall.models import COLUMNS, HourTotal, Rollup
 from footfall.projections.distinct import visitors_of
-from footfall.registry import content_type_of, countable_models, counter_field
+from footfall.registry import content_type_of, countable_models, counter_field, key_of
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -96,12 +96,12 @@ def series(
 
     Raises TypeError if its model is not countable.
     """
-    model = counter_field(type(target)).model
-    rollups = Rollup.objects.filter(content_type=content_type_of(model), target_id=target.pk)
-    points = _points(rollups, "target_id", [target.pk], interval, since, until)[target.pk]
+    model, key = counter_field(type(target)).model, key_of(target) or 0
+    rollups = Rollup.objects.filter(content_type=content_type_of(model), target_id=key)
+    points = _points(rollups, "target_id", [key], interval, since, until)[key]
     if interval is Interval.HOUR:
         return points
-    days = visitors_of(model, [target.pk], *days_of(since, until))[target.pk]
+    days = visitors_of(model, [key], *days_of(since, until))[key]
     return [point._replace(visitors=days.get(point.at.date(), 0)) for point in points]
 
 

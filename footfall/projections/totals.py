@@ -19,9 +19,16 @@ from footfall.common.failpoints import failpoint
 from footfall.events import DropReason
 from footfall.models import Adjustment, Base, Carried, Projection
 from footfall.projections.batch import Batch
+from footfall.projections.kept import NO_CHANGES, Changes, has_counts, keep_new
 from footfall.projections.policies import agrees
 from footfall.projections.rows import claim, move
-from footfall.registry import content_type_of, countable_models, counter_field, policy_of
+from footfall.registry import (
+    content_type_of,
+    countable_models,
+    counter_field,
+    is_copied,
+    policy_of,
+)
 from footfall.sql.batch import MAX_COUNTER
 from footfall.store.visits import take
 
@@ -45,6 +52,8 @@ class Applied(NamedTuple):
     counters: Counters
     committed: float
     """When, by the monotonic clock."""
+    changes: Changes = NO_CHANGES
+    """`Projection.changes` before and after, if the counters are copied."""
 
 
 def project_totals(label: str, batch: Batch) -> Applied | None:
@@ -66,6 +75,7 @@ def project_totals(label: str, batch: Batch) -> Applied | None:
             counts = take(row, policy, batch.visits.of.get(label, {}))
         else:
             counts = batch.totals(label, policy.column)
+        changes = keep_new(model, counts, batch)
         counters, dropped = apply(model, counts, batch.since)
         failpoint("totals_after_apply")
         move(row, batch.until, dropped)
@@ -73,13 +83,18 @@ def project_totals(label: str, batch: Batch) -> Applied | None:
     committed = time.monotonic()
     failpoint("totals_after_commit")
     first, last = batch.position.number + 1, batch.until.number
-    return Applied(label, first, last, batch.masks(label), counters, committed)
+    return Applied(label, first, last, batch.masks(label), counters, committed, changes)
 
 
 def note_counted_before(row: Projection) -> None:
     """Note whether the model had counts when its counting began: before anything is applied."""
     model = countable_models()[row.label]
     kind, counter = content_type_of(model), counter_field(model).name
+    if is_copied(model) and not Base.objects.filter(content_type=kind).exists():
+        has_counted = has_counts(model)  # there are no rows of `KeptCounter` yet
+        row.counted_before = Projection.Counted.YES if has_counted else Projection.Counted.NO
+        row.save(update_fields=["counted_before"])
+        return
     counted = model._base_manager.filter(**{f"{counter}__gt": 0})
     for table in (Base, Adjustment):
         explained = table._default_manager.filter(content_type=kind, target_id=OuterRef("pk"))

@@ -7,12 +7,13 @@ from django.db import transaction
 from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.models import Base, Correction, Projection, Recounted
+from footfall.projections.kept import keep_counted
 from footfall.projections.rows import TOTALS, name_of
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Counters
 from footfall.recount.counting import Progress, finish, run, take, touch
 from footfall.recount.gap import Incomparable, positions
-from footfall.registry import content_type_of, counter_field
+from footfall.registry import content_type_of, countable_models, counter_field
 from footfall.sql.batch import Views
 from footfall.store.read import is_known
 
@@ -39,6 +40,7 @@ def adopt(label: str, progress: Progress | None = None) -> Adopted:
     Each chunk is a transaction; called again, it goes on, and adopts nothing twice. Raises
     Incomparable if something is in the way, such as a segment that cannot be read.
     """
+    keep_counted(countable_models()[label])
     position = positions(label).get(TOTALS)
     if position is None or not is_known(position):
         raise Incomparable(f"{label}: its counters have no position in the event store")

@@ -35,7 +35,7 @@ from footfall.projections.rows import BEGINNING, HOURLY, TOTALS, name_of
 from footfall.recount.counting import EPOCH, Progress
 from footfall.recount.gap import Gap, Incomparable, positions
 from footfall.registry import content_type_of, countable_models, counter_field, policy_of
-from footfall.sql.batch import MAX_COUNTER, names_of
+from footfall.sql.batch import MAX_COUNTER, condition, names_of
 
 CHUNK_SIZE = 5_000  # targets that one snapshot compares
 NEAR_EVENTS = 100_000  # with more events between the positions, projections are run first
@@ -198,4 +198,5 @@ def _comparison(
             ON carried.target_id = target.{key}
         {by_visitor}
         WHERE target.{key} > %s AND target.{key} <= %s AND target.{counter} <> {expected}
+            {condition(model)}
     """  # noqa: S608

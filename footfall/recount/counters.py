@@ -21,6 +21,7 @@ from footfall.models import (
     Uncounted,
     Visit,
 )
+from footfall.projections.kept import note_change
 from footfall.projections.rows import TOTALS
 from footfall.recount.beside import BesideRecount
 from footfall.recount.comparison import (
@@ -90,6 +91,8 @@ class Counters(BesideRecount):
             refused = self._refusal(row, before, explained[target])
             done.append(Corrected(target, before, before if refused else after, refused))
         new = {one.target: one.after for one in done if one.after != one.before}
+        if new:
+            note_change(self.model)
         sql.set_counts(self.model, new)
         invalidate(self.model, sorted(new), counter_lowered=True)
         return done

@@ -24,6 +24,7 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
+from footfall.projections.kept import keep_counted
 from footfall.projections.policies import follow, is_counted_by, is_stale
 from footfall.projections.rows import (
     BEGINNING,
@@ -94,6 +95,8 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     is_lost = not is_known(row.position)
     if row.kind == HOURLY and not is_lost:
         resume()
+    if row.kind == TOTALS:
+        keep_counted(countable_models()[row.label])
     boundary = _end_of_store() if is_lost else row.position
     (recount,) = take([row.label], row.kind, boundary, since)
     recount = _begin(recount, is_lost=is_lost)

@@ -32,6 +32,7 @@ from footfall.recount.counting import EPOCH, LAST_ID, Progress, require_verdicts
 from footfall.recount.gap import Incomparable
 from footfall.registry import content_type_of
 from footfall.sql.batch import Row, names_of, summed
+from footfall.sql.batch import condition as of_model
 
 HOURS = 24
 END = datetime(9999, 1, 1, tzinfo=UTC)
@@ -225,7 +226,8 @@ class Rollups(BesideRecount):
         if deleted:
             table, key, _ = names_of(self.model)
             columns = "hour"
-            condition = f"WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE t.{key} = target_id)"  # noqa: S608
+            there = f"t.{key} = target_id{of_model(self.model, 't')}"
+            condition = f"WHERE NOT EXISTS (SELECT 1 FROM {table} t WHERE {there})"  # noqa: S608
         sums = [f"SUM({name})" for name in COLUMNS]
         return f"""
             SELECT {columns}, {", ".join(sums)} FROM ({rows}) differing {condition}

@@ -12,7 +12,15 @@ from datetime import date, datetime
 from importlib import import_module
 from typing import Any
 
-from django.db import IntegrityError, OperationalError, connection, models, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    IntegrityError,
+    OperationalError,
+    connection,
+    connections,
+    models,
+    transaction,
+)
 from django.db.models import QuerySet
 
 from footfall.common.chunks import chunks
@@ -29,9 +37,9 @@ class LockTimeout(Exception):
     """Another transaction has held a row or a table for too long: nothing has changed."""
 
 
-def dialect() -> Any:
+def dialect(using: str = DEFAULT_DB_ALIAS) -> Any:
     """Return the module for the database's engine. It gets everything in the order of its keys."""
-    return import_module(f"{__name__}.{connection.vendor}")
+    return import_module(f"{__name__}.{connections[using].vendor}")
 
 
 def rows_per_transaction() -> int:
@@ -40,15 +48,15 @@ def rows_per_transaction() -> int:
 
 
 @contextmanager
-def atomic_with_lock_timeout() -> Iterator[None]:
+def atomic_with_lock_timeout(using: str = DEFAULT_DB_ALIAS) -> Iterator[None]:
     """A transaction of its own, in which a statement waits only a moment for a lock.
 
     PostgreSQL: 250 ms; MySQL and MariaDB: 1 s; SQLite: as long as ever. Raises LockTimeout.
     """
-    engine = dialect()
+    engine = dialect(using)
     try:
-        with engine.lock_timeout(), transaction.atomic(durable=True):
-            engine.set_local_lock_timeout()
+        with engine.lock_timeout(using), transaction.atomic(using, durable=True):
+            engine.set_local_lock_timeout(using)
             yield
     except OperationalError as error:
         if engine.is_lock_timeout(error):

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from django.db import connection, models
 
 from footfall.events import BIGINT
-from footfall.models import KIND_COLUMNS
-from footfall.registry import counter_field
+from footfall.models import KIND_COLUMNS, Projection
+from footfall.registry import content_type_of, counter_field, is_copied
 
 MAX_COUNTER = BIGINT - 1
 """A counter that has reached it stays there: one of them must not make a whole UPDATE fail."""
@@ -72,6 +72,22 @@ def names_of(model: type[models.Model]) -> list[str]:
     """Return the names of a countable model's table, its key and its counter, quoted."""
     names = (model._meta.db_table, model._meta.pk.column, counter_field(model).column)
     return [connection.ops.quote_name(str(name)) for name in names]
+
+
+def condition(model: type[models.Model], table: str = "target") -> str:
+    """Return SQL that leaves out the rows of other models: mostly none. table: its alias."""
+    if not hasattr(model, "stands_for"):
+        return ""
+    return f" AND {table}.content_type_id = {content_type_of(model).pk:d}"
+
+
+def stamp(model: type[models.Model]) -> str:
+    """Return SQL that notes in a changed row that it is to be copied: mostly none."""
+    if not is_copied(model):
+        return ""
+    label, table = model._meta.label_lower, Projection._meta.db_table
+    changes = f"SELECT p.changes FROM {table} p WHERE p.name = 'totals:{label}'"  # noqa: S608
+    return f", changes = COALESCE(({changes}), 0)"
 
 
 def has_targets(table: type[models.Model]) -> bool:

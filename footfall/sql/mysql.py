@@ -6,11 +6,19 @@ from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, connection, connections, models, transaction
 
 from footfall.common.chunks import chunks
 from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, hourly_names, names_of
+from footfall.sql.batch import (
+    MAX_COUNTER,
+    Move,
+    as_json,
+    condition,
+    hourly_names,
+    names_of,
+    stamp,
+)
 
 ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
@@ -28,10 +36,11 @@ MAX_ROWS = 100_000
 
 
 @contextmanager
-def lock_timeout() -> Iterator[None]:
+def lock_timeout(using: str) -> Iterator[None]:
     """Set the time-outs of the session, which has no others, to 1 s; afterwards as before."""
     kept = ", ".join(f"@footfall_{name} = @@{name}, {name} = 1" for name in TIMEOUTS)
     before = ", ".join(f"{name} = @footfall_{name}" for name in TIMEOUTS)
+    connection = connections[using]
     with connection.cursor() as cursor:
         cursor.execute(f"SET {kept}")
     try:
@@ -42,7 +51,7 @@ def lock_timeout() -> Iterator[None]:
                 cursor.execute(f"SET {before}")
 
 
-def set_local_lock_timeout() -> None:
+def set_local_lock_timeout(using: str) -> None:
     """There is none."""
 
 
@@ -74,9 +83,10 @@ def add_counts(
     """
     table, key, counter = names_of(model)
     added = rows("added", id="BIGINT", views="BIGINT")
-    joined = f"{added} STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = added.id"
+    on = f"target.{key} = added.id{condition(model)}"
+    joined = f"{added} STRAIGHT_JOIN {table} AS target {BY_KEY} ON {on}"
     sum_of = f"LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views"
-    update = f"UPDATE {joined} SET target.{counter} = {sum_of}"  # noqa: S608
+    update = f"UPDATE {joined} SET target.{counter} = {sum_of}{stamp(model)}"  # noqa: S608
     select = f"SELECT target.{key}, target.{counter} FROM {joined}"  # noqa: S608
     found: dict[int, int] = {}
     with connection.cursor() as cursor:
@@ -91,8 +101,9 @@ def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence
     table, key, counter = names_of(model)
     wanted = rows("wanted", id="BIGINT", views="BIGINT")
     statement = f"""
-        UPDATE {wanted} STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = wanted.id
-        SET target.{counter} = wanted.views
+        UPDATE {wanted} STRAIGHT_JOIN {table} AS target {BY_KEY}
+        ON target.{key} = wanted.id{condition(model)}
+        SET target.{counter} = wanted.views{stamp(model)}
     """  # noqa: S608
     with connection.cursor() as cursor:
         for part in parts((ids, counters)):
@@ -104,7 +115,7 @@ def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> 
     wanted = rows("wanted", id="BIGINT")
     statement = f"""
         SELECT target.{key} FROM {wanted}
-        STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = wanted.id
+        STRAIGHT_JOIN {table} AS target {BY_KEY} ON target.{key} = wanted.id{condition(model)}
         {"FOR UPDATE SKIP LOCKED" if lock else ""}
     """  # noqa: S608
     found: set[int] = set()

@@ -5,10 +5,18 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, datetime
 from typing import Any
 
-from django.db import OperationalError, connection, models, transaction
+from django.db import OperationalError, connection, connections, models, transaction
 
 from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
-from footfall.sql.batch import MAX_COUNTER, Move, has_targets, hourly_names, names_of
+from footfall.sql.batch import (
+    MAX_COUNTER,
+    Move,
+    condition,
+    has_targets,
+    hourly_names,
+    names_of,
+    stamp,
+)
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -26,13 +34,13 @@ NESTED_LOOP = """
 """
 
 
-def lock_timeout() -> AbstractContextManager[None]:
+def lock_timeout(using: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def set_local_lock_timeout() -> None:
+def set_local_lock_timeout(using: str) -> None:
     """Until the transaction ends, which is marked in the same call."""
-    with connection.cursor() as cursor:
+    with connections[using].cursor() as cursor:
         cursor.execute(f"{MARK}, set_config('lock_timeout', '{LOCK_TIMEOUT}', true)")
 
 
@@ -76,8 +84,9 @@ def add_counts(
     statement = f"""
         UPDATE {table} AS target
         SET {counter} = LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views
+            {stamp(model)}
         FROM unnest(%s::bigint[], %s::bigint[]) AS added (id, views)
-        WHERE target.{key} = added.id
+        WHERE target.{key} = added.id{condition(model)}
         RETURNING target.{key}, target.{counter}
     """  # noqa: S608
     with connection.cursor() as cursor:
@@ -89,9 +98,9 @@ def add_counts(
 def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence[int]) -> None:
     table, key, counter = names_of(model)
     statement = f"""
-        UPDATE {table} AS target SET {counter} = wanted.views
+        UPDATE {table} AS target SET {counter} = wanted.views{stamp(model)}
         FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (id, views)
-        WHERE target.{key} = wanted.id
+        WHERE target.{key} = wanted.id{condition(model)}
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [_array(ids), _array(counters)])
@@ -101,7 +110,7 @@ def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> 
     table, key, _ = names_of(model)
     statement = f"""
         SELECT target.{key} FROM unnest(%s::bigint[]) AS wanted (id)
-        JOIN {table} AS target ON target.{key} = wanted.id
+        JOIN {table} AS target ON target.{key} = wanted.id{condition(model)}
         {"FOR NO KEY UPDATE OF target SKIP LOCKED" if lock else ""}
     """  # noqa: S608
     with connection.cursor() as cursor:

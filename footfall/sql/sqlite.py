@@ -9,7 +9,16 @@ from typing import Any
 from django.db import OperationalError, connection, models, transaction
 
 from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
-from footfall.sql.batch import MAX_COUNTER, Move, as_json, has_targets, hourly_names, names_of
+from footfall.sql.batch import (
+    MAX_COUNTER,
+    Move,
+    as_json,
+    condition,
+    has_targets,
+    hourly_names,
+    names_of,
+    stamp,
+)
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -18,11 +27,11 @@ BUSY = 5
 """SQLITE_BUSY, in the lowest byte of its error codes."""
 
 
-def lock_timeout() -> AbstractContextManager[None]:
+def lock_timeout(using: str) -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def set_local_lock_timeout() -> None:
+def set_local_lock_timeout(using: str) -> None:
     """There is none: a transaction has waited before it begins."""
 
 
@@ -37,8 +46,9 @@ def add_counts(
     added = "json_extract(added.value, '$[1]')"
     statement = f"""
         UPDATE {table} SET {counter} = MIN({counter}, {MAX_COUNTER} - {added}) + {added}
+            {stamp(model)}
         FROM json_each(%s) AS added
-        WHERE {table}.{key} = json_extract(added.value, '$[0]')
+        WHERE {table}.{key} = json_extract(added.value, '$[0]'){condition(model, table)}
         RETURNING {key}, {counter}
     """  # noqa: S608
     with connection.cursor() as cursor:
@@ -49,9 +59,9 @@ def add_counts(
 def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence[int]) -> None:
     table, key, counter = names_of(model)
     statement = f"""
-        UPDATE {table} SET {counter} = json_extract(wanted.value, '$[1]')
+        UPDATE {table} SET {counter} = json_extract(wanted.value, '$[1]'){stamp(model)}
         FROM json_each(%s) AS wanted
-        WHERE {table}.{key} = json_extract(wanted.value, '$[0]')
+        WHERE {table}.{key} = json_extract(wanted.value, '$[0]'){condition(model, table)}
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [as_json(zip(ids, counters, strict=True))])
@@ -59,7 +69,10 @@ def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence
 
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
     table, key, _ = names_of(model)
-    statement = f"SELECT {key} FROM {table} WHERE {key} IN (SELECT value FROM json_each(%s))"  # noqa: S608
+    statement = f"""
+        SELECT {key} FROM {table}
+        WHERE {key} IN (SELECT value FROM json_each(%s)){condition(model, table)}
+    """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [json.dumps(ids)])
         return {target for (target,) in cursor.fetchall()}

@@ -10,8 +10,9 @@ from io import TextIOBase
 from itertools import islice
 from typing import NamedTuple
 
-from footfall.events import BIGINT, Malformed, decode, decode_meta
+from footfall.events import BIGINT, Malformed, decode, decode_meta, viewed
 from footfall.models import Segment
+from footfall.registry import countable_models, id_in, is_keyed
 from footfall.store.read import scan
 from footfall.store.segment import NO_SEQUENCE, Events
 
@@ -36,11 +37,12 @@ def time(text: str) -> int:
 
 
 def target(text: str) -> Target:
-    """Parse `pages.content:7`. Raises ValueError."""
-    label, _, pk = text.rpartition(":")
+    """Parse `pages.content:7`. Raises ValueError or ValidationError."""
+    label, _, pk = text.partition(":")
     if label.count(".") != 1:
         raise ValueError(f"{label!r} is not the label of a model")
-    return Target(label.lower(), int(pk))
+    model = countable_models().get(label.lower())
+    return Target(label.lower(), id_in(model, pk) if model and is_keyed(model) else int(pk))
 
 
 @dataclass
@@ -107,7 +109,7 @@ class Export:
         targets = decode(body)
         if self.target and self.target.id not in targets.get(self.target.label, ()):
             return ""
-        return json.dumps(targets)
+        return json.dumps(viewed(body))
 
     def _unreadable(self, segment: Segment, reason: str) -> None:
         self.is_complete = False

@@ -22,6 +22,7 @@ from footfall.events import decode
 from footfall.fields import CounterField
 from footfall.models import Dashboard
 from footfall.record import record
+from footfall.routers import CountersRouter
 
 
 def found(level: int = checks.WARNING) -> list[str]:
@@ -49,20 +50,35 @@ class PagesElsewhere:
 
     db_for_read = db_for_write
 
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool:
+        return (db == "other") == (app_label == "pages")
+
 
 class CountingElsewhere:
     def db_for_write(self, model: type[models.Model], **hints: Any) -> str | None:
         return "other" if model._meta.app_label == "counters" else None
 
 
-def test_a_model_in_another_database_is_refused(settings: Settings) -> None:
+def test_a_model_in_another_database_needs_a_table_there(settings: Settings) -> None:
     settings.DATABASE_ROUTERS = [PagesElsewhere()]
 
     (error,) = (one for one in checks.run_checks() if one.level >= checks.ERROR)
 
     assert error.id == "counters.E006"
-    assert error.obj is Page
     assert "'other'" in error.msg
+    assert "pages.page" in error.msg
+    settings.DATABASE_ROUTERS = [CountersRouter(), PagesElsewhere()]
+    assert found(checks.ERROR) == []
+
+
+@pytest.mark.parametrize("label", ["pages.nothing", "nothing"])
+def test_a_registered_model_has_to_be_there(settings: Settings, label: str) -> None:
+    settings.COUNTERS_MODELS = ["auth.User", label]
+
+    (error,) = (one for one in checks.run_checks() if one.level >= checks.ERROR)
+
+    assert error.id == "counters.E009"
+    assert label in error.msg
 
 
 def test_so_are_the_tables_of_the_counting(settings: Settings) -> None:
@@ -194,9 +210,13 @@ def ids(model: type[models.Model]) -> list[str | None]:
 @isolate_apps("tests.footfall")
 @pytest.mark.parametrize(
     "key",
-    [models.UUIDField(primary_key=True), models.CharField(max_length=9, primary_key=True)],
+    [
+        models.DateTimeField(primary_key=True),
+        models.CharField(max_length=256, primary_key=True),
+        models.BinaryField(max_length=16, primary_key=True),
+    ],
 )
-def test_a_key_that_is_no_integer_is_refused(key: Any) -> None:
+def test_a_key_that_is_no_integer_uuid_or_short_text_is_refused(key: Any) -> None:
     made = {"key": key, "counter": CounterField(), "__module__": __name__}
 
     class Meta:
@@ -210,7 +230,7 @@ def test_a_key_that_is_no_integer_is_refused(key: Any) -> None:
 @isolate_apps("tests.footfall")
 def test_a_key_that_refers_to_such_a_row_is_refused_too() -> None:
     class Named(models.Model):  # noqa: DJ008
-        name = models.CharField(max_length=9, primary_key=True)
+        name = models.CharField(max_length=999, primary_key=True)
 
         class Meta:
             app_label = "counters"

@@ -12,6 +12,8 @@ from footfall.events import (
     decode_meta,
     encode,
     encode_meta,
+    id_of,
+    keys_in,
     malformed_metas,
     normalize,
 )
@@ -109,7 +111,7 @@ MALFORMED = {
     b"\xff{": "not JSON",
     b"nonsense": "not JSON",
     b"[1]": "not a view",
-    b"\x03" + PAGE + b"\x01\x07": "unknown version 3",
+    b"\x04" + PAGE + b"\x01\x07": "unknown version 4",
     b"\x02": "names no targets",
     b"\x02" + b"x" * 2**20: "has 1048577 bytes",
     b"\x02" + PAGE: "ends too early",
@@ -265,3 +267,45 @@ def test_metadata_that_could_not_be_read_is_not_written(meta: Meta) -> None:
 def test_a_view_of_too_many_targets_is_not_recorded() -> None:
     with pytest.raises(ValueError, match="so many targets"):
         encode({"pages.content": range(1, 2**20)})
+
+
+KEYED = {"shop.product": {id_of(key): key for key in ("a", "b-c", "\u00e9")}}
+
+
+def test_keys_of_which_ids_are_hashes_are_in_the_body() -> None:
+    body = encode({**KEYED, "pages.page": {7}}, KEYED)
+
+    assert decode(body) == {"pages.page": [7], "shop.product": sorted(KEYED["shop.product"])}
+    assert keys_in(body) == KEYED
+    assert normalize(body) == body
+    assert keys_in(encode({"pages.page": {7}})) == {}
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\0b", "\ud800"])
+def test_a_key_that_no_column_takes_is_refused(key: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # or of UTF-8
+        encode({"shop.product": {id_of("x")}}, {"shop.product": {id_of("x"): key}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"{}x", b"[]", b'{"shop.product": ["a", "b"]}', b'{"shop.product": ["a"]}',
+        b'{"shop.product": [1, 2, 3]}', b'{"shop.other": ["a"]}', b'{"shop.product": "abc"}',
+        b'{"shop.product": ["\\ud800", "a", "b"]}', b"[" * 90_000,
+    ],
+)  # fmt: skip
+def test_keys_that_are_not_those_of_the_ids_are_malformed(text: bytes) -> None:
+    length = bytearray()
+    number = len(text)
+    while number > 0x7F:
+        length.append(number & 0x7F | 0x80)
+        number >>= 7
+    view = encode({"shop.product": KEYED["shop.product"]})
+    body = b"\x03" + bytes([*length, number]) + text + view
+
+    with pytest.raises(Malformed, match="has other keys than ids"):
+        decode(body)
+    for end in (1, 2, 3, len(body) // 2, len(body) - 1):
+        with pytest.raises(Malformed):
+            decode(body[:end])

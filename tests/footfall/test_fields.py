@@ -115,9 +115,9 @@ def test_a_dump_of_a_proxy_is_the_same(text: Text) -> None:
 
 
 @isolate_apps("tests.footfall")
-def test_a_model_without_an_integer_key_is_not_countable() -> None:
+def test_a_model_whose_key_is_no_text_is_not_countable() -> None:
     class Named(models.Model):  # noqa: DJ008
-        name = models.CharField(max_length=10, primary_key=True)
+        name = models.FloatField(primary_key=True)
         counter = CounterField()
 
         class Meta:

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.models import QuerySet
 
 
@@ -20,7 +20,7 @@ def run_at_once(jobs: Iterable[Callable[[], Any]]) -> list[Any]:
         try:
             return job()
         finally:
-            connection.close()
+            connections.close_all()
 
     jobs = list(jobs)
     with ThreadPoolExecutor(len(jobs)) as threads:
@@ -54,25 +54,27 @@ def locked(rows: QuerySet[Any]) -> Iterator[None]:
     def lock() -> None:
         list(rows.order_by("pk").select_for_update())
 
-    with in_transaction(lock):
+    with in_transaction(lock, using=rows.db):
         yield
 
 
 @contextmanager
-def in_transaction(do: Callable[[], object], *, commit: bool = True) -> Iterator[None]:
+def in_transaction(
+    do: Callable[[], object], *, commit: bool = True, using: str = DEFAULT_DB_ALIAS
+) -> Iterator[None]:
     """Do something in a transaction of another connection, which ends after the body."""
     done, leave = threading.Event(), threading.Event()
 
     def run() -> None:
         try:
-            with transaction.atomic():
+            with transaction.atomic(using):
                 do()
                 done.set()
                 leave.wait(60)
-                transaction.set_rollback(not commit)
+                transaction.set_rollback(not commit, using)
         finally:
             done.set()
-            connection.close()
+            connections[using].close()
 
     with meanwhile(run):
         done.wait(60)

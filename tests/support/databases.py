@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 
 
 def copy_migrated(beside: Path) -> None:
@@ -45,8 +45,9 @@ def environment(name: str = "") -> dict[str, str]:
     return {"DATABASE_URL": urlsplit(url)._replace(path=f"/{name}").geturl()}
 
 
-def take_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def take_away(monkeypatch: pytest.MonkeyPatch, using: str = DEFAULT_DB_ALIAS) -> None:
     """Close the connection; until `monkeypatch` is undone, nobody gets a new one."""
+    connection = connections[using]
     connection.close()
     settings = connection.settings_dict
     nowhere = {

@@ -37,6 +37,14 @@ PROJECT = {
     "after_publish": None,
 }
 
+# Kept counters are copied into the column of their model, in its database.
+COPY = (
+    "copy_before_commit",
+    "copy_after_commit",
+    "copy_before_chunk",
+    "copy_after_chunk",
+)
+
 # A compaction of the event store: it changes no counter.
 COMPACT = ("before_compact_commit", "after_compact_commit")
 
@@ -113,6 +121,7 @@ ALL = {
     *RECORD,
     *INGEST,
     *PROJECT,
+    *COPY,
     *COMPACT,
     *REMOVE,
     *RECOUNT,
@@ -157,6 +166,7 @@ STEPS = {
         "agrees": "totals_before_apply",
         "note_counted_before": "totals_before_apply",
         "take": "totals_after_apply",
+        "keep_new": "totals_after_apply",
         "apply": "totals_after_apply",
         "move": "totals_before_commit",
     },

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ObjectDoesNotExist
+from django.core.exceptions import ObjectDoesNotExist, ValidationError
 from django.core.management.base import CommandError, CommandParser
 
 from footfall.eventlog import LogError, PositionLost
@@ -38,7 +38,7 @@ class Command(Recounting):
         ready.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
         adjust = commands.add_parser("adjust", help="set a counter by hand, and record who and why")
         adjust.add_argument("model", help="for example pages.content")
-        adjust.add_argument("id", type=int)
+        adjust.add_argument("id")
         how = adjust.add_mutually_exclusive_group(required=True)
         how.add_argument("--to", type=int, help="the new counter; 0 is a reset")
         how.add_argument("--by", type=int, help="the difference")
@@ -180,7 +180,7 @@ class Command(Recounting):
         if missing:
             raise CommandError(f"missing: {', '.join(missing)}")
 
-    def adjust(self, model: str, id: int, who: str | None, **options: Any) -> None:  # noqa: A002
+    def adjust(self, model: str, id: str, who: str | None, **options: Any) -> None:  # noqa: A002
         try:
             target = countable_models()[model.lower()]
             user = get_user_model()._default_manager.get_by_natural_key(who) if who else None
@@ -191,5 +191,7 @@ class Command(Recounting):
             raise CommandError(f"{model} is not counted; these are: {names}") from None
         except (ObjectDoesNotExist, InvalidAdjustment) as error:
             raise CommandError(str(error)) from None
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from None
         done = f"{adjusted.amount:+d}. Views that wait come on top." if adjusted else "unchanged."
         self.stdout.write(f"{model} {id}: {done}")

@@ -1,0 +1,221 @@
+"""The rows of `KeptCounter`: made when a target is viewed first, if it exists; removed with it.
+
+A made-up key makes no row. Two processes cannot make two of one target: its id follows from its
+key.
+"""
+
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
+from django.db.models import F
+from django.db.models.signals import post_delete
+
+from footfall import registry, sql
+from footfall.common.chunks import chunks
+from footfall.events import BIGINT
+from footfall.fields import key_field
+from footfall.models import KeptCounter, Projection
+from footfall.projections.batch import Batch
+from footfall.projections.rows import TOTALS, lock, name_of
+from footfall.registry import (
+    content_type_of,
+    countable_models,
+    database_of,
+    id_in,
+    is_copied,
+    is_kept,
+    is_keyed,
+    key_of,
+    own_field,
+    owner_of,
+)
+
+Changes = tuple[int, int]
+NO_CHANGES = (0, 0)
+MAX_STEP = 2**20
+CHUNK_SIZE = 1_000  # keys that one statement looks up
+ROWS_PER_READ = 2_000
+
+
+def keep_new(model: type[models.Model], counts: Collection[int], batch: Batch) -> Changes:
+    """Make the rows of viewed targets that have none yet, before their views are added.
+
+    Call it while `totals` is claimed. Returns `Projection.changes` before and after. Raises
+    DatabaseError if the database of the targets is away: then none of these views is counted yet.
+    """
+    if not is_kept(model):
+        return NO_CHANGES
+    label = model._meta.label_lower
+    keep(model, counts, lambda: batch.keys(label))
+    return note_change(model)
+
+
+def note_change(model: type[models.Model]) -> Changes:
+    """Note that this transaction changes counters, if they are copied. Call it before it does.
+
+    The steps are random: after a restore, no other history has the same numbers.
+    """
+    if not is_copied(model):
+        return NO_CHANGES
+    rows = Projection.objects.filter(name=name_of(TOTALS, model._meta.label_lower))
+    step = secrets.randbelow(MAX_STEP) + 1
+    rows.update(changes=F("changes") + step)
+    after: int = rows.values_list("changes", flat=True).first() or step
+    return after - step, after
+
+
+def keep(
+    model: type[models.Model], ids: Collection[int], keys: Callable[[], Mapping[int, str]]
+) -> None:
+    """Make the rows of targets that exist and have none. keys: those that the ids are hashes of."""
+    new = set(ids) - sql.existing(model, ids)
+    if not new:
+        return
+    wanted: list[Any] = sorted(new)
+    if is_keyed(model):
+        known = keys()
+        wanted = [known[one] for one in wanted if one in known]
+    for some in chunks(wanted, CHUNK_SIZE):
+        found = [row for row in _rows(model, some) if row.target_id in new]
+        KeptCounter.objects.bulk_create(found, ignore_conflicts=True)
+
+
+def _rows(model: type[models.Model], keys: Collection[Any]) -> Iterator[KeptCounter]:
+    """Yield the rows for those of these keys that exist, with the counters that they have."""
+    rows = owner_of(model)._base_manager.using(database_of(model))
+    yield from _kept(model, rows.filter(pk__in=valid_keys(model, keys)))
+
+
+def _kept(model: type[models.Model], rows: models.QuerySet[Any]) -> Iterator[KeptCounter]:
+    own = own_field(model)
+    kind = content_type_of(model)
+    for key, *counted in rows.values_list("pk", *([own.name] if own else [])).iterator(CHUNK_SIZE):
+        yield KeptCounter(
+            content_type=kind,
+            target_id=id_in(model, key),
+            name=text_in_database(model, key) if is_keyed(model) else None,
+            counter=counted[0] if counted else 0,
+        )
+
+
+def text_in_database(model: type[models.Model], key: Any) -> str:
+    """Return a key as its database has it when it is cast to text."""
+    connection = connections[database_of(model)]
+    return str(key_field(owner_of(model)).get_db_prep_value(key, connection))
+
+
+def has_counts(model: type[models.Model]) -> bool:
+    """Tell whether the column of a model whose counters are copied has any above 0."""
+    own: Any = own_field(model)
+    rows = owner_of(model)._base_manager.using(database_of(model))
+    return rows.filter(**{f"{own.name}__gt": 0}).exists()
+
+
+def keep_counted(model: type[models.Model]) -> int:
+    """Make the rows of all targets that have a counter above 0 in their own column, and no row.
+
+    So they are audited, adopted and rebuilt like others. Returns how many.
+    """
+    if not is_copied(model):
+        return 0
+    own: Any = own_field(model)
+    rows = owner_of(model)._base_manager.using(database_of(model)).order_by("pk")
+    rows = rows.filter(**{f"{own.name}__gt": 0})
+    made, after = 0, None
+    while keys := list((rows if after is None else rows.filter(pk__gt=after)).values_list(
+        "pk", flat=True
+    )[:ROWS_PER_READ]):  # fmt: skip
+        ids = {id_in(model, key): key for key in keys}
+        new = set(ids) - sql.existing(model, ids)
+        if new:
+            with transaction.atomic():  # their columns are read while nothing is counted or copied
+                lock(model._meta.label_lower, [TOTALS])
+                found = list(_rows(model, [ids[one] for one in sorted(new)]))
+                KeptCounter.objects.bulk_create(found, ignore_conflicts=True)
+                made += len(found)
+        after = keys[-1]
+    return made
+
+
+def forget_deleted(model: type[models.Model]) -> int:
+    """Remove the rows of targets that are gone without a signal; return how many."""
+    if not is_kept(model):
+        return 0
+    stand_in = countable_models()[model._meta.label_lower]
+    owner, using, after, removed = owner_of(model), database_of(model), -1, 0
+    rows = stand_in._base_manager.order_by("pk").values_list("pk", "name")
+    while page := list(rows.filter(pk__gt=after)[:ROWS_PER_READ]):
+        key = key_field(owner)
+        keys = {pk if name is None else key.to_python(name): pk for pk, name in page}
+        there = owner._base_manager.using(using).filter(pk__in=list(keys))
+        gone = [pk for one, pk in keys.items() if one not in {*there.values_list("pk", flat=True)}]
+        for some in chunks(gone, CHUNK_SIZE):
+            removed += stand_in._base_manager.filter(pk__in=some).delete()[0]
+        after = page[-1][0]
+    return removed
+
+
+def keys_of(model: type[models.Model], ids: Collection[int]) -> dict[int, Any]:
+    """Return the primary keys of targets by their ids; of those that are hashes, the known ones."""
+    if not is_keyed(model):
+        return {one: one for one in ids}
+    field, found = key_field(owner_of(model)), {}
+    rows = KeptCounter.objects.filter(content_type=content_type_of(model))
+    for some in chunks(sorted(ids), CHUNK_SIZE):
+        names = rows.filter(target_id__in=some).values_list("target_id", "name")
+        found.update({target: field.to_python(name) for target, name in names})
+    return found
+
+
+def instances(model: type[models.Model], ids: Collection[int]) -> dict[int, models.Model]:
+    """Return the rows of the project that are counted under these ids; some may be deleted."""
+    keys = keys_of(model, ids)
+    rows = owner_of(model)._base_manager.using(database_of(model)).in_bulk(list(keys.values()))
+    return {one: rows[key] for one, key in keys.items() if key in rows}
+
+
+def find(model: type[models.Model], text: str) -> models.Model | None:
+    """Return the row of the project with the primary key that a text from outside says."""
+    rows: Any = owner_of(model)._base_manager.using(database_of(model))
+    found: models.Model | None = rows.filter(pk__in=valid_keys(model, [text])).first()
+    return found
+
+
+def valid_keys(model: type[models.Model], texts: Iterable[str]) -> list[Any]:
+    """Return the primary keys that texts from outside say, without what can be none."""
+    field, found = key_field(owner_of(model)), []
+    for text in texts:
+        with suppress(ValidationError):
+            key = field.to_python(text)
+            if not isinstance(key, int) or 0 < key < BIGINT:
+                found.append(key)
+    return found
+
+
+def watch_deletions() -> None:
+    """Let the row of a target go with it. Once the models are loaded, and after each `register`."""
+    for model in registry.all_models():
+        try:
+            kept = is_kept(model)
+        except TypeError:
+            continue
+        if kept and owner_of(model) is model._meta.concrete_model:
+            post_delete.connect(forget, sender=model, dispatch_uid="counters.forget")
+
+
+def forget(sender: Any, instance: models.Model, using: str, **kwargs: Any) -> None:
+    """Remove the row of a target that was deleted, when that is committed."""
+    target = key_of(instance)
+    if using != database_of(sender) or target is None:
+        return
+    kind = content_type_of(owner_of(sender))
+    row = KeptCounter.objects.filter(content_type=kind, target_id=target)
+    if using == DEFAULT_DB_ALIAS:
+        row.delete()
+    else:
+        transaction.on_commit(partial(row.delete), using=using, robust=True)

@@ -1,0 +1,315 @@
+"""Counters of models in another database than the event store."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.core.management import call_command
+from django.db import connections, transaction
+from django.utils import timezone
+
+from catalog.pages.models import Content, Page
+from footfall.flush import flush, flush_all, ingest
+from footfall.models import Audit, CounterCopy, KeptCounter, Projection
+from footfall.ops.adjust import adjust
+from footfall.ops.audit import run_audit
+from footfall.ops.status import status
+from footfall.projections.copies import copy
+from footfall.projections.run import apply_new_events
+from footfall.record import record
+from footfall.recount.adopt import adopt
+from footfall.recount.rebuild import rebuild
+from tests.support import databases
+from tests.support.concurrency import locked, run_at_once
+from tests.support.dying import dying
+from tests.support.targets import OTHER, Shop, Ware
+
+pytestmark = pytest.mark.django_db(transaction=True, databases=["default", OTHER])
+
+
+@pytest.fixture
+def shop(other: str) -> Shop:
+    made: Shop = Shop.objects.create(title="shop")
+    return made
+
+
+@pytest.fixture
+def ware(other: str) -> Ware:
+    made: Ware = Ware.objects.create(title="ware")
+    return made
+
+
+def counter(row: Any) -> int:
+    return int(type(row).objects.using(OTHER).get(pk=row.pk).counter)
+
+
+def waiting() -> int:
+    return status().unstored or 0
+
+
+def failing() -> set[str]:
+    return {one.name for one in status().projections if one.failed_at}
+
+
+def take_away(patch: pytest.MonkeyPatch) -> None:
+    databases.take_away(patch, OTHER)
+
+
+def audit(**options: Any) -> list[str]:
+    return list(run_audit(Audit.objects.create(), **options))
+
+
+@pytest.mark.long
+def test_migrate_makes_one_table_of_ours(other: str) -> None:
+    with connections[OTHER].schema_editor() as editor:
+        editor.delete_model(CounterCopy)
+
+    call_command("migrate", "counters", database=OTHER, verbosity=0)
+
+    tables = connections[OTHER].introspection.table_names()
+    assert [one for one in tables if one.startswith("counters")] == ["counters_countercopy"]
+
+
+def test_counters_and_their_position_are_in_the_database_of_their_model(
+    shop: Shop, ware: Ware
+) -> None:
+    record(shop, [ware])
+    record(ware)
+
+    flush_all()
+
+    assert (counter(shop), counter(ware)) == (1, 2)
+    copied = CounterCopy.objects.using(OTHER).get(label="targets.ware")
+    totals = Projection.objects.get(name="totals:targets.ware")
+    assert (copied.changes, copied.number, copied.key) == (
+        totals.changes, totals.number, totals.key,
+    )  # fmt: skip
+    assert not CounterCopy.objects.exists()
+    assert audit() == []
+
+
+def test_a_view_waits_for_the_transaction_of_its_target(other: str) -> None:
+    with transaction.atomic(OTHER), transaction.atomic():
+        ware = Ware.objects.create(title="new")
+        record(ware)
+        assert waiting() == 0
+    with transaction.atomic(OTHER):
+        record(Ware.objects.create(title="rolled back"))
+        transaction.set_rollback(True, OTHER)
+
+    assert waiting() == 1
+    flush_all()
+    assert counter(ware) == 1
+
+
+def test_while_the_other_database_is_away_the_rest_is_counted(
+    shop: Shop, ware: Ware, page: Page, contents: list[Content], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(shop)
+    flush_all()
+    with monkeypatch.context() as patch:
+        take_away(patch)
+        record(shop, [ware])
+        record(page, contents)
+        flush()
+        assert [one.counter for one in Content.objects.all()] == [1, 1, 1]
+        lines = audit()
+        assert any("targets.shop: not compared, OperationalError" in line for line in lines)
+        assert {"copy:targets.shop"} <= failing()
+    flush_all()
+
+    assert (counter(shop), counter(ware)) == (2, 1)
+    assert audit() == []
+    assert failing() == set()
+
+
+@pytest.mark.parametrize(
+    "failpoint", ["totals_before_commit", "totals_after_commit", "copy_before_commit",
+                  "copy_after_commit", "copy_before_chunk", "copy_after_chunk"]
+)  # fmt: skip
+def test_a_crash_between_the_two_transactions_loses_and_doubles_nothing(
+    shop: Shop, ware: Ware, failpoint: str
+) -> None:
+    record(shop, [ware])
+    with dying(at=failpoint):
+        flush()
+    record(shop)
+    with dying(at=failpoint):
+        flush()
+    flush_all()
+
+    assert (counter(shop), counter(ware)) == (2, 1)
+    assert audit() == []
+
+
+def test_a_restored_column_is_copied_again(shop: Shop, ware: Ware) -> None:
+    record(shop, [ware])
+    flush_all()
+    before = list(CounterCopy.objects.using(OTHER).values())
+    record(shop)
+    flush_all()
+    # The other database as it was at the first flush: an older backup, or a standby that lost.
+    Shop.objects.update(counter=1)
+    for row in before:
+        CounterCopy.objects.using(OTHER).filter(label=row["label"]).update(**row)
+
+    flush_all()
+
+    assert (counter(shop), counter(ware)) == (2, 1)
+
+
+def test_without_its_position_everything_is_copied_again(shop: Shop, ware: Ware) -> None:
+    record(shop, [ware])
+    flush_all()
+    CounterCopy.objects.using(OTHER).all().delete()
+    Ware.objects.update(counter=0)
+    Shop.objects.update(counter=77)
+
+    flush_all()
+
+    assert (counter(shop), counter(ware)) == (1, 1)
+
+
+def test_a_restored_store_is_followed(shop: Shop) -> None:
+    """The store has another history since: the column follows it, whatever is in it."""
+    record(shop)
+    flush_all()
+    kept = KeptCounter.objects.get()
+    totals = Projection.objects.get(name="totals:targets.shop")
+    record(shop)
+    flush_all()
+    KeptCounter.objects.update(counter=kept.counter, changes=kept.changes)
+    Projection.objects.filter(name=totals.name).update(changes=totals.changes)
+
+    copy("targets.shop", force=True)
+
+    assert counter(shop) == 1
+
+
+def test_a_locked_row_holds_up_itself_alone(shop: Shop) -> None:
+    free = Shop.objects.create(title="free")
+    with locked(Shop.objects.filter(pk=shop.pk)):
+        record(shop, [free])
+        flush()
+        assert (counter(shop), counter(free)) == (0, 1)
+        record(free)
+        flush()
+        assert counter(free) == 2
+
+    flush_all()
+
+    assert (counter(shop), counter(free)) == (1, 2)
+
+
+def test_a_column_that_differs_is_found_and_repaired(shop: Shop, ware: Ware) -> None:
+    record(shop, [ware])
+    flush_all()
+    Ware.objects.update(counter=9)
+
+    found = audit()
+    repaired = audit(repair=True)
+
+    assert found == [f"targets.ware {ware.pk}: column 9, its counter is 1"]
+    assert repaired == [f"{found[0]}; set to it"]
+    assert counter(ware) == 1
+    assert audit() == []
+
+
+def test_a_column_with_counts_goes_on_and_is_adopted(shop: Shop, ware: Ware) -> None:
+    Shop.objects.update(counter=40)
+    Ware.objects.update(counter=7)
+    record(shop, [Ware.objects.create(title="new")])
+    flush_all()
+    assert counter(shop) == 41
+
+    lines = audit(repair=True)
+    adopted = [adopt(label) for label in ("targets.shop", "targets.ware")]
+
+    assert all("`counters adopt" in line for line in lines)
+    assert [one.views for one in adopted] == [40, 7]
+    assert (counter(shop), counter(ware)) == (41, 7)
+    assert audit() == []
+
+
+def test_an_adjustment_reaches_the_column(shop: Shop, ware: Ware) -> None:
+    record(shop, [ware])
+    flush_all()
+
+    adjust(Ware, ware.pk, to=50, why="known elsewhere")
+    adjust(Shop, shop.pk, by=4, why="known elsewhere")
+    flush_all()
+
+    assert (counter(shop), counter(ware)) == (5, 50)
+    assert audit() == []
+
+
+def test_a_rebuild_reaches_the_column(shop: Shop, ware: Ware) -> None:
+    record(shop, [ware])
+    flush_all()
+    KeptCounter.objects.update(counter=0)
+
+    rebuild("totals:targets.ware")
+    rebuild("totals:targets.shop")
+    Ware.objects.update(counter=0)
+    Shop.objects.update(counter=0)
+    flush_all()
+
+    assert (counter(shop), counter(ware)) == (1, 1)
+    assert audit() == []
+
+
+def test_the_row_of_a_deleted_target_goes_with_it(shop: Shop, ware: Ware) -> None:
+    record(shop, [ware])
+    flush_all()
+    with transaction.atomic(OTHER):
+        Ware.objects.all().delete()
+        transaction.set_rollback(True, OTHER)
+    assert KeptCounter.objects.count() == 2
+
+    Ware.objects.all().delete()
+    Shop.objects.all()._raw_delete(OTHER)
+
+    assert KeptCounter.objects.count() == 1
+    audit(repair=True)
+    assert KeptCounter.objects.count() == 0
+
+
+def test_views_since_a_time_are_asked_in_two_databases(
+    shop: Shop, ware: Ware, real_delay: None
+) -> None:
+    Shop.objects.create(title="not viewed")
+    record(shop, [ware])
+    flush_all()
+    since = timezone.now() - timedelta(hours=1)
+
+    for row in (shop, ware):
+        rows: Any = type(row).objects
+        assert rows.with_views(since=since).get(pk=row.pk).views == 1
+        assert list(rows.most_viewed(days=1)) == [row]
+        assert list(rows.most_viewed()) == [row]
+    assert list(Shop.objects.with_views(since=since).order_by("views"))[1] == shop
+
+
+def test_the_check_names_a_missing_table(other: str) -> None:
+    with connections[OTHER].schema_editor() as editor:
+        editor.delete_model(CounterCopy)
+    try:
+        found = checks.run_checks(databases=[OTHER], tags=[checks.Tags.database])
+    finally:
+        with connections[OTHER].schema_editor() as editor:
+            editor.create_model(CounterCopy)
+
+    assert [one.id for one in found] == ["counters.W004"]
+    assert checks.run_checks(databases=[OTHER], tags=[checks.Tags.database]) == []
+
+
+def test_two_processes_copy_at_once(shop: Shop) -> None:
+    for _ in range(3):
+        record(shop)
+        ingest()
+        run_at_once([lambda: apply_new_events(force=True)] * 3)
+    flush_all()
+
+    assert counter(shop) == 3
+    assert audit() == []
