@@ -1,7 +1,9 @@
 import os
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
+from django.apps import apps
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
@@ -11,6 +13,7 @@ from footfall.eventlog import RedisLog
 from footfall.log import get_log
 from footfall.ops import workers
 from footfall.ops.workers import Workers
+from footfall.registry import countable_models
 from tests.support import databases
 from tests.support.views import Answering
 
@@ -25,6 +28,25 @@ def log(settings: Settings, prefix: str) -> RedisLog:
     found = get_log()
     assert isinstance(found, RedisLog)
     return found
+
+
+@pytest.fixture
+def all_models() -> None:
+    """For tests of other countable models than pages and contents: see `few_models`."""
+
+
+@pytest.fixture(autouse=True)
+def few_models(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pages and contents are countable, and no other model: a flush and an audit ask about each."""
+    if "all_models" in request.fixturenames:
+        yield
+        return
+    with monkeypatch.context() as patch:
+        few = SimpleNamespace(get_models=apps.get_app_config("pages").get_models)
+        patch.setattr("footfall.registry.apps", few)
+        countable_models.cache_clear()
+        yield
+    countable_models.cache_clear()
 
 
 @pytest.fixture(autouse=True)

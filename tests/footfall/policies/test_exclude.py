@@ -19,7 +19,7 @@ from footfall.registry import counter_field
 from tests.support.films import make_film
 from tests.support.people import client_of, make_user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_models")]
 
 SetExclude = Callable[[Exclude], None]
 

@@ -26,7 +26,7 @@ from tests.catalog.pages.reading import Reader
 from tests.support.proxy import Fault, Proxy
 from tests.support.store import all_stored
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_models")]
 ADDRESS, OTHER_ADDRESS = "203.0.113.77", "2001:db8:77:88::99"
 COOKIE = "a-cookie-that-is-kept-nowhere"
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
