@@ -2,6 +2,7 @@
 
 Hypothesis makes the histories; the database, Redis, and everything between them are the real ones.
 Each view is of a content of its own, so its counter tells whether it was counted.
+`FOOTFALL_HISTORIES=500` has it try more.
 """
 
 import time
@@ -42,6 +43,7 @@ from footfall.store.compact import compact
 from footfall.store.read import verified
 from tests.support.dying import dying
 from tests.support.failpoints import COMPACT, INGEST, PROJECT
+from tests.support.histories import histories
 
 pytestmark = pytest.mark.django_db
 
@@ -312,7 +314,10 @@ def trimming_at_once(server: redis.Redis, settings: Any) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("trimming_at_once")
-def test_whatever_happens_in_whatever_order(server: redis.Redis, prefix: str) -> None:
+@histories(12, 50)
+def test_whatever_happens_in_whatever_order(
+    server: redis.Redis, prefix: str, histories: int
+) -> None:
     class Ours(History):
         pass
 
@@ -320,7 +325,7 @@ def test_whatever_happens_in_whatever_order(server: redis.Redis, prefix: str) ->
     run_state_machine_as_test(
         Ours,
         settings=settings(
-            max_examples=50,
+            max_examples=histories,
             stateful_step_count=STEPS,
             deadline=None,
             database=None,

@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 import redis
 from django.db import DataError, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from catalog.pages.models import Content, Page
@@ -20,6 +20,7 @@ from footfall.models import Audit, DeadLetter, Partition, Spilled
 from footfall.ops.audit import run_audit
 from footfall.record import record
 from footfall.store import append
+from tests.support.histories import histories
 from tests.support.views import AT, Counts, body_1
 
 pytestmark = pytest.mark.django_db
@@ -73,16 +74,24 @@ spilled = some.builds(
 lots = some.lists(entries | spilled, min_size=1, max_size=12)
 
 
-@settings(
-    max_examples=15,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(poison=some.tuples(lots, lots, lots, lots))
+@histories(5, 20)
 def test_no_entry_stops_an_ingest(
+    page: Page, contents: list[Content], counts: Counts, server: redis.Redis, prefix: str,
+    histories: int,
+) -> None:  # fmt: skip
+    @settings(max_examples=histories)
+    @given(poison=some.tuples(lots, lots, lots, lots))
+    def ingest(poison: tuple[list[Any], ...]) -> None:
+        ingest_all(poison, page, contents, counts, server, prefix)
+
+    ingest()
+
+
+def ingest_all(
     poison: tuple[list[Any], ...], page: Page, contents: list[Content], counts: Counts,
     server: redis.Redis, prefix: str,
 ) -> None:  # fmt: skip
-    """Each lot is ingested by itself; all are audited at once, which takes longest."""
+    """Ingest each lot by itself; audit all at once, which takes longest."""
     before = transaction.savepoint()
     viewed = 0
     for lot in poison:

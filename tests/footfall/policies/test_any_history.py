@@ -3,7 +3,6 @@
 `FOOTFALL_HISTORIES=500` has it try more.
 """
 
-import os
 from collections import Counter
 from contextlib import suppress
 from datetime import timedelta
@@ -34,6 +33,7 @@ from footfall.store.retain import remove_due
 from tests.support.agents import BROWSER, HIDDEN, ROBOT, decide, seen
 from tests.support.crashes import dying
 from tests.support.failpoints import COMPACT, PROJECT, RECLASSIFY, RECOUNT, REMOVE
+from tests.support.histories import histories
 from tests.support.projections import view
 from tests.support.views import AT, HOUR
 
@@ -42,7 +42,6 @@ pytestmark = pytest.mark.django_db
 LABEL = "pages.content"
 TOTALS = f"totals:{LABEL}"
 TARGETS = 3
-HISTORIES = int(os.environ.get("FOOTFALL_HISTORIES", "4"))
 STRINGS = [BROWSER, HIDDEN, ROBOT]
 AGENTS = some.sampled_from(STRINGS)
 FIELD = counter_field(Content)
@@ -166,11 +165,12 @@ def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_whatever_happens_in_whatever_order() -> None:
+@histories(2, 8)
+def test_whatever_happens_in_whatever_order(histories: int) -> None:
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=HISTORIES,
+            max_examples=histories,
             stateful_step_count=15,
             deadline=None,
             phases=[Phase.generate],

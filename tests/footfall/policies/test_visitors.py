@@ -3,7 +3,6 @@
 `FOOTFALL_HISTORIES=500` has it try more.
 """
 
-import os
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -51,6 +50,7 @@ from footfall.store.retain import remove_due
 from footfall.store.visits import remove_unused
 from tests.support.crashes import dying
 from tests.support.failpoints import COMPACT, PROJECT, RECOUNT, REMOVE
+from tests.support.histories import histories
 from tests.support.projections import view
 from tests.support.views import AT
 from tests.support.views import HOUR as MS
@@ -390,11 +390,12 @@ def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_whatever_happens_in_whatever_order() -> None:
+@histories(2, 8)
+def test_whatever_happens_in_whatever_order(histories: int) -> None:
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=int(os.environ.get("FOOTFALL_HISTORIES", "4")),
+            max_examples=histories,
             stateful_step_count=15,
             deadline=None,
             phases=[Phase.generate],

@@ -4,7 +4,6 @@ Nothing is repaired here, and no counter is written by others. `FOOTFALL_HISTORI
 more.
 """
 
-import os
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -32,6 +31,7 @@ from footfall.store.retain import remove_due
 from tests.support.agents import BROWSER, HIDDEN, LIBRARY, by_kind, decide, seen
 from tests.support.crashes import dying
 from tests.support.failpoints import COMPACT, RECLASSIFY, RECOUNT, REMOVE
+from tests.support.histories import histories
 from tests.support.projections import view
 from tests.support.views import AT, HOUR
 
@@ -40,7 +40,6 @@ pytestmark = pytest.mark.django_db
 LABEL = "pages.content"
 TARGETS = 3
 VISITORS = 2
-HISTORIES = int(os.environ.get("FOOTFALL_HISTORIES", "4"))
 STRINGS = [BROWSER, HIDDEN, LIBRARY]
 AGENTS = some.sampled_from(STRINGS)
 KINDS = some.sampled_from([Kind.UNKNOWN, Kind.PERSON, Kind.ROBOT, Kind.MONITOR])
@@ -166,11 +165,12 @@ def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_whatever_happens_in_whatever_order() -> None:
+@histories(2, 8)
+def test_whatever_happens_in_whatever_order(histories: int) -> None:
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=HISTORIES,
+            max_examples=histories,
             stateful_step_count=15,
             deadline=None,
             phases=[Phase.generate],

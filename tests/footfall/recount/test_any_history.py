@@ -3,7 +3,6 @@
 Hypothesis makes the histories; the tables are real. `FOOTFALL_HISTORIES=500` has it try more.
 """
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -49,6 +48,7 @@ from tests.support.agents import BROWSER, HIDDEN, ROBOT, decide, seen
 from tests.support.crashes import dying
 from tests.support.failpoints import COMPACT, RECLASSIFY, RECOUNT, REMOVE
 from tests.support.failpoints import VISITORS as VISITOR_DEATHS
+from tests.support.histories import histories
 from tests.support.projections import view
 from tests.support.views import AT, HOUR
 from tests.support.visits import people
@@ -58,7 +58,6 @@ pytestmark = pytest.mark.django_db
 LABEL = "pages.content"
 TARGETS = 3
 NAMES = [f"{kind}:{LABEL}" for kind in KINDS]
-HISTORIES = int(os.environ.get("FOOTFALL_HISTORIES", "6"))
 DEATHS = some.sampled_from(["", *RECOUNT, *VISITOR_DEATHS["recount"]])
 AGENT_STRINGS = [BROWSER, HIDDEN, ROBOT]
 AGENTS = some.sampled_from(AGENT_STRINGS)
@@ -277,11 +276,12 @@ def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
 
 
 @pytest.mark.usefixtures("small")
-def test_whatever_happens_in_whatever_order() -> None:
+@histories(3, 12)
+def test_whatever_happens_in_whatever_order(histories: int) -> None:
     run_state_machine_as_test(
         History,
         settings=settings(
-            max_examples=HISTORIES,
+            max_examples=histories,
             stateful_step_count=15,
             deadline=None,
             phases=[Phase.generate],
