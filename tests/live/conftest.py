@@ -43,6 +43,8 @@ UNTHROTTLED = {
 LEASE = {"UPLOADS_LEASE_SECONDS": "5"}
 PAUSE = 0.1
 """Seconds between two rounds of readers during an attack: it is no test of what the machine can."""
+# A file is slow after a second, not after the five of the service.
+SHORT = {"UPLOADS_SHORT_SECONDS": "1"}
 # Who does not read is cut off sooner than after the 20 s of the service.
 PATIENCE = {"SLOW_CLIENT_SECONDS": "5"}
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.live.settings"}
@@ -55,7 +57,7 @@ def service() -> Iterator[Copy]:
     It ends with them: beside the tests after them it would take processor time for nothing.
     """
     with ExitStack() as stack:
-        variables = UNTHROTTLED | LEASE | PATIENCE | SETTINGS
+        variables = UNTHROTTLED | LEASE | SHORT | PATIENCE | SETTINGS
         copy = Copy(temporary_directory(stack), free_port(), **variables)
         stack.callback(copy.end)
         wait_until(copy.is_ready, 300)

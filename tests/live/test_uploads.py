@@ -65,10 +65,10 @@ def test_a_file_is_processed_within_seconds(files: Files) -> None:
 
 
 def test_slow_files_of_one_keep_no_text_of_another_waiting(service: Copy, files: Files) -> None:
-    """Each of the PDFs takes some eight seconds, and they were there first."""
+    """Each of the PDFs takes some three seconds, and they were there first."""
     people = People(service)
     one, another = people.register(), people.register()
-    slow = sent_files.pdf_of_drawings(0)
+    slow = sent_files.pdf_of_drawings(0, curves=400_000)
     before = [files.upload("slow.pdf", slow, one) for _ in range(6)]
     wait_until(lambda: any(files.latest(100)[pk]["status"] == "processing" for pk in before))
 

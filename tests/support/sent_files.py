@@ -81,10 +81,10 @@ def pdf() -> bytes:
     return bytes(document.output())
 
 
-def pdf_of_drawings(number: int) -> bytes:
-    """One page with a million curves: its text takes three seconds, its picture five."""
+def pdf_of_drawings(number: int, curves: int = 1_000_000) -> bytes:
+    """One page with curves: the text of a million takes three seconds, their picture five."""
     curve = b"0 0 m 600 600 300 %d 5 600 c S\n" % number
-    return pdf_with(zlib.compress(curve * 1_000_000))
+    return pdf_with(zlib.compress(curve * curves))
 
 
 def pdf_with(packed: bytes) -> bytes:
