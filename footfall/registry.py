@@ -121,7 +121,8 @@ def owner_of(model: type[models.Model]) -> type[models.Model]:
     found: Any = model._meta.concrete_model or model
     for one in (found, *found._meta.all_parents):
         if one._meta.label_lower in registered():
-            return one
+            owner: type[models.Model] = one
+            return owner
     raise TypeError(f"{model._meta.label} is not countable: it has no CounterField.")
 
 

@@ -53,6 +53,7 @@ class Note(models.Model):
     """No counter: a model that is not ours."""
 
     title = models.CharField(max_length=50)
+    objects: Any = models.Manager()
 
     class Meta:
         app_label, apps = "targets", own
@@ -75,6 +76,7 @@ class Person(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4)
     title = models.CharField(max_length=50)
+    objects: Any = models.Manager()
 
     class Meta:
         app_label, apps = "targets", own

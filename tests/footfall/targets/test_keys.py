@@ -81,7 +81,7 @@ def test_a_cached_page_is_of_its_key() -> None:
     assert lease
 
     cached_pages.fill(lease, product, [product], b"a page")
-    cached = cached_pages.read_and_record(Product, str(product.pk))
+    cached = cached_pages.read_and_record(Product, product.pk)
     flush_all()
 
     assert cached == [b"a page", b"0"]
