@@ -36,7 +36,7 @@ class AdjustForm(forms.Form):
 class ChartedAdmin(ModelAdmin):
     """Shows the views of an object on its page, and sets counters: by an action and a page.
 
-    For the list of a model without a counter of its own: `list_display = ["title", "views"]`.
+    For the list of a model without a counter of its own: `list_display = ["title", "counted_views"]`.
     """
 
     class Media:
@@ -52,13 +52,13 @@ class ChartedAdmin(ModelAdmin):
         return [path("adjust/", view, name=name), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows = super().get_queryset(request)
+        rows: QuerySet[Any] = super().get_queryset(request)
         if own_field(self.model):
             return rows
         return rows.annotate(footfall_counter=counter_of_rows(self.model))
 
     @admin.display(description=_("views"), ordering="footfall_counter")
-    def views(self, target: Any) -> int:
+    def counted_views(self, target: Any) -> int:
         return int(target.footfall_counter)
 
     def extra_fields(self, request: HttpRequest) -> list[str]:

@@ -125,7 +125,7 @@ def test_the_admin_shows_it(rows: list[Any], rf: RequestFactory) -> None:
 
     if type(rows[0]) is not Tag:  # that has a field
         ordered = listed.order_by("-footfall_counter")
-        assert [shown.views(row) for row in ordered] == [6, 3, 0]
+        assert [shown.counted_views(row) for row in ordered] == [6, 3, 0]
     assert shown.views_chart(rows[0]).count('class="ff-chart"') == 2
     assert adjusting.context_data["targets"] == [(rows[1], 3)]
 
