@@ -36,7 +36,7 @@ class AdjustForm(forms.Form):
 class ChartedAdmin(ModelAdmin):
     """Shows the views of an object on its page, and sets counters: by an action and a page.
 
-    For the list of a model without a counter of its own: `list_display = ["title", "counted_views"]`.
+    The list of a model without a counter of its own has a column for it: `counted_views`.
     """
 
     class Media:
@@ -55,7 +55,8 @@ class ChartedAdmin(ModelAdmin):
         rows: QuerySet[Any] = super().get_queryset(request)
         if own_field(self.model):
             return rows
-        return rows.annotate(footfall_counter=counter_of_rows(self.model))
+        found: QuerySet[Any] = rows.annotate(footfall_counter=counter_of_rows(self.model))
+        return found
 
     @admin.display(description=_("views"), ordering="footfall_counter")
     def counted_views(self, target: Any) -> int:
