@@ -56,11 +56,13 @@ def record(
     counted = [one for one in (viewed, *contents) if not is_excluded(one, request)]
     if not counted:
         return
-    body = events.encode(targets(counted[0], counted[1:]), names(counted))
+    kinds = {type(one) for one in counted}
+    keys = names(counted) if any(map(is_keyed, kinds)) else None
+    body = events.encode(targets(counted[0], counted[1:]), keys)
     partition = partition_for(name_of_target(viewed))
     at = time.time_ns() // 1_000_000 if at is None else at
     meta = with_key(viewer_of(request), key)
-    databases = {DEFAULT_DB_ALIAS, *(database_of(type(one)) for one in counted)}
+    databases = {DEFAULT_DB_ALIAS, *map(database_of, kinds)}
     if any(map(in_transaction, databases)):
         after_commit(databases, partial(append_committed, partition, body, at, unanswered_id, meta))
     else:

@@ -17,7 +17,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.core.signals import setting_changed
 from django.db import DEFAULT_DB_ALIAS, models, router
 
-from footfall.events import id_of
+from footfall.events import MAX_KEY_LENGTH, id_of
 from footfall.fields import CounterField, has_integer_key, key_field
 from footfall.policies import Exclude, Policy
 
@@ -121,7 +121,8 @@ def owner_of(model: type[models.Model]) -> type[models.Model]:
     found: Any = model._meta.concrete_model or model
     for one in (found, *found._meta.all_parents):
         if one._meta.label_lower in registered():
-            return one
+            owner: type[models.Model] = one
+            return owner
     raise TypeError(f"{model._meta.label} is not countable: it has no CounterField.")
 
 
@@ -182,7 +183,7 @@ def _stand_in(owner: type[models.Model], field: CounterField) -> type[models.Mod
         "Meta": type("Meta", (), meta),
         "target_id": models.BigIntegerField(primary_key=True),
         "content_type_id": models.IntegerField(),
-        "name": models.CharField(max_length=255, null=True),
+        "name": models.CharField(max_length=MAX_KEY_LENGTH, null=True),
         "counter": CounterField(policy=field.policy, exclude=field.exclude),
         "changes": models.BigIntegerField(default=0),
         "objects": _StandInManager(),

@@ -18,10 +18,11 @@ from django.utils.translation import ngettext
 
 from footfall.common.admin import ModelAdmin
 from footfall.common.admin_urls import admin_address
+from footfall.models.querysets import counter_of_rows
 from footfall.ops import view_figures
 from footfall.ops.adjust import MAX_COUNTER, adjust
 from footfall.projections.kept import valid_keys
-from footfall.registry import counter_of
+from footfall.registry import counter_of, own_field
 
 PERMISSION = "counters.add_adjustment"
 MAX_SELECTED = 200  # their ids are in a URL
@@ -33,7 +34,10 @@ class AdjustForm(forms.Form):
 
 
 class ChartedAdmin(ModelAdmin):
-    """Shows the views of an object on its page, and sets counters: by an action and a page."""
+    """Shows the views of an object on its page, and sets counters: by an action and a page.
+
+    The list of a model without a counter of its own has a column for it: `counted_views`.
+    """
 
     class Media:
         css = {"all": ["counters/dashboard.css"]}
@@ -46,6 +50,17 @@ class ChartedAdmin(ModelAdmin):
         view = self.admin_site.admin_view(self.adjust_view)
         name = f"{self.opts.app_label}_{self.opts.model_name}_adjust"
         return [path("adjust/", view, name=name), *super().get_urls()]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)
+        if own_field(self.model):
+            return rows
+        found: QuerySet[Any] = rows.annotate(footfall_counter=counter_of_rows(self.model))
+        return found
+
+    @admin.display(description=_("views"), ordering="footfall_counter")
+    def counted_views(self, target: Any) -> int:
+        return int(target.footfall_counter)
 
     def extra_fields(self, request: HttpRequest) -> list[str]:
         return ["views_chart", *(["set_counter"] if self.may_adjust(request) else [])]

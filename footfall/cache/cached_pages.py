@@ -7,7 +7,7 @@ up to date.
 import logging
 import time
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import models
 
@@ -29,7 +29,7 @@ Response = TypeVar("Response")
 
 def serve_and_record(
     model: type[models.Model],
-    pk: int,
+    pk: Any,
     *,
     load: Callable[[], Loaded],
     respond: Callable[[Loaded], Response],
@@ -75,7 +75,7 @@ def serve_and_record(
 
 def try_read_and_record(
     model: type[models.Model],
-    pk: int,
+    pk: Any,
     request: Source | None = None,
     *,
     key: bytes = b"",
@@ -92,7 +92,7 @@ def try_read_and_record(
 
 def read_and_record(
     model: type[models.Model],
-    pk: int,
+    pk: Any,
     request: Source | None = None,
     *,
     key: bytes = b"",
@@ -114,7 +114,7 @@ def read_and_record(
     return appended.values if appended else None
 
 
-def lease(model: type[models.Model], pk: int) -> Lease | None:
+def lease(model: type[models.Model], pk: Any) -> Lease | None:
     """Return the right to fill the cache entry of a target. Call it before reading the target.
 
     Waits while another caller has the lease. None: the page may be cached now, try to read it.

@@ -1,7 +1,7 @@
 """Querysets of countable models: what is viewed most, and views since a time."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self, TypeVar
 
@@ -10,6 +10,7 @@ from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models.functions import Cast, Coalesce
 from django.utils import timezone
 
+from footfall.events import MAX_KEY_LENGTH
 from footfall.registry import (
     content_type_of,
     database_of,
@@ -22,6 +23,7 @@ from footfall.registry import (
 Model = TypeVar("Model", bound=models.Model, covariant=True)  # as Django's stubs
 HOUR = timedelta(hours=1)
 INTEGER: Any = models.BigIntegerField()
+TEXT: Any = models.CharField(max_length=MAX_KEY_LENGTH)
 
 
 class LookedUp(models.Func):
@@ -48,12 +50,70 @@ class LookedUp(models.Func):
         return f"COALESCE(CAST({found} AS SIGNED), 0)", (*first, *second)
 
 
-def _table(name: str) -> Any:
-    return apps.get_model("counters", name)._default_manager.all()
+def counter_of_rows(model: type[models.Model]) -> Any:
+    """Return the counter as an expression of queries for a countable model."""
+    if field := own_field(model):
+        return models.F(field.name)
+    rows = _table("KeptCounter", model)
+    if _is_elsewhere(model):
+        known = dict(rows.filter(counter__gt=0).values_list(_key_name(model), "counter"))
+        return _looked_up(model, known)
+    return _number(rows.filter(**{_key_name(model): _key(model)}).values("counter")[:1])
+
+
+def views_of_rows(model: type[models.Model], since: datetime) -> Any:
+    """Return the views since an hour as an expression of queries for a countable model."""
+    hour = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    rollups = _table("Rollup", model).filter(hour__gte=hour).order_by()
+    sums = rollups.values("target_id").annotate(sum=models.Sum("views"))
+    if _is_elsewhere(model):
+        return _looked_up(model, _by_key(model, dict(sums.values_list("target_id", "sum"))))
+    target: Any = _key(model)
+    if is_keyed(model):
+        of_key = _table("KeptCounter", model).filter(name=_key(model, levels=2))
+        target = models.Subquery(of_key.values("target_id")[:1])
+    return _number(sums.filter(target_id=target).values("sum"))
+
+
+def _table(name: str, model: type[models.Model]) -> Any:
+    """Return the rows of a table of the counting that are of one model."""
+    table = apps.get_model("counters", name)._default_manager
+    return table.filter(content_type=content_type_of(owner_of(model)))
 
 
 def _number(rows: models.QuerySet[Any]) -> Any:
     return Coalesce(models.Subquery(rows, output_field=INTEGER), 0, output_field=INTEGER)
+
+
+def _is_elsewhere(model: type[models.Model]) -> bool:
+    return database_of(model) != DEFAULT_DB_ALIAS
+
+
+def _key_name(model: type[models.Model]) -> str:
+    """Return the column of `KeptCounter` that has the keys."""
+    return "name" if is_keyed(model) else "target_id"
+
+
+def _key(model: type[models.Model], *, levels: int = 1) -> Any:
+    """Return the key of a row, so many queries further out, as `KeptCounter` has it."""
+    key: Any = key_attribute(model)
+    for _ in range(levels):
+        key = models.OuterRef(key)
+    return Cast(key, TEXT) if is_keyed(model) else key
+
+
+def _by_key(model: type[models.Model], views: Mapping[int, int]) -> Mapping[Any, int]:
+    """Return views of targets, by id, by their keys as text of the database."""
+    if not is_keyed(model):
+        return views
+    names = dict(_table("KeptCounter", model).values_list("target_id", "name"))
+    return {names[target]: n for target, n in views.items() if target in names}
+
+
+def _looked_up(model: type[models.Model], known: Mapping[Any, int]) -> Any:
+    """Return the number that is known of a row, in a statement of another database."""
+    texts = json.dumps({str(key): n for key, n in known.items()})
+    return LookedUp(models.Value(texts), Cast(models.F(key_attribute(model)), TEXT))
 
 
 class CountableQuerySet(models.QuerySet[Model]):
@@ -77,14 +137,7 @@ class CountableQuerySet(models.QuerySet[Model]):
 
         Raises TypeError if the model is not countable.
         """
-        if field := own_field(self.model):
-            return self.annotate(**{name: models.F(field.name)})
-        rows = _table("KeptCounter").filter(content_type=content_type_of(owner_of(self.model)))
-        if self._is_elsewhere():
-            known = dict(rows.filter(counter__gt=0).values_list(self._key_name(), "counter"))
-            return self.annotate(**{name: self._looked_up(known)})
-        rows = rows.filter(**{self._key_name(): self._key(models.OuterRef)})
-        return self.annotate(**{name: _number(rows.values("counter")[:1])})
+        return self.annotate(**{name: counter_of_rows(self.model)})
 
     def with_views(self, *, since: datetime, name: str = "views") -> Self:
         """Annotate each object with its views since a time, an integer called `name`.
@@ -97,45 +150,7 @@ class CountableQuerySet(models.QuerySet[Model]):
         """
         if since.tzinfo is None:
             raise ValueError(f"since has no time zone: {since}")
-        kind = content_type_of(owner_of(self.model))
-        hour = since.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        rollups = _table("Rollup").filter(content_type=kind, hour__gte=hour).order_by()
-        sums = rollups.values("target_id").annotate(sum=models.Sum("views"))
-        if self._is_elsewhere():
-            found = dict(sums.values_list("target_id", "sum"))
-            return self.annotate(**{name: self._looked_up(self._by_key(found))})
-        target: Any = models.OuterRef(key_attribute(self.model))
-        if is_keyed(self.model):
-            name_of_row = self._key(lambda name: models.OuterRef(models.OuterRef(name)))
-            of_key = _table("KeptCounter").filter(content_type=kind, name=name_of_row)
-            target = models.Subquery(of_key.values("target_id")[:1])
-        return self.annotate(**{name: _number(sums.filter(target_id=target).values("sum"))})
-
-    def _is_elsewhere(self) -> bool:
-        return database_of(self.model) != DEFAULT_DB_ALIAS
-
-    def _key_name(self) -> str:
-        """Return the column of `KeptCounter` that has the keys."""
-        return "name" if is_keyed(self.model) else "target_id"
-
-    def _key(self, refer: Callable[[str], Any]) -> Any:
-        """Return the key of an object as `KeptCounter` has it."""
-        key = refer(key_attribute(self.model))
-        return Cast(key, models.CharField(max_length=255)) if is_keyed(self.model) else key
-
-    def _by_key(self, views: Mapping[int, int]) -> dict[Any, int]:
-        """Return views of targets, by id, by their keys as text of the database."""
-        if not is_keyed(self.model):
-            return {**views}
-        kept = _table("KeptCounter").filter(content_type=content_type_of(owner_of(self.model)))
-        names = dict(kept.values_list("target_id", "name"))
-        return {names[target]: n for target, n in views.items() if target in names}
-
-    def _looked_up(self, known: Mapping[Any, int]) -> Any:
-        """Return the number that is known of an object, in a statement of another database."""
-        texts = json.dumps({str(key): n for key, n in known.items()})
-        key = Cast(models.F(key_attribute(self.model)), models.CharField(max_length=255))
-        return LookedUp(models.Value(texts), key)
+        return self.annotate(**{name: views_of_rows(self.model, since)})
 
     def most_viewed(self, *, days: float | None = None, name: str = "views") -> Self:
         """Order by views, most first, without what has none; it can be filtered further and cut.

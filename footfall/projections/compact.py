@@ -19,7 +19,7 @@ from footfall.identity import database_now, ensure_identity
 from footfall.models import COLUMNS, Base, HourTotal, Rollup, VisitorSketch
 from footfall.projections import rows
 from footfall.projections.series import DAY, Interval, number
-from footfall.registry import content_type_of, countable_models
+from footfall.registry import content_type_of, countable_models, is_keyed
 from footfall.sql.batch import summed
 
 CHUNK_SIZE = 1_000  # targets of which one transaction compacts a day
@@ -161,6 +161,8 @@ def _deleted(
     first = ids.filter(target_id__gt=DELETED).first()
     while first is not None:
         last = first + SPAN - 1
+        if is_keyed(model):  # hashes are far apart
+            last = max(ids.filter(target_id__gte=first).distinct()[:CHUNK_SIZE])
         viewed = set(ids.filter(target_id__gte=first, target_id__lte=last).distinct())
         there = model._base_manager.filter(pk__gte=first, pk__lte=last)
         gone = sorted(viewed - set(there.values_list("pk", flat=True)))

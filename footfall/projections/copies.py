@@ -107,10 +107,15 @@ class _Copying:
             state = self._lock()
             if state is None:
                 return False
+            # Under the lock: another process may have copied more than there was before.
+            self._source.refresh_from_db()
             begin = self._begin(state)
             rows = self._new(state, begin)
             if rows is not None:
-                state.left = self._write(rows)
+                left = self._write(rows)
+                if len(left) > MAX_LEFT:
+                    return False
+                state.left = left
                 changes = self._source.changes
                 if self._applied and begin < changes:
                     changes = self._applied.changes[1]
@@ -118,7 +123,7 @@ class _Copying:
                 failpoint("copy_before_commit")
         failpoint("copy_after_commit")
         if rows is None:
-            return self._copy_all_after(begin)
+            return self._copy_all_after(begin, state)
         return not state.left and state.changes >= self._source.changes
 
     def _lock(self) -> CounterCopy | None:
@@ -136,7 +141,7 @@ class _Copying:
 
     def _new(self, state: CounterCopy, begin: int) -> list[Row] | None:
         """Return what is to be written, if it is known without reading many rows; else None."""
-        if begin == -1 or len(state.left) > MAX_LEFT:
+        if begin == -1:
             return None
         found: dict[int, int] = {}
         if begin < self._source.changes:
@@ -148,9 +153,9 @@ class _Copying:
         keys = keys_of(self._model, found)
         return [(one, keys[one], n) for one, n in sorted(found.items()) if one in keys]
 
-    def _copy_all_after(self, begin: int) -> bool:
+    def _copy_all_after(self, begin: int, before: CounterCopy) -> bool:
         """Copy all that has changed after `begin`, in chunks; then note that it is done."""
-        left: list[int] = []
+        left = before.left if begin >= 0 else []
         for ids in self._changed(begin):
             with sql.atomic_with_lock_timeout(self.using):
                 if self._lock() is None:
@@ -160,17 +165,18 @@ class _Copying:
                     self._kept.filter(target_id__in=ids).values_list("target_id", "counter")
                 )
                 keys = keys_of(self._model, counters)
-                left += self._write([(one, keys[one], n) for one, n in counters.items()])
+                left = [*left, *self._write([(one, keys[one], n) for one, n in counters.items()])]
                 failpoint("copy_before_chunk")
             failpoint("copy_after_chunk")
         with sql.atomic_with_lock_timeout(self.using):
             state = self._lock()
             if state is None or len(left) > MAX_LEFT:
                 return False
-            if self._begin(state) <= begin:  # else another process is further
-                state.left = sorted({*left, *(state.left if begin >= 0 else ())})
-                self._move(state, self._source.changes)
-        return not state.left
+            if (state.changes, state.left) != (before.changes, before.left):  # by another process
+                return False
+            state.left = sorted({*left})
+            self._move(state, self._source.changes)
+        return not left
 
     def _changed(self, begin: int) -> Iterator[Sequence[int]]:
         rows = self._kept.filter(changes__gt=begin).order_by("target_id")

@@ -8,12 +8,13 @@ from uuid import uuid4
 
 from django.apps import apps
 from django.apps.registry import Apps
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections, models
 from django.db.models.signals import post_delete
 
 from footfall import registry
 from footfall.fields import CounterField
-from footfall.models import CountableQuerySet
+from footfall.models import CountableQuerySet, Ranking
 from footfall.projections import copies, kept
 
 OTHER = "other"
@@ -53,6 +54,7 @@ class Note(models.Model):
     """No counter: a model that is not ours."""
 
     title = models.CharField(max_length=50)
+    objects: Any = models.Manager()
 
     class Meta:
         app_label, apps = "targets", own
@@ -75,6 +77,7 @@ class Person(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4)
     title = models.CharField(max_length=50)
+    objects: Any = models.Manager()
 
     class Meta:
         app_label, apps = "targets", own
@@ -132,6 +135,7 @@ def countable(*known: type[models.Model]) -> Iterator[None]:
     with ExitStack() as stack:
         stack.callback(registry.forget_models)
         stack.callback(copies.forget)
+        stack.callback(_forget_types)
         everything = [*apps.get_models(), *known]
         stack.enter_context(mock.patch.object(registry, "all_models", return_value=everything))
         stack.enter_context(mock.patch.dict(registry._registered))
@@ -148,6 +152,14 @@ def countable(*known: type[models.Model]) -> Iterator[None]:
         for model in known:
             stack.callback(post_delete.disconnect, sender=model, dispatch_uid="counters.forget")
         yield
+
+
+def _forget_types() -> None:
+    """Else all tables would be made anew after each test, see `tests/support/tables.py`."""
+    Ranking.objects.all().delete()
+    rows: Any = ContentType.objects.filter(app_label="targets")
+    rows._raw_delete(connection.alias)
+    ContentType.objects.clear_cache()
 
 
 def _drop(model: type[models.Model], using: Any) -> None:

@@ -15,6 +15,7 @@ from footfall.models import Audit, CounterCopy, KeptCounter, Projection
 from footfall.ops.adjust import adjust
 from footfall.ops.audit import run_audit
 from footfall.ops.status import status
+from footfall.projections import copies
 from footfall.projections.copies import copy
 from footfall.projections.run import apply_new_events
 from footfall.record import record
@@ -312,4 +313,23 @@ def test_two_processes_copy_at_once(shop: Shop) -> None:
     flush_all()
 
     assert counter(shop) == 3
+    assert audit() == []
+
+
+def test_many_locked_rows_are_copied_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(copies, "MAX_LEFT", 1)
+    shops = [shop, *(Shop.objects.create(title="another") for _ in range(3))]
+    with locked(Shop.objects.all()):
+        for _ in range(2):
+            record(shop, shops[1:])
+            flush()
+        assert set(map(counter, shops)) == {0}
+    with locked(Shop.objects.filter(pk=shop.pk)):
+        record(shops[1])
+        flush()
+        assert list(map(counter, shops)) == [0, 3, 2, 2]
+
+    flush_all()
+
+    assert list(map(counter, shops)) == [2, 3, 2, 2]
     assert audit() == []

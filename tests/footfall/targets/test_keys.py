@@ -4,12 +4,14 @@ from uuid import uuid4
 
 import pytest
 from django.test import RequestFactory
+from pytest_django import Settings
 
 from footfall.cache import cached_pages
 from footfall.flush import flush_all, ingest
 from footfall.models import Audit, KeptCounter, Projection, Rollup
 from footfall.ops.audit import differences, run_audit
 from footfall.policies import DAY, OncePerVisitor, People, Policy
+from footfall.projections import compact
 from footfall.projections.kept import keep
 from footfall.projections.run import apply_new_events
 from footfall.record import record
@@ -18,6 +20,7 @@ from footfall.registry import countable_models, counter_of, key_of, register
 from tests.support.agents import BROWSER
 from tests.support.concurrency import run_at_once
 from tests.support.targets import Person, Product, Tag
+from tests.support.views import AT
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("at_home")]
 
@@ -81,7 +84,7 @@ def test_a_cached_page_is_of_its_key() -> None:
     assert lease
 
     cached_pages.fill(lease, product, [product], b"a page")
-    cached = cached_pages.read_and_record(Product, str(product.pk))
+    cached = cached_pages.read_and_record(Product, product.pk)
     flush_all()
 
     assert cached == [b"a page", b"0"]
@@ -101,4 +104,22 @@ def test_policies_count_as_of_integers(policy: Policy, monkeypatch: pytest.Monke
     assert counter_of(person) == 2
     rebuild(f"totals:{person._meta.label_lower}")
     assert counter_of(person) == 2
+    assert list(run_audit(Audit.objects.create())) == []
+
+
+def test_old_hours_of_deleted_rows_are_compacted(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    settings.COUNTERS_HOURLY_DAYS = 31
+    monkeypatch.setattr(compact, "CHUNK_SIZE", 2)
+    products = [Product.objects.create(title=f"{number}") for number in range(5)]
+    record(products[0], products[1:], at=AT)
+    flush_all()
+    kept = products[2]
+    Product.objects.exclude(pk=kept.pk).delete()
+
+    compact.compact()
+
+    rows = Rollup.objects.values_list("target_id", "views")
+    assert dict(rows) == {compact.DELETED: 4, key_of(kept): 1}
     assert list(run_audit(Audit.objects.create())) == []

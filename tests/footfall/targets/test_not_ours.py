@@ -5,9 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin import AdminSite
+from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.test import RequestFactory
 from django.utils import timezone
 
+from footfall.admin import ChartedAdmin
 from footfall.cache.publish import counted
 from footfall.flush import flush_all
 from footfall.models import Audit, CountableQuerySet, KeptCounter
@@ -109,6 +113,21 @@ def test_the_dashboard_and_the_export_show_it(rows: list[Any]) -> None:
     made_up = view_figures.asked({"model": model._meta.label, "id": "9" * 30})
     assert made_up.target is None
     assert made_up.error
+
+
+def test_the_admin_shows_it(rows: list[Any], rf: RequestFactory) -> None:
+    shown = ChartedAdmin(type(rows[0]), AdminSite())
+    request = rf.get("/", {"id": [rows[1].pk, "no-such-key"]})
+    request.user = get_user_model()(is_superuser=True, is_active=True, is_staff=True)
+
+    listed = shown.get_queryset(request)
+    adjusting: Any = shown.adjust_view(request)
+
+    if type(rows[0]) is not Tag:  # that has a field
+        ordered = listed.order_by("-footfall_counter")
+        assert [shown.counted_views(row) for row in ordered] == [6, 3, 0]
+    assert shown.views_chart(rows[0]).count('class="ff-chart"') == 2
+    assert adjusting.context_data["targets"] == [(rows[1], 3)]
 
 
 def test_commands_take_its_key(rows: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
