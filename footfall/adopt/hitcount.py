@@ -96,7 +96,7 @@ def _tables(
     return count, hit
 
 
-def _model(name: str, meta: Mapping[str, Any], **fields: Any) -> Any:
+def _model(name: str, meta: dict[str, Any], **fields: Any) -> Any:
     return type(
         name, (models.Model,), {"__module__": __name__, "Meta": type("Meta", (), meta), **fields}
     )

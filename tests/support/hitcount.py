@@ -1,5 +1,7 @@
 """The tables that django-hitcount 1.3.5 and dj-hitcount 2.0 have, without either of them."""
 
+from typing import ClassVar, Self
+
 from django.apps.registry import Apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
@@ -12,6 +14,8 @@ class HitCount(models.Model):
     modified = models.DateTimeField(auto_now=True)
     content_type_id = models.IntegerField()
     object_pk = models.PositiveIntegerField()
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
 
     class Meta:
         app_label = "hitcount"
@@ -30,6 +34,8 @@ class Hit(models.Model):
     user_agent = models.CharField(max_length=255)
     user_id = models.IntegerField(null=True)
     hitcount = models.ForeignKey(HitCount, on_delete=models.CASCADE)
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
 
     class Meta:
         app_label = "hitcount"

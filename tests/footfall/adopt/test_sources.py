@@ -1,6 +1,7 @@
 """What a column or a hash of Redis has counted is taken over, once."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.core.management import CommandError
@@ -61,7 +62,15 @@ def test_what_is_no_count_is_named_and_the_rest_is_taken(
     run: Run, server: Redis, hash_key: str
 ) -> None:
     pk = make_text().pk
-    fields = {str(pk): "7", "x": "1", "1": "-2", "2": "1.5", "3": "²", "": "4", "9" * 30: "1"}
+    fields: dict[Any, Any] = {
+        str(pk): "7",
+        "x": "1",
+        "1": "-2",
+        "2": "1.5",
+        "3": "²",
+        "": "4",
+        "9" * 30: "1",
+    }
     server.hset(hash_key, mapping=fields)
 
     with pytest.raises(CommandError, match=r"^5 fields are no key and count: .*1: -2"):
