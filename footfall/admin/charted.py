@@ -71,7 +71,7 @@ class ChartedAdminMixin(MixedInto):
         if "views_lately" in shown:
             since = timezone.now() - timedelta(days=self.views_days) + HOUR
             rows = rows.with_views(since=since, name="views_lately")
-        return rows
+        return rows  # type: ignore[no-any-return]
 
     @admin.display(description=_("views"), ordering="views_counted")
     def views_counted(self, target: Any) -> str:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.http import HttpResponseBase
 from rest_framework import serializers
 
 from footfall.registry import counter_of
@@ -19,10 +18,8 @@ class CountedRetrieveMixin(RecordsView):
         self.object = super().get_object()  # type: ignore[misc]
         return self.object
 
-    def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        response: HttpResponseBase = super().retrieve(  # type: ignore[misc]
-            request, *args, **kwargs
-        )
+    def retrieve(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        response = super().retrieve(request, *args, **kwargs)  # type: ignore[misc]
         if self.is_read(response) and not self.record_once_rendered(response):
             self.record_view(response)
         return response

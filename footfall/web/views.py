@@ -24,7 +24,7 @@ class RecordsView:
     """
 
     object: Any
-    request: HttpRequest
+    request: Any
 
     def get_viewed(self) -> Iterable[models.Model]:
         """Return what is viewed beside `self.object`, as one event with it."""

@@ -178,7 +178,8 @@ def test_an_asynchronous_view_is_counted(
         return [one.status_code for one in (*answers, await client.head(addresses[0]))]
 
     assert in_loop(read()) == [200, 200, 200]  # the last is a HEAD
-    broken = in_loop(Counted.as_view()(AsyncRequestFactory().get("/"), pk=page.pk, how="broken"))
+    view: Any = Counted.as_view()
+    broken = in_loop(view(AsyncRequestFactory().get("/"), pk=page.pk, how="broken"))
     with pytest.raises(TemplateDoesNotExist):
         broken.render()
 
