@@ -82,9 +82,12 @@ class RedisHash:
         self._to_key = model._meta.pk.to_python
 
     def counts(self) -> Iterator[Mapping[Key, int]]:
-        server = redis.Redis.from_url(
-            self._url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT
-        )
+        try:
+            server = redis.Redis.from_url(
+                self._url, socket_timeout=REDIS_TIMEOUT, socket_connect_timeout=REDIS_TIMEOUT
+            )
+        except ValueError as error:
+            raise NotFound(f"name the server of the hash with --redis-url: {error}") from error
         try:
             if not server.exists(self._key):
                 raise NotFound(f"there is no hash {self._key!r} in this Redis")

@@ -85,8 +85,9 @@ def test_what_is_no_hash_is_said(run: Run, server: Redis, hash_key: str) -> None
     server.set(hash_key, 1)
     with pytest.raises(CommandError, match=r"cannot be read: .*WRONGTYPE"):
         run("adopt", LABEL, "--redis-hash", hash_key)
-    with pytest.raises(CommandError, match="cannot be read"):
-        run("adopt", LABEL, "--redis-hash", "views", "--redis-url", "redis://127.0.0.1:1")
+    for url, said in (("redis://127.0.0.1:1", "cannot be read"), ("memory://", "name the server")):
+        with pytest.raises(CommandError, match=said):
+            run("adopt", LABEL, "--redis-hash", "views", "--redis-url", url)
 
 
 def test_a_counter_that_had_views_before_anything_was_recorded(run: Run) -> None:
