@@ -24,7 +24,7 @@ from footfall.models import Spilled
 from footfall.policies import Exclude
 from footfall.record import Unacknowledged, arecord, record
 from footfall.registry import counter_field
-from footfall.testing import recorded
+from footfall.testing import aflush, arecorded, recorded
 from footfall.web.views import AsyncCountedViewMixin
 from tests.support import databases
 from tests.support.agents import BROWSER
@@ -143,6 +143,16 @@ def test_of_cancelled_requests_nothing_that_was_answered_is_lost(page: Page, log
     flush()
     page.refresh_from_db()
     assert 30 <= answered <= page.counter <= 60
+
+
+def test_asynchronous_tests_see_and_count_what_was_recorded(page: Page) -> None:
+    async def test() -> tuple[object, int]:
+        await arecord(page)
+        return await arecorded(), await aflush()
+
+    assert in_loop(test()) == ([{"pages.page": [page.pk]}], 1)
+    page.refresh_from_db()
+    assert page.counter == 1
 
 
 class Plain(View):
