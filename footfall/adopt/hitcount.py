@@ -6,15 +6,16 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from django.apps import apps as installed
 from django.apps.registry import Apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, models
 from django.db.models import Sum
 
+from footfall import registry
 from footfall.adopt.sources import CHUNK_SIZE, Hits, Key, NotFound
+from footfall.fields import key_field
 from footfall.models import AgentRule, How, Kind
-from footfall.registry import counter_field
+from footfall.registry import owner_of
 from footfall.viewers.addresses import is_in, networks, packed
 from footfall.viewers.rules import Rules
 
@@ -71,9 +72,7 @@ def _tables(
 ) -> tuple[type[models.Model], type[models.Model]]:
     """Return models of these tables that no other code sees."""
     only = {"app_label": "hitcount", "apps": Apps(), "managed": False}
-    key: Any = model._meta.pk
-    while isinstance(key, models.ForeignKey):
-        key = key.target_field
+    key: Any = key_field(owner_of(model))
     of_key = models.BigIntegerField() if isinstance(key, models.IntegerField) else key.clone()
     of_key.primary_key = False
     count = _model(
@@ -107,11 +106,11 @@ def _content_types(model: type[models.Model]) -> Sequence[int]:
 
     That of the model, of its proxies, and of children that have its key as their own.
     """
-    field = counter_field(model)
+    owner = owner_of(model)
     names = [
         (one._meta.app_label, one._meta.model_name)
-        for one in installed.get_models()
-        if issubclass(one, field.model) and _root_key(one) == _root_key(field.model)
+        for one in registry.all_models()
+        if issubclass(one, owner) and _root_key(one) == _root_key(owner)
     ]
     types = ContentType.objects.filter(app_label__in={app for app, _ in names})
     return [one.pk for one in types if (one.app_label, one.model) in names]

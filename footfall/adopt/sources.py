@@ -10,8 +10,9 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 
 from footfall.common.chunks import chunks
-from footfall.fields import CounterField
+from footfall.fields import CounterField, key_field
 from footfall.models import Kind
+from footfall.registry import database_of, owner_of
 
 CHUNK_SIZE = 1_000  # targets that are read at a time
 REDIS_TIMEOUT = 10.0  # seconds
@@ -48,6 +49,7 @@ class Column:
     """An integer column of the model, beside its counter."""
 
     def __init__(self, model: type[models.Model], name: str) -> None:
+        model = owner_of(model)
         try:
             field = model._meta.get_field(name)
         except FieldDoesNotExist:
@@ -57,10 +59,11 @@ class Column:
         if not isinstance(field, models.IntegerField):
             raise NotFound(f"{model._meta.label} has no integer column {name!r}")
         self.name, self.unreadable = f"{model._meta.db_table}.{field.column}", list[str]()
-        self._model, self._field = model, field.attname
+        self._rows = model._base_manager.using(database_of(model))
+        self._field = field.attname
 
     def counts(self) -> Iterator[Mapping[Key, int]]:
-        rows = self._model._base_manager.order_by("pk")
+        rows = self._rows.order_by("pk")
         rows = rows.filter(**{f"{self._field}__gt": 0})
         found = dict(rows.values_list("pk", self._field)[:CHUNK_SIZE])
         while found:
@@ -79,7 +82,7 @@ class RedisHash:
     def __init__(self, model: type[models.Model], url: str, key: str, prefix: str = "") -> None:
         self.name, self.unreadable = f"redis {key}", list[str]()
         self._url, self._key, self._prefix = url, key, prefix
-        self._to_key = model._meta.pk.to_python
+        self._to_key = key_field(owner_of(model)).to_python
 
     def counts(self) -> Iterator[Mapping[Key, int]]:
         try:

@@ -19,10 +19,19 @@ from footfall.cache.invalidation import invalidate
 from footfall.common.failpoints import failpoint
 from footfall.models import COLUMNS, KIND_COLUMNS, Base, Correction, Kind, Recount
 from footfall.projections.hourly import apply as roll_up
+from footfall.projections.kept import keep, note_change
 from footfall.projections.rows import HOURLY, TOTALS, lock, open_missing
 from footfall.recount.adopt import UNKNOWN_HOUR
 from footfall.recount.counting import Progress
-from footfall.registry import content_type_of, counter_field, policy_of
+from footfall.registry import (
+    content_type_of,
+    counter_field,
+    database_of,
+    id_in,
+    is_kept,
+    owner_of,
+    policy_of,
+)
 from footfall.sql.batch import Row, summed
 from footfall.store.append import locked_head
 
@@ -77,13 +86,13 @@ def take(
     time. Counters grow by what their policy counts of them, the latter in any case. dry_run:
     nothing is written. Raises NotFound.
     """
-    field = counter_field(model)
-    label = field.model._meta.label_lower
+    home = counter_field(model).model
+    label = home._meta.label_lower
     if not dry_run:
         open_missing([label])
-    taking, done, of = Taking(field.model, label, source, dry_run), 0, 0
+    taking, done, of = Taking(home, label, source, dry_run), 0, 0
     for counts in source.counts():
-        of = of or field.model._base_manager.count()
+        of = of or rows_of(home).count()
         taking.some(counts)
         done += len(counts)
         if progress:
@@ -99,6 +108,8 @@ class Taking:
     ) -> None:
         self.taken = Taken()
         self._model, self._label, self._source, self._dry_run = model, label, source, dry_run
+        self._texts: dict[int, str] = {}
+        """The keys of what is taken, by id."""
         self._text = f"counted by {source.name}, taken into the base"
 
     def some(self, counts: Mapping[Key, int]) -> None:
@@ -113,6 +124,7 @@ class Taking:
             self.taken.lower += counts[key] < taken
             if counts[key] > taken:
                 new[key] = counts[key] - taken
+        self._texts = {ids[key]: str(key) for key in new}
         hits = self._source.hits({key: before.get(ids[key], NEVER).at for key in new})
         found = {}
         for key, views in new.items():
@@ -162,6 +174,9 @@ class Taking:
         counted: Counter[int] = Counter()
         for hour, target, numbers in rows:
             counted[target] += numbers[0 if hour == UNKNOWN_HOUR else place]
+        if is_kept(self._model):
+            keep(self._model, counted, lambda: self._texts)
+            note_change(self._model)
         sql.add_counts(self._model, +counted)
         sql.add_views(Base, content_type_of(self._model).pk, summed(rows))
         roll_up(self._model, summed(row for row in rows if row[0] != UNKNOWN_HOUR))
@@ -190,8 +205,13 @@ class Taking:
 
 def ids_of(model: type[models.Model], keys: Mapping[Key, object]) -> dict[Key, int]:
     """Return the ids of the targets with these keys that exist, by key."""
-    there = model._base_manager.filter(pk__in=list(keys))
-    return {key: key for key in there.values_list("pk", flat=True)}
+    there = rows_of(model).filter(pk__in=list(keys))
+    return {key: id_in(model, key) for key in there.values_list("pk", flat=True)}
+
+
+def rows_of(model: type[models.Model]) -> models.QuerySet[models.Model]:
+    """Return the rows of the project that are counted, wherever their counters are."""
+    return owner_of(model)._base_manager.using(database_of(model)).all()
 
 
 def fitting(hours: Hours, views: int) -> Hours:

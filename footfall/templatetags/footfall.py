@@ -17,7 +17,7 @@ from footfall.models import CountableQuerySet
 from footfall.ops.charts import SPARK_HEIGHT, SPARK_WIDTH, sparkline
 from footfall.projections.distinct import visitors_in
 from footfall.projections.series import HOUR, Interval, days_of, series, series_of_many
-from footfall.registry import counter_field, counter_of, key_of
+from footfall.registry import counter_field, counter_of, key_attribute, key_of, owner_of
 from footfall.web.beacon import token_of
 
 register = template.Library()
@@ -39,9 +39,11 @@ def most_viewed(model: str, days: float | None = None, limit: int = 10) -> Query
 @register.simple_tag
 def views_since(target: models.Model, days: float = 7) -> str:
     """`{% views_since article days=7 %}`: its views of the last so many times 24 hours."""
-    rows: CountableQuerySet[models.Model] = CountableQuerySet(counter_field(type(target)).model)
+    owner = owner_of(type(target))
+    rows: CountableQuerySet[models.Model] = CountableQuerySet.of(owner._base_manager.all())
     since = timezone.now() - timedelta(days=days) + HOUR
-    found = rows.filter(pk=key_of(target)).with_views(since=since).values_list("views", flat=True)
+    found = rows.filter(pk=getattr(target, key_attribute(type(target))))
+    found = found.with_views(since=since).values_list("views", flat=True)
     return number(found.first() or 0)
 
 

@@ -16,9 +16,18 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from footfall.fields import key_field
 from footfall.keys import Life, make_key
+from footfall.projections.kept import find
 from footfall.record import Unacknowledged, record
-from footfall.registry import countable_models, counted_as, counter_field, key_of
+from footfall.registry import (
+    countable_models,
+    counted_as,
+    counter_field,
+    key_attribute,
+    key_of,
+    owner_of,
+)
 
 SALT = "footfall.beacon"
 MAX_BYTES = 1024
@@ -43,9 +52,10 @@ def token_of(target: models.Model) -> str:
 
     Raises TypeError if it is not countable, ValueError without a primary key.
     """
-    label, key = counted_as(type(target)), key_of(target)
-    if key is None:
+    label = counted_as(type(target))
+    if key_of(target) is None:
         raise ValueError(f"A {label} without a primary key: save it first.")
+    key = getattr(target, key_attribute(type(target)))
     return Signer(salt=SALT).sign(f"{label}:{key}")
 
 
@@ -89,13 +99,15 @@ def target_of(name: str) -> models.Model:
     """
     label, _, text = name.partition(":")
     try:
-        model = countable_models()[label]
-        key = model._meta.pk.to_python(text)
+        model = owner_of(countable_models()[label])
+        key = key_field(model).to_python(text)
     except (LookupError, ValidationError):
         raise Invalid("What the page shows is not counted any more.") from None
     if counter_field(model).exclude is None:
-        return model(pk=key)
-    found = model._base_manager.filter(pk=key).first()
+        target = model(pk=key)
+        target._state.adding = False
+        return target
+    found = find(model, text)
     if found is None:
         raise Invalid("What the page shows is not there any more.")
     return found

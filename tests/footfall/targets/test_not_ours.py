@@ -8,7 +8,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from footfall.cache.publish import counted
 from footfall.flush import flush_all
 from footfall.models import Audit, CountableQuerySet, KeptCounter
 from footfall.ops import export, view_figures
@@ -18,6 +17,7 @@ from footfall.projections.ranking import Window, rank
 from footfall.projections.series import Interval, series
 from footfall.record import record
 from footfall.registry import countable_models, counted_as, counter_of, owner_of
+from footfall.signals import counted
 from footfall.templatetags.footfall import views, views_sparkline
 from tests.support.targets import LongNote, Note, Person, Tag
 
