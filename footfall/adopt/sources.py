@@ -10,12 +10,15 @@ from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 
 from footfall.common.chunks import chunks
+from footfall.events import BIGINT
 from footfall.fields import CounterField, key_field
 from footfall.models import Kind
 from footfall.registry import database_of, owner_of
 
 CHUNK_SIZE = 1_000  # targets that are read at a time
 REDIS_TIMEOUT = 10.0  # seconds
+MAX_COUNT = 10**15
+"""Of one key: what counters may be set to."""
 
 Key = Any
 """A primary key of the model."""
@@ -108,7 +111,11 @@ class RedisHash:
         name = text.removeprefix(self._prefix)
         try:
             key = self._to_key(name)
+            if isinstance(key, int) and not 0 < key < BIGINT:
+                raise ValueError(key)
             if not text.startswith(self._prefix) or not (value.isascii() and value.isdecimal()):
+                raise ValueError(value)
+            if int(value) > MAX_COUNT:
                 raise ValueError(value)
         except (ValueError, ValidationError):
             self.unreadable.append(f"{text[:60]}: {value[:60]}")

@@ -70,10 +70,11 @@ def test_what_is_no_count_is_named_and_the_rest_is_taken(
         "3": "²",
         "": "4",
         "9" * 30: "1",
+        "4": "9" * 30,
     }
     server.hset(hash_key, mapping=fields)
 
-    with pytest.raises(CommandError, match=r"^5 fields are no key and count: .*1: -2"):
+    with pytest.raises(CommandError, match=r"^7 fields are no key and count: .*1: -2"):
         run("adopt", LABEL, "--redis-hash", hash_key)
 
     assert Content.objects.get(pk=pk).counter == 7
