@@ -55,7 +55,7 @@ def recorded() -> list[dict[str, list[int] | list[str]]]:
     return [viewed(one.body) for one in sorted(entries, key=lambda one: one.at)]
 
 
-async def arecorded() -> list[dict[str, list[int]]]:
+async def arecorded() -> list[dict[str, list[int] | list[str]]]:
     """As `recorded`, for asynchronous tests."""
     return await sync_to_async(recorded)()
 

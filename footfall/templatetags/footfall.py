@@ -1,6 +1,7 @@
 """Tags for the pages of a project: `{% load footfall %}`."""
 
 from datetime import timedelta
+from typing import Any
 
 from django import template
 from django.apps import apps
@@ -40,10 +41,10 @@ def most_viewed(model: str, days: float | None = None, limit: int = 10) -> Query
 def views_since(target: models.Model, days: float = 7) -> str:
     """`{% views_since article days=7 %}`: its views of the last so many times 24 hours."""
     owner = owner_of(type(target))
-    rows: CountableQuerySet[models.Model] = CountableQuerySet.of(owner._base_manager.all())
+    key = getattr(target, key_attribute(type(target)))
+    rows: CountableQuerySet[models.Model] = CountableQuerySet.of(owner._base_manager.filter(pk=key))
     since = timezone.now() - timedelta(days=days) + HOUR
-    found = rows.filter(pk=getattr(target, key_attribute(type(target))))
-    found = found.with_views(since=since).values_list("views", flat=True)
+    found: Any = rows.with_views(since=since).values_list("views", flat=True)
     return number(found.first() or 0)
 
 
