@@ -9,6 +9,8 @@ from django.core.management import CommandError
 from django.utils import timezone
 
 from catalog.pages.models import Content
+from footfall.adopt.hitcount import Hitcount
+from footfall.adopt.taking import take
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.flush import flush, project
 from footfall.models import (
@@ -29,6 +31,7 @@ from footfall.record import record
 from footfall.registry import counter_field
 from tests.support import processes
 from tests.support.agents import BROWSER, ROBOT
+from tests.support.concurrency import run_at_once
 from tests.support.hitcount import Hit, HitCount, hit_count
 from tests.support.pages import make_text
 from tests.support.processes import manage
@@ -250,3 +253,15 @@ def test_it_goes_on_with_views_that_are_not_counted_yet(
     assert counters(contents) == [11, 3, 0]
     assert Projection.objects.get(name=f"totals:{LABEL}").counted_before == "no"
     assert "clean" in run("audit")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_runs_at_once_take_once(contents: list[Content]) -> None:
+    hit_count(contents[0], 10)
+    hit_count(contents[1], 3)
+
+    run_at_once([lambda: take(Content, Hitcount(Content))] * 3)
+
+    assert counters(contents) == [10, 3, 0]
+    assert Correction.objects.count() == 2
+    HitCount.objects.all().delete()
