@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, models, router, transaction
 
@@ -67,6 +68,22 @@ def record(
         after_commit(databases, partial(append_committed, partition, body, at, unanswered_id, meta))
     else:
         append(partition, body, at, unanswered_id, meta)
+
+
+async def arecord(
+    viewed: models.Model,
+    contents: Iterable[models.Model] = (),
+    *,
+    request: Source | None = None,
+    key: bytes = b"",
+    at: int | None = None,
+) -> None:
+    """As `record`, in the thread that Django has for the database, so the event loop goes on.
+
+    If the caller is cancelled, the view is recorded or not; once this has returned, it will be
+    counted. Await it before the answer: no task of a request may outlive it.
+    """
+    await sync_to_async(record)(viewed, contents, request=request, key=key, at=at)
 
 
 def after_commit(databases: Collection[str], then: Callable[[], object]) -> None:

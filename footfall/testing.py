@@ -16,18 +16,25 @@ commit.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from asgiref.sync import sync_to_async
+
 from footfall.conf import conf
 from footfall.events import viewed
 from footfall.flush import flush_all
 from footfall.log import get_log, memory_log
 from footfall.models import Partition
 
-__all__ = ["clear", "counting", "flush", "recorded"]
+__all__ = ["aflush", "arecorded", "clear", "counting", "flush", "recorded"]
 
 
 def flush() -> int:
     """Count all views that were recorded; return how many events these were."""
     return flush_all()
+
+
+async def aflush() -> int:
+    """As `flush`, for asynchronous tests."""
+    return await sync_to_async(flush)()
 
 
 @contextmanager
@@ -46,6 +53,11 @@ def recorded() -> list[dict[str, list[int] | list[str]]]:
         for entry in get_log().read(number, positions.get(number), 1_000_000, 2**40).entries
     ]
     return [viewed(one.body) for one in sorted(entries, key=lambda one: one.at)]
+
+
+async def arecorded() -> list[dict[str, list[int] | list[str]]]:
+    """As `recorded`, for asynchronous tests."""
+    return await sync_to_async(recorded)()
 
 
 def clear() -> None:

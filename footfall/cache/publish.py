@@ -8,7 +8,6 @@ from functools import cache
 from typing import Any
 
 from django.db import models
-from django.dispatch import Signal
 
 from footfall.cache.entries import get_page_cache
 from footfall.cache.invalidation import send_invalidations
@@ -18,15 +17,13 @@ from footfall.eventlog import Away, LogError
 from footfall.projections.kept import keys_of
 from footfall.projections.totals import Applied
 from footfall.registry import countable_models, is_keyed, owner_of
+from footfall.signals import counted
 
 logger = logging.getLogger(__name__)
 
 MAX_AGE_SECONDS = 3.0
 """Longest time between a commit and the publishing of its counters: a publisher that was suspended
 must not undo an adjustment. It is less than `entries.TOMBSTONE_MS`."""
-
-counted = Signal()
-"""Sent after the commit, once per model: `sender` the model, `counters` {key: its new counter}."""
 
 
 @cache

@@ -13,13 +13,11 @@ from footfall.ops.audit import run_audit
 from footfall.projections.rows import VISITORS
 from footfall.reclassify.changes import Unfinished
 from footfall.reclassify.past import Reclassified, TakenOver, described, numbered, reclassify
-from footfall.recount.adopt import adopt
 from footfall.recount.counting import Progress
 from footfall.recount.drop import NotDropped, drop
 from footfall.recount.gap import Incomparable
 from footfall.recount.rebuild import NoProjection, rebuild, rebuild_stale, rebuild_visitors
 from footfall.recount.visitors import Recounted, recount_noted
-from footfall.registry import countable_models
 from footfall.store.discard import NotCorrupt, discard
 from footfall.store.export import time as milliseconds
 from footfall.store.retain import retention
@@ -47,7 +45,7 @@ def _problems(done: Reclassified) -> Iterator[str]:
 
 
 class Recounting(BaseCommand):
-    """`manage.py counters audit | rebuild | reclassify | adopt | drop | discard`."""
+    """`manage.py counters audit | rebuild | reclassify | drop | discard`."""
 
     def add_recounting(self, commands: Any) -> None:
         """Add the commands to the parser of `manage.py counters`."""
@@ -63,8 +61,6 @@ class Recounting(BaseCommand):
         rebuild.add_argument("name", help="for example totals:pages.content")
         since = "of `hourly` and `visitors`: from this day on, UTC"
         rebuild.add_argument("--since", type=day, help=since)
-        adopt = commands.add_parser("adopt", help="keep what counters had before the counting")
-        adopt.add_argument("model", help="for example pages.content")
         drop = commands.add_parser("drop", help="give up a projection, so that it holds up nothing")
         drop.add_argument("name", help="for example totals:shop.item")
         drop.add_argument("--force", action="store_true", help="also if its model is counted here")
@@ -132,19 +128,6 @@ class Recounting(BaseCommand):
         if problems := list(_problems(done)):
             raise CommandError("; ".join(problems))
         self._tell_visitors("visitors", visitors)
-
-    def adopt(self, model: str, **options: Any) -> None:
-        if (label := model.lower()) not in countable_models():
-            names = ", ".join(sorted(countable_models()))
-            raise CommandError(f"{model} is not counted; these are: {names}")
-        try:
-            done = adopt(label, self.progress())
-        except Incomparable as error:
-            raise CommandError(str(error)) from None
-        self.stdout.write(f"{label}: {done.views} views of {done.targets} targets are in the base")
-        if done.too_low:
-            named = ", ".join(map(str, done.named))
-            self.stdout.write(f"{done.too_low} counters are too low, and left to a repair: {named}")
 
     def drop(self, name: str, force: bool, **options: Any) -> None:
         try:

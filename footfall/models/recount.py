@@ -131,7 +131,7 @@ class VisitorRecount(models.Model):
 
 
 class Correction(models.Model):
-    """What was corrected, when and why. It is a record alone: no sum has it."""
+    """What was corrected, when and why. No sum has it; what was adopted is not adopted again."""
 
     class Kind(models.TextChoices):
         REPAIR = "repair", _("repair")

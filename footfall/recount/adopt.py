@@ -8,7 +8,7 @@ from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.models import Base, Correction, Projection, Recounted
 from footfall.projections.kept import keep_counted
-from footfall.projections.rows import TOTALS, name_of
+from footfall.projections.rows import TOTALS, name_of, open_missing
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Counters
 from footfall.recount.counting import Progress, finish, run, take, touch
@@ -34,12 +34,14 @@ class Adopted:
     """The first of them."""
 
 
-def adopt(label: str, progress: Progress | None = None) -> Adopted:
+def adopt(label: str, progress: Progress | None = None, *, dry_run: bool = False) -> Adopted:
     """Take what nothing explains of the model's counters into the base, at an unknown time.
 
-    Each chunk is a transaction; called again, it goes on, and adopts nothing twice. Raises
-    Incomparable if something is in the way, such as a segment that cannot be read.
+    Each chunk is a transaction; called again, it goes on, and adopts nothing twice. dry_run: it is
+    only counted. Raises Incomparable if something is in the way, such as a segment that cannot be
+    read.
     """
+    open_missing([label])
     keep_counted(countable_models()[label])
     position = positions(label).get(TOTALS)
     if position is None or not is_known(position):
@@ -50,15 +52,16 @@ def adopt(label: str, progress: Progress | None = None) -> Adopted:
         with transaction.atomic():
             counters.lock()
             _refuse_if_unread(counters)
-            _adopt_some(counters, after, last, adopted)
+            _adopt_some(counters, after, last, adopted, dry_run=dry_run)
             touch(counters.recount)
             failpoint("before_adopt_commit")
         failpoint("after_adopt_commit")
         if progress:
             progress(label, min(last, highest), highest)
-    Projection.objects.filter(name=name_of(TOTALS, label)).update(
-        counted_before=Projection.Counted.NO
-    )
+    if not dry_run:
+        Projection.objects.filter(name=name_of(TOTALS, label)).update(
+            counted_before=Projection.Counted.NO
+        )
     finish(counters.recount)
     return adopted
 
@@ -72,7 +75,9 @@ def _refuse_if_unread(counters: Counters) -> None:
         )
 
 
-def _adopt_some(counters: Counters, after: int, last: int, adopted: Adopted) -> None:
+def _adopt_some(
+    counters: Counters, after: int, last: int, adopted: Adopted, *, dry_run: bool
+) -> None:
     """Add the differences to base and recount alike: so they are none afterwards."""
     model, label = counters.model, counters.recount.label
     differing = model._base_manager.filter(pk__in=counters.differing(after, last))
@@ -81,6 +86,12 @@ def _adopt_some(counters: Counters, after: int, last: int, adopted: Adopted) -> 
     views = {pk: n - explained[pk].views for pk, n in present.items()}
     more = {pk: n for pk, n in views.items() if n > 0}
     too_low = sorted(pk for pk, n in views.items() if n < 0)
+    adopted.targets += len(more)
+    adopted.views += sum(more.values())
+    adopted.too_low += len(too_low)
+    adopted.named = (*adopted.named, *too_low)[:MAX_NAMED]
+    if dry_run:
+        return
     kind = content_type_of(model).pk
     sql.add_views(Base, kind, Views({UNKNOWN_HOUR: more}))
     sql.add_views(Recounted, kind, Views({UNKNOWN_HOUR: more}))
@@ -95,7 +106,3 @@ def _adopt_some(counters: Counters, after: int, last: int, adopted: Adopted) -> 
         )
         for pk in sorted(more)
     )
-    adopted.targets += len(more)
-    adopted.views += sum(more.values())
-    adopted.too_low += len(too_low)
-    adopted.named = (*adopted.named, *too_low)[:MAX_NAMED]

@@ -12,7 +12,6 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
 from footfall import events
-from footfall.cache.publish import counted
 from footfall.eventlog import Full, RedisLog
 from footfall.events import DropReason
 from footfall.flush import flush, flush_all
@@ -20,6 +19,7 @@ from footfall.log import get_log
 from footfall.models import DeadLetter, Partition, Projection, Rollup, Segment, Spilled
 from footfall.ops.audit import broken_positions, differences
 from footfall.record import record
+from footfall.signals import counted
 from footfall.sql import mysql
 from footfall.worker import ingest_for
 from tests.support.views import AT, HOUR, Counts, store_views

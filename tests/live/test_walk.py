@@ -14,7 +14,7 @@ from loadtest.common.launcher import Copy
 from loadtest.common.waiting import wait_until
 from standalone.configuration import ROOT
 from tests.live.people import People
-from tests.live.readme import run, steps
+from tests.support.shell_sessions import run, steps
 
 Ask = Callable[..., requests.Response]
 

@@ -1,4 +1,7 @@
-"""`manage.py counters`: flush, run, status, adjust, ready, events, new-identity, `recounting`."""
+"""`manage.py counters`: flush, run, status, adjust, ready, events, new-identity.
+
+What `recounting` and `adopting` have, too.
+"""
 
 from typing import Any
 
@@ -10,7 +13,7 @@ from footfall.eventlog import LogError, PositionLost
 from footfall.flush import Behind, flush_all
 from footfall.identity import IDLE, StillRunning, renew_identity
 from footfall.log import logs_of_others
-from footfall.management.recounting import Recounting
+from footfall.management.adopting import Adopting
 from footfall.models import Identity, Partition
 from footfall.ops.adjust import InvalidAdjustment, adjust
 from footfall.ops.lag import ProjectionStatus
@@ -22,7 +25,7 @@ from footfall.runner import run, run_once, stopped_by_signals
 from footfall.store import export
 
 
-class Command(Recounting):
+class Command(Adopting):
     help = "Flush the log, show the status of the counting, audit or adjust counters, print events."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,6 +48,7 @@ class Command(Recounting):
         adjust.add_argument("--why", required=True)
         adjust.add_argument("--who", help="username of the person who adjusts it")
         self.add_recounting(commands)
+        self.add_adopting(commands)
         events = commands.add_parser("events", help="print the kept events as JSON lines")
         events.add_argument("--since", type=export.time, help="ISO date or time, UTC")
         events.add_argument("--until", type=export.time, help="before this ISO date or time, UTC")

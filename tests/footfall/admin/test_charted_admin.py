@@ -1,13 +1,17 @@
 """A countable model's own admin shows the views of each object over time."""
 
+from typing import Any, ClassVar
+
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
 from django.template.response import TemplateResponse
 from django.test import RequestFactory
+from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content, Page
-from footfall.admin import ChartedAdmin
+from footfall.admin import ChartedAdmin, ChartedAdminMixin
+from footfall.common.admin import ModelAdmin
 from footfall.flush import flush
 from footfall.record import record
 
@@ -54,3 +58,39 @@ def test_what_is_only_being_added_has_no_chart(
 
     assert "views_chart" not in str(model_admin.get_fieldsets(request))
     assert str(model_admin.get_fieldsets(request, page)).count("views_chart") == 1
+
+
+class ListedAdmin(ChartedAdminMixin, ModelAdmin):
+    list_display = ("title", "views_counted", "views_lately")
+    views_days = 1
+
+    class Media:
+        css: ClassVar[Any] = {"all": ("own.css",)}
+
+
+def listed(rf: RequestFactory, query: str) -> Any:
+    request = rf.get(f"/?{query}")
+    request.user = get_user_model()(is_superuser=True, is_active=True, is_staff=True)
+    site = AdminSite()
+    site.register(Page, ListedAdmin)
+    answer = site.get_model_admin(Page).changelist_view(request)
+    assert isinstance(answer, TemplateResponse)
+    return answer.render()
+
+
+@pytest.mark.usefixtures("real_delay")
+def test_any_admin_lists_and_orders_by_views(
+    rf: RequestFactory, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    long_ago, lately = (Page.objects.create(title=title) for title in ("Before", "Lately"))
+    record(lately)
+    flush()
+    Page.objects.filter(pk=long_ago.pk).update(counter=1234)
+
+    with django_assert_max_num_queries(6):
+        shown = listed(rf, "o=-2").content.decode()
+    assert shown.index("Before") < shown.index("1,234") < shown.index("Lately")
+    shown = listed(rf, "o=-3").content.decode()
+    assert shown.index("Lately") < shown.index("Before")
+    assert "own.css" in str(ListedAdmin(Page, AdminSite()).media)
+    assert "counters/dashboard.css" in str(ListedAdmin(Page, AdminSite()).media)

@@ -1,6 +1,7 @@
 """Counters of models in another database than the event store."""
 
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.core import checks
 from django.core.management import call_command
 from django.db import connections, transaction
 from django.utils import timezone
+from redis import Redis
 
 from catalog.pages.models import Content, Page
 from footfall.flush import flush, flush_all, ingest
@@ -333,3 +335,18 @@ def test_many_locked_rows_are_copied_again(shop: Shop, monkeypatch: pytest.Monke
 
     assert list(map(counter, shops)) == [2, 3, 2, 2]
     assert audit() == []
+
+
+def test_what_redis_has_counted_before_is_adopted(shop: Shop, server: Redis, prefix: str) -> None:
+    server.hset(f"{prefix}:views", mapping={str(shop.pk): 5})
+    for views in (5, 0):
+        out = StringIO()
+        call_command(
+            "counters", "adopt", "targets.shop", "--redis-hash", f"{prefix}:views", stdout=out
+        )
+        assert f"{views} views" in out.getvalue()
+
+    flush_all()
+
+    assert counter(shop) == 5
+    assert not audit()

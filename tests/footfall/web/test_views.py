@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 from django.db import models
 from django.http import HttpResponse, HttpResponseBase
-from django.template import Context, Template, TemplateDoesNotExist, engines
+from django.template import TemplateDoesNotExist, engines
 from django.template.response import TemplateResponse
 from django.test import RequestFactory
 
 from catalog.pages.models import Content, Page
 from footfall.eventlog import RedisLog
 from footfall.events import decode
-from footfall.flush import flush
-from footfall.record import record
 from footfall.web.views import CountedDetailView, CountedViewMixin
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("real_delay")]
@@ -79,20 +77,3 @@ def test_other_answers_and_what_the_project_leaves_out_count_nothing(
         view.get(view.request)
 
     assert recorded(log) == [{"pages.page": [page.pk]}]
-
-
-def test_tags(page: Page) -> None:
-    text = (
-        "{% load footfall %}{{ page|views }}"
-        "{% most_viewed 'pages.page' days=1 limit=1 as pages %}{% for one in pages %}"
-        " {{ one.title }} {{ one.views }}{% endfor %}{% views_sparkline page days=7 %}"
-    )
-    assert Template(text).render(Context({"page": page})) == "0"
-    record(page)
-    flush()
-    page.refresh_from_db()
-
-    rendered = Template(text).render(Context({"page": page}))
-
-    assert rendered.startswith("1 A page 1<svg ")
-    assert rendered.count(",") == 7

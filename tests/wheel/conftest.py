@@ -1,0 +1,17 @@
+"""The wheel, built once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+
+
+@pytest.fixture(scope="package")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run([*build, "--directory", directory], cwd=settings.BASE_DIR / "wheel", check=True)
+    (wheel,) = directory.glob("footfall_counters-*.whl")
+    return wheel
