@@ -50,7 +50,7 @@ class Node(Redis):
             program, command=[binary, str(self._file), *options[:at], *options[at + 2 :]]
         )
 
-    def ask(self, *command: str | int) -> str:
+    def ask(self, *command: str | int | bytes) -> str:
         """Send one command and return its answer as text. Raises LogError."""
         answer = call(self._connections, *command)
         return answer.decode() if isinstance(answer, bytes) else str(answer)
