@@ -48,7 +48,9 @@ def _by_url(variable: str) -> dict[str, Any]:
         found = [_host(one) for one in hosts.split(",")]
     except ValueError as error:
         raise EnvError(f'Environment variable "{variable}" invalid: {error}.') from error
-    config = dict(dj_database_url.parse(parts._replace(netloc=f"{user}{at}_").geturl()))
+    config: dict[str, Any] = dict(
+        dj_database_url.parse(parts._replace(netloc=f"{user}{at}_").geturl())
+    )
     names, ports = (",".join(each) for each in zip(*found, strict=True))
     options = {"target_session_attrs": "read-write", **config.get("OPTIONS", {})}
     return config | {"HOST": names, "PORT": ports, "OPTIONS": options}

@@ -139,9 +139,9 @@ class MasterConnection(Connection):
         super().__init__(**options)
 
     def connect(self) -> None:
-        if self._sock and self._master.is_replaced((self.host, self.port)):
+        if self._is_connected and self._master.is_replaced((self.host, self.port)):
             self.disconnect()
-        is_new = self._sock is None
+        is_new = not self._is_connected
         super().connect()
         if is_new:
             self._check_role()
@@ -152,6 +152,11 @@ class MasterConnection(Connection):
         except ReadOnlyError:
             self.disconnect()  # it was the master: ask again
             raise
+
+    @property
+    def _is_connected(self) -> bool:
+        sock: Any = self._sock
+        return sock is not None
 
     def _connect(self) -> Any:
         self.host, self.port = self._master.address()

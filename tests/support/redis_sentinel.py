@@ -176,7 +176,7 @@ class RedisSentinel:
         """Tell whether a sentinel knows the others, and every server as well: it can promote."""
         state = call(sentinel._connections, "SENTINEL", "MASTER", NAME)
         said = dict(zip(state[::2], state[1::2], strict=True))
-        return (
+        return bool(
             said[b"num-slaves"] == str(SERVERS - 1).encode()
             and said[b"num-other-sentinels"] == str(SENTINELS - 1).encode()
             and said[b"flags"] == b"master"

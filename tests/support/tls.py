@@ -36,8 +36,8 @@ class Authority:
         }
         for file, certificate in made.items():
             file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        with self.server.open("ab") as file:
-            file.write(
+        with self.server.open("ab") as both:
+            both.write(
                 key.private_bytes(
                     serialization.Encoding.PEM,
                     serialization.PrivateFormat.PKCS8,
