@@ -163,7 +163,7 @@ def broker() -> Broker:
     if is_sentinel(url):
         return _broker_of_sentinels(Named.by(url))
     if url.startswith("rediss://"):
-        options = parse_url(url)
+        options = parse_url(url)  # type: ignore[no-untyped-call]
         address = f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
         return Broker(f"rediss://{_at(options, address)}", {}, _tls(options))
     return Broker(url, {}, None)

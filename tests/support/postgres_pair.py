@@ -49,6 +49,14 @@ class Server(Postgres):
             return self.rows("SELECT pg_is_in_recovery()") == [(False,)]
         return False
 
+    def shoot(self) -> None:
+        """Kill all of its processes, stopped ones too: its machine is off."""
+        children = psutil.Process(self.process.pid).children() if self.process else []
+        self.kill()
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
     def receiver(self) -> psutil.Process | None:
         """Return the process that receives from the primary."""
         if self.process is None:
@@ -113,7 +121,7 @@ class PostgresPair:
 
     def promote(self) -> None:
         """Kill the primary and promote the standby, which is alone then."""
-        self.primary.kill()
+        self.primary.shoot()
         self.standby.rows("SELECT pg_promote()")
         self.primary, self.standby = self.standby, self.primary
         wait_until(lambda: self.primary.is_primary, 30, "a promotion")
