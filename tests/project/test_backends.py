@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
+from typing import Any
 
 import pytest
 import redis
@@ -118,7 +119,7 @@ def test_sentinels_and_master_are_asked_with_tls(
 ) -> None:  # fmt: skip
     """The sentinels name a server without TLS; what stands before it has the other port."""
     node, known = behind.master(), f"ssl_ca_certs={authorities[0].ca}"
-    plain = Sentinel.discover_master
+    plain: Any = Sentinel.discover_master
     with ExitStack() as stack:
         one, server = (
             stack.enter_context(Encrypted(f"redis://127.0.0.1:{port}", authorities[0]))
