@@ -88,7 +88,7 @@ $(FAKETIME)/.installed: tests/faults/requirements.txt
 		--upgrade --target $(FAKETIME) --requirement tests/faults/requirements.txt
 	@touch $@
 
-faults: $(INSTALLED) $(FAKETIME)/.installed ## Break something every few seconds under load (TIME=10m, SEED=1, PROFILE=cluster)
+faults: $(INSTALLED) $(FAKETIME)/.installed ## Break something every few seconds under load (TIME=10m, SEED=1, PROFILE=cluster, failover)
 	@exec $(BIN)/python -m tests.faults --time $(FAULTS_TIME) $(if $(SEED),--seed $(SEED)) \
 		$(if $(PROFILE),--profile $(PROFILE)) --directory $(DATA_DIR)/faults $(ARGS)
 

@@ -11,10 +11,11 @@ from functools import cache
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 from limits import RateLimitItem
 from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
-from redis import ConnectionPool, RedisError
+from redis import RedisError
 
 from footfall.common.breaker import CircuitBreaker
 
@@ -48,7 +49,7 @@ def reset(limit: RateLimitItem, key: str) -> None:
 def _call(function: Callable[[MovingWindowRateLimiter], T]) -> T:
     if breaker.allows():
         try:
-            result = function(shared_limiter(str(settings.CACHES["default"]["LOCATION"])))
+            result = function(shared_limiter(_address()))
         except (RedisError, OSError) as error:
             breaker.failed()
             logger.warning("cache unavailable, this process throttles alone: %s", error)
@@ -58,11 +59,18 @@ def _call(function: Callable[[MovingWindowRateLimiter], T]) -> T:
     return function(local_limiter())
 
 
+def _address() -> str:
+    """Return that of the cache; in settings it may be in a list."""
+    location: Any = settings.CACHES["default"]["LOCATION"]
+    return str(location if isinstance(location, str) else location[0])
+
+
 @cache
 def shared_limiter(url: str) -> MovingWindowRateLimiter:
     """Return the limiter that counts in the Redis server at `url`, with the cache's time-outs."""
-    options: Any = settings.CACHES["default"].get("OPTIONS", {})
-    pool = ConnectionPool.from_url(url, **options)
+    options: dict[str, Any] = dict(settings.CACHES["default"].get("OPTIONS", {}))
+    kind = import_string(options.pop("pool_class", "redis.ConnectionPool"))
+    pool = kind.from_url(url, **options)
     return MovingWindowRateLimiter(RedisStorage("redis://", pool, key_prefix=PREFIX))
 
 

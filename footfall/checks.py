@@ -12,6 +12,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.urls import NoReverseMatch, resolve, reverse
 
 from footfall.conf import SETTINGS, conf
+from footfall.eventlog import is_cluster, is_sentinel
 from footfall.fields import check_key
 from footfall.log import MEMORY, is_testing
 from footfall.registry import countable_models, database_of, is_copied, registered
@@ -150,10 +151,12 @@ def _place(url: str) -> tuple[str, int, str]:
     asked = parse_qs(parts.query)
     if parts.scheme == "unix" or parts.scheme.endswith("+socket"):
         return parts.path, 0, _number((asked.get("db") or asked.get("virtual_host") or [""])[0])
-    if "," in parts.netloc:  # a cluster: it has one database
+    number = (asked.get("db") or [parts.path.strip("/")])[0]
+    if is_sentinel(url):
+        return (asked.get("service_name") or [""])[0], 0, _number(number)
+    if is_cluster(url):  # it has one database
         return parts.netloc.rpartition("@")[2], 0, "0"
     host = parts.hostname or "localhost"
-    number = (asked.get("db") or [parts.path.strip("/")])[0]
     return "localhost" if host == "127.0.0.1" else host, parts.port or 6379, _number(number)
 
 

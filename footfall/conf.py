@@ -78,6 +78,9 @@ class Conf:
     """How long a counted event stays in the log, for a database that is restored."""
     COUNTERS_LOG_RETENTION_BYTES = Setting(int, 128 * MIB, 1, "EVENTLOG_RETENTION_BYTES")
     COUNTERS_LOG_TIMEOUT_SECONDS = Setting(float, 1.0, 0.01, "EVENTLOG_TIMEOUT_SECONDS")
+    COUNTERS_WAIT_REPLICAS = Setting(int, 0, 0, maximum=10)
+    """Replicas of Redis that must have an event before it is acknowledged. One that they do not
+    have in half of the log's time-out goes to the database, too, and is counted once."""
     COUNTERS_CACHE_SECONDS = Setting(float, 300.0, 1, "PREPARED_SECONDS")
     """How long a cached page lives, and so how long a crash may leave one stale."""
     COUNTERS_CACHE_MAX_BYTES = Setting(int, 256 * MIB, 1, "PREPARED_MAX_BYTES")

@@ -158,6 +158,7 @@ def _log(prefix: str) -> RedisLog:
         retention_bytes=retention,
         timeout=conf.COUNTERS_LOG_TIMEOUT_SECONDS,
         day=owner().today,
+        replicas=conf.COUNTERS_WAIT_REPLICAS,
     )
 
 

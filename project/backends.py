@@ -1,12 +1,15 @@
 """What the environment names: the database, Redis servers, the storage of files, mail server."""
 
 import sys
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import quote, unquote, urlsplit
 
+import dj_database_url
 from environs.exceptions import EnvError
+from redis.connection import parse_url
 
-from footfall.eventlog import is_cluster
+from footfall.eventlog import is_cluster, is_sentinel
+from footfall.eventlog.sentinel import Named
 from project.environment import env
 
 TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
@@ -24,12 +27,42 @@ def database() -> dict[str, Any]:
             "PASSWORD": env.str("POSTGRES_PASSWORD"),
         }
     else:
-        config = dict(env.dj_db_url("DATABASE_URL"))
+        config = _by_url("DATABASE_URL")
     # Django's runserver has a thread for each connection of a client; each would keep one open.
     config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
     if tune := TUNED.get(config["ENGINE"]):
         config |= tune(config.get("OPTIONS", {}))
     return config
+
+
+def _by_url(variable: str) -> dict[str, Any]:
+    """Return the database that a variable names; PostgreSQL may have several hosts.
+
+    Of these the one is used that takes writes, unless `target_session_attrs` says otherwise.
+    """
+    parts = urlsplit(env.str(variable))
+    user, at, hosts = parts.netloc.rpartition("@")
+    if "," not in hosts or not parts.scheme.startswith("postgres"):
+        return dict(env.dj_db_url(variable))
+    try:
+        found = [_host(one) for one in hosts.split(",")]
+    except ValueError as error:
+        raise EnvError(f'Environment variable "{variable}" invalid: {error}.') from error
+    config: dict[str, Any] = dict(
+        dj_database_url.parse(parts._replace(netloc=f"{user}{at}_").geturl())
+    )
+    names, ports = (",".join(each) for each in zip(*found, strict=True))
+    options = {"target_session_attrs": "read-write", **config.get("OPTIONS", {})}
+    return config | {"HOST": names, "PORT": ports, "OPTIONS": options}
+
+
+def _host(text: str) -> tuple[str, str]:
+    """Return host and port of `host:port`; the host may be the folder of a socket, quoted."""
+    port = urlsplit(f"//{text}").port or 5432  # raises ValueError
+    host = unquote(text.removesuffix(f":{port}")).strip("[]")
+    if not host:
+        raise ValueError("a host is missing")
+    return host, str(port)
 
 
 def _postgresql(options: dict[str, Any]) -> dict[str, Any]:
@@ -85,23 +118,78 @@ def redis_server(variable: str) -> str:
     Raises `EnvError` for a cluster: neither Celery's broker nor Django's cache can use one.
     """
     url: str = env.str(variable, "") or REDIS_URL
-    if not is_cluster(url):
-        return url
-    if url == REDIS_URL:
+    if is_cluster(url) and url == REDIS_URL:
         raise EnvError(
             f'Environment variable "{variable}" not set: '
             "it names a single Redis server beside the cluster of REDIS_URL."
         )
-    raise EnvError(f'Environment variable "{variable}" invalid: it must be a single server.')
+    if is_cluster(url):
+        raise EnvError(f'Environment variable "{variable}" invalid: it must be a single server.')
+    if is_sentinel(url):
+        try:
+            Named.by(url)
+        except ValueError as error:
+            name = "REDIS_URL" if url == REDIS_URL else variable
+            raise EnvError(f'Environment variable "{name}" invalid: {error}.') from error
+    return url
 
 
-def broker_url() -> str:
-    """Return `CELERY_BROKER_URL` in Celery's notation, which differs for a unix socket."""
+def cache(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the address and the options of Django's cache: `CACHE_URL`."""
+    url = redis_server("CACHE_URL")
+    if not is_sentinel(url):
+        return {"LOCATION": url, "OPTIONS": options}
+    pool = "footfall.eventlog.sentinel.MasterPool"
+    # In a list: Django takes a text with commas for several servers.
+    return {"LOCATION": [url], "OPTIONS": {**options, "pool_class": pool}}
+
+
+class Broker(NamedTuple):
+    """Celery's broker, in Celery's notation."""
+
+    url: str
+    options: dict[str, Any]
+    """Of its transport."""
+    ssl: dict[str, Any] | None
+
+
+def broker() -> Broker:
+    """Return what `CELERY_BROKER_URL` names."""
     url = redis_server("CELERY_BROKER_URL")
     if url.startswith("unix://"):
         path, _, query = url.removeprefix("unix://").partition("?")
-        return f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or 0}"
-    return url
+        socket = f"redis+socket://{path}?virtual_host={query.removeprefix('db=') or 0}"
+        return Broker(socket, {}, None)
+    if is_sentinel(url):
+        return _broker_of_sentinels(Named.by(url))
+    if url.startswith("rediss://"):
+        options = parse_url(url)  # type: ignore[no-untyped-call]
+        address = f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
+        return Broker(f"rediss://{_at(options, address)}", {}, _tls(options))
+    return Broker(url, {}, None)
+
+
+def _broker_of_sentinels(named: Named) -> Broker:
+    urls = [f"sentinel://{_at(named.options, f'{host}:{port}')}" for host, port in named.sentinels]
+    timeouts = {"socket_timeout": 1, "socket_connect_timeout": 1}
+    options = {
+        "master_name": named.service_name,
+        "sentinel_kwargs": {**timeouts, **named.sentinel_options},
+    }
+    return Broker(";".join(urls), options, _tls(named.options) if named.is_encrypted else None)
+
+
+def _at(options: dict[str, Any], address: str) -> str:
+    """Return user, password, address and database, as a URL has them."""
+    user, password = (quote(options.get(name, ""), safe="") for name in ("username", "password"))
+    before = f"{user}:{password}@" if password else ""
+    return f"{before}{address}/{options.get('db', 0)}"
+
+
+def _tls(options: dict[str, Any]) -> dict[str, Any]:
+    """Return the options of TLS. By default Celery would check no certificate."""
+    given = {name: value for name, value in options.items() if name.startswith("ssl_")}
+    return {"ssl_cert_reqs": "required", **given}
 
 
 def storage() -> dict[str, Any]:

@@ -10,11 +10,11 @@ from footfall.schedule import BEAT_SCHEDULE
 from project import published_secrets, static_files
 from project.backends import (
     REDIS_URL,
-    broker_url,
+    broker,
     bucket_origins,
+    cache,
     database,
     mail_server,
-    redis_server,
     storage,
 )
 from project.environment import DATA_DIR, ROOT, check_origins, counters_setting, env, positive
@@ -217,9 +217,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": redis_server("CACHE_URL"),
         "KEY_PREFIX": "footfall-cache",
-        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": None},
+        **cache({"socket_timeout": 1, "socket_connect_timeout": 1, "retry": None}),
     },
 }
 
@@ -236,6 +235,7 @@ COUNTERS_LOG_MAX_BYTES = counters_setting(Conf.COUNTERS_LOG_MAX_BYTES)
 COUNTERS_LOG_RETENTION_SECONDS = counters_setting(Conf.COUNTERS_LOG_RETENTION_SECONDS)
 COUNTERS_LOG_RETENTION_BYTES = counters_setting(Conf.COUNTERS_LOG_RETENTION_BYTES)
 COUNTERS_LOG_TIMEOUT_SECONDS = counters_setting(Conf.COUNTERS_LOG_TIMEOUT_SECONDS)
+COUNTERS_WAIT_REPLICAS = counters_setting(Conf.COUNTERS_WAIT_REPLICAS)
 COUNTERS_CACHE_SECONDS = counters_setting(Conf.COUNTERS_CACHE_SECONDS)
 COUNTERS_CACHE_MAX_BYTES = counters_setting(Conf.COUNTERS_CACHE_MAX_BYTES)
 COUNTERS_BATCH_BYTES = counters_setting(Conf.COUNTERS_BATCH_BYTES)
@@ -333,7 +333,9 @@ SITE_URL = env.str("SITE_URL", "http://localhost:8000").rstrip("/")
 
 # --- Celery ---------------------------------------------------------------------------------------
 
-CELERY_BROKER_URL = broker_url()
+queue = broker()
+CELERY_BROKER_URL = queue.url
+CELERY_BROKER_USE_SSL = queue.ssl
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker without limit
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
@@ -344,6 +346,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "max_retries": 1,
     "interval_start": 0,
     "interval_step": 0,
+    **queue.options,
 }
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TIMEZONE = TIME_ZONE

@@ -24,6 +24,7 @@ from footfall.viewers.memory import Read, Salted
 from tests.support.databases import copy_migrated
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
+from tests.support.redis_sentinel import RedisSentinel
 from tests.support.stores import ASKED, XDIST_WORKER, temporary_directory, wait_for_database
 from tests.support.tables import emptied_quickly
 
@@ -194,6 +195,16 @@ def cluster() -> Iterator[RedisCluster]:
         stack.callback(cluster.stop)
         cluster.start()
         yield cluster
+
+
+@pytest.fixture(scope="session")
+def sentinel() -> Iterator[RedisSentinel]:
+    """Six processes, started by the first test that asks. A test that hurts them mends them."""
+    with ExitStack() as stack:
+        servers = RedisSentinel(temporary_directory(stack), {"appendfsync": "no"})
+        stack.callback(servers.stop)
+        servers.start()
+        yield servers
 
 
 @pytest.fixture

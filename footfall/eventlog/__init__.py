@@ -36,6 +36,7 @@ from footfall.eventlog.entries import (
 from footfall.eventlog.errors import Ambiguous, Away, Full, LogError, Refused
 from footfall.eventlog.memory import MemoryLog
 from footfall.eventlog.partitions import partition_of
+from footfall.eventlog.sentinel import is_sentinel
 from footfall.eventlog.stream import RedisLog
 
 Log = RedisLog | MemoryLog
@@ -58,5 +59,6 @@ __all__ = [
     "Refused",
     "Slice",
     "is_cluster",
+    "is_sentinel",
     "partition_of",
 ]

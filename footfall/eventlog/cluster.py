@@ -145,10 +145,17 @@ class Cluster:
     Each has its own connections and circuit breaker: a dead server stops its own slots only.
     """
 
-    def __init__(self, url: str, timeout: float, day: Callable[[], int] = unknown_day) -> None:
+    def __init__(
+        self,
+        url: str,
+        timeout: float,
+        day: Callable[[], int] = unknown_day,
+        replicas: int = 0,
+    ) -> None:
         self._topology = topology(url)
         self._timeout = timeout
         self._day = day
+        self._replicas = replicas
         self._servers: dict[Address, Server] = {}
 
     def ask(self, key: str, do: Callable[[Server], T]) -> T:
@@ -196,7 +203,8 @@ class Cluster:
     def _server(self, address: Address) -> Server:
         if address not in self._servers:
             breaker = self._topology.breaker(address)
-            server = Server(self._topology.url(address), self._timeout, breaker, self._day)
+            url = self._topology.url(address)
+            server = Server(url, self._timeout, breaker, self._day, self._replicas)
             self._servers.setdefault(address, server)  # another thread may be faster
         return self._servers[address]
 
@@ -209,11 +217,12 @@ def servers(
     timeout: float,
     breaker: CircuitBreaker | None = None,
     day: Callable[[], int] = unknown_day,
+    replicas: int = 0,
 ) -> Servers:
     """Return the server or the cluster at `url`; `breaker` is for a single server."""
     if is_cluster(url):
-        return Cluster(url, timeout, day)
-    return Server(url, timeout, breaker, day)
+        return Cluster(url, timeout, day, replicas)
+    return Server(url, timeout, breaker, day, replicas)
 
 
 def _address(text: str) -> Address:

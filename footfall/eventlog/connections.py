@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from inspect import Parameter, signature
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 from redis.backoff import NoBackoff
@@ -12,6 +12,7 @@ from redis.retry import Retry
 
 from footfall.eventlog.errors import Away, LogError, Redirected
 from footfall.eventlog.lua_scripts import Script
+from footfall.eventlog.sentinel import MasterPool, is_sentinel
 
 _PARAMETERS = signature(AbstractConnection.__init__).parameters
 # A new connection does not tell Redis the name of the library: that is a call more.
@@ -26,11 +27,13 @@ _FOR_COMMAND = ("_",) if _NAME and _NAME.default is Parameter.empty else ()
 
 
 def connections(url: str, timeout: float) -> ConnectionPool:
-    """Return a pool; `url` is `redis://...`, `rediss://...` or `unix://...`, `timeout` in seconds.
+    """Return a pool; `timeout` in seconds.
 
+    url: `redis://...`, `rediss://...`, `unix://...`, or of sentinels: see `sentinel.Named`.
     Nothing is retried: by default redis-py retries, and a retry is a second event.
     """
-    return ConnectionPool.from_url(
+    kind = MasterPool if is_sentinel(url) else ConnectionPool
+    return kind.from_url(
         url,
         protocol=2,
         socket_timeout=timeout,
@@ -53,6 +56,44 @@ def run_script(connection: Any, script: Script, *arguments: Any) -> Any:
         return send(connection, "EVALSHA", script.sha, *arguments)
     except redis.exceptions.NoScriptError:  # Redis has restarted; nothing was run
         return send(connection, "EVAL", script.source, *arguments)
+
+
+class Replicas(NamedTuple):
+    """Replicas that must have an event before it is acknowledged."""
+
+    number: int
+    milliseconds: int
+    """For so long they are waited for."""
+
+
+def run_script_replicated(
+    connection: Any, script: Script, wanted: Replicas, *arguments: Any
+) -> tuple[Any, bool]:
+    """Run a script that writes; return its answer, and whether enough replicas have it too.
+
+    Both are asked in one round trip. An error of the script is raised once both have answered.
+    """
+    wait = ("WAIT", *wanted)
+    try:
+        answer, replicas = _send_both(connection, ("EVALSHA", script.sha, *arguments), wait)
+    except redis.exceptions.NoScriptError:
+        answer, replicas = _send_both(connection, ("EVAL", script.source, *arguments), wait)
+    return answer, replicas >= wanted.number
+
+
+def _send_both(connection: Any, *commands: tuple[Any, ...]) -> list[Any]:
+    """Send commands together. Raises the first error, when all answers are read."""
+    connection.send_packed_command(connection.pack_commands(commands))
+    answers: list[Any] = []
+    for _ in commands:
+        try:
+            answers.append(connection.read_response(disable_decoding=True))
+        except redis.ResponseError as error:
+            answers.append(error)
+    for one in answers:
+        if isinstance(one, redis.ResponseError):
+            raise one
+    return answers
 
 
 def call(pool: ConnectionPool, *command: Any) -> Any:

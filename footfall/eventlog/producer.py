@@ -11,7 +11,12 @@ import redis
 from redis.connection import ConnectionPool
 
 from footfall.common.failpoints import failpoint
-from footfall.eventlog.connections import redirection, run_script
+from footfall.eventlog.connections import (
+    Replicas,
+    redirection,
+    run_script,
+    run_script_replicated,
+)
 from footfall.eventlog.entries import UNKNOWN_DAY, Appended, EventId, new_producer_id
 from footfall.eventlog.envelope import SEQUENCES, pack
 from footfall.eventlog.errors import Ambiguous, Full, LogError, Redirected, Refused
@@ -45,10 +50,12 @@ def unknown_day() -> int:
 class Producer:
     """One connection to Redis with a producer id: never two appends in flight.
 
-    day: of its id.
+    day: of its id. replicas: which must have an event before it is acknowledged.
     """
 
-    def __init__(self, connections: ConnectionPool, day: int = UNKNOWN_DAY) -> None:
+    def __init__(
+        self, connections: ConnectionPool, day: int = UNKNOWN_DAY, replicas: Replicas | None = None
+    ) -> None:
         # Not from the pool, which makes at most a hundred connections in its life.
         make = connections.connection_class
         self._connection: Any = make(**connections.connection_kwargs)
@@ -57,6 +64,7 @@ class Producer:
         self._sequences: dict[str, int] = {}
         self._ends = time.monotonic() + LIFE
         self._last = 0
+        self._replicas = replicas
 
     def append(
         self, script: Script, keys: Sequence[str], limit: int, at: int, meta: bytes, *body: bytes
@@ -75,11 +83,13 @@ class Producer:
         event_id = EventId(self.producer_id, sequence)
         arguments = (limit, pack(event_id, at, meta), *body)
         try:
-            answer = run_script(self._connection, script, len(keys), *keys, *arguments)
+            answer, is_replicated = self._run(script, len(keys), *keys, *arguments)
         except redis.RedisError as error:
             raise _append_error(error, event_id) from error
         if answer is None:
             return None
+        if not is_replicated:  # if the master dies now, it is gone
+            raise Ambiguous(event_id)
         self._sequences[keys[0]] = self._last = sequence + 1
         failpoint("after_append")
         entry_id, *cached = answer
@@ -87,6 +97,11 @@ class Producer:
             return Appended(entry_id, event_id)
         page, counters = cached
         return Appended(entry_id, event_id, [page, *counters])
+
+    def _run(self, script: Script, *arguments: Any) -> tuple[Any, bool]:
+        if self._replicas is None:
+            return run_script(self._connection, script, *arguments), True
+        return run_script_replicated(self._connection, script, self._replicas, *arguments)
 
     @property
     def is_used_up(self) -> bool:
@@ -115,12 +130,18 @@ class ProducerPool:
     So a process has as many producers as it ever had appends at once, however many threads it
     starts: each producer costs the database one producer state per partition.
 
-    day: returns the present day, for the ids of new producers.
+    day: returns the present day, for the ids of new producers. replicas: as for `Producer`.
     """
 
-    def __init__(self, connections: ConnectionPool, day: Callable[[], int] = unknown_day) -> None:
+    def __init__(
+        self,
+        connections: ConnectionPool,
+        day: Callable[[], int] = unknown_day,
+        replicas: Replicas | None = None,
+    ) -> None:
         self._connections = connections
         self._day = day
+        self._replicas = replicas
         self._idle: deque[Producer] = deque()
         _pools.add(self)
 
@@ -150,7 +171,7 @@ class ProducerPool:
             try:
                 producer = self._idle.pop()
             except IndexError:
-                return Producer(self._connections, self._day())
+                return Producer(self._connections, self._day(), self._replicas)
             if not producer.is_used_up:
                 return producer
             producer.close()

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from footfall.common.breaker import CircuitBreaker
-from footfall.eventlog.connections import connections
+from footfall.eventlog.connections import Replicas, connections
 from footfall.eventlog.errors import Ambiguous, Away, Full, Redirected, Refused
 from footfall.eventlog.producer import ProducerPool, unknown_day
 
@@ -14,9 +14,9 @@ T = TypeVar("T")
 class Server:
     """Connections with one time-out.
 
-    url: `redis://...`, `rediss://...` or `unix://...`. timeout: in seconds.
+    url: as for `connections`. timeout: in seconds.
     breaker: None to ask the server even if it did not answer before.
-    day: as for `ProducerPool`.
+    day: as for `ProducerPool`. replicas: how many must have an event before it is acknowledged.
     """
 
     def __init__(
@@ -25,9 +25,12 @@ class Server:
         timeout: float,
         breaker: CircuitBreaker | None = None,
         day: Callable[[], int] = unknown_day,
+        replicas: int = 0,
     ) -> None:
         self.pool = connections(url, timeout)
-        self.producers = ProducerPool(self.pool, day)
+        # Half of the time-out, so that the answer comes before the connection gives up.
+        wanted = Replicas(replicas, max(1, int(timeout * 500))) if replicas else None
+        self.producers = ProducerPool(self.pool, day, wanted)
         self._breaker = breaker
 
     def ask(self, key: str, do: Callable[["Server"], T]) -> T:

@@ -30,12 +30,15 @@ class RedisLog:
 
     Every method concerns one partition, numbered from 0. Those that only read raise LogError.
 
-    url: `redis://...`, `rediss://...` or `unix://...`; of a cluster: see `cluster.Topology`.
+    url: `redis://...`, `rediss://...` or `unix://...`; of a cluster: see `cluster.Topology`; of
+        sentinels: see `sentinel.Named`.
     max_bytes: how much of Redis' memory one partition may take before it is Full.
     retention_seconds, retention_bytes: what trimming keeps before the position.
     timeout: seconds that an append may take.
     breaker: for a single server; each server of a cluster has its own.
     day: returns the present day, for the ids of new producers: see `entries.day_of`.
+    replicas: how many must have an event before it is acknowledged. If they do not answer in half
+        of `timeout`, the append is Ambiguous.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class RedisLog:
         timeout: float = 1.0,
         breaker: CircuitBreaker | None = None,
         day: Callable[[], int] = unknown_day,
+        replicas: int = 0,
     ) -> None:
         self._url = url
         self.prefix = prefix
@@ -56,7 +60,7 @@ class RedisLog:
         self._retention_ms = int(retention_seconds * 1000)
         self._retention_bytes = retention_bytes
         self.breaker = breaker or CircuitBreaker()
-        self._appending = servers(url, timeout, self.breaker, day)
+        self._appending = servers(url, timeout, self.breaker, day, replicas)
         self._reading = servers(url, max(timeout, 5.0))
         self._conditions = Conditions(self._reading.ask_all)
 

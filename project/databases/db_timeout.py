@@ -5,11 +5,13 @@ acknowledges for it: keepalives notice nothing, and the server's own time-outs d
 client waits with a time-out, for connecting too, and requests are answered with 503. Slow queries
 on a live server go on: when the time is up, a second connection checks that the server is alive.
 Only the web server calls `install`; the flush and the other workers may wait.
+
+Of several hosts each has the whole time-out. libpq by itself would wait for the first one alone: it
+has no time-out where its caller does the waiting.
 """
 
 import select
 import time
-from functools import partial
 from typing import Any
 
 import psycopg2
@@ -30,12 +32,57 @@ class ProbeConnection(extensions.connection):
 
 
 class GuardedConnection(extensions.connection):
-    """A connection that is not attempted while the circuit is open."""
+    """A connection of which it is known to which host it is.
 
-    def __init__(self, wait: "WaitCallback", *arguments: Any, **options: Any) -> None:
-        if not wait.breaker.allows():
+    dsn: of one host.
+    """
+
+    def __init__(self, dsn: str, *arguments: Any) -> None:
+        known = extensions.parse_dsn(dsn)
+        self.server = {name: known[name] for name in ("host", "port") if name in known}
+        super().__init__(dsn, *arguments)
+
+
+class Hosts:
+    """Makes connections, one host after another: first to the one that answered last.
+
+    No connection is attempted while the circuit is open.
+    """
+
+    def __init__(self, wait: "WaitCallback") -> None:
+        self._wait = wait
+        self._first = 0
+
+    def __call__(self, dsn: str, *arguments: Any) -> GuardedConnection:
+        """Raises psycopg2.OperationalError: that of the host that was asked last."""
+        if not self._wait.breaker.allows():
             raise DatabaseTimeout("PostgreSQL did not answer just now")
-        super().__init__(*arguments, **options)
+        hosts = one_by_one(dsn)
+        first = self._first % len(hosts)
+        error = psycopg2.OperationalError("there is no host")
+        for number in (*range(first, len(hosts)), *range(first)):
+            try:
+                connection = GuardedConnection(hosts[number], *arguments)
+            except psycopg2.OperationalError as one:
+                error = one
+            else:
+                self._first = number
+                return connection
+        raise error
+
+
+def one_by_one(dsn: str) -> list[str]:
+    """Return a DSN for each of the hosts."""
+    known: dict[str, Any] = extensions.parse_dsn(dsn)
+    hosts = str(known.get("host", "")).split(",")
+    ports = str(known.get("port", "")).split(",")
+    if len(hosts) == 1:
+        return [dsn]
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    return [
+        extensions.make_dsn(**{**known, "host": host, "port": port})
+        for host, port in zip(hosts, ports, strict=True)
+    ]
 
 
 class WaitCallback:
@@ -57,7 +104,7 @@ class WaitCallback:
         if connection.status != STATUS_SETUP and not self.breaker.allows():
             raise DatabaseTimeout("PostgreSQL did not answer just now")
         while not wait_until_done(connection, self.seconds):
-            if not is_alive():
+            if not is_alive(getattr(connection, "server", {})):
                 self.breaker.failed()
                 raise DatabaseTimeout(f"PostgreSQL did not answer within {self.seconds:g} s")
         if self.breaker.is_open:
@@ -75,9 +122,12 @@ def wait_until_done(connection: extensions.connection, seconds: float) -> bool:
     return True
 
 
-def is_alive() -> bool:
-    """Return whether the server responds to a new connection; refusing it is a response, too."""
-    parameters = default_connection.get_connection_params()
+def is_alive(server: dict[str, Any]) -> bool:
+    """Return whether a server responds to a new connection; refusing it is a response, too.
+
+    server: host and port.
+    """
+    parameters = {**default_connection.get_connection_params(), **server}
     try:
         probe = psycopg2.connect(**{**parameters, "connection_factory": ProbeConnection})
     except DatabaseTimeout:
@@ -100,5 +150,5 @@ def install() -> WaitCallback:
         extensions.set_wait_callback(wait)
         # The connections of all threads share this dictionary.
         options = default_connection.settings_dict["OPTIONS"]
-        options["connection_factory"] = partial(GuardedConnection, wait)
+        options["connection_factory"] = Hosts(wait)
     return wait

@@ -15,7 +15,8 @@ from typing import Any
 from standalone.configuration import ROOT
 from tests.faults.campaign import Campaign, Outcome
 from tests.faults.clustered import ClusterCampaign, ClusterService
-from tests.faults.fault_plan import CLOCK, CLUSTER_KINDS, KINDS, Kind, plan_faults
+from tests.faults.failover import FailoverCampaign, FailoverService
+from tests.faults.fault_plan import CLOCK, CLUSTER_KINDS, FAILOVER_KINDS, KINDS, Kind, plan_faults
 from tests.faults.machine.machine import Machine
 from tests.faults.report import figures, table
 from tests.faults.service import Service
@@ -25,6 +26,7 @@ PAGES = 200
 PROFILES: dict[str, tuple[Any, ...]] = {
     "redis": (KINDS, Service, Campaign),
     "cluster": (CLUSTER_KINDS, ClusterService, ClusterCampaign),
+    "failover": (FAILOVER_KINDS, FailoverService, FailoverCampaign),
 }
 FAKETIME = "faketime"  # where the Makefile installs it, in the directory
 

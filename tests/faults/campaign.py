@@ -71,6 +71,8 @@ class Outcome:
     """What the service says, or still does, that it should not."""
     notes: dict[str, str] = field(default_factory=dict)
     """Further figures, by name."""
+    promotions: list[Interval] = field(default_factory=list)
+    """When no server was in the place of one that was replaced."""
 
     @property
     def is_exact(self) -> bool:
@@ -161,6 +163,10 @@ class Campaign:
             self._evident = evident(self._evicted, stored)
         return views(self._evicted.values())
 
+    def promotions(self) -> list[Interval]:
+        """Return when no server was in the place of one that was replaced."""
+        return []
+
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:
         """Return further figures, by name."""
         if not self._service.evicted.events:
@@ -184,6 +190,7 @@ class Campaign:
             told=after.missing - before.missing,
             dead_letters=after.dead_letters - before.dead_letters,
             untrue=self._untrue, notes={**visitors, **self.notes(verdict)},
+            promotions=self.promotions(),
         )  # fmt: skip
 
     def _classify(self) -> None:

@@ -59,6 +59,7 @@ def figures(outcome: Outcome, seed: int) -> dict[str, Any]:
         "latency while a store is away": latency(
             _during(good, outcome.away(REDIS) + outcome.away(POSTGRES))
         ),
+        "latency during promotions": latency(_during(good, outcome.promotions)),
         "wrong": {
             name: gain._asdict()
             for verdict in (outcome.verdict, outcome.kinds)
@@ -135,6 +136,8 @@ def table(found: dict[str, Any]) -> str:
         ("an answer took", _words(found["latency"], " s")),
         ("  while a store was away", _words(found["latency while a store is away"], " s")),
     ]
+    if during := found["latency during promotions"]:
+        rows.append(("  during promotions", _words(during, " s")))
     rows += found["notes"].items()
     lines = [f"{name:<42} {value}" for name, value in rows]
     lines += [f"wrong: {name} {gain}" for name, gain in list(found["wrong"].items())[:20]]

@@ -35,7 +35,7 @@ def test_only_what_replication_lost_is_lost_and_nothing_doubled() -> None:
     found = figures(outcome, SEED)
     assert (found["lost"], found["doubled"], found["failures"]) == (0, 0, []), table(found)
     assert len(outcome.happened) == len(PLANNED)
-    assert service.promotions == 1
+    assert len(service.promotions) == 1
     assert service.gone
     assert found["events by the log"] > 0
 

@@ -27,8 +27,9 @@ SECONDS = 1.0
 class Frozen:
     """A PostgreSQL that can be frozen. `now`: the clock of the circuit breaker."""
 
-    def __init__(self, proxy: Proxy, guard: WaitCallback) -> None:
+    def __init__(self, proxy: Proxy, guard: WaitCallback, upstream: str) -> None:
         self.proxy = proxy
+        self.upstream = upstream
         self.now = 0.0
         guard.breaker = self.breaker = CircuitBreaker(clock=lambda: self.now)
 
@@ -55,13 +56,14 @@ def address() -> str:
 def postgres(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Frozen]:
     settings.DATABASE_TIMEOUT_SECONDS = SECONDS
     connection.close()
-    with Proxy(address()) as proxy, monkeypatch.context() as patched:
+    upstream = address()
+    with Proxy(upstream) as proxy, monkeypatch.context() as patched:
         options = dict(connection.settings_dict["OPTIONS"])
         patched.setitem(connection.settings_dict, "HOST", "127.0.0.1")
         patched.setitem(connection.settings_dict, "PORT", str(urlsplit(proxy.url).port))
         patched.setitem(connection.settings_dict, "OPTIONS", options)
         try:
-            yield Frozen(proxy, db_timeout.install())
+            yield Frozen(proxy, db_timeout.install(), upstream)
         finally:
             set_wait_callback(None)
             connection.close()
@@ -112,6 +114,44 @@ def test_after_a_second_one_tries_and_all_goes_on(postgres: Frozen) -> None:
             ask()
     assert postgres.connections == before + 2  # the one who tried, and the one who asked for him
     postgres.thaw()
+    postgres.now += 1
+
+    assert ask() == (7,)
+    assert not postgres.breaker.is_open
+
+
+@pytest.fixture
+def other(postgres: Frozen) -> Iterator[Proxy]:
+    """The second of two hosts: the first may be frozen."""
+    with Proxy(postgres.upstream) as other, pytest.MonkeyPatch.context() as patched:
+        ports = [urlsplit(one.url).port for one in (postgres.proxy, other)]
+        patched.setitem(connection.settings_dict, "HOST", "127.0.0.1,127.0.0.1")
+        patched.setitem(connection.settings_dict, "PORT", ",".join(map(str, ports)))
+        yield other
+        connection.close()
+
+
+def test_of_several_hosts_one_that_says_nothing_does_not_hide_the_others(
+    postgres: Frozen, other: Proxy
+) -> None:
+    postgres.freeze()
+
+    assert ask() == (7,)
+    before = postgres.connections
+    connection.close()
+    assert ask() == (7,)  # the one that answered is asked first
+    assert postgres.connections == before
+    assert not postgres.breaker.is_open
+
+
+def test_a_host_that_says_nothing_any_more_is_left_for_the_other(
+    postgres: Frozen, other: Proxy
+) -> None:
+    assert ask() == (7,)
+    assert postgres.connections
+    postgres.freeze()
+    with pytest.raises(OperationalError, match="did not answer"):
+        ask()
     postgres.now += 1
 
     assert ask() == (7,)

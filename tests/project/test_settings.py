@@ -196,6 +196,55 @@ def test_a_cluster_cannot_be_the_broker_or_the_cache(name: str) -> None:
     assert f'"{name}" invalid' in done.stderr
 
 
+SENTINELS = "redis+sentinel://:s%2Fcret@one.example:7000,two.example/3?service_name=shop"
+
+
+def test_sentinels_are_an_address_for_log_cache_and_broker() -> None:
+    found = shown(
+        PRODUCTION | {"REDIS_URL": SENTINELS},
+        "[s.COUNTERS_LOG_URL, s.CACHES['default']['LOCATION'], s.CELERY_BROKER_URL,"
+        " s.CELERY_BROKER_TRANSPORT_OPTIONS['master_name']]",
+    )
+
+    broker = ";".join(
+        f"sentinel://:s%2Fcret@{host}/3" for host in ("one.example:7000", "two.example:26379")
+    )
+    assert found == str([SENTINELS, [SENTINELS], broker, "shop"])
+
+
+@pytest.mark.parametrize("url", ["redis+sentinel://one.example/0", "redis+sentinel://a:b/"])
+def test_what_is_wrong_with_an_address_of_sentinels_is_named(url: str) -> None:
+    done = start(PRODUCTION | {"REDIS_URL": url})
+
+    assert done.returncode != 0
+    assert '"REDIS_URL" invalid' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_may_have_several_hosts() -> None:
+    url = "postgres://u:p%40@one.example:5433,[::1],%2Frun%2FPostgres:5434/n?sslmode=require"
+    names = ("HOST", "PORT", "NAME", "USER", "PASSWORD")
+
+    found = shown(
+        PRODUCTION | {"DATABASE_URL": url},
+        f"[s.DATABASES['default'][name] for name in {names}]"
+        " + [s.DATABASES['default']['OPTIONS'][name] for name in"
+        " ('sslmode', 'target_session_attrs')]",
+    )
+
+    hosts = "one.example,::1,/run/Postgres"
+    assert found == str([hosts, "5433,5432,5434", "n", "u", "p@", "require", "read-write"])
+
+
+@pytest.mark.parametrize("hosts", ["one.example,", "one.example:many,two.example"])
+def test_a_host_that_is_none_is_named(hosts: str) -> None:
+    done = start(PRODUCTION | {"DATABASE_URL": f"postgres://u:p@{hosts}/n"})
+
+    assert done.returncode != 0
+    assert '"DATABASE_URL" invalid' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("url", "engine"),
     [

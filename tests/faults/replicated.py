@@ -1,0 +1,130 @@
+"""A service whose stores replicate *after* they have answered: what a promotion loses, measured.
+
+The files of a server that died or was replaced are kept, and read afterwards by a server of their
+own. An event that is there, in no server that lives, and not stored, is what replication lost.
+"""
+
+import os
+import shutil
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from footfall.eventlog import EventId, RedisLog
+from footfall.eventlog.identities import Identities
+from loadtest.common.stores import Redis
+from loadtest.common.verdict import Verdict
+from tests.faults.campaign import Campaign, Say
+from tests.faults.fault_plan import Planned
+from tests.faults.intervals import Interval
+from tests.faults.machine.evicted import StoredId, evident, stored_ids, views
+from tests.faults.machine.machine import Machine
+from tests.faults.service import Service
+
+PARTITIONS = 8
+PREFIX = "footfall"
+EVERYTHING = 10**9
+
+
+class Gone(NamedTuple):
+    """An event that a dead server had, and no server that lived."""
+
+    fault: str
+    body: bytes
+
+
+class ReplicatedService(Service):
+    """The service with a log that is replicated."""
+
+    def __init__(
+        self, directory: Path, port: int = 0, *, machine: Machine | None = None, **variables: str
+    ) -> None:
+        super().__init__(directory, port, machine=machine, **variables)
+        self.tails = directory / "tails"
+        shutil.rmtree(self.tails, ignore_errors=True)
+        self.promotions: list[Interval] = []
+        """From the death of a server until another has its place."""
+        self.gone: dict[StoredId, Gone] = {}
+        """Some of them were stored: what remains is seen at the end."""
+
+    @property
+    @abstractmethod
+    def log_url(self) -> str:
+        """The address of the log as a whole."""
+
+    def keep_files(self, directory: Path) -> None:
+        """Keep the files of a dead or stopped server: as a replica of another it empties them."""
+        kept = self.tails / str(len(list(self.tails.glob("*")))) / "appendonlydir"
+        kept.mkdir(parents=True)
+        for file in (directory / "appendonlydir").iterdir():
+            os.link(file, kept / file.name)
+
+    def log(self, url: str) -> RedisLog:
+        return RedisLog(url, prefix=self.prefix)
+
+    @cached_property
+    def prefix(self) -> str:
+        """What the keys of the service's database begin with."""
+        (name,) = Identities(self.log_url, PREFIX, 1.0).names()
+        return f"{PREFIX}:{name}"
+
+    def measure(self, fault: str) -> None:
+        """Note the events in the kept files of servers that no server has any more."""
+        for kept in sorted(self.tails.glob("*")):
+            with ExitStack() as stack:
+                stack.callback(shutil.rmtree, kept)
+                store = Redis(Path(shutil.copytree(kept, kept / "copy")))
+                stack.enter_context(store.served())
+                self._compare(store.url, fault)
+
+    def _compare(self, url: str, fault: str) -> None:
+        with ExitStack() as stack:
+            dead, alive = self.log(url), self.log(self.log_url)
+            stack.callback(dead.close)
+            stack.callback(alive.close)
+            for partition in range(PARTITIONS):
+                had = _events(dead, partition)
+                # One that has moved to another server since is not gone.
+                have = _events(alive, partition) if had else {}
+                for event_id in had.keys() - have.keys():
+                    one = StoredId(partition, *event_id)
+                    self.gone.setdefault(one, Gone(fault, had[event_id]))
+
+
+def _events(log: RedisLog, partition: int) -> dict[EventId, bytes]:
+    entries = log.read(partition, None, EVERYTHING, EVERYTHING).entries
+    return {entry.event_id: entry.body for entry in entries if entry.event_id}
+
+
+class ReplicatedCampaign(Campaign):
+    """Its verdict knows what replication lost, and holds it against what the service tells."""
+
+    def __init__(self, service: ReplicatedService, planned: Sequence[Planned], say: Say) -> None:
+        super().__init__(service, planned, say)
+        self._replicated = service
+
+    def promotions(self) -> list[Interval]:
+        return self._replicated.promotions
+
+    def gone(self) -> Mapping[str, int]:
+        lost = self._replicated.gone
+        if lost:
+            stored = stored_ids(self._service.manage("counters", "events").stdout.splitlines())
+            for one in lost.keys() & stored:
+                del lost[one]
+            self._evident = evident(lost, stored)
+        return views(event.body for event in lost.values())
+
+    def notes(self, verdict: Verdict[str]) -> dict[str, str]:
+        by_fault = Counter(event.fault for event in self._replicated.gone.values())
+        return {
+            "events that replication lost": str(by_fault.total()),
+            **{f"  {name}": str(number) for name, number in by_fault.items()},
+            "  in views": str(verdict.total().gone),
+            "  of these answered and not counted": str(verdict.missing),
+            "  that the service must tell": str(self._evident),
+        }
