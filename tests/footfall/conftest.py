@@ -1,6 +1,5 @@
 import os
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 
 import pytest
 from django.apps import apps
@@ -13,7 +12,7 @@ from footfall.eventlog import RedisLog
 from footfall.log import get_log
 from footfall.ops import workers
 from footfall.ops.workers import Workers
-from footfall.registry import countable_models
+from footfall.registry import forget_models
 from tests.support import databases
 from tests.support.views import Answering
 
@@ -42,11 +41,11 @@ def few_models(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
         yield
         return
     with monkeypatch.context() as patch:
-        few = SimpleNamespace(get_models=apps.get_app_config("pages").get_models)
-        patch.setattr("footfall.registry.apps", few)
-        countable_models.cache_clear()
+        few = list(apps.get_app_config("pages").get_models())
+        patch.setattr("footfall.registry.all_models", lambda: few)
+        forget_models()
         yield
-    countable_models.cache_clear()
+    forget_models()
 
 
 @pytest.fixture(autouse=True)

@@ -116,7 +116,7 @@ class PolicyHistory(RuleBasedStateMachine):
 
 
 def run_histories(history: type[PolicyHistory], number: int) -> None:
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         history,
         settings=settings(
             max_examples=number,

@@ -16,7 +16,7 @@ ROUTERS = ["footfall.routers.CountersRouter", "tests.support.targets.ShopRouter"
 
 
 @pytest.fixture
-def at_home(transactional_db: None) -> Iterator[None]:
+def at_home(all_models: None, transactional_db: None) -> Iterator[None]:
     """The models of `AT_HOME` are there."""
     with countable(*AT_HOME):
         yield
@@ -48,7 +48,9 @@ def execute(statement: str) -> None:
 
 
 @pytest.fixture
-def other(other_name: str, transactional_db: None, settings: Settings) -> Iterator[str]:
+def other(
+    all_models: None, other_name: str, transactional_db: None, settings: Settings
+) -> Iterator[str]:
     """The second database: its alias. The models of `ELSEWHERE` are there."""
     settings.DATABASE_ROUTERS = ROUTERS
     registry.forget_models()
