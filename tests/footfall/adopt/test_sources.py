@@ -11,7 +11,7 @@ from catalog.books.models import Book
 from catalog.pages.models import Content
 from tests.support.pages import make_text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("all_models")]
 
 LABEL = "pages.content"
 Run = Callable[..., str]
