@@ -1,5 +1,6 @@
 """`make faults`, in short: some faults of a service under load, and nothing lost or doubled."""
 
+import subprocess
 import sys
 from contextlib import ExitStack
 
@@ -7,9 +8,21 @@ from tests.faults.campaign import Campaign
 from tests.faults.fault_plan import SHORT_KINDS, plan_faults
 from tests.faults.report import figures, table
 from tests.faults.service import Service
+from tests.support import processes
 from tests.support.stores import temporary_directory
 
 SEED, SECONDS, GAP = 9, 12.0, 1.1
+
+
+class Forking(Service):
+    """Its commands are forked from a process that has loaded Django."""
+
+    def manage(self, *words: str, timeout: float = 120) -> "subprocess.CompletedProcess[str]":
+        try:
+            done = processes.run(self.copy.environment, processes.manage, *words, timeout=timeout)
+        except TimeoutError as error:
+            raise subprocess.TimeoutExpired(words, timeout) from error
+        return subprocess.CompletedProcess(words, done.returncode, done.stdout, done.stderr)
 
 
 def test_nothing_is_lost_and_nothing_doubled_whatever_dies() -> None:
@@ -17,7 +30,7 @@ def test_nothing_is_lost_and_nothing_doubled_whatever_dies() -> None:
     assert len(planned) >= 8
 
     with ExitStack() as stack:
-        service = stack.enter_context(Service(temporary_directory(stack)))
+        service = stack.enter_context(Forking(temporary_directory(stack)))
         outcome = Campaign(service, planned, say).carry_out(
             SECONDS, clients=8, pause=0.05, seed=SEED
         )

@@ -5,7 +5,7 @@ import gc
 import django
 import pytest  # noqa: F401  # jobs stand in modules of tests
 
-import project.celery
+import project.celery  # noqa: F401
 
 django.setup()
 
