@@ -29,7 +29,13 @@ from tests.support.stores import ASKED, XDIST_WORKER, temporary_directory, wait_
 from tests.support.tables import emptied_quickly
 
 # On a busy machine everything may take long: that is no fault of what is tested.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# What takes examples without a number of its own takes some; CI has it take all that are usual.
+settings.register_profile(
+    "suite",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    max_examples=int(os.environ.get("FOOTFALL_EXAMPLES", "30")),
+)
 settings.load_profile("suite")
 
 SLOWEST = ("standalone", "live", "browser", "wheel", "faults")
