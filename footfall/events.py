@@ -18,6 +18,7 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate, pairwise
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 VERSION = b"\x02"
@@ -410,6 +411,9 @@ def places_of(fact: str) -> Sequence[slice]:
 
 # Most metadata: visitor and agent, no more. Of a whole column this is told without looking at each.
 VIEWER, VIEWER_BYTES = b"\x06", 17
+AGENT = itemgetter(slice(9, VIEWER_BYTES))
+"""Takes the agent from such metadata, and b"" from b""."""
+AGENT_PLACES = places_of("agent")
 
 
 def are_viewers(metas: Collection[bytes]) -> bytes:
@@ -419,6 +423,19 @@ def are_viewers(metas: Collection[bytes]) -> bytes:
         return b""
     is_other = joined[::VIEWER_BYTES].strip(VIEWER) or bytes(8) in joined
     return b"" if is_other else joined
+
+
+def are_plain(metas: Collection[bytes]) -> bool:
+    """Tell whether each of these metadata, which are valid, is visitor and agent, or nothing."""
+    heads = b"".join(metas)[::VIEWER_BYTES]
+    return {*map(len, metas)} <= {0, VIEWER_BYTES} and not heads.strip(VIEWER)
+
+
+def agents_of(metas: Sequence[bytes]) -> list[bytes]:
+    """Return the 8 bytes of the agent in each of these metadata; b"" of one without."""
+    if are_plain(metas):
+        return list(map(AGENT, metas))
+    return [meta[AGENT_PLACES[meta[0]]] if meta else b"" for meta in metas]
 
 
 def malformed_metas(metas: Collection[bytes]) -> dict[bytes, str]:

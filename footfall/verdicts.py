@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from footfall.common.chunks import chunks
-from footfall.events import places_of
+from footfall.events import AGENT_PLACES, agents_of, places_of
 from footfall.models import Agent, KeptKind, Kind, LeftOut, Reclassification
 
 Steps = list[tuple[int | None, int]]
@@ -27,7 +27,6 @@ HOUR = 3_600_000  # milliseconds
 LEFT_OUT: Steps = [(None, Kind.ROBOT)]
 """The kinds of a visitor that is left out."""
 
-PLACES = places_of("agent")
 VISITOR_PLACES = places_of("visitor")
 
 
@@ -39,14 +38,14 @@ class Kinds(NamedTuple):
     kept: Mapping[int, Steps]
     """By index, those that have another kind for earlier events: mostly none."""
 
-    def of_events(self, meta: Sequence[int], at: Sequence[int]) -> Iterable[int]:
+    def of_events(self, meta: Sequence[int], at: Sequence[int]) -> bytes:
         """Return the kind of each event, by index of its metadata and its time in ms since 1970."""
         if not self.kept:
-            return map(self.of_meta.__getitem__, meta)
-        return [
+            return bytes(map(self.of_meta.__getitem__, meta))
+        return bytes(
             kind_at(self.kept[index], one // HOUR) if index in self.kept else self.of_meta[index]
             for index, one in zip(meta, at, strict=True)
-        ]
+        )
 
 
 class Verdicts:
@@ -54,7 +53,8 @@ class Verdicts:
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self._kinds: dict[bytes, int] = {}
+        self._kinds: dict[bytes, int] = {b"": Kind.UNKNOWN}
+        """By agent; b"": of an event without one."""
         self._kept: dict[bytes, Steps] = {}
         self._left_out: frozenset[bytes] | None = None
 
@@ -64,9 +64,13 @@ class Verdicts:
         An agent that is not in the table is unknown, and is asked for again the next time.
         """
         left_out = self._look_up_left_out()
-        agents = [meta[PLACES[meta[0]]] if meta else b"" for meta in metas]  # as `agent_of`
-        kinds, kept = self._look_up({*agents} - {b""})
-        of_meta = [kinds.get(agent, 0) for agent in agents]
+        agents = agents_of(metas)
+        kept: Mapping[bytes, Steps] = self._kept
+        try:
+            of_meta = list(map(self._kinds.__getitem__, agents))
+        except KeyError:
+            kinds, kept = self._look_up({*agents})
+            of_meta = [kinds.get(agent, 0) for agent in agents]
         earlier = {i: kept[one] for i, one in enumerate(agents) if one in kept} if kept else {}
         if left_out:
             for i in (i for i, meta in enumerate(metas) if visitor_of(meta) in left_out):
@@ -76,7 +80,7 @@ class Verdicts:
 
     def steps(self, agent: bytes) -> Steps:
         """Return the kinds of one agent, by the time of its events."""
-        kinds, kept = self._look_up({agent} - {b""})
+        kinds, kept = self._look_up({agent})
         return kept.get(agent) or [(None, kinds.get(agent, Kind.UNKNOWN))]
 
     def _look_up_left_out(self) -> frozenset[bytes]:
@@ -95,18 +99,22 @@ class Verdicts:
         # Else these are verdicts of the next version: whoever counts with them will notice.
         if present_version() == self.version:
             too_many = len(kinds) > MAX_CACHED
-            self._kinds, self._kept = ({}, {}) if too_many else (kinds, kept)
+            nothing: tuple[dict[bytes, int], dict[bytes, Steps]] = {b"": Kind.UNKNOWN}, {}
+            self._kinds, self._kept = nothing if too_many else (kinds, kept)
         return kinds, kept
 
 
 def _read(agents: Iterable[bytes]) -> tuple[dict[bytes, int], dict[bytes, Steps]]:
-    """Return the kinds of agents, and of those with other kinds before, the steps."""
+    """Return the kinds of agents, and of those with other kinds before, the steps.
+
+    Raises ValueError for a kind of a later version.
+    """
     hashes = {_hash(agent): agent for agent in agents}
     kinds: dict[bytes, int] = {}
     kept: dict[bytes, Steps] = {}
     for some in chunks(list(hashes), PER_QUERY):
         rows = Agent.objects.filter(hash__in=some).values_list("hash", "kind")
-        kinds |= {hashes[key]: kind for key, kind in rows}
+        kinds |= {hashes[key]: int(Kind(kind)) for key, kind in rows}
         for key, steps in steps_of(some).items():
             kept[hashes[key]] = [*steps, (None, kinds.get(hashes[key], Kind.UNKNOWN))]
     return kinds, kept
@@ -114,7 +122,7 @@ def _read(agents: Iterable[bytes]) -> tuple[dict[bytes, int], dict[bytes, Steps]
 
 def agent_of(meta: bytes) -> bytes:
     """Return the 8 bytes of the agent in metadata; b"" if there is none."""
-    return meta[PLACES[meta[0]]] if meta else b""
+    return meta[AGENT_PLACES[meta[0]]] if meta else b""
 
 
 def visitor_of(meta: bytes) -> bytes:

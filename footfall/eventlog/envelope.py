@@ -7,6 +7,8 @@ metadata. Version 1 has a field for each of the four, as text. Both may be in on
 
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
 
 from footfall.eventlog.entries import NO_PRODUCER, Columns, EventId, Row
 
@@ -18,6 +20,10 @@ SEQUENCES = 2**32
 """How many sequence numbers a producer has."""
 NAMES, NAMES_1 = [b"h", b"b"], [b"s", b"n", b"t", b"o", b"b"]
 HEADER = struct.Struct(">QQIQ")
+COLUMNS = 5
+"""Offset, producer id, sequence, at; and the metadata."""
+BLOCK = 256
+"""Headers that are unpacked at once."""
 REST = struct.Struct(">QIQ")
 EVENT_ID = struct.Struct(">QI")
 
@@ -46,22 +52,38 @@ def _of_version_2(reply: Sequence[RawEntry]) -> Columns | None:
         h, headers, b, bodies = zip(*fields, strict=True)
     except ValueError:
         return None
-    packed = b"".join([header[: HEADER.size] for header in headers])
-    if {*h} != {b"h"} or {*b} != {b"b"} or len(packed) != len(ids) * HEADER.size:
+    if {*h} != {b"h"} or {*b} != {b"b"} or (columns := _unpacked(headers)) is None:
         return None
-    offsets, producer_ids, sequences, ats = zip(*HEADER.iter_unpack(packed), strict=True)
+    offsets, producer_ids, sequences, ats, metas = columns
     if max(max(offsets), max(producer_ids), max(ats)) >= BIGINT:
         return None
-    metas = [header[HEADER.size :] for header in headers]
-    return Columns(
-        list(ids),
-        list(producer_ids),
-        list(sequences),
-        list(ats),
-        list(offsets),
-        list(bodies),
-        metas,
-    )
+    return Columns(list(ids), producer_ids, sequences, ats, offsets, list(bodies), metas)
+
+
+def _unpacked(headers: Sequence[bytes]) -> list[list[Any]] | None:
+    """Return the columns of headers: offset, producer id, sequence, at, metadata.
+
+    Mostly all have the same length, so many are unpacked at once. None if one is too short.
+    """
+    lengths = {*map(len, headers)}
+    if min(lengths) < HEADER.size:
+        return None
+    if len(lengths) > 1:
+        heads = _unpacked([header[: HEADER.size] for header in headers]) or []
+        return [*heads[:-1], [header[HEADER.size :] for header in headers]]
+    (length,) = lengths
+    joined = b"".join(headers)
+    values: list[Any] = []
+    for start in range(0, len(joined), BLOCK * length):
+        block = min(BLOCK, len(joined) // length - start // length)
+        values += _headers(length - HEADER.size, block).unpack_from(joined, start)
+    return [values[place::COLUMNS] for place in range(COLUMNS)]
+
+
+@lru_cache(maxsize=64)
+def _headers(meta_bytes: int, times: int) -> struct.Struct:
+    """Return the form of so many headers with metadata of this length."""
+    return struct.Struct(">" + f"QQIQ{meta_bytes}s" * times)
 
 
 def _of_any_version(reply: Sequence[RawEntry]) -> Columns:

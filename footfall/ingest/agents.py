@@ -4,16 +4,14 @@ Which agents have a row, and what kind they are, is told by the store and the ta
 per day are limited: strangers can make up as many as they like.
 """
 
-from collections.abc import Callable, Collection, Mapping
-from itertools import chain
-from struct import Struct
+from collections.abc import Collection, Mapping
 from time import monotonic
 
 from django.db.models import QuerySet
 
 from footfall.common.chunks import chunks
 from footfall.conf import cached_until_change, conf
-from footfall.events import VIEWER_BYTES, Meta, are_viewers, decode_meta, encode_meta
+from footfall.events import VIEWER, agents_of, are_plain, decode_meta, encode_meta
 from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
 from footfall.models import Agent, StoreHead
 from footfall.models.viewers import signed, unsigned
@@ -22,8 +20,6 @@ from footfall.store.segment import Events
 from footfall.viewers.agents import Told, hash_of, printable
 from footfall.viewers.rules import Rules
 
-AGENTS = Struct(">9xQ")
-"""The agents of metadata that are visitor and agent."""
 ROWS_PER_STATEMENT, KEYS_PER_QUERY = 500, 5_000
 KNOWN_SECONDS, MAX_KNOWN = 60.0, 100_000
 """For so long it is taken that an agent still has its row, and of how many."""
@@ -35,20 +31,20 @@ def keep_agents(events: Events, moment: Moment) -> None:
     In the transaction of the ingest. An agent for which there is no room has the number 0 from then
     on.
     """
-    viewers = [meta for meta in events.metas if len(meta) == VIEWER_BYTES]
-    joined = are_viewers(viewers)
-    agents = set(chain.from_iterable(AGENTS.iter_unpack(joined)))
-    rest = [meta for meta in events.metas if not joined or len(meta) != VIEWER_BYTES]
-    others = {meta: decode_meta(meta) for meta in rest}
-    agents |= {one.agent for one in others.values()}
-    told = {meta.agent: meta.told for meta in others.values() if meta.told}
-    refused = insert_new(agents - {0}, told, moment)
+    agents = {int.from_bytes(agent, "big") for agent in {*agents_of(events.metas)} if agent}
+    told: dict[int, bytes] = {}
+    if not are_plain(events.metas):
+        others = (decode_meta(meta) for meta in events.metas if meta[:1] != VIEWER)
+        told = {meta.agent: meta.told for meta in others if meta.told}
+    refused = insert_new(agents, told, moment)
     if told or refused:
-        _replace(events, lambda meta: _stored(others.get(meta) or decode_meta(meta), refused))
+        _replace(events, refused)
 
 
 def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Moment) -> set[int]:
     """Insert those of the agents that have no row, up to the limit; return those without room."""
+    if not agents:
+        return set()
     known = _known(agents)
     if filled := {one: text for one, text in told.items() if one in known}:
         _fill_in(filled)
@@ -137,15 +133,18 @@ def _checked(agent: int, told: bytes) -> Told | None:
     return text if text.string == printable(text.string) else None
 
 
-def _stored(meta: Meta, refused: Collection[int]) -> bytes:
+def _stored(meta: bytes, refused: Collection[int]) -> bytes:
     """Return metadata as it is stored: without string, and without an agent that has no row."""
-    agent = 0 if meta.agent in refused else meta.agent
-    return encode_meta(meta._replace(told=b"", agent=agent))
+    if meta[:1] == VIEWER and not refused:
+        return meta
+    facts = decode_meta(meta)
+    agent = 0 if facts.agent in refused else facts.agent
+    return encode_meta(facts._replace(told=b"", agent=agent))
 
 
-def _replace(events: Events, stored: Callable[[bytes], bytes]) -> None:
+def _replace(events: Events, refused: Collection[int]) -> None:
     """Replace the distinct metadata, of which some may be the same then."""
     table: dict[bytes, int] = {}
-    moves = [table.setdefault(stored(meta), len(table)) for meta in events.metas]
+    moves = [table.setdefault(_stored(meta, refused), len(table)) for meta in events.metas]
     events.metas = list(table)
     events.meta = list(map(moves.__getitem__, events.meta))

@@ -6,10 +6,11 @@ how it waits for locks. They get columns of equal length. Those of `add_hourly`:
 views, targets if the table has them, and one for each of the kinds that are named.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
 from importlib import import_module
+from itertools import chain, repeat
 from typing import Any
 
 from django.db import (
@@ -26,7 +27,7 @@ from django.db.models import QuerySet
 from footfall.common.chunks import chunks
 from footfall.models import KIND_COLUMNS, Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import NO_KIND, OF_KINDS, Move, Views, rows_per_statement
+from footfall.sql.batch import NO_KIND, Move, Views, columns_of, rows_per_statement
 
 
 class Conflict(Exception):
@@ -157,25 +158,24 @@ def add_views(
     hours: list[int] = []
     counts: list[int] = []
     targets: list[int] = []
-    of_kinds: list[Sequence[int]] = []
+    of_kinds: list[Iterator[Sequence[int]]] = []
     for hour, of_hour in sorted(views.hours.items()):
         ids = sorted(of_hour)
         targets += ids
-        counts += [of_hour[target] for target in ids]
+        counts += map(of_hour.__getitem__, ids)
         hours += [hour] * len(ids)
         if views.kinds:
             kinds = views.kinds.get(hour, {})
-            of_kinds += [kinds.get(target, NO_KIND) for target in ids]
+            of_kinds.append(map(kinds.get, ids, repeat(NO_KIND)))
     if hours:
-        names, columns = _kinds(of_kinds)
+        names, columns = _kinds(columns_of(chain.from_iterable(of_kinds)))
         dialect().add_hourly(table, content_type, [hours, counts, targets, *columns], names)
 
 
-def _kinds(rows: Sequence[Sequence[int]]) -> tuple[list[str], list[Sequence[int]]]:
+def _kinds(columns: Iterable[Sequence[int]]) -> tuple[list[str], list[Sequence[int]]]:
     """Return the names of the kinds that are not 0 everywhere, and their columns."""
-    columns = zip(KIND_COLUMNS.values(), OF_KINDS, strict=True)
-    found = {name: list(map(of_kind, rows)) for name, of_kind in columns}
-    some = {name: column for name, column in found.items() if any(column)}
+    found = zip(KIND_COLUMNS.values(), columns, strict=True)
+    some = {name: column for name, column in found if any(column)}
     return list(some), list(some.values())
 
 
@@ -186,7 +186,7 @@ def add_hour_totals(model: type[models.Model], sums: Mapping[int, Sequence[int]]
     """
     if sums:
         views, *of_kinds = zip(*sums.values(), strict=True)
-        names, columns = _kinds(list(zip(*of_kinds, strict=True)))
+        names, columns = _kinds(of_kinds)
         columns = [list(sums), views, *columns]
         dialect().add_hourly(HourTotal, content_type_of(model).pk, columns, names)
 

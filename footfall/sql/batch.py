@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import add, itemgetter
+from itertools import chain
+from operator import add
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -25,8 +26,6 @@ Hours = Mapping[int, Mapping[int, int]]
 Row = tuple[int, int, Sequence[int]]
 """Hour since 1970, id, and a number for each of COLUMNS."""
 NO_KIND = (0,) * len(KIND_COLUMNS)
-OF_KINDS = [itemgetter(place) for place in range(len(KIND_COLUMNS))]
-"""Each takes its kind from the numbers of `Views.kinds`."""
 
 
 class Views(NamedTuple):
@@ -48,8 +47,17 @@ class Views(NamedTuple):
         sums: dict[int, Sequence[int]] = {}
         for hour, of_hour in self.hours.items():
             kinds = self.kinds.get(hour, {}).values()
-            sums[hour] = (sum(of_hour.values()), *(sum(map(one, kinds)) for one in OF_KINDS))
+            sums[hour] = (sum(of_hour.values()), *map(sum, columns_of(kinds)))
         return sums
+
+
+def columns_of(rows: Iterable[Sequence[int]]) -> list[Sequence[int]]:
+    """Return the columns of rows with a number for each of KIND_COLUMNS.
+
+    In one list first: `zip` makes an iterator for each row.
+    """
+    numbers = list(chain.from_iterable(rows))
+    return [numbers[place :: len(KIND_COLUMNS)] for place in range(len(KIND_COLUMNS))]
 
 
 class Move(NamedTuple):

@@ -30,7 +30,7 @@ def append(
         head = StoreHead.objects.filter(pk=HEAD).first() or StoreHead()
         return head.position, []
     epoch = identity.epoch()
-    segments = [new_segment(part, now, epoch) for part in parts]
+    segments = [new_segment(part, now, epoch, quickly=True) for part in parts]
     segments[0].seconds, segments[0].drained, segments[0].keyed = seconds, drained, keyed
     head = locked_head()
     before = head.position
@@ -46,9 +46,11 @@ def append(
     return before, segments
 
 
-def new_segment(events: Events, stored_at: datetime, epoch: int = 0) -> Segment:
-    """Return a segment with these events, without number and key."""
-    data = encode(events)
+def new_segment(
+    events: Events, stored_at: datetime, epoch: int = 0, *, quickly: bool = False
+) -> Segment:
+    """Return a segment with these events, without number and key. quickly: see `encode`."""
+    data = encode(events, quickly=quickly)
     return Segment(
         events=len(events),
         first_at=min(events.at, default=0),

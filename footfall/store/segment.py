@@ -28,6 +28,8 @@ LEVEL = 1
 """Of zlib. Level 6 takes three times as long for 4 % less: see tests/footfall/bench_store.py."""
 RAW_DEFLATE = -15
 """Without zlib's own checksum: `Segment.checksum` is one."""
+MANY_BYTES = 128 * 1024
+"""Of metadata that are left as they are: of 5,000 visitors or more, in one batch."""
 MAX_COLUMN_BYTES = 64 * 1024**2
 MAX_COUNT = 2**18
 """Most runs, events or distinct values of a segment. Both limits keep damaged data harmless."""
@@ -88,8 +90,12 @@ class Events:
         return events
 
 
-def encode(events: Events) -> bytes:
-    """Return the data of a segment with these events. Raises ValueError if they are too many."""
+def encode(events: Events, *, quickly: bool = False) -> bytes:
+    """Return the data of a segment with these events. Raises ValueError if they are too many.
+
+    quickly: very many metadata are left as they are. They are mostly random, so compressing them
+    takes as long as all else, for a third of their bytes.
+    """
     metas = [] if events.metas == [b""] else events.metas
     counted = (events.runs, events.at, events.bodies, events.producer_ids, metas)
     counts = list(map(len, counted))
@@ -103,12 +109,16 @@ def encode(events: Events) -> bytes:
         pack(events.producer_ids),
         pack(list(events.producer)),
         pack_differences(_by_producer(events)),
-        *(_pack_distinct(metas, events.meta) if metas else ()),
     ]
     joined = b"".join(columns)
-    if max(counts) > MAX_COUNT or len(joined) > MAX_COLUMN_BYTES:
+    packed_metas = b"".join(_pack_distinct(metas, events.meta)) if metas else b""
+    if max(counts) > MAX_COUNT or len(joined) + len(packed_metas) > MAX_COLUMN_BYTES:
         raise ValueError("too much for one segment")
-    return zlib.compress(joined, LEVEL, RAW_DEFLATE)
+    if not quickly or len(packed_metas) < MANY_BYTES:
+        return zlib.compress(joined + packed_metas, LEVEL, RAW_DEFLATE)
+    stream = zlib.compressobj(LEVEL, zlib.DEFLATED, RAW_DEFLATE)
+    deflated = stream.compress(joined) + stream.flush(zlib.Z_SYNC_FLUSH)  # it goes on
+    return deflated + zlib.compress(packed_metas, zlib.Z_NO_COMPRESSION, RAW_DEFLATE)
 
 
 def decode(data: bytes, version: int) -> Events:

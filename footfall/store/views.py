@@ -4,17 +4,19 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import repeat
+from itertools import chain, compress, repeat
 from operator import add
 from typing import NamedTuple
 
 from footfall.events import decode
-from footfall.models import Kind
-from footfall.sql.batch import NO_KIND, Hours, Views
+from footfall.models import KIND_COLUMNS, Kind
+from footfall.sql.batch import Hours, Views
 from footfall.store.segment import Events
 from footfall.verdicts import Kinds, Verdicts
 
 HOUR = 3_600_000  # milliseconds
+IS = {kind: bytes(number == kind for number in range(256)) for kind in Kind}
+"""Translate kinds to whether each is this one."""
 
 
 class Viewed(NamedTuple):
@@ -32,32 +34,78 @@ class Viewed(NamedTuple):
     kind: int = Kind.UNKNOWN
 
 
-def views_of(events: Events, kinds: Kinds | None = None) -> Iterator[Viewed]:
-    """Yield what was viewed, and by which kinds of agents if these are given.
+class Counted(NamedTuple):
+    """Events of one hour and partition, by index of their body."""
 
-    Most runs are of one hour; there, events of unknown kind are counted alone.
+    hour: int
+    """Since 1970."""
+    partition: int
+    every: Mapping[int, int]
+    """How many events."""
+    of_kinds: Mapping[Kind, Mapping[int, int]]
+    """How many by each known kind of agent that some have."""
+
+
+def counted(events: Events, kinds: Kinds | None = None) -> Iterator[Counted]:
+    """Count events by what was viewed; by kinds, too, if these are given.
+
+    Each kind is counted alone: that takes less time than counting pairs.
     """
-    bodies, targets = events.bodies, events.targets
     start = 0
     for run in events.runs:
         end = start + run.events
-        body, at, meta = events.body[start:end], events.at[start:end], events.meta[start:end]
+        # A list: an array makes its numbers anew each time that it is counted.
+        body, at, meta = list(events.body[start:end]), events.at[start:end], events.meta[start:end]
         start = end
-        first, last = min(at) // HOUR, max(at) // HOUR
-        if first == last and kinds is None:
-            for index, count in Counter(body).items():
-                yield Viewed(bodies[index], targets[index], first, count, run.partition)
-            continue
-        of_events = kinds.of_events(meta, at) if kinds else repeat(Kind.UNKNOWN)
-        if first == last:  # not strict: what is the same for all of them is repeated for ever
-            for (index, kind), count in Counter(zip(body, of_events, strict=False)).items():
-                yield Viewed(bodies[index], targets[index], first, count, run.partition, kind)
-        else:
-            hours = [one // HOUR for one in at]
-            for (index, hour, kind), count in Counter(
-                zip(body, hours, of_events, strict=False)
-            ).items():
-                yield Viewed(bodies[index], targets[index], hour, count, run.partition, kind)
+        of_events = kinds.of_events(meta, at) if kinds else b""
+        for hour, places in _by_hour(at):
+            of_hour, some = body, of_events
+            if places:
+                of_hour, some = list(compress(body, places)), bytes(compress(of_events, places))
+            every = Counter(of_hour)
+            yield Counted(hour, run.partition, every, _by_kind(of_hour, some, every))
+
+
+def _by_kind(
+    body: Sequence[int], kinds: bytes, every: Mapping[int, int]
+) -> Mapping[Kind, Mapping[int, int]]:
+    """Count events of each known kind; those of the most frequent one are what others leave."""
+    counts = {kind: times for kind in Kind if (times := kinds.count(kind))}
+    if not counts:
+        return {}
+    most = max(counts, key=counts.__getitem__)
+    others = (kind for kind in counts if kind != most)
+    found = {kind: Counter(compress(body, kinds.translate(IS[kind]))) for kind in others}
+    left = dict(every)
+    for index, times in chain.from_iterable(of_kind.items() for of_kind in found.values()):
+        left[index] -= times
+    found[most] = Counter({index: times for index, times in left.items() if times})
+    found.pop(Kind.UNKNOWN, None)
+    return found
+
+
+def _by_hour(at: Sequence[int]) -> Iterator[tuple[int, Sequence[bool]]]:
+    """Yield each hour since 1970, and which events are of it; mostly all are: then no list."""
+    first, last = min(at) // HOUR, max(at) // HOUR
+    if first == last:
+        yield first, ()
+        return
+    hours = [one // HOUR for one in at]
+    for hour in sorted({*hours}):
+        yield hour, [one == hour for one in hours]
+
+
+def views_of(events: Events, kinds: Kinds | None = None) -> Iterator[Viewed]:
+    """Yield what was viewed, and by which kinds of agents if these are given."""
+    for hour, partition, every, of_kinds in counted(events, kinds):
+        for index, times in every.items():
+            body, targets, unknown = events.bodies[index], events.targets[index], times
+            for kind, counts in of_kinds.items():
+                if count := counts.get(index, 0):
+                    unknown -= count
+                    yield Viewed(body, targets, hour, count, partition, kind)
+            if unknown:
+                yield Viewed(body, targets, hour, unknown, partition)
 
 
 class Alike(NamedTuple):
@@ -77,7 +125,7 @@ class Summed:
     """Targets of different events."""
     alike: dict[int, dict[bytes, Alike]] = field(default_factory=dict, init=False)
     """By hour since 1970, then by body: of all kinds."""
-    kinds: dict[int, dict[bytes, list[int]]] = field(default_factory=dict, init=False)
+    kinds: dict[int, dict[bytes, Sequence[int]]] = field(default_factory=dict, init=False)
     """How many events of each of KIND_COLUMNS: by hour, then by body; of those that have some."""
     decoded: dict[bytes, dict[str, list[int]]] = field(default_factory=dict, init=False)
     """Targets by body."""
@@ -87,19 +135,31 @@ class Summed:
         if "targets" not in vars(events):  # else ingest has decoded them, in this process
             events.targets = [self._decode(body) for body in events.bodies]
         kinds = verdicts.of(events.metas) if verdicts else None
-        for body, targets, hour, times, partition, kind in views_of(events, kinds):
-            if kind:
-                of_kinds = self.kinds.setdefault(hour, {})
-                if body not in of_kinds:
-                    of_kinds[body] = [*NO_KIND]
-                of_kinds[body][kind - 1] += times
-            of_hour = self.alike.setdefault(hour, {})
-            mask = 1 << partition
+        for some in counted(events, kinds):
+            self._add_all(events, some)
+            if some.of_kinds:
+                self._add_kinds(events, some)
+
+    def _add_all(self, events: Events, some: Counted) -> None:
+        of_hour, mask = self.alike.setdefault(some.hour, {}), 1 << some.partition
+        for index, times in some.every.items():
+            body = events.bodies[index]
             if known := of_hour.get(body):
-                of_hour[body] = Alike(targets, known.times + times, known.mask | mask)
+                of_hour[body] = Alike(known.targets, known.times + times, known.mask | mask)
             else:
+                targets = events.targets[index]
                 of_hour[body] = Alike(targets, times, mask)
                 self.rows += sum(map(len, targets.values()))
+
+    def _add_kinds(self, events: Events, some: Counted) -> None:
+        of_hour = self.kinds.setdefault(some.hour, {})
+        indexes = list(set().union(*some.of_kinds.values()))
+        columns = (some.of_kinds.get(kind, {}) for kind in KIND_COLUMNS)
+        rows = zip(*(map(one.get, indexes, repeat(0)) for one in columns), strict=True)
+        for index, numbers in zip(indexes, rows, strict=True):
+            body = events.bodies[index]
+            known = of_hour.get(body)
+            of_hour[body] = tuple(map(add, known, numbers)) if known else numbers
 
     def _decode(self, body: bytes) -> dict[str, list[int]]:
         """Decode a body once, in however many segments it is."""
@@ -131,7 +191,7 @@ class Summed:
                     for target in ids:
                         known = of_hour.get(target)
                         # Mostly a target is viewed with the same others.
-                        of_hour[target] = list(map(add, known, numbers)) if known else numbers
+                        of_hour[target] = tuple(map(add, known, numbers)) if known else numbers
         return found
 
     def views(self, label: str) -> Views:

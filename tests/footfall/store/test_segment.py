@@ -13,6 +13,7 @@ from footfall.store.append import new_segment
 from footfall.store.builder import cut
 from footfall.store.read import verified
 from footfall.store.segment import (
+    MANY_BYTES,
     MAX_COLUMN_BYTES,
     MAX_COUNT,
     RAW_DEFLATE,
@@ -24,6 +25,7 @@ from footfall.store.segment import (
     encode,
 )
 from tests.support.store import Stored, built, numbered, rows_of
+from tests.support.traffic import viewers
 
 POSITIVE = some.integers(0, 2**63 - 1)
 IDS = some.sampled_from([0, 7, 2**62]) | POSITIVE
@@ -80,6 +82,19 @@ def test_views_of_one_page_at_one_time_take_hardly_any_space() -> None:
     spilled = built([Stored(producer_id=0, sequence=-1) for _ in range(10_000)])
 
     assert len(encode(spilled)) < 300
+
+
+def test_very_many_visitors_are_not_compressed_at_once() -> None:
+    """Compaction does it later."""
+    many = [Stored(sequence=n, meta=meta) for n, meta in enumerate(viewers(MANY_BYTES // 17))]
+    events, few = built(many), built(many[:100])
+
+    quick = encode(events, quickly=True)
+
+    assert columns(decode(quick, VERSION)) == columns(events)
+    assert many[50].meta + many[51].meta in quick
+    assert len(encode(events)) < len(quick)
+    assert encode(few, quickly=True) == encode(few)
 
 
 @given(MANY, some.data())
