@@ -39,8 +39,8 @@ MAX_REMEMBERED, MAX_AGENTS = 32_768, 4_096
 """Most that is remembered, the first of them twice: some 12 MB at most."""
 MAX_HOST = 255
 PLAIN = How.PLAIN  # Looking it up takes as long as a hash.
-NOT_0 = bytes(7) + b"\1"
-"""In place of a hash that says that there is none."""
+ZERO, NOT_0 = bytes(8), bytes(7) + b"\1"
+"""A hash that would say that there is none, and what is in its place."""
 
 
 class Salted(NamedTuple):
@@ -74,29 +74,17 @@ def read() -> Read:
     return Read(tuple(salts), monitors)
 
 
-class Headers(NamedTuple):
-    """What is looked at, by its name in the environ of WSGI. Callers give a plain tuple."""
-
-    remote_addr: str | None
-    user_agent: str | None
-    host: str | None
-    forwarded_for: str | None
-    forwarded_host: str | None
-    server_name: str | None
-    sec_purpose: str | None
-    purpose: str | None
-    x_purpose: str | None
-    x_moz: str | None
-    dnt: str | None
-    sec_gpc: str | None
+NOTHING_ELSE = [None] * 6
+"""For headers of which most requests have none: four of prefetches, DNT and Sec-GPC."""
 
 
 class Agent:
     """An agent, and until when its events tell what it is."""
 
-    __slots__ = ("hash", "packed", "told", "until")
+    __slots__ = ("hash", "header", "packed", "told", "until")
 
     def __init__(self, how: How, header: str) -> None:
+        self.header = header.encode(errors="replace")
         self.told = Told(how, clean(header)).encode()
         self.hash = hash_of(self.told)
         self.packed = self.hash.to_bytes(8, "big")
@@ -121,13 +109,14 @@ class Memory:
         self._read = Read()
         self._due = 0.0
         self._salt, self._salt_ends = b"", 0.0
+        self._hash = blake2b()  # that has the salt
         self._tells_again = 0.0
         self._agent = lru_cache(MAX_AGENTS)(Agent)
         self._is_failing = False
         self._thread: threading.Thread | None = None
 
     def look(self, headers: tuple[str | None, ...], now: float) -> bytes:
-        """Return the metadata of a view with these headers."""
+        """Return the metadata of a view with these headers, as `request.viewer_of` reads them."""
         if now >= self.wakes:
             self._wake(now)
         key = hash(headers)
@@ -135,7 +124,7 @@ class Memory:
             return meta
         is_told = False
         if (meta := self._older.get(key)) is None:
-            meta, is_told = self._make(Headers._make(headers), now)
+            meta, is_told = self._make(headers, now)
         if not is_told:
             if len(self.metas) >= MAX_REMEMBERED:
                 self._older, self.metas = self.metas, {}
@@ -161,7 +150,7 @@ class Memory:
         current = [one for one in self._read.salts if one.begins <= now < one.ends]
         salt, self._salt_ends = (current[0].salt, current[0].ends) if current else (b"", 0.0)
         if salt != self._salt:
-            self._salt = salt
+            self._salt, self._hash = salt, blake2b(digest_size=8, key=salt)
             self._forget()
 
     def _refresh(self, now: float) -> None:
@@ -202,21 +191,25 @@ class Memory:
         self._salt_ends = 0.0  # so it is chosen again
         self.wakes = 0.0
 
-    def _make(self, headers: Headers, now: float) -> tuple[bytes, bool]:
+    def _make(self, headers: tuple[str | None, ...], now: float) -> tuple[bytes, bool]:
         """Return metadata, and whether the string is told with it."""
-        header = (headers.user_agent or "")[:MAX_STRING]
-        client = packed(address_of(headers.remote_addr, headers.forwarded_for))
-        visitor = b""
-        if self._salt and conf.COUNTERS_VISITORS and not refuses(headers):
-            visitor = visitor_of(prefix(client), header, host_of(headers), self._salt)
-        if not conf.COUNTERS_AGENTS_PER_DAY:
-            return encode_meta(Meta(visitor=int.from_bytes(visitor, "big"))), False
+        address, header, host, forwarded_for, forwarded_host, server_name, *others = headers
+        client = packed(address_of(address, forwarded_for))
         how = PLAIN
-        if any(purposes := headers[6:10]) and is_prefetch(purposes):
+        if others != NOTHING_ELSE and is_prefetch(others[:4]):
             how = How.PREFETCH
         if self._read.monitors and is_in(client, self._read.monitors):
             how = How.MONITOR
-        agent = self._agent(how, header)
+        agent = self._agent(how, (header or "")[:MAX_STRING])
+        visitor = b""
+        if self._salt and conf.COUNTERS_VISITORS and not refuses(*others[4:]):
+            if forwarded_host and settings.USE_X_FORWARDED_HOST:
+                host = forwarded_host
+            # The site as `HttpRequest.get_host` finds it, but unchecked.
+            site = (host or server_name or "")[:MAX_HOST].lower().encode(errors="replace")
+            visitor = self._visitor(site, agent.header, prefix(client))
+        if not conf.COUNTERS_AGENTS_PER_DAY:
+            return encode_meta(Meta(visitor=int.from_bytes(visitor, "big"))), False
         is_told = agent.tells(now)
         if visitor and not is_told:  # nearly always; the same as below, in a tenth of the time
             return VIEWER + visitor + agent.packed, False
@@ -224,27 +217,20 @@ class Memory:
         meta = Meta(visitor=int.from_bytes(visitor, "big"), agent=agent.hash, told=told)
         return encode_meta(meta), is_told
 
+    def _visitor(self, site: bytes, header: bytes, client: bytes) -> bytes:
+        """Return the 8 bytes of a visitor; never 0.
 
-def refuses(headers: Headers) -> bool:
+        client: the prefix of its address, see `addresses.prefix`. header: its user agent.
+        """
+        hashed = self._hash.copy()
+        hashed.update(b"%b\0%b\0%b" % (site, header, client))
+        visitor = hashed.digest()
+        return NOT_0 if visitor == ZERO else visitor
+
+
+def refuses(dnt: str | None, sec_gpc: str | None) -> bool:
     """Tell whether the client asks not to be tracked, and the project honours that."""
-    return conf.COUNTERS_HONOUR_DNT and (headers.dnt == "1" or headers.sec_gpc == "1")
-
-
-def host_of(headers: Headers) -> str:
-    """Return the site, as `HttpRequest.get_host` finds it, but unchecked."""
-    host = headers.host or headers.server_name or ""
-    if headers.forwarded_host and settings.USE_X_FORWARDED_HOST:
-        host = headers.forwarded_host
-    return host[:MAX_HOST].lower()
-
-
-def visitor_of(client: bytes, header: str, host: str, salt: bytes) -> bytes:
-    """Return the 8 bytes of a visitor; never 0.
-
-    client: the prefix of its address, see `addresses.prefix`. header: its user agent.
-    """
-    text = f"{host}\0{header}\0".encode(errors="replace") + client
-    return blake2b(text, digest_size=8, key=salt).digest().replace(bytes(8), NOT_0)
+    return (dnt == "1" or sec_gpc == "1") and conf.COUNTERS_HONOUR_DNT
 
 
 memory = cached_until_change(Memory)

@@ -28,7 +28,7 @@ def viewer_of(source: Source | None) -> bytes:
         return b""
     known = memory()
     get = (source if isinstance(source, dict) else source.META).get
-    headers = (  # in the order of `memory.Headers`
+    headers = (  # in the order of `Memory._make`
         get("REMOTE_ADDR"),
         get("HTTP_USER_AGENT"),
         get("HTTP_HOST"),

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
+from hashlib import blake2b
 from itertools import count, repeat
 
 from django.db import transaction
@@ -68,6 +69,12 @@ def visit(
         before, (segment,) = append(built(run), timezone.now())
         open_projections(targets, before)
     return StorePosition(segment.number, segment.key, before.events + len(run))
+
+
+def visitor_of(client: bytes, header: str, host: str, salt: bytes) -> bytes:
+    """Return the 8 bytes that events have of a visitor. client: its packed address."""
+    text = f"{host}\0{header}\0".encode() + client
+    return blake2b(text, digest_size=8, key=salt).digest()
 
 
 def day_at(at: int = AT) -> date:

@@ -16,10 +16,11 @@ from footfall.ops.retention import prune
 from footfall.viewers import memory, salts
 from footfall.viewers.addresses import packed
 from footfall.viewers.agents import Told
-from footfall.viewers.memory import Memory, Read, Salted, visitor_of
+from footfall.viewers.memory import Memory, Read, Salted
 from footfall.viewers.request import viewer_of
 from footfall.viewers.salts import keep_salts, make_salts
 from tests.support import processes
+from tests.support.visits import visitor_of
 
 pytestmark = pytest.mark.django_db
 HEADERS = ("192.0.2.1", "a", "b", *[None] * 9)

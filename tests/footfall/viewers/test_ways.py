@@ -21,10 +21,10 @@ from footfall.models.viewers import unsigned
 from footfall.record import record
 from footfall.viewers.addresses import packed, prefix
 from footfall.viewers.agents import hash_of
-from footfall.viewers.memory import visitor_of
 from tests.catalog.pages.reading import Reader
 from tests.support.proxy import Fault, Proxy
 from tests.support.store import all_stored
+from tests.support.visits import visitor_of
 
 pytestmark = pytest.mark.django_db
 ADDRESS, OTHER_ADDRESS = "203.0.113.77", "2001:db8:77:88::99"
