@@ -3,83 +3,54 @@
 `FOOTFALL_HISTORIES=500` has it try more.
 """
 
-import os
 from collections import Counter
-from contextlib import suppress
-from datetime import timedelta
-from typing import Any
+from typing import ClassVar
 
 import pytest
-from django.db import transaction
-from django.db.models import F, Sum
-from hypothesis import HealthCheck, Phase, settings
+from django.db.models import Sum
 from hypothesis import strategies as some
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
+from hypothesis.stateful import rule
 
-from catalog.pages.models import Content
-from footfall.models import Audit, Base, Identity, Kind, Projection, Recount, Rollup
+from footfall.models import Audit, Base, Kind, Rollup
 from footfall.ops.audit import run_audit
-from footfall.policies import Everything, People
-from footfall.projections.rows import KINDS
-from footfall.projections.run import apply_new_events
-from footfall.reclassify import past
+from footfall.policies import DAY, HOUR, AtMost, Everything, OncePerVisitor, People, Policy
 from footfall.reclassify.past import reclassify
-from footfall.recount import counting, rebuild
-from footfall.recount.gap import Incomparable
-from footfall.recount.upkeep import keep_store
-from footfall.registry import counter_field
-from footfall.store import retain
-from footfall.store.compact import compact
-from footfall.store.retain import remove_due
+from footfall.recount import rebuild
 from tests.support.agents import BROWSER, HIDDEN, ROBOT, decide, seen
 from tests.support.crashes import dying
-from tests.support.failpoints import COMPACT, PROJECT, RECLASSIFY, RECOUNT, REMOVE
+from tests.support.failpoints import RECLASSIFY, RECOUNT
+from tests.support.policies import LABEL, PolicyHistory, run_histories
 from tests.support.projections import view
-from tests.support.views import AT, HOUR
+from tests.support.views import AT
+from tests.support.views import HOUR as MS
 
 pytestmark = pytest.mark.django_db
 
-LABEL = "pages.content"
-TOTALS = f"totals:{LABEL}"
-TARGETS = 3
-HISTORIES = int(os.environ.get("FOOTFALL_HISTORIES", "4"))
-STRINGS = [BROWSER, HIDDEN, ROBOT]
-AGENTS = some.sampled_from(STRINGS)
-FIELD = counter_field(Content)
+AGENTS = some.sampled_from([BROWSER, HIDDEN, ROBOT])
+ONE, TWO = 2**64 - 1, 7
 
 
-class History(RuleBasedStateMachine):
+class OfPeople(PolicyHistory):
     """`truth` is what was viewed, by target and agent."""
+
+    policy: ClassVar[Policy] = People()
+    others: ClassVar[list[Policy]] = [Everything()]
+    targets = 3
 
     def __init__(self) -> None:
         super().__init__()
-        self.before = transaction.savepoint()
-        self.ids = [Content.objects.create(title=f"{n}").pk for n in range(TARGETS)]
         self.truth: Counter[tuple[int, str]] = Counter()
         self.kinds = {BROWSER: Kind.PERSON, HIDDEN: Kind.PERSON, ROBOT: Kind.ROBOT}
-        FIELD.policy = People()
-
-    def teardown(self) -> None:
-        try:
-            self.finish()
-        finally:
-            FIELD.policy = Everything()
-            transaction.savepoint_rollback(self.before)
 
     def finish(self) -> None:
-        FIELD.policy = People()
-        keep_store()
-        while apply_new_events(force=True).more:
-            pass
-        row = Projection.objects.filter(name=TOTALS).first()
-        if row and row.policy != "people":
-            rebuild.rebuild(TOTALS)
+        super().finish()
         reclassify()
         rebuild.rebuild_stale()
-        if Recount.objects.filter(kind__in=[Recount.Kind.HOURLY, Recount.Kind.TOTALS]).exists():
-            rebuild.rebuild(TOTALS)
-        assert list(run_audit(Audit())) == list(run_audit(Audit(), quick=True)) == []
-        counters = dict(Content.objects.filter(counter__gt=0).values_list("pk", "counter"))
+        self.rebuild_unfinished()
+
+    def check(self) -> None:
+        assert list(run_audit(Audit(), quick=True)) == []
+        counters = self.counters()
         rolled = Rollup.objects.values_list("target_id").annotate(n=Sum("person"))
         assert counters == {target: n for target, n in rolled if n}
         if not Base.objects.exists():  # else some have kept their kinds
@@ -89,23 +60,14 @@ class History(RuleBasedStateMachine):
             assert counters == +people
 
     @rule(
-        which=some.sets(some.integers(0, TARGETS - 1), min_size=1),
+        which=some.sets(some.integers(0, targets - 1), min_size=1),
         hours=some.integers(0, 30),
         agent=AGENTS,
     )
     def contents_are_viewed(self, which: set[int], hours: int, agent: str) -> None:
         ids = [self.ids[n] for n in sorted(which)]
-        view({LABEL: ids}, at=AT + hours * HOUR, agent=seen(agent))
+        view({LABEL: ids}, at=AT + hours * MS, agent=seen(agent))
         self.truth.update((pk, agent) for pk in ids)
-
-    @rule(
-        kind=some.sampled_from(KINDS),
-        max_events=some.integers(1, 3),
-        dies=some.sampled_from(["", *PROJECT]),
-    )
-    def a_projection_comes_forward(self, kind: str, max_events: int, dies: str) -> None:
-        with dying(dies):
-            apply_new_events(force=True, kinds=[kind], max_events=max_events)
 
     @rule(agent=AGENTS, kind=some.sampled_from([Kind.UNKNOWN, Kind.PERSON, Kind.ROBOT]))
     def an_operator_decides(self, agent: str, kind: Kind) -> None:
@@ -119,62 +81,39 @@ class History(RuleBasedStateMachine):
             reclassify()
             rebuild.rebuild_stale()
 
-    @rule(dies=some.sampled_from(["", *RECOUNT]))
-    def counters_are_rebuilt(self, dies: str) -> None:
-        with dying(dies), suppress(Incomparable, rebuild.NoProjection):
-            rebuild.rebuild(TOTALS)
 
-    @rule(max_events=some.integers(1, 3))
-    def a_worker_has_another_policy(self, max_events: int) -> None:
-        FIELD.policy = Everything()
-        apply_new_events(force=True, kinds=["totals"], max_events=max_events)
-        FIELD.policy = People()
+class ByVisitor(PolicyHistory):
+    """`truth` is how often a visitor viewed a target in an hour."""
 
-    @rule(repair=some.booleans(), dies=some.sampled_from(["", *RECOUNT]))
-    def nothing_is_called_wrong(self, repair: bool, dies: str) -> None:
-        audit = Audit()
-        with dying(dies):
-            list(run_audit(audit, repair=repair))
-            assert audit.differences == 0, audit.lines
+    policy: ClassVar[Policy] = AtMost(2, per=HOUR)
+    others: ClassVar[list[Policy]] = [Everything(), OncePerVisitor(DAY), AtMost(2, per=DAY)]
+    targets = 2
 
-    @rule(dies=some.sampled_from(["", *COMPACT]))
-    def the_store_is_compacted(self, dies: str) -> None:
-        with dying(dies):
-            compact()
+    def __init__(self) -> None:
+        super().__init__()
+        self.truth: Counter[tuple[int, int, int]] = Counter()
 
-    @rule(days=some.integers(0, 2), dies=some.sampled_from(["", *REMOVE]))
-    def days_pass_and_events_leave(self, days: int, dies: str) -> None:
-        Identity.objects.update(epoch=F("epoch") + 24 * days)
-        with dying(dies):
-            remove_due()
+    def check(self) -> None:
+        if not Base.objects.exists():
+            expected: Counter[int] = Counter()
+            for (target, _hour, visitor), views in self.truth.items():
+                expected[target] += min(2, views) if visitor else views
+            assert self.counters() == expected
 
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Everything is done in chunks of one or two, and hours are old."""
-    settings.COUNTERS_KEEP_DAYS = 1
-    Identity.objects.get_or_create(pk=1)
-    Content.objects.all().delete()  # what migrations or other tests have left takes time only
-    monkeypatch.setattr("footfall.store.compact.MIN_AGE", timedelta())
-    monkeypatch.setattr("footfall.store.compact.GROWTH", 2)
-    monkeypatch.setattr(retain, "MAX_EVENTS", 2)
-    monkeypatch.setattr(counting, "CHUNK_EVENTS", 2)
-    monkeypatch.setattr(rebuild, "CHUNK_SIZE", 2)
-    monkeypatch.setattr(rebuild, "ALIVE", timedelta())
-    monkeypatch.setattr(past, "CHUNK_EVENTS", 2)
-    monkeypatch.setattr(past, "ALIVE", timedelta())
+    @rule(
+        which=some.sets(some.integers(0, targets - 1), min_size=1),
+        times=some.integers(1, 3),
+        hour=some.integers(0, 2),
+        visitor=some.sampled_from([0, ONE, TWO]),
+    )
+    def contents_are_viewed(self, which: set[int], times: int, hour: int, visitor: int) -> None:
+        ids = [self.ids[n] for n in sorted(which)]
+        view({LABEL: ids}, times, at=AT + hour * MS, visitor=visitor)
+        for target in ids:
+            self.truth[target, hour, visitor] += times
 
 
 @pytest.mark.usefixtures("small")
-def test_whatever_happens_in_whatever_order() -> None:
-    run_state_machine_as_test(
-        History,
-        settings=settings(
-            max_examples=HISTORIES,
-            stateful_step_count=15,
-            deadline=None,
-            phases=[Phase.generate],
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
+@pytest.mark.parametrize("history", [OfPeople, ByVisitor])
+def test_whatever_happens_in_whatever_order(history: type[PolicyHistory]) -> None:
+    run_histories(history)

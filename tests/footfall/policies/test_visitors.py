@@ -1,33 +1,19 @@
-"""A counter that counts a visitor once, or a few times, in each hour or day.
+"""A counter that counts a visitor once, or a few times, in each hour or day."""
 
-`FOOTFALL_HISTORIES=500` has it try more.
-"""
-
-import os
 import time
-from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
 from django.db.models import F
 from django.test import RequestFactory
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as some
-from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_as_test
 from pytest_django import Settings
 
 from catalog.pages.models import Content
 from footfall.flush import flush_all, project
 from footfall.models import (
     Audit,
-    Base,
     Identity,
-    Projection,
-    Recount,
     Segment,
     Uncounted,
     Visit,
@@ -36,21 +22,13 @@ from footfall.models import (
 from footfall.ops.adjust import adjust
 from footfall.ops.audit import run_audit
 from footfall.policies import DAY, HOUR, AtMost, Everything, OncePerVisitor, Policy, named
-from footfall.projections.rows import KINDS
-from footfall.projections.run import apply_new_events
 from footfall.record import record
-from footfall.recount import counting, rebuild
+from footfall.recount import rebuild
 from footfall.recount.adopt import adopt
 from footfall.recount.drop import drop
-from footfall.recount.gap import Incomparable
-from footfall.recount.upkeep import keep_store
 from footfall.registry import counter_field
-from footfall.store import retain
-from footfall.store.compact import compact
 from footfall.store.retain import remove_due
 from footfall.store.visits import remove_unused
-from tests.support.crashes import dying
-from tests.support.failpoints import COMPACT, PROJECT, RECOUNT, REMOVE
 from tests.support.projections import view
 from tests.support.views import AT
 from tests.support.views import HOUR as MS
@@ -282,123 +260,3 @@ def test_what_a_policy_is_called() -> None:
     for wrong in ({"times": 0}, {"times": 1, "per": 12}):
         with pytest.raises(ValueError, match="at least once"):
             AtMost(**wrong)
-
-
-class History(RuleBasedStateMachine):
-    """`truth` is how often a visitor viewed a target in an hour."""
-
-    policy = AtMost(2, per=HOUR)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.before = transaction.savepoint()
-        self.ids = [Content.objects.create(title=f"{n}").pk for n in range(2)]
-        self.truth: Counter[tuple[int, int, int]] = Counter()
-        FIELD.policy = self.policy
-
-    def teardown(self) -> None:
-        try:
-            self.finish()
-        finally:
-            FIELD.policy = Everything()
-            transaction.savepoint_rollback(self.before)
-
-    def finish(self) -> None:
-        FIELD.policy = self.policy
-        keep_store()
-        while apply_new_events(force=True).more:
-            pass
-        row = Projection.objects.filter(name=TOTALS).first()
-        is_unfinished = Recount.objects.filter(kind=Recount.Kind.TOTALS).exists()
-        if row and (row.policy != self.policy.name or is_unfinished):
-            rebuild.rebuild(TOTALS)
-        assert audit() == []
-        if not Base.objects.exists():
-            expected: Counter[int] = Counter()
-            for (target, _hour, visitor), views in self.truth.items():
-                expected[target] += min(2, views) if visitor else views
-            counted = Content.objects.filter(counter__gt=0).values_list("pk", "counter")
-            assert dict(counted) == expected
-
-    @rule(
-        which=some.sets(some.integers(0, 1), min_size=1),
-        times=some.integers(1, 3),
-        hour=some.integers(0, 2),
-        visitor=some.sampled_from([0, ONE, TWO]),
-    )
-    def contents_are_viewed(self, which: set[int], times: int, hour: int, visitor: int) -> None:
-        ids = [self.ids[n] for n in sorted(which)]
-        view({LABEL: ids}, times, at=AT + hour * MS, visitor=visitor)
-        for target in ids:
-            self.truth[target, hour, visitor] += times
-
-    @rule(
-        kind=some.sampled_from(KINDS),
-        max_events=some.integers(1, 3),
-        dies=some.sampled_from(["", *PROJECT]),
-    )
-    def a_projection_comes_forward(self, kind: str, max_events: int, dies: str) -> None:
-        with dying(dies):
-            apply_new_events(force=True, kinds=[kind], max_events=max_events)
-
-    @rule(dies=some.sampled_from(["", *RECOUNT]))
-    def counters_are_rebuilt(self, dies: str) -> None:
-        with dying(dies), suppress(Incomparable, rebuild.NoProjection):
-            rebuild.rebuild(TOTALS)
-
-    @rule(
-        max_events=some.integers(1, 3),
-        policy=some.sampled_from([Everything(), OncePerVisitor(DAY), AtMost(2, per=DAY)]),
-    )
-    def a_worker_has_another_policy(self, max_events: int, policy: Policy) -> None:
-        FIELD.policy = policy
-        apply_new_events(force=True, kinds=["totals"], max_events=max_events)
-        FIELD.policy = self.policy
-
-    @rule(repair=some.booleans(), dies=some.sampled_from(["", *RECOUNT]))
-    def nothing_is_called_wrong(self, repair: bool, dies: str) -> None:
-        found = Audit()
-        with dying(dies):
-            list(run_audit(found, repair=repair))
-            assert found.differences == 0, found.lines
-
-    @rule(dies=some.sampled_from(["", *COMPACT]))
-    def the_store_is_compacted(self, dies: str) -> None:
-        with dying(dies):
-            compact()
-
-    @rule(days=some.integers(0, 4), dies=some.sampled_from(["", *REMOVE]))
-    def days_pass_and_events_leave(self, days: int, dies: str) -> None:
-        Identity.objects.update(epoch=F("epoch") + 24 * days)
-        remove_unused()
-        with dying(dies):
-            remove_due()
-
-
-@pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Everything is done in chunks of one or two, and hours are old."""
-    settings.COUNTERS_KEEP_DAYS = 1
-    Identity.objects.get_or_create(pk=1)
-    Content.objects.all().delete()  # what migrations or other tests have left takes time only
-    monkeypatch.setattr("footfall.store.compact.MIN_AGE", timedelta())
-    monkeypatch.setattr("footfall.store.compact.GROWTH", 2)
-    monkeypatch.setattr(retain, "MAX_EVENTS", 2)
-    monkeypatch.setattr(counting, "CHUNK_EVENTS", 2)
-    monkeypatch.setattr(rebuild, "CHUNK_SIZE", 2)
-    monkeypatch.setattr(rebuild, "ALIVE", timedelta())
-
-
-@pytest.mark.usefixtures("small")
-def test_whatever_happens_in_whatever_order() -> None:
-    run_state_machine_as_test(
-        History,
-        settings=settings(
-            max_examples=int(os.environ.get("FOOTFALL_HISTORIES", "4")),
-            stateful_step_count=15,
-            deadline=None,
-            phases=[Phase.generate],
-            database=None,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
