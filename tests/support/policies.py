@@ -119,7 +119,7 @@ class PolicyHistory(RuleBasedStateMachine):
 
 def run_histories(history: type[PolicyHistory]) -> None:
     """Try some. `FOOTFALL_HISTORIES=500` has it try more."""
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         history,
         settings=settings(
             max_examples=HISTORIES,
