@@ -1,5 +1,6 @@
 """A counter that counts people, whatever becomes of agents, events and the policy itself."""
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,12 +9,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import F, Sum
+from django.test import RequestFactory
+from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.pages.models import Content
-from footfall.flush import project
+from footfall.conf import clear_cached
+from footfall.flush import flush_all, project
 from footfall.models import (
     Adjustment,
+    AgentRule,
     Audit,
     Carried,
     Correction,
@@ -22,13 +27,16 @@ from footfall.models import (
     Projection,
     Rollup,
 )
+from footfall.models.querysets import CountableQuerySet
 from footfall.ops.adjust import adjust
 from footfall.ops.audit import differences, run_audit
 from footfall.policies import Everything, People, Policy
 from footfall.projections import rows, totals
 from footfall.projections.run import apply_new_events
+from footfall.projections.series import Interval, series
 from footfall.reclassify.changes import begin
 from footfall.reclassify.past import reclassify
+from footfall.record import record
 from footfall.recount import comparison
 from footfall.recount import rebuild as room
 from footfall.recount.adopt import adopt
@@ -36,6 +44,8 @@ from footfall.recount.gap import Incomparable
 from footfall.recount.rebuild import rebuild, rebuild_stale
 from footfall.recount.upkeep import keep_store
 from footfall.store.retain import remove_due
+from footfall.viewers import memory
+from footfall.viewers.addresses import networks
 from tests.support.agents import BROWSER, HIDDEN, ROBOT, decide, seen
 from tests.support.crashes import dying
 from tests.support.projections import view
@@ -279,6 +289,58 @@ def test_a_hit_that_is_deleted_by_hand_stays_so(ids: list[int]) -> None:
 
     assert counters() == [10, 7, 4]
     assert Adjustment.objects.count() == 1
+    assert audit() == []
+
+
+def test_hits_in_the_last_period(ids: list[int]) -> None:
+    """django-hitcount's `hits_in_last(days=1)`: of all, and of those people."""
+    now = int(time.time() * 1000)
+    for hours, string, times in ((49, BROWSER, 5), (2, BROWSER, 3), (2, ROBOT, 4), (3, BROWSER, 1)):
+        view({LABEL: ids[:2]}, times, at=now - hours * HOUR, agent=seen(string))
+    view({LABEL: ids[2:]}, at=now - 50 * HOUR, agent=seen(BROWSER))
+    count()
+
+    until = timezone.now()
+    since = until - timedelta(days=1)
+    assert counters() == [9, 9, 1]
+    rows = CountableQuerySet.of(Content.objects.filter(pk__in=ids))
+    viewed = rows.with_views(since=since).order_by("pk")
+    assert [one.views for one in viewed] == [8, 8, 0]
+    points = series(viewed[0], Interval.HOUR, since, until)
+    assert sum(point.people for point in points) == 4
+    assert sorted(one.pk for one in rows.most_viewed(days=1)) == ids[:2]
+
+
+@pytest.fixture
+def blocked(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Operators have said that some addresses are their own monitors, and an agent a robot."""
+    decide(HIDDEN, Kind.ROBOT)
+    AgentRule.objects.create(match="addresses", value="203.0.113.0/24", kind=Kind.MONITOR)
+    ranges = AgentRule.objects.filter(match="addresses").values_list("value", flat=True)
+    known = memory.read()._replace(monitors=networks(ranges))
+    monkeypatch.setattr(memory, "read", lambda: known)
+    clear_cached()
+    yield
+    clear_cached()
+
+
+@pytest.mark.usefixtures("own_log", "blocked")
+def test_a_blocked_address_or_agent(page: Any, contents: list[Content], rf: RequestFactory) -> None:
+    """django-hitcount's BlacklistIP and BlacklistUserAgent."""
+    for address, agent in (
+        ("203.0.113.7", BROWSER),
+        ("203.0.113.200", BROWSER),
+        ("192.0.2.7", HIDDEN),
+        ("192.0.2.7", BROWSER),
+    ):
+        request = rf.get("/", REMOTE_ADDR=address, headers={"User-Agent": agent})
+        record(page, contents, request=request)
+    flush_all()
+
+    found = Content.objects.filter(pk__in=[one.pk for one in contents])
+    assert {one.counter for one in found} == {1}
+    page.refresh_from_db()
+    assert page.counter == 4  # pages count every read
     assert audit() == []
 
 
