@@ -17,9 +17,20 @@ from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
 from footfall.ingest.spill import spill
 from footfall.keys import with_key
 from footfall.log import get_log
-from footfall.registry import counted_as, database_of, id_in, is_keyed, key_of, name_of_key
+from footfall.registry import (
+    counted_as,
+    database_of,
+    how_counted,
+    id_in,
+    is_keyed,
+    is_plain,
+    key_of,
+    name_of_key,
+)
 from footfall.viewers.request import Source, viewer_of
 from footfall.viewers.users import is_excluded
+
+HOME = frozenset({DEFAULT_DB_ALIAS})
 
 logger = logging.getLogger(__name__)
 
@@ -57,13 +68,13 @@ def record(
     counted = [one for one in (viewed, *contents) if not is_excluded(one, request)]
     if not counted:
         return
-    kinds = {type(one) for one in counted}
-    keys = names(counted) if any(map(is_keyed, kinds)) else None
-    body = events.encode(targets(counted[0], counted[1:]), keys)
+    kinds = {*map(type, counted)}
+    is_usual = all(map(is_plain, kinds))
+    body = events.encode(targets(counted[0], counted[1:]), None if is_usual else names(counted))
     partition = partition_for(name_of_target(viewed))
     at = time.time_ns() // 1_000_000 if at is None else at
     meta = with_key(viewer_of(request), key)
-    databases = {DEFAULT_DB_ALIAS, *map(database_of, kinds)}
+    databases = HOME if is_usual else HOME | {*map(database_of, kinds)}
     if any(map(in_transaction, databases)):
         after_commit(databases, partial(append_committed, partition, body, at, unanswered_id, meta))
     else:
@@ -145,11 +156,11 @@ def targets(viewed: models.Model, contents: Iterable[models.Model]) -> Mapping[s
     """
     ids: dict[str, set[int]] = {}
     for target in (viewed, *contents):
-        label = counted_as(type(target))
-        key = key_of(target)
+        label, attribute, keyed, home = how_counted(type(target))
+        key = key_of(target) if keyed else getattr(target, attribute)
         if key is None:
             raise ValueError(f"A view of a {label} without a primary key: save it first.")
-        if target._state.db not in (None, database_of(type(target))):  # None: made, and not read
+        if target._state.db not in (None, home):  # None: made, and not read
             require_home(target)
         ids.setdefault(label, set()).add(key)
     return ids
@@ -184,7 +195,8 @@ def name_of(model: type[models.Model], pk: Any) -> str:
 
 def name_of_target(target: models.Model) -> str:
     """Return the name of a target that is at hand."""
-    return f"{counted_as(type(target))}:{key_of(target)}"
+    label, attribute, keyed, _home = how_counted(type(target))
+    return f"{label}:{key_of(target) if keyed else getattr(target, attribute)}"
 
 
 def partition_for(name: str) -> int:

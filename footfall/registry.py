@@ -233,6 +233,31 @@ def key_attribute(model: type[models.Model]) -> str:
     return owner_of(model)._meta.pk.attname
 
 
+class How(NamedTuple):
+    """What `record` asks about a model, in one look-up."""
+
+    label: str
+    attribute: str
+    is_keyed: bool
+    database: str
+
+    @property
+    def is_plain(self) -> bool:
+        return not self.is_keyed and self.database == DEFAULT_DB_ALIAS
+
+
+@_cached
+def how_counted(model: type[models.Model]) -> How:
+    """Return how instances of a model are counted. Raises TypeError if it is not countable."""
+    return How(counted_as(model), key_attribute(model), is_keyed(model), database_of(model))
+
+
+@_cached
+def is_plain(model: type[models.Model]) -> bool:
+    """Tell whether a model has an integer key, and is in the database of the event store."""
+    return how_counted(model).is_plain
+
+
 def key_of(target: models.Model) -> int | None:
     """Return the id under which a countable instance is counted; None if it is not saved yet."""
     key: Any = getattr(target, key_attribute(type(target)))

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core import checks
 from django.core.management import call_command
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 from redis import Redis
 
@@ -29,6 +29,9 @@ from tests.support.dying import dying
 from tests.support.targets import OTHER, Shop, Ware
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", OTHER])
+needs_row_locks = pytest.mark.skipif(
+    connection.vendor == "sqlite", reason="it has one writer, and locks of the whole database"
+)
 
 
 @pytest.fixture
@@ -190,6 +193,7 @@ def test_a_restored_store_is_followed(shop: Shop) -> None:
     assert counter(shop) == 1
 
 
+@needs_row_locks
 def test_a_locked_row_holds_up_itself_alone(shop: Shop) -> None:
     free = Shop.objects.create(title="free")
     with locked(Shop.objects.filter(pk=shop.pk)):
@@ -318,6 +322,7 @@ def test_two_processes_copy_at_once(shop: Shop) -> None:
     assert audit() == []
 
 
+@needs_row_locks
 def test_many_locked_rows_are_copied_again(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(copies, "MAX_LEFT", 1)
     shops = [shop, *(Shop.objects.create(title="another") for _ in range(3))]
