@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from django.apps.registry import Apps
 from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
 from django.db import connection, models
 from django.db.models import Sum
 
@@ -17,7 +19,7 @@ from footfall.fields import key_field
 from footfall.models import AgentRule, How, Kind
 from footfall.registry import owner_of
 from footfall.viewers.addresses import is_in, networks, packed
-from footfall.viewers.rules import Rules
+from footfall.viewers.rules import Rules, checked
 
 HOUR = 3_600  # seconds
 MAX_KINDS = 65_536  # user agents whose kind is remembered
@@ -65,6 +67,37 @@ class Hitcount:
                 hour = int(at.timestamp()) // HOUR
                 found.setdefault(key, Counter())[hour, self._kind(string, address or "")] += 1
         return found
+
+
+def make_rules(*, dry_run: bool = False) -> int:
+    """Make a rule of each user agent and address that is blocked there, unless there is one.
+
+    Returns how many. An agent is a robot then, an address one of monitors: neither is a person.
+    """
+    there = {*connection.introspection.table_names()}
+    match, made = AgentRule.Match, 0
+    for table, column, how, kind in (
+        ("hitcount_blacklist_user_agent", "user_agent", match.EXACT, Kind.ROBOT),
+        ("hitcount_blockeduseragent", "user_agent", match.EXACT, Kind.ROBOT),
+        ("hitcount_blacklist_ip", "ip", match.ADDRESSES, Kind.MONITOR),
+        ("hitcount_blockedip", "ip", match.ADDRESSES, Kind.MONITOR),
+    ):
+        if table not in there:
+            continue
+        blocked = _model(
+            "Blocked",
+            {"app_label": "hitcount", "apps": Apps(), "managed": False, "db_table": table},
+            id=models.BigIntegerField(primary_key=True),
+            value=models.CharField(max_length=255, db_column=column),
+        )
+        for text in blocked._base_manager.order_by("pk").values_list("value", flat=True):
+            with suppress(ValidationError):  # it matches nothing, or everything
+                rule = {"match": how, "value": checked(how, text)}
+                if not AgentRule.objects.filter(**rule).exists():
+                    made += 1
+                    if not dry_run:
+                        AgentRule.objects.create(**rule, kind=kind, note="blocked by hitcount")
+    return made
 
 
 def _tables(

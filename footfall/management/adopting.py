@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.db import models
 
-from footfall.adopt.hitcount import HITS, TOTALS, Hitcount
+from footfall.adopt.hitcount import HITS, TOTALS, Hitcount, make_rules
 from footfall.adopt.sources import Column, NotFound, RedisHash, Source
 from footfall.adopt.taking import Taken, take
 from footfall.conf import conf
@@ -38,6 +38,9 @@ class Adopting(Recounting):
         )
         adopt.add_argument("--table", default=TOTALS, help=f"of hitcount; default: {TOTALS}")
         adopt.add_argument("--hits-table", default=HITS, help=f"of hitcount; default: {HITS}")
+        adopt.add_argument(
+            "--rules", action="store_true", help="of hitcount: make rules of what is blocked there"
+        )
         adopt.add_argument("--redis-url", help="of the hash; default: COUNTERS_LOG_URL")
         adopt.add_argument(
             "--prefix", default="", help="of the fields of the hash, before the key: article:"
@@ -48,6 +51,9 @@ class Adopting(Recounting):
         if (label := model.lower()) not in countable_models():
             names = ", ".join(sorted(countable_models()))
             raise CommandError(f"{model} is not counted; these are: {names}")
+        if options["rules"] and options["app"]:
+            made = make_rules(dry_run=dry_run)
+            self.stdout.write(f"{made} rules for what is blocked there{' would be made' * dry_run}")
         try:
             source = self._source(countable_models()[label], **options)
             if source:

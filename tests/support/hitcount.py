@@ -46,15 +46,48 @@ class Hit(models.Model):
         return f"{self.created}"
 
 
+class BlockedIP(models.Model):
+    """As dj-hitcount calls it; the next as django-hitcount does."""
+
+    ip = models.CharField(max_length=40, unique=True)
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
+
+    class Meta:
+        app_label = "hitcount"
+        apps = only
+        db_table = "hitcount_blockedip"
+
+    def __str__(self) -> str:
+        return self.ip
+
+
+class BlacklistUserAgent(models.Model):
+    user_agent = models.CharField(max_length=255, unique=True)
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
+
+    class Meta:
+        app_label = "hitcount"
+        apps = only
+        db_table = "hitcount_blacklist_user_agent"
+
+    def __str__(self) -> str:
+        return self.user_agent
+
+
+TABLES = (HitCount, Hit, BlockedIP, BlacklistUserAgent)
+
+
 def create_tables() -> None:
     with connection.schema_editor() as editor:
-        for model in (HitCount, Hit):
+        for model in TABLES:
             editor.create_model(model)
 
 
 def drop_tables() -> None:
     with connection.schema_editor() as editor:
-        for model in (Hit, HitCount):
+        for model in reversed(TABLES):
             editor.delete_model(model)
 
 

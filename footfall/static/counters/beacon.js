@@ -11,7 +11,7 @@
     for (const name of events) document.removeEventListener(name, send);
     // Text needs no preflight.
     if (!navigator.sendBeacon?.(url, body))
-      fetch(url, { method: "POST", body, keepalive: true });
+      fetch(url, { method: "POST", body, keepalive: true, mode: "no-cors" });
   };
   for (const name of events) document.addEventListener(name, send);
   send();

@@ -32,7 +32,7 @@ from footfall.registry import counter_field
 from tests.support import processes
 from tests.support.agents import BROWSER, ROBOT
 from tests.support.concurrency import run_at_once
-from tests.support.hitcount import Hit, HitCount, hit_count
+from tests.support.hitcount import BlacklistUserAgent, BlockedIP, Hit, HitCount, hit_count
 from tests.support.pages import make_text
 from tests.support.processes import manage
 
@@ -159,6 +159,27 @@ def test_operators_rules_tell_kinds(contents: list[Content], run: Run) -> None:
     said = run("adopt", LABEL, "--from", "hitcount")
 
     assert "3 of them by the hour, of known kinds: 1 person, 1 monitor, 1 library" in said
+
+
+def test_what_is_blocked_becomes_rules(contents: list[Content], run: Run) -> None:
+    BlacklistUserAgent.objects.create(user_agent="Bad/1")
+    BlacklistUserAgent.objects.create(user_agent=" ")
+    BlockedIP.objects.create(ip="198.51.100.7")
+    hits(hit_count(contents[0], 1), (timezone.now(), "Bad/1"))
+    options = ("adopt", LABEL, "--from", "hitcount", "--rules")
+
+    assert "2 rules for what is blocked there would be made" in run(*options, "--dry-run")
+    assert not AgentRule.objects.exists()
+    said = run(*options)
+    assert "2 rules for what is blocked there\n" in said
+    assert "1 of them by the hour, of known kinds: 1 robot" in said
+    assert "0 rules for" in run(*options)
+
+    rules = AgentRule.objects.order_by("pk").values_list("match", "value", "kind")
+    assert [*rules] == [
+        ("exact", "Bad/1", Kind.ROBOT),
+        ("addresses", "198.51.100.7/32", Kind.MONITOR),
+    ]
 
 
 def test_of_more_hits_than_were_counted_the_latest_are_taken(

@@ -13,8 +13,13 @@ from pytest_django import Settings
 
 from catalog.pages.models import Page
 from footfall.flush import flush, project
-from footfall.models import CountableQuerySet
+from footfall.models import AgentRule, CountableQuerySet, Kind
+from footfall.policies import People
+from footfall.record import record
+from footfall.registry import counter_field
+from footfall.viewers.memory import memory, read
 from footfall.web.views import CountedDetailView
+from tests.support.agents import BROWSER
 from tests.support.projections import view
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("real_delay")]
@@ -35,9 +40,6 @@ ELSEWHERE = {
         "policies/test_people.py::test_agents_are_classified_anew"
     ),
     "blocking a user agent in the admin": "admin/test_agents.py::test_one_can_be_called_a_robot",
-    "blocked addresses": (
-        "viewers/test_rules.py::test_how_it_came_is_more_than_what_its_string_says"
-    ),
     "hitcount_cleanup, HITCOUNT_KEEP_HIT_IN_DATABASE": (
         "store/test_retain.py::test_what_is_old_is_in_the_base_by_target_and_hour"
     ),
@@ -112,3 +114,29 @@ def test_hits_within_a_period_into_a_variable(page: Page) -> None:
     pages: CountableQuerySet[Page] = CountableQuerySet(Page)
     found = pages.with_views(since=now - timedelta(days=10), name="hits").get(pk=page.pk)
     assert found.hits == 14  # type: ignore[attr-defined]
+
+
+def test_blocked_agents_and_addresses_are_not_counted(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As BlockedUserAgent and BlockedIP, where the counter counts people."""
+    monkeypatch.setattr(counter_field(Page), "policy", People())
+    AgentRule.objects.create(match="exact", value=f"{BROWSER} bad", kind=Kind.ROBOT)
+    AgentRule.objects.create(match="addresses", value="198.51.100.0/24", kind=Kind.MONITOR)
+    known = memory()
+    known._forget()
+    monkeypatch.setattr(known, "_read", read())  # as a process does every minute
+    monkeypatch.setattr(known, "_due", float("inf"))
+
+    for agent, address in (
+        (BROWSER, "192.0.2.1"),
+        (f"{BROWSER} bad", "192.0.2.1"),
+        (BROWSER, "198.51.100.7"),
+    ):
+        headers = {"user-agent": agent}
+        record(page, request=RequestFactory().get("/", headers=headers, REMOTE_ADDR=address))
+    known._forget()
+    flush()
+
+    page.refresh_from_db()
+    assert page.counter == 1
