@@ -10,8 +10,10 @@ from redis.connection import parse_url
 
 from footfall.eventlog import is_cluster, is_sentinel
 from footfall.eventlog.sentinel import Named
+from project.databases.replica import ALIAS
 from project.environment import env
 
+REPLICA_URL = "DATABASE_REPLICA_URL"
 TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
 
 
@@ -28,6 +30,22 @@ def database() -> dict[str, Any]:
         }
     else:
         config = _by_url("DATABASE_URL")
+    return tuned(config)
+
+
+def replica() -> dict[str, Any]:
+    """Return the replica that `DATABASE_REPLICA_URL` names, by its alias; {} without one."""
+    if not env.str(REPLICA_URL, ""):
+        return {}
+    config = _by_url(REPLICA_URL)
+    if config["ENGINE"] != "django.db.backends.postgresql":
+        raise EnvError(f'Environment variable "{REPLICA_URL}" invalid: it must be PostgreSQL.')
+    # Of several hosts any will do.
+    config["OPTIONS"] = {**config.get("OPTIONS", {}), "target_session_attrs": "any"}
+    return {ALIAS: tuned(config) | {"TEST": {"MIRROR": "default"}}}
+
+
+def tuned(config: dict[str, Any]) -> dict[str, Any]:
     # Django's runserver has a thread for each connection of a client; each would keep one open.
     config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
     if tune := TUNED.get(config["ENGINE"]):
