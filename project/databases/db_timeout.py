@@ -106,8 +106,9 @@ class WaitCallback:
             if not wait_until_done(connection, self.seconds / 2):
                 raise DatabaseTimeout
             return
-        guarded = isinstance(connection, GuardedConnection)
-        breaker = connection.hosts.breaker if guarded else self.breaker
+        breaker = self.breaker
+        if isinstance(connection, GuardedConnection):
+            breaker = connection.hosts.breaker
         if connection.status != STATUS_SETUP and not breaker.allows():
             raise DatabaseTimeout("PostgreSQL did not answer just now")
         while not wait_until_done(connection, self.seconds):
@@ -132,7 +133,7 @@ def wait_until_done(connection: extensions.connection, seconds: float) -> bool:
 def is_alive(connection: extensions.connection) -> bool:
     """Return whether its server responds to a new connection; refusing it is a response, too."""
     if isinstance(connection, GuardedConnection):
-        known = connections[connection.hosts.alias].get_connection_params()
+        known: dict[str, Any] = connections[connection.hosts.alias].get_connection_params()
         parameters = {**known, **connection.server}
     else:
         parameters = default_connection.get_connection_params()
