@@ -13,6 +13,7 @@ from footfall.eventlog.sentinel import Named
 from project.databases.replica import ALIAS
 from project.environment import env
 
+WRITABLE = {"target_session_attrs": "read-write"}  # of several hosts
 REPLICA_URL = "DATABASE_REPLICA_URL"
 TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
 
@@ -27,6 +28,7 @@ def database() -> dict[str, Any]:
             "NAME": env.str("POSTGRES_DB"),
             "USER": env.str("POSTGRES_USER"),
             "PASSWORD": env.str("POSTGRES_PASSWORD"),
+            "OPTIONS": WRITABLE if "," in host else {},
         }
     else:
         config = _by_url("DATABASE_URL")
@@ -70,7 +72,7 @@ def _by_url(variable: str) -> dict[str, Any]:
         dj_database_url.parse(parts._replace(netloc=f"{user}{at}_").geturl())
     )
     names, ports = (",".join(each) for each in zip(*found, strict=True))
-    options = {"target_session_attrs": "read-write", **config.get("OPTIONS", {})}
+    options = {**WRITABLE, **config.get("OPTIONS", {})}
     return config | {"HOST": names, "PORT": ports, "OPTIONS": options}
 
 
