@@ -40,7 +40,9 @@ class GuardedConnection(extensions.connection):
 
     def __init__(self, dsn: str, hosts: "Hosts", *arguments: Any) -> None:
         known = extensions.parse_dsn(dsn)
-        self.server = {name: known[name] for name in ("host", "port") if name in known}
+        self.server: dict[str, Any] = {
+            name: known[name] for name in ("host", "port") if name in known
+        }
         self.hosts = hosts
         super().__init__(dsn, *arguments)
 
@@ -132,11 +134,10 @@ def wait_until_done(connection: extensions.connection, seconds: float) -> bool:
 
 def is_alive(connection: extensions.connection) -> bool:
     """Return whether its server responds to a new connection; refusing it is a response, too."""
+    parameters: dict[str, Any] = default_connection.get_connection_params()
     if isinstance(connection, GuardedConnection):
-        known: dict[str, Any] = connections[connection.hosts.alias].get_connection_params()
-        parameters = {**known, **connection.server}
-    else:
-        parameters = default_connection.get_connection_params()
+        parameters = connections[connection.hosts.alias].get_connection_params()
+        parameters |= connection.server
     try:
         probe = psycopg2.connect(**{**parameters, "connection_factory": ProbeConnection})
     except DatabaseTimeout:
