@@ -107,6 +107,7 @@ def make() -> Iterator[str]:
 def metrics() -> Iterator[str]:
     """Yield a row for each metric of `/metrics`."""
     from footfall.ops import metrics as counting
+    from project import metrics as stores
     from uploads import metrics as files
 
     yield from table("metric", "", "label", "")
@@ -115,6 +116,7 @@ def metrics() -> Iterator[str]:
         ("gauge", counting.GAUGES),
         ("counter", counting.COUNTERS),
         ("gauge", files.GAUGES),
+        ("gauge", stores.GAUGES),
     )
     for kind, of_kind in told:
         for name, text in of_kind.items():

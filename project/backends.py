@@ -10,8 +10,11 @@ from redis.connection import parse_url
 
 from footfall.eventlog import is_cluster, is_sentinel
 from footfall.eventlog.sentinel import Named
+from project.databases.replica import ALIAS
 from project.environment import env
 
+WRITABLE = {"target_session_attrs": "read-write"}  # of several hosts
+REPLICA_URL = "DATABASE_REPLICA_URL"
 TIMEOUTS = "-c lock_timeout=10s -c idle_in_transaction_session_timeout=30s"
 
 
@@ -25,9 +28,26 @@ def database() -> dict[str, Any]:
             "NAME": env.str("POSTGRES_DB"),
             "USER": env.str("POSTGRES_USER"),
             "PASSWORD": env.str("POSTGRES_PASSWORD"),
+            "OPTIONS": WRITABLE if "," in host else {},
         }
     else:
         config = _by_url("DATABASE_URL")
+    return tuned(config)
+
+
+def replica() -> dict[str, Any]:
+    """Return the replica that `DATABASE_REPLICA_URL` names, by its alias; {} without one."""
+    if not env.str(REPLICA_URL, ""):
+        return {}
+    config = _by_url(REPLICA_URL)
+    if config["ENGINE"] != "django.db.backends.postgresql":
+        raise EnvError(f'Environment variable "{REPLICA_URL}" invalid: it must be PostgreSQL.')
+    # Of several hosts any will do.
+    config["OPTIONS"] = {**config.get("OPTIONS", {}), "target_session_attrs": "any"}
+    return {ALIAS: tuned(config) | {"TEST": {"MIRROR": "default"}}}
+
+
+def tuned(config: dict[str, Any]) -> dict[str, Any]:
     # Django's runserver has a thread for each connection of a client; each would keep one open.
     config |= {"CONN_MAX_AGE": 0 if "runserver" in sys.argv else 600, "CONN_HEALTH_CHECKS": True}
     if tune := TUNED.get(config["ENGINE"]):
@@ -52,7 +72,7 @@ def _by_url(variable: str) -> dict[str, Any]:
         dj_database_url.parse(parts._replace(netloc=f"{user}{at}_").geturl())
     )
     names, ports = (",".join(each) for each in zip(*found, strict=True))
-    options = {"target_session_attrs": "read-write", **config.get("OPTIONS", {})}
+    options = {**WRITABLE, **config.get("OPTIONS", {})}
     return config | {"HOST": names, "PORT": ports, "OPTIONS": options}
 
 

@@ -27,6 +27,7 @@ SECRETS = (
     "POSTGRES_PASSWORD",
     "DATABASE_PASSWORD",
     "DATABASE_URL",
+    "DATABASE_REPLICA_URL",
     "REDIS_PASSWORD",
     "REDIS_URL",
     "CELERY_BROKER_URL",
@@ -100,6 +101,7 @@ for file, name in WRITTEN_BY_MAKE_RUN.items():
 
 for name, password in (
     ("DATABASE_URL", env.str("DATABASE_PASSWORD", "")),
+    ("DATABASE_REPLICA_URL", env.str("DATABASE_PASSWORD", "")),
     ("REDIS_URL", env.str("REDIS_PASSWORD", "")),
 ):
     if url := os.environ.get(name):

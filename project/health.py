@@ -7,6 +7,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 
 from footfall.ops.readiness import PARTS, REMARKS, check
+from project.databases.replica import is_configured, replica
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def _report(parts: Iterable[str]) -> JsonResponse:
     states, missing = check(parts)
+    if is_configured() and "log" in states:  # no part: the primary answers in its place
+        states["replica"] = str(replica.state()) or "ok"
     if not missing:
         return JsonResponse({"status": "ok", **states})
     logger.warning("missing: %s", states)

@@ -8,7 +8,7 @@ from environs.exceptions import EnvError
 KEY = "for-development-only"  # how the key began
 PASSWORD = "footfall"  # noqa: S105  # of the database and Redis in Compose
 
-URLS = ("DATABASE_URL", "REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL")
+URLS = ("DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "CACHE_URL", "CELERY_BROKER_URL")
 
 
 def refuse() -> None:

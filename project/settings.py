@@ -15,6 +15,7 @@ from project.backends import (
     cache,
     database,
     mail_server,
+    replica,
     storage,
 )
 from project.environment import DATA_DIR, ROOT, check_origins, counters_setting, env, positive
@@ -98,6 +99,7 @@ MIDDLEWARE = [  # cached pages bypass it: catalog/pages/fast_path.py
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "project.middleware.audit_log.AuditLog",
+    "project.middleware.read_replica.ReadReplica",
 ]
 
 ROOT_URLCONF = "project.urls"
@@ -203,7 +205,13 @@ SPECTACULAR_SETTINGS = {
 
 # --- Stores ---------------------------------------------------------------------------------------
 
-DATABASES = {"default": database()}
+DATABASES = {"default": database(), **replica()}
+if "replica" in DATABASES:
+    DATABASE_ROUTERS = ["project.databases.replica.Router"]
+# Beyond it, and while it is away, the primary is asked.
+DATABASE_REPLICA_MAX_LAG_SECONDS = env.float(
+    "DATABASE_REPLICA_MAX_LAG_SECONDS", 5.0, validate=validate.Range(min=0.0)
+)
 # How long the web server waits for the database: see `project/databases/db_timeout.py`.
 DATABASE_TIMEOUT_SECONDS = env.float(
     "DATABASE_TIMEOUT_SECONDS", 1.0, validate=validate.Range(min=0.1)

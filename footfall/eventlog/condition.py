@@ -10,6 +10,8 @@ from footfall.eventlog.server import Server
 
 SECONDS = 10.0
 """For so long an answer is used again."""
+DIGITS = 12
+"""Hexadecimal ones of a server's run id: so a sum of some is exact as a float."""
 
 
 class Condition(NamedTuple):
@@ -21,6 +23,10 @@ class Condition(NamedTuple):
     """Keys that a server with such a policy has evicted since it was started."""
     refusal: str = ""
     """Why it refuses all writes: its disk is full, for example (MISCONF)."""
+    server: int = 0
+    """A number of the server, or of all masters: another one after a promotion or a restart."""
+    replicas: int = 0
+    """That follow it; of a cluster, the fewest of a master."""
 
 
 class Conditions:
@@ -52,7 +58,11 @@ def condition_of(server: Server) -> Condition:
     policy = info.get("maxmemory_policy", "")
     evicts = policy.startswith("allkeys")
     return Condition(
-        policy if evicts else "", int(info.get("evicted_keys", 0)) if evicts else 0, refusal(server)
+        policy if evicts else "",
+        int(info.get("evicted_keys", 0)) if evicts else 0,
+        refusal(server),
+        int(info.get("run_id", "0")[:DIGITS], 16),
+        int(info.get("connected_slaves", 0)),
     )
 
 
@@ -72,4 +82,6 @@ def combined(found: Sequence[Condition]) -> Condition:
         ", ".join(sorted({one.policy for one in found} - {""})),
         sum(one.evicted_keys for one in found),
         next((one.refusal for one in found if one.refusal), ""),
+        sum(one.server for one in found),
+        min((one.replicas for one in found), default=0),
     )

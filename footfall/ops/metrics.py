@@ -39,6 +39,10 @@ GAUGES = {
     "footfall_up": "1 while the store answers.",
     "footfall_waiting_events": "Events in the log that are not stored yet.",
     "footfall_oldest_event_seconds": "Age of the oldest of them; 0 if there is none.",
+    "footfall_log_may_evict": "1 while Redis may evict the log (maxmemory-policy).",
+    "footfall_log_refuses": "1 while Redis refuses to write: its disk is full, for example.",
+    "footfall_log_server": "A number of the master: another one after a promotion or a restart.",
+    "footfall_log_replicas": "Replicas that follow it; of a cluster, the fewest of a master.",
     "footfall_spilled_events": "Events that went past the log and are not stored yet.",
     "footfall_spilled_oldest_seconds": "Age of the oldest of them; 0 if there is none.",
     "footfall_dead_letter_events": "Events that cannot be counted: an operator has to decide.",
@@ -188,6 +192,12 @@ def of_log(now: Status) -> Iterator[Metric]:
     oldest = {str(one.partition.number): one.oldest_seconds or 0 for one in now.partitions}
     yield family("footfall_waiting_events", waiting)
     yield family("footfall_oldest_event_seconds", oldest)
+    yield from singles(
+        log_may_evict=bool(now.redis.policy),
+        log_refuses=bool(now.redis.refusal),
+        log_server=now.redis.server,
+        log_replicas=now.redis.replicas,
+    )
     with suppress(LogError):
         misses = sum(map(get_page_cache().misses, range(conf.COUNTERS_PARTITIONS)))
         yield from singles(cache_misses_total=misses)

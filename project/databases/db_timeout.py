@@ -16,6 +16,7 @@ from typing import Any
 
 import psycopg2
 from django.conf import settings
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db import connection as default_connection
 from psycopg2 import extensions
 from psycopg2.extensions import POLL_OK, POLL_READ, STATUS_SETUP
@@ -32,37 +33,43 @@ class ProbeConnection(extensions.connection):
 
 
 class GuardedConnection(extensions.connection):
-    """A connection of which it is known to which host it is.
+    """A connection of which it is known to which database and host it is.
 
     dsn: of one host.
     """
 
-    def __init__(self, dsn: str, *arguments: Any) -> None:
+    def __init__(self, dsn: str, hosts: "Hosts", *arguments: Any) -> None:
         known = extensions.parse_dsn(dsn)
-        self.server = {name: known[name] for name in ("host", "port") if name in known}
+        self.server: dict[str, Any] = {
+            name: known[name] for name in ("host", "port") if name in known
+        }
+        self.hosts = hosts
         super().__init__(dsn, *arguments)
 
 
 class Hosts:
     """Makes connections, one host after another: first to the one that answered last.
 
-    No connection is attempted while the circuit is open.
+    No connection is attempted while the circuit is open: each database has its own.
     """
 
-    def __init__(self, wait: "WaitCallback") -> None:
-        self._wait = wait
+    def __init__(
+        self, alias: str = DEFAULT_DB_ALIAS, breaker: CircuitBreaker | None = None
+    ) -> None:
+        self.alias = alias
+        self.breaker = breaker or CircuitBreaker()
         self._first = 0
 
     def __call__(self, dsn: str, *arguments: Any) -> GuardedConnection:
         """Raises psycopg2.OperationalError: that of the host that was asked last."""
-        if not self._wait.breaker.allows():
+        if not self.breaker.allows():
             raise DatabaseTimeout("PostgreSQL did not answer just now")
         hosts = one_by_one(dsn)
         first = self._first % len(hosts)
         error = psycopg2.OperationalError("there is no host")
         for number in (*range(first, len(hosts)), *range(first)):
             try:
-                connection = GuardedConnection(hosts[number], *arguments)
+                connection = GuardedConnection(hosts[number], self, *arguments)
             except psycopg2.OperationalError as one:
                 error = one
             else:
@@ -101,14 +108,17 @@ class WaitCallback:
             if not wait_until_done(connection, self.seconds / 2):
                 raise DatabaseTimeout
             return
-        if connection.status != STATUS_SETUP and not self.breaker.allows():
+        breaker = self.breaker
+        if isinstance(connection, GuardedConnection):
+            breaker = connection.hosts.breaker
+        if connection.status != STATUS_SETUP and not breaker.allows():
             raise DatabaseTimeout("PostgreSQL did not answer just now")
         while not wait_until_done(connection, self.seconds):
-            if not is_alive(getattr(connection, "server", {})):
-                self.breaker.failed()
+            if not is_alive(connection):
+                breaker.failed()
                 raise DatabaseTimeout(f"PostgreSQL did not answer within {self.seconds:g} s")
-        if self.breaker.is_open:
-            self.breaker.succeeded()
+        if breaker.is_open:
+            breaker.succeeded()
 
 
 def wait_until_done(connection: extensions.connection, seconds: float) -> bool:
@@ -122,12 +132,12 @@ def wait_until_done(connection: extensions.connection, seconds: float) -> bool:
     return True
 
 
-def is_alive(server: dict[str, Any]) -> bool:
-    """Return whether a server responds to a new connection; refusing it is a response, too.
-
-    server: host and port.
-    """
-    parameters = {**default_connection.get_connection_params(), **server}
+def is_alive(connection: extensions.connection) -> bool:
+    """Return whether its server responds to a new connection; refusing it is a response, too."""
+    parameters: dict[str, Any] = default_connection.get_connection_params()
+    if isinstance(connection, GuardedConnection):
+        parameters = connections[connection.hosts.alias].get_connection_params()
+        parameters |= connection.server
     try:
         probe = psycopg2.connect(**{**parameters, "connection_factory": ProbeConnection})
     except DatabaseTimeout:
@@ -146,9 +156,11 @@ def is_alive(server: dict[str, Any]) -> bool:
 def install() -> WaitCallback:
     """Set the time-out for every PostgreSQL connection that this process makes from now on."""
     wait = WaitCallback(settings.DATABASE_TIMEOUT_SECONDS)
-    if default_connection.vendor == "postgresql":
-        extensions.set_wait_callback(wait)
-        # The connections of all threads share this dictionary.
-        options = default_connection.settings_dict["OPTIONS"]
-        options["connection_factory"] = Hosts(wait)
+    for alias in connections:
+        if connections[alias].vendor == "postgresql":
+            extensions.set_wait_callback(wait)
+            breaker = wait.breaker if alias == DEFAULT_DB_ALIAS else None
+            # The connections of all threads share this dictionary.
+            options = connections[alias].settings_dict["OPTIONS"]
+            options["connection_factory"] = Hosts(alias, breaker)
     return wait

@@ -98,16 +98,16 @@ CLUSTER_KINDS: Mapping[str, Kind] = {
 
 # With sentinels and a standby. A master that was replaced is a replica again after ten seconds.
 FAILOVER_KINDS: Mapping[str, Kind] = {
-    "the master killed, a replica promoted": Kind(REDIS, 1, 3, recovery=15, store=REDIS),
-    "the master killed, its replicas behind": Kind(REDIS, 1, 3, recovery=15, store=REDIS),
-    "the master stopped, a replica promoted": Kind(REDIS, 1, 3, recovery=15, store=REDIS),
-    "a replica promoted by hand": Kind(REDIS, 1, 3, recovery=15, store=REDIS),
-    "a replica of Redis killed": Kind(REDIS, 0.2, 2, recovery=5),
-    "a sentinel killed": Kind(REDIS, 0.2, 2, recovery=5),
-    "the primary killed, its standby promoted": Kind(POSTGRES, 1, 3, recovery=8, store=POSTGRES),
-    "the primary stopped, its standby promoted": Kind(POSTGRES, 1, 3, recovery=8, store=POSTGRES),
+    "the master killed, a replica promoted": Kind(REDIS, 1, 3, recovery=12, store=REDIS),
+    "the master killed, its replicas behind": Kind(REDIS, 1, 3, recovery=12, store=REDIS),
+    "the master stopped, a replica promoted": Kind(REDIS, 1, 3, recovery=12, store=REDIS),
+    "a replica promoted by hand": Kind(REDIS, 1, 3, recovery=12, store=REDIS),
+    "a replica of Redis killed": Kind(REDIS, 0.2, 2, recovery=4),
+    "a sentinel killed": Kind(REDIS, 0.2, 2, recovery=4),
+    "the primary killed, its standby promoted": Kind(POSTGRES, 1, 3, recovery=7, store=POSTGRES),
+    "the primary stopped, its standby promoted": Kind(POSTGRES, 1, 3, recovery=7, store=POSTGRES),
     # What is spilled meanwhile is lost: no fault of Redis is beside it.
-    "an asynchronous standby promoted, behind": Kind(BOTH, 1, 4, recovery=12, store=POSTGRES),
+    "an asynchronous standby promoted, behind": Kind(BOTH, 1, 4, recovery=9, store=POSTGRES),
     "flusher killed": KINDS["flusher killed"],
     "worker killed": KINDS["worker killed"],
     "web worker killed": KINDS["web worker killed"],

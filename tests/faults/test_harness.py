@@ -19,7 +19,17 @@ from loadtest.common.waiting import wait_until
 from tests.faults.__main__ import GAP
 from tests.faults.campaign import untold
 from tests.faults.clustered import CLUSTER_INJECTORS
-from tests.faults.fault_plan import CENTURIES, CLUSTER_KINDS, KINDS, Planned, plan_faults
+from tests.faults.failover import FAILOVER_INJECTORS
+from tests.faults.fault_plan import (
+    CENTURIES,
+    CLUSTER_KINDS,
+    FAILOVER_KINDS,
+    KINDS,
+    POSTGRES,
+    REDIS,
+    Planned,
+    plan_faults,
+)
 from tests.faults.injection import INJECTORS
 from tests.faults.intervals import (
     both,
@@ -76,6 +86,14 @@ def test_a_part_recovers_before_its_next_fault() -> None:
 def test_every_kind_of_fault_can_be_done() -> None:
     assert INJECTORS.keys() == KINDS.keys()
     assert CLUSTER_INJECTORS.keys() == CLUSTER_KINDS.keys()
+    assert FAILOVER_INJECTORS.keys() == FAILOVER_KINDS.keys()
+
+
+def test_ten_minutes_have_20_promotions_of_either_store() -> None:
+    for seed in range(1, 10):
+        planned = plan_faults(seed, 600, GAP, FAILOVER_KINDS)
+        promotions = [one.kind.store for one in planned if one.kind.store]
+        assert min(promotions.count(REDIS), promotions.count(POSTGRES)) >= 20, seed
 
 
 @pytest.mark.parametrize(

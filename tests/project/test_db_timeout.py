@@ -11,7 +11,6 @@ from psycopg2.extensions import set_wait_callback
 from pytest_django import Settings
 
 from catalog.pages.models import Page
-from footfall.common.breaker import CircuitBreaker
 from project.databases import db_timeout
 from project.databases.db_timeout import WaitCallback
 from tests.support.proxy import Fault, Proxy
@@ -31,7 +30,8 @@ class Frozen:
         self.proxy = proxy
         self.upstream = upstream
         self.now = 0.0
-        guard.breaker = self.breaker = CircuitBreaker(clock=lambda: self.now)
+        guard.breaker._clock = lambda: self.now
+        self.breaker = guard.breaker
 
     def freeze(self) -> None:
         self.proxy.fault = Fault.SWALLOW

@@ -38,7 +38,7 @@ def connect(
     options = {**known, "user": config["USER"], **config["OPTIONS"]}
     if request.param == "web server":
         wait = WaitCallback(settings.DATABASE_TIMEOUT_SECONDS)
-        options["connection_factory"] = Hosts(wait)
+        options["connection_factory"] = Hosts(breaker=wait.breaker)
         set_wait_callback(wait)
     yield lambda: psycopg2.connect(**options)
     set_wait_callback(None)

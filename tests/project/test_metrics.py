@@ -19,6 +19,7 @@ from footfall.reclassify.changes import begin
 from footfall.reclassify.past import finish
 from footfall.record import record
 from footfall.registry import content_type_of
+from project import metrics as stores
 from tests.support.agents import HIDDEN, decide, seen
 from tests.support.pages import make_page, make_text
 from tests.support.projections import view
@@ -26,7 +27,7 @@ from uploads import metrics as files
 from uploads.models import File, Status
 
 pytestmark = pytest.mark.django_db
-DECLARED = {*counting.GAUGES, *counting.COUNTERS, *files.GAUGES}
+DECLARED = {*counting.GAUGES, *counting.COUNTERS, *files.GAUGES, *stores.GAUGES}
 
 
 @pytest.fixture(autouse=True)
@@ -139,6 +140,17 @@ def test_misses_are_reads_that_had_to_prepare(client: Client) -> None:
         client.get(f"/api/v1/pages/{page.pk}/")
 
     assert read(client)[name] - before == 1
+
+
+@pytest.mark.postgres
+def test_the_servers_are_told_so_that_a_promotion_shows(client: Client) -> None:
+    first, second = read(client), read(client)
+
+    assert first["footfall_database_timeline", ""] >= 1
+    assert first["footfall_log_server", ""] > 0
+    for name in ("database_timeline", "log_server", "log_replicas", "log_may_evict", "log_refuses"):
+        assert first[f"footfall_{name}", ""] == second[f"footfall_{name}", ""]
+    assert first["footfall_log_may_evict", ""] == 0
 
 
 def test_files_are_counted_by_status(client: Client) -> None:

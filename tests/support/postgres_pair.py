@@ -51,7 +51,8 @@ class Server(Postgres):
 
     def shoot(self) -> None:
         """Kill all of its processes, stopped ones too: its machine is off."""
-        children = psutil.Process(self.process.pid).children() if self.process else []
+        running = self.process is not None and self.process.poll() is None
+        children = psutil.Process(self.process.pid).children() if running and self.process else []
         self.kill()
         for child in children:
             with suppress(psutil.NoSuchProcess):

@@ -148,7 +148,8 @@ def test_eight_partitions_are_spread_over_the_masters(
 def test_one_master_that_may_evict_the_log_is_found(
     open_clustered: Callable[..., RedisLog], cluster: RedisCluster
 ) -> None:
-    assert open_clustered().condition() == Condition()
+    assert open_clustered().condition()[:3] == Condition()[:3]
+    assert open_clustered().condition().replicas == 1
     master = cluster.masters()[1]
     master.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu")
     try:
