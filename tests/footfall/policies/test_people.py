@@ -303,7 +303,7 @@ def test_hits_in_the_last_period(ids: list[int]) -> None:
     until = timezone.now()
     since = until - timedelta(days=1)
     assert counters() == [9, 9, 1]
-    rows = CountableQuerySet.of(Content.objects.filter(pk__in=ids))
+    rows: Any = CountableQuerySet.of(Content.objects.filter(pk__in=ids))
     viewed = rows.with_views(since=since).order_by("pk")
     assert [one.views for one in viewed] == [8, 8, 0]
     points = series(viewed[0], Interval.HOUR, since, until)
