@@ -186,9 +186,11 @@ def test_queries_are_not_kept(settings: Settings, monkeypatch: pytest.MonkeyPatc
     settings.DEBUG = True
     tasks.flush()
     once = len(connection.queries)
-    tasks.flush()
+    for _ in range(10):
+        tasks.flush()
 
-    assert 0 < len(connection.queries) <= once
+    # One of them, after a while, asks more.
+    assert 0 < len(connection.queries) < 2 * once
 
 
 @pytest.mark.django_db
