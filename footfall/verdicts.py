@@ -13,7 +13,15 @@ from django.db.models import QuerySet
 
 from footfall.common.chunks import chunks
 from footfall.events import AGENT_PLACES, agents_of, places_of
-from footfall.models import Agent, KeptKind, Kind, LeftOut, Reclassification
+from footfall.models import (
+    Agent,
+    KeptKind,
+    Kind,
+    LeftOut,
+    Reclassification,
+    Segment,
+    StoreHead,
+)
 
 Steps = list[tuple[int | None, int]]
 """Kinds of one agent by the time of its events, earliest first: (before which hour since 1970,
@@ -57,6 +65,14 @@ class Verdicts:
         """By agent; b"": of an event without one."""
         self._kept: dict[bytes, Steps] = {}
         self._left_out: frozenset[bytes] | None = None
+        self._last = StoreHead().position
+
+    def is_restored(self) -> bool:
+        """Tell whether the store does not end segments as it did when agents were looked up: their
+        rows may be others since then. A compaction, too, may change that.
+        """
+        number, key, _ = self._last
+        return bool(number) and not Segment.objects.filter(number=number, key=key).exists()
 
     def of(self, metas: Sequence[bytes]) -> Kinds | None:
         """Return the kinds for distinct metadata; None if all are unknown, now and before.
@@ -95,12 +111,14 @@ class Verdicts:
         if not (missing := agents - self._kinds.keys()):
             return self._kinds, self._kept
         found, kept = _read(missing)
+        last = (StoreHead.objects.order_by("pk").first() or StoreHead()).position
         kinds, kept = {**self._kinds, **found}, {**self._kept, **kept}
         # Else these are verdicts of the next version: whoever counts with them will notice.
         if present_version() == self.version:
             too_many = len(kinds) > MAX_CACHED
             nothing: tuple[dict[bytes, int], dict[bytes, Steps]] = {b"": Kind.UNKNOWN}, {}
             self._kinds, self._kept = nothing if too_many else (kinds, kept)
+            self._last = last
         return kinds, kept
 
 
@@ -149,7 +167,7 @@ def current() -> Verdicts:
     """Return the verdicts of the present version."""
     global _current
     version = present_version()
-    if _current.version != version:
+    if _current.version != version or _current.is_restored():
         _current = Verdicts(version)
     return _current
 

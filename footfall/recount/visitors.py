@@ -204,7 +204,7 @@ def _replace(model: type[models.Model], row: VisitorRecount, left: _Left) -> str
     if unread:
         _note(row, before, after, "nobody was taken out, since segments cannot be read")
         return "unread"
-    if after != before:
+    if after != before or row.reason == Correction.Kind.REPAIR:
         _note(row, before, after, "counted again")
     return "same" if after == before else "changed"
 

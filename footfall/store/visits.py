@@ -122,7 +122,8 @@ def add_visits(
     for keys in _chunks(visits):
         rows = _rows(model, keys, beside)
         some = dict(_times(rows))
-        rows.delete()
+        if some:
+            rows.delete()
         known |= some
         new = some | {key: some.get(key, 0) + visits[key] for key in keys}
         kind = content_type_of(model)

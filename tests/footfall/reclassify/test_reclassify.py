@@ -102,6 +102,24 @@ def test_an_agent_without_a_row_is_unknown_until_it_has_one(ids: list[int]) -> N
     assert by_kind() == {"views": 2, "robot": 1}
 
 
+def test_agents_are_looked_up_again_after_a_restore(ids: list[int]) -> None:
+    """However soon: it is the process that remembers."""
+    view({LABEL: ids[:1]}, agent=seen(BROWSER))
+    count()
+    backup = transaction.savepoint()
+    agent = seen(ROBOT, Kind.UNKNOWN)  # as if its string came later
+    view({LABEL: ids[:1]}, agent=agent)
+    count()
+    transaction.savepoint_rollback(backup)
+
+    seen(ROBOT)
+    view({LABEL: ids[:1]}, agent=agent)
+    count()
+
+    assert by_kind() == {"views": 2, "person": 1, "robot": 1}
+    assert audit() == []
+
+
 def test_what_an_operator_says_is_applied_to_the_past(ids: list[int]) -> None:
     views_of(ids)
     count()
