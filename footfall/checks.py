@@ -13,7 +13,7 @@ from django.urls import NoReverseMatch, resolve, reverse
 
 from footfall.conf import SETTINGS, conf
 from footfall.eventlog import is_cluster, is_sentinel
-from footfall.fields import check_key
+from footfall.fields import check_key, check_owner
 from footfall.log import MEMORY, is_testing
 from footfall.registry import countable_models, database_of, is_copied, registered
 
@@ -91,7 +91,7 @@ def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> Found
 @checks.register
 def check_models(**kwargs: Any) -> Found:
     """Name what is wrong with models that are counted without a `CounterField`."""
-    for label in registered():
+    for label, what in registered().items():
         try:
             model = apps.get_model(label)
         except (LookupError, ValueError):
@@ -109,6 +109,7 @@ def check_models(**kwargs: Any) -> Found:
             )
         else:
             yield from check_key(model)
+            yield from check_owner(model, what.exclude)
 
 
 @checks.register

@@ -49,7 +49,7 @@ class CounterField(BaseField):
         return 0
 
     def check(self, **kwargs: Any) -> list[checks.CheckMessage]:
-        found = [*super().check(**kwargs), *self._check_owner()]
+        found = [*super().check(**kwargs), *check_owner(self.model, self.exclude)]
         meta = self.model._meta
         found += check_key(self.model)
         counters = [one for one in meta.concrete_fields if isinstance(one, CounterField)]
@@ -59,17 +59,19 @@ class CounterField(BaseField):
             found.append(checks.Error(text, obj=self, id="counters.E004"))
         return found
 
-    def _check_owner(self) -> list[checks.CheckMessage]:
-        name = self.exclude.owner.partition("__")[0] if self.exclude else ""
-        names = {field.name for field in self.model._meta.get_fields()}
-        if not name or name in names:
-            return []
-        error = checks.Error(
-            f"The owner whose views are excluded is no field of the model: {name!r}.",
-            obj=self,
-            id="counters.E008",
-        )
-        return [error]
+
+def check_owner(model: type[models.Model], exclude: Exclude | None) -> list[checks.CheckMessage]:
+    """Refuse to exclude views by an owner that the model does not have."""
+    name = exclude.owner.partition("__")[0] if exclude else ""
+    names = {field.name for field in model._meta.get_fields()}
+    if not name or name in names:
+        return []
+    error = checks.Error(
+        f"The owner whose views are excluded is no field of the model: {name!r}.",
+        obj=model,
+        id="counters.E008",
+    )
+    return [error]
 
 
 def key_field(model: type[models.Model]) -> Any:

@@ -173,15 +173,18 @@ def keys_of(model: type[models.Model], ids: Collection[int]) -> dict[int, Any]:
 
 
 def instances(model: type[models.Model], ids: Collection[int]) -> dict[int, models.Model]:
-    """Return the rows of the project that are counted under these ids; some may be deleted."""
+    """Return the rows of the project that are counted under these ids; some may be deleted.
+
+    Routers say from where they are read: a replica, for example.
+    """
     keys = keys_of(model, ids)
-    rows = owner_of(model)._base_manager.using(database_of(model)).in_bulk(list(keys.values()))
+    rows = owner_of(model)._base_manager.in_bulk(list(keys.values()))
     return {one: rows[key] for one, key in keys.items() if key in rows}
 
 
 def find(model: type[models.Model], text: str) -> models.Model | None:
     """Return the row of the project with the primary key that a text from outside says."""
-    rows: Any = owner_of(model)._base_manager.using(database_of(model))
+    rows: Any = owner_of(model)._base_manager
     found: models.Model | None = rows.filter(pk__in=valid_keys(model, [text])).first()
     return found
 

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import OperationalError, connection, connections, models, transaction
 
 from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
+from footfall.registry import content_type_of
 from footfall.sql.batch import (
     MAX_COUNTER,
     Move,
@@ -85,8 +86,8 @@ def add_counts(
         UPDATE {table} AS target
         SET {counter} = LEAST(target.{counter}, {MAX_COUNTER} - added.views) + added.views
             {stamp(model)}
-        FROM unnest(%s::bigint[], %s::bigint[]) AS added (id, views)
-        WHERE target.{key} = added.id{condition(model)}
+        FROM {_rows(model, "added", "id", "views")}
+        WHERE target.{key} = added.id{_of_kind(model, "added")}
         RETURNING target.{key}, target.{counter}
     """  # noqa: S608
     with connection.cursor() as cursor:
@@ -99,8 +100,8 @@ def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence
     table, key, counter = names_of(model)
     statement = f"""
         UPDATE {table} AS target SET {counter} = wanted.views{stamp(model)}
-        FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (id, views)
-        WHERE target.{key} = wanted.id{condition(model)}
+        FROM {_rows(model, "wanted", "id", "views")}
+        WHERE target.{key} = wanted.id{_of_kind(model, "wanted")}
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [_array(ids), _array(counters)])
@@ -109,13 +110,32 @@ def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
     table, key, _ = names_of(model)
     statement = f"""
-        SELECT target.{key} FROM unnest(%s::bigint[]) AS wanted (id)
-        JOIN {table} AS target ON target.{key} = wanted.id{condition(model)}
+        SELECT target.{key} FROM {_rows(model, "wanted", "id")}
+        JOIN {table} AS target ON target.{key} = wanted.id{_of_kind(model, "wanted")}
         {"FOR NO KEY UPDATE OF target SKIP LOCKED" if lock else ""}
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [_array(ids)])
         return {target for (target,) in cursor.fetchall()}
+
+
+def _rows(model: type[models.Model], name: str, *columns: str) -> str:
+    """Return SQL for a table `name` from arrays of bigint.
+
+    For a model that shares its table, its content type is a column, `kind`, which the planner does
+    not see through: with a constant it may begin with all rows of the model, and look for each in
+    the arrays, as long as the table is not analysed.
+    """
+    arrays, listed = ", ".join(["%s::bigint[]"] * len(columns)), ", ".join(columns)
+    if not condition(model):
+        return f"unnest({arrays}) AS {name} ({listed})"
+    kind = content_type_of(model).pk
+    given = f"SELECT {kind:d} AS kind, {listed} FROM unnest({arrays}) AS given ({listed}) OFFSET 0"  # noqa: S608
+    return f"({given}) AS {name}"
+
+
+def _of_kind(model: type[models.Model], name: str) -> str:
+    return f" AND target.content_type_id = {name}.kind" if condition(model) else ""
 
 
 def add_carried(content_type: int, columns: Sequence[Sequence[int]]) -> None:

@@ -21,7 +21,9 @@ from footfall.eventlog import RedisLog
 from footfall.events import decode
 from footfall.fields import CounterField
 from footfall.models import Dashboard
+from footfall.policies import Exclude
 from footfall.record import record
+from footfall.registry import Registered, forget_models
 from footfall.routers import CountersRouter
 
 
@@ -313,3 +315,14 @@ def test_children_and_proxies_count_as_their_parent(log: RedisLog) -> None:
 
     (entry,) = (one for n in (0, 1) for one in log.read(n, None, 9, 9_999).entries)
     assert decode(entry.body) == {"pages.content": [3, 4, 5]}
+
+
+def test_the_owner_of_a_registered_model_has_to_be_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    registered = {"auth.user": Registered(exclude=Exclude(owner="author"))}
+    monkeypatch.setattr("footfall.registry._registered", registered)
+    forget_models()
+    try:
+        assert found(checks.ERROR) == ["counters.E008"]
+    finally:
+        monkeypatch.undo()
+        forget_models()
