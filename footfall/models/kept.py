@@ -25,9 +25,7 @@ class KeptCounter(Target):
     class Meta:
         verbose_name = _("counter that is kept here")
         verbose_name_plural = _("counters that are kept here")
-        # Without the content type: before the table is analysed, a planner may take an index that
-        # begins with it instead of the primary key, and read all rows of a model for each target.
-        indexes = (models.Index(fields=["name"], name="counters_kept_key"),)
+        indexes = (models.Index(fields=["content_type", "name"], name="counters_kept_name"),)
 
     def __str__(self) -> str:
         return f"{self.content_type_id}/{self.target_id}: {self.counter}"
