@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, connections, models
-from django.db.models import Case, F, Value, When
+from django.db import DatabaseError, connections
 from django.utils import timezone
 
 from footfall import sql
@@ -234,9 +233,7 @@ class _Copying:
         present = dict(free.values_list("pk", name))
         other = {key: n for key, n in wanted.items() if present.get(key, n) != n}
         if other:
-            cases = [When(pk=key, then=Value(n)) for key, n in other.items()]
-            counter = Case(*cases, default=F(name), output_field=models.BigIntegerField())
-            manager.filter(pk__in=list(other)).update(**{name: counter})
+            sql.set_by_key(self._owner, name, other, self.using)
         if len(present) == len(wanted):
             return []
         locked = {*of_these.values_list("pk", flat=True)} - present.keys()  # the rest is deleted

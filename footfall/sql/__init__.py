@@ -22,7 +22,7 @@ from django.db import (
     models,
     transaction,
 )
-from django.db.models import QuerySet
+from django.db.models import Case, F, QuerySet, Value, When
 
 from footfall.common.chunks import chunks
 from footfall.models import KIND_COLUMNS, Base, HourTotal, Recounted, Rollup
@@ -119,6 +119,23 @@ def set_counts(model: type[models.Model], counters: Mapping[int, int]) -> None:
     if counters:
         ids = sorted(counters)
         dialect().set_counts(model, ids, [counters[target] for target in ids])
+
+
+def set_by_key(
+    model: type[models.Model], name: str, counters: Mapping[Any, int], using: str
+) -> None:
+    """Set the column `name` of a model of the project, by primary key, in its own database.
+
+    Call it while the rows are locked, with some hundred of them.
+    """
+    engine = dialect(using)
+    if hasattr(engine, "set_by_key"):
+        engine.set_by_key(model, name, counters, using)
+        return
+    cases = [When(pk=key, then=Value(n)) for key, n in counters.items()]
+    counter = Case(*cases, default=F(name), output_field=models.BigIntegerField())
+    rows = model._base_manager.using(using).order_by().filter(pk__in=list(counters))
+    rows.update(**{name: counter})
 
 
 def lock_free(model: type[models.Model], ids: Collection[int]) -> set[int]:

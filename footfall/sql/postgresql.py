@@ -1,12 +1,13 @@
 """PostgreSQL: `unnest` turns arrays into rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, datetime
 from typing import Any
 
 from django.db import OperationalError, connection, connections, models, transaction
 
+from footfall.fields import key_field
 from footfall.models import Carried, ClientKey, ProducerState, VisitorSketch
 from footfall.registry import content_type_of
 from footfall.sql.batch import (
@@ -105,6 +106,23 @@ def set_counts(model: type[models.Model], ids: Sequence[int], counters: Sequence
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [_array(ids), _array(counters)])
+
+
+def set_by_key(
+    model: type[models.Model], name: str, counters: Mapping[Any, int], using: str
+) -> None:
+    """A CASE for each row takes Django 20 times as long."""
+    connection = connections[using]
+    quote = connection.ops.quote_name
+    field: Any = model._meta.get_field(name)
+    kind = key_field(model).cast_db_type(connection)
+    statement = f"""
+        UPDATE {quote(model._meta.db_table)} AS target SET {quote(field.column)} = wanted.views
+        FROM unnest(%s::text[], %s::bigint[]) AS wanted (key, views)
+        WHERE target.{quote(str(model._meta.pk.column))} = wanted.key::{kind}
+    """  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [list(map(str, counters)), list(counters.values())])
 
 
 def select_ids(model: type[models.Model], ids: Sequence[int], *, lock: bool) -> set[int]:
