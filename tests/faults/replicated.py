@@ -8,7 +8,7 @@ import os
 import shutil
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
@@ -100,6 +100,15 @@ def _events(log: RedisLog, partition: int) -> dict[EventId, bytes]:
     return {entry.event_id: entry.body for entry in entries if entry.event_id}
 
 
+def last_ones(stored: Iterable[StoredId]) -> set[StoredId]:
+    """Return the last event of each producer. It may have come by the spill, which tells nothing of
+    what is missing before it: the log may have that."""
+    found: dict[tuple[int, int], StoredId] = {}
+    for one in sorted(stored):
+        found[one.partition, one.producer_id] = one
+    return {*found.values()}
+
+
 class ReplicatedCampaign(Campaign):
     """Its verdict knows what replication lost, and holds it against what the service tells."""
 
@@ -116,7 +125,7 @@ class ReplicatedCampaign(Campaign):
             stored = stored_ids(self._service.manage("counters", "events").stdout.splitlines())
             for one in lost.keys() & stored:
                 del lost[one]
-            self._evident = evident(lost, stored)
+            self._evident = evident(lost, stored - last_ones(stored))
         return views(event.body for event in lost.values())
 
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:

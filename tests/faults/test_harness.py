@@ -42,6 +42,7 @@ from tests.faults.machine.clocks import LIBRARY, Clocks, works
 from tests.faults.machine.disks import Disks
 from tests.faults.machine.evicted import Evicted, StoredId, commands, evident, stored_ids, views
 from tests.faults.machine.faults import detail, jump_of
+from tests.faults.replicated import last_ones
 
 
 def test_a_pause_counts_as_far_as_a_store_was_there() -> None:
@@ -87,6 +88,15 @@ def test_every_kind_of_fault_can_be_done() -> None:
     assert INJECTORS.keys() == KINDS.keys()
     assert CLUSTER_INJECTORS.keys() == CLUSTER_KINDS.keys()
     assert FAILOVER_INJECTORS.keys() == FAILOVER_KINDS.keys()
+
+
+def test_what_may_have_come_by_the_spill_tells_nothing_of_what_is_before_it() -> None:
+    lost = {StoredId(0, 7, 3)}
+    stored = {StoredId(0, 7, 2), StoredId(0, 7, 4), StoredId(1, 7, 9)}
+
+    assert evident(lost, stored - last_ones(stored)) == 0
+    stored.add(StoredId(0, 7, 5))
+    assert evident(lost, stored - last_ones(stored)) == 1
 
 
 def test_ten_minutes_have_20_promotions_of_either_store() -> None:

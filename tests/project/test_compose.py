@@ -17,6 +17,7 @@ from standalone.service import limits, programs
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
 SCALED: dict[str, Any] = yaml.safe_load((ROOT / "compose/scale.yml").read_text())["services"]
+DOUBLED: dict[str, Any] = yaml.safe_load((ROOT / "compose/ha.yml").read_text())["services"]
 FILES = [ROOT / "docker-compose.yml", *sorted((ROOT / "compose").glob("*.yml"))]
 STORES = ("db", "redis")
 MADE = {
@@ -216,6 +217,26 @@ def test_what_scaling_adds_is_hardened_as_well(name: str) -> None:
     assert users[-1] in {"postgres", "101:101"}
     for key in ("read_only", "cap_drop", "security_opt"):
         assert service[key] == SERVICES["web"][key]
+
+
+@pytest.mark.parametrize("name", [one for one in DOUBLED if "image" in DOUBLED[one]])
+def test_what_fails_over_is_hardened_as_well(name: str) -> None:
+    service = DOUBLED[name]
+    users = re.findall(r"^USER (.+)$", (ROOT / service["build"] / "Dockerfile").read_text(), re.M)
+    assert users[-1] in {"postgres", "redis"}
+    assert "ports" not in service
+    for key in ("read_only", "cap_drop", "security_opt"):
+        assert service[key] == SERVICES["web"][key]
+    seen = {one.split(":")[0] for one in service["volumes"] if "/secrets/" in one}
+    own = {"etcd": set(), "db": {"postgres_password"}}.get(name.rstrip("123"), {"redis_password"})
+    assert seen == own
+
+
+def test_everything_that_uses_the_stores_knows_all_of_them() -> None:
+    for name in [name for name, one in SERVICES.items() if "-A project" in str(one)] + ["web"]:
+        variables = DOUBLED[name]["environment"]
+        assert variables["POSTGRES_HOST"] == "db,db2"
+        assert variables["REDIS_URL"].count("sentinel") == 4
 
 
 def test_everything_that_scales_knows_of_the_pooler() -> None:
