@@ -23,7 +23,7 @@ COMPILE = env -u UV_DEFAULT_INDEX -u UV_INDEX -u UV_INDEX_URL -u UV_EXTRA_INDEX_
 	--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 	--annotation-style line
 
-.PHONY: help install run test attacks lint format requirements clean bench load faults loss senders wheel matrix docs \
+.PHONY: help install run test attacks lint format requirements clean bench load faults loss senders wheel matrix foreign docs \
 	vulnerabilities
 
 help: ## Show every command with a line on it
@@ -97,6 +97,12 @@ wheel: $(INSTALLED) ## Build footfall-counters, which counts for other Django pr
 
 matrix: $(INSTALLED) ## Count with the built wheel under each version of Python, Django, Redis' client: 5 minutes
 	@exec $(BIN)/python -m tests.wheel.matrix $(ARGS)
+
+# With a folder of clones, or https://github.com, projects that were written elsewhere are taken.
+SOURCE ?=
+
+foreign: $(INSTALLED) ## Count in four projects of others, killed under load: 12 minutes (SOURCE=https://github.com)
+	@exec $(BIN)/python -m tests.wheel.foreign $(if $(SOURCE),--source $(SOURCE)) $(ARGS)
 
 # What builds the docs is not among what the service, its tests and its checks need.
 $(DOCS_INSTALLED): requirements/docs.txt $(INSTALLED)

@@ -1,5 +1,6 @@
 """The base class of countable models, and the tables of the counting."""
 
+from footfall.fields import CounterField
 from footfall.models.identity import Identity
 from footfall.models.kept import CounterCopy, KeptCounter
 from footfall.models.keys import ClientKey
@@ -48,6 +49,7 @@ __all__ = [
     "Countable",
     "CountableQuerySet",
     "CounterCopy",
+    "CounterField",
     "Dashboard",
     "DeadLetter",
     "HourTotal",

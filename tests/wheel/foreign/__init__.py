@@ -1,0 +1,1 @@
+"""`make foreign`: the wheel in projects that were written elsewhere, killed under load."""
