@@ -61,21 +61,23 @@ class Hosts:
         self._first = 0
 
     def __call__(self, dsn: str, *arguments: Any) -> GuardedConnection:
-        """Raises psycopg2.OperationalError: that of the host that was asked last."""
+        """Raises psycopg2.OperationalError, with what each host said."""
         if not self.breaker.allows():
             raise DatabaseTimeout("PostgreSQL did not answer just now")
         hosts = one_by_one(dsn)
         first = self._first % len(hosts)
-        error = psycopg2.OperationalError("there is no host")
+        errors: list[psycopg2.OperationalError] = []
         for number in (*range(first, len(hosts)), *range(first)):
             try:
                 connection = GuardedConnection(hosts[number], self, *arguments)
-            except psycopg2.OperationalError as one:
-                error = one
+            except psycopg2.OperationalError as error:
+                errors.append(error)
             else:
                 self._first = number
                 return connection
-        raise error
+        if len(errors) == 1:
+            raise errors[0]
+        raise type(errors[-1])("\n".join(str(error).strip() for error in errors)) from errors[-1]
 
 
 def one_by_one(dsn: str) -> list[str]:
