@@ -71,18 +71,20 @@ def run_script_replicated(
 ) -> tuple[Any, bool]:
     """Run a script that writes; return its answer, and whether enough replicas have it too.
 
-    Both are asked in one round trip. An error of the script is raised once both have answered.
+    Both are asked in one round trip. An error of the script is raised once both have answered. One
+    of WAIT (the user may not run it, a script of another client takes long) is none of the script,
+    which has written: no replica is known to have it.
     """
     wait = ("WAIT", *wanted)
     try:
         answer, replicas = _send_both(connection, ("EVALSHA", script.sha, *arguments), wait)
     except redis.exceptions.NoScriptError:
         answer, replicas = _send_both(connection, ("EVAL", script.source, *arguments), wait)
-    return answer, replicas >= wanted.number
+    return answer, isinstance(replicas, int) and replicas >= wanted.number
 
 
 def _send_both(connection: Any, *commands: tuple[Any, ...]) -> list[Any]:
-    """Send commands together. Raises the first error, when all answers are read."""
+    """Send commands together; return all answers. Raises the first one if it is an error."""
     connection.send_packed_command(connection.pack_commands(commands))
     answers: list[Any] = []
     for _ in commands:
@@ -90,9 +92,8 @@ def _send_both(connection: Any, *commands: tuple[Any, ...]) -> list[Any]:
             answers.append(connection.read_response(disable_decoding=True))
         except redis.ResponseError as error:
             answers.append(error)
-    for one in answers:
-        if isinstance(one, redis.ResponseError):
-            raise one
+    if isinstance(answers[0], redis.ResponseError):
+        raise answers[0]
     return answers
 
 

@@ -224,6 +224,21 @@ def test_an_interrupt_in_mid_reply_ends_the_producer(
     assert log.append(0, b"c", AT).event_id.producer_id != first.producer_id
 
 
+def test_a_user_who_may_not_wait_for_replicas_is_not_told_that_nothing_was_appended(
+    open_log: Callable[..., RedisLog], log: RedisLog, url: str, server: redis.Redis, prefix: str
+) -> None:
+    rights = ("on", "nopass", "~*", "&*", "+@all", "-wait")
+    server.execute_command("ACL", "SETUSER", prefix, *rights)
+    try:
+        limited = open_log(f"{url}{'&' if '?' in url else '?'}username={prefix}", replicas=1)
+        with pytest.raises(Ambiguous) as caught:
+            limited.append(0, b"a", AT)
+    finally:
+        server.execute_command("ACL", "DELUSER", prefix)
+
+    assert [entry.event_id for entry in read(log)] == [caught.value.event_id]
+
+
 FORK = """
 import os, sys
 from footfall.eventlog import RedisLog
