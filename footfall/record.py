@@ -98,13 +98,19 @@ async def arecord(
 
 
 def after_commit(databases: Collection[str], then: Callable[[], object]) -> None:
-    """Call `then` once no transaction in these databases is open; never if one rolls back."""
-    for using in databases:
-        if in_transaction(using):
-            on_commit = partial(after_commit, databases, then)
-            transaction.on_commit(on_commit, using=using, robust=True)
-            return
-    then()
+    """Call `then` once all transactions that are open in these databases have committed.
+
+    Never if one of them rolls back, whichever ends first.
+    """
+    waiting = set(filter(in_transaction, databases))
+
+    def committed(using: str) -> None:
+        waiting.discard(using)
+        if not waiting:
+            then()
+
+    for using in list(waiting):
+        transaction.on_commit(partial(committed, using), using=using, robust=True)
 
 
 def append(

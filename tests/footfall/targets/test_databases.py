@@ -109,6 +109,19 @@ def test_a_view_waits_for_the_transaction_of_its_target(other: str) -> None:
     assert counter(ware) == 1
 
 
+@pytest.mark.parametrize(("outer", "inner"), [("default", OTHER), (OTHER, "default")])
+def test_a_view_is_not_recorded_if_the_inner_transaction_of_two_rolls_back(
+    shop: Shop, outer: str, inner: str
+) -> None:
+    with transaction.atomic(outer):
+        with transaction.atomic(inner):
+            record(shop)
+            transaction.set_rollback(True, inner)
+        assert waiting() == 0
+
+    assert waiting() == 0
+
+
 def test_while_the_other_database_is_away_the_rest_is_counted(
     shop: Shop, ware: Ware, page: Page, contents: list[Content], monkeypatch: pytest.MonkeyPatch
 ) -> None:
