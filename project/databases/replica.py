@@ -51,11 +51,14 @@ class State(NamedTuple):
 
     lag_seconds: float | None
     """How long ago the primary was where the replica is; None if it does not say."""
+    is_further: bool = False
+    """Whether it is further behind, it is not known how far: it is before all that was seen of the
+    primary, as after the start of this process."""
 
     @property
     def is_used(self) -> bool:
         limit: float = settings.DATABASE_REPLICA_MAX_LAG_SECONDS
-        return self.lag_seconds is not None and self.lag_seconds <= limit
+        return not self.is_further and self.lag_seconds is not None and self.lag_seconds <= limit
 
     def __str__(self) -> str:
         """Return what is wrong with it, or ""."""
@@ -63,7 +66,8 @@ class State(NamedTuple):
             return ""
         if self.lag_seconds is None:
             return "the replica does not answer: the primary is asked"
-        return f"the replica is {self.lag_seconds:.0f} s behind: the primary is asked"
+        more = "more than " if self.is_further else ""
+        return f"the replica is {more}{self.lag_seconds:.0f} s behind: the primary is asked"
 
 
 class Replica:
@@ -92,7 +96,7 @@ class Replica:
             finally:
                 self._next_look = self._clock() + LOOK_SECONDS
                 self._lock.release()
-        return State(self._lag())
+        return self._known()
 
     def forget(self) -> None:
         """Do not use it until it has answered again."""
@@ -109,16 +113,18 @@ class Replica:
                 logger.warning("the replica does not answer: %s", error)
             self._reached = None
 
-    def _lag(self) -> float | None:
+    def _known(self) -> State:
         """Return how long ago the primary was where the replica is now."""
         reached, ends = self._reached, list(self._ends)
         if reached is None or not ends:
-            return None
+            return State(None)
         now = self._clock()
         last_look, last_end = ends[-1]
-        if reached >= last_end:
-            return max(0.0, now - last_look - LOOK_SECONDS)  # more only while the primary is away
-        return now - max((at for at, end in ends if end <= reached), default=ends[0][0])
+        if reached >= last_end:  # more than 0 only while the primary is away
+            return State(max(0.0, now - last_look - LOOK_SECONDS))
+        if passed := [at for at, end in ends if end <= reached]:
+            return State(now - passed[-1])
+        return State(now - ends[0][0], is_further=True)
 
 
 def end_of_log(alias: str) -> float:

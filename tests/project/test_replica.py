@@ -65,6 +65,18 @@ def test_the_lag_is_how_long_ago_the_primary_was_there(ends: Ends) -> None:
     assert lag(replica) == 0
 
 
+def test_a_replica_that_is_far_behind_when_a_process_starts_is_not_used(ends: Ends) -> None:
+    ends.at[ALIAS] = 1.0  # hours ago
+    replica = ends.replica()
+    state = replica.state()
+    assert not state.is_used
+    assert str(state) == "the replica is more than 0 s behind: the primary is asked"
+    ends.now = 1.0
+    ends.at |= {"default": 120.0, ALIAS: 110.0}
+
+    assert replica.state().is_used
+
+
 def test_an_idle_primary_makes_no_lag(ends: Ends) -> None:
     replica = ends.replica()
     for second in (0, 1, 3600):
