@@ -72,17 +72,30 @@ def note_change(model: type[models.Model]) -> Changes:
 def keep(
     model: type[models.Model], ids: Collection[int], keys: Callable[[], Mapping[int, str]]
 ) -> None:
-    """Make the rows of targets that exist and have none. keys: those that the ids are hashes of."""
+    """Make the rows of targets that exist and have none. keys: those that the ids are hashes of.
+
+    They begin with what the column has, unless all of that is known to be copied: then their rows
+    are gone since the event store was restored, and the same events come again.
+    """
     new = set(ids) - sql.existing(model, ids)
     if not new:
         return
+    is_copy = is_copied(model) and _is_explained(model)
     wanted: list[Any] = sorted(new)
     if is_keyed(model):
         known = keys()
         wanted = [known[one] for one in wanted if one in known]
     for some in chunks(wanted, CHUNK_SIZE):
         found = [row for row in _rows(model, some) if row.target_id in new]
+        for row in found:
+            row.counter = 0 if is_copy else row.counter
         KeptCounter.objects.bulk_create(found, ignore_conflicts=True)
+
+
+def _is_explained(model: type[models.Model]) -> bool:
+    """Tell whether the model had no counts before its counting, or they are adopted."""
+    rows = Projection.objects.filter(name=name_of(TOTALS, model._meta.label_lower))
+    return rows.filter(counted_before=Projection.Counted.NO).exists()
 
 
 def _rows(model: type[models.Model], keys: Collection[Any]) -> Iterator[KeptCounter]:
@@ -110,10 +123,8 @@ def text_in_database(model: type[models.Model], key: Any) -> str:
 
 
 def has_counts(model: type[models.Model]) -> bool:
-    """Tell whether the column of a model whose counters are copied has any above 0."""
-    own: Any = own_field(model)
-    rows = owner_of(model)._base_manager.using(database_of(model))
-    return rows.filter(**{f"{own.name}__gt": 0}).exists()
+    """Tell whether the column of a model whose counters are copied has any that no row has."""
+    return next(_counted_without_row(model), None) is not None
 
 
 def keep_counted(model: type[models.Model]) -> int:
@@ -123,23 +134,29 @@ def keep_counted(model: type[models.Model]) -> int:
     """
     if not is_copied(model):
         return 0
+    made = 0
+    for keys in _counted_without_row(model):
+        with transaction.atomic():  # their columns are read while nothing is counted or copied
+            lock(model._meta.label_lower, [TOTALS])
+            found = list(_rows(model, keys))
+            KeptCounter.objects.bulk_create(found, ignore_conflicts=True)
+            made += len(found)
+    return made
+
+
+def _counted_without_row(model: type[models.Model]) -> Iterator[Collection[Any]]:
+    """Yield the keys of those whose own column is above 0 and that have no row, some at a time."""
     own: Any = own_field(model)
     rows = owner_of(model)._base_manager.using(database_of(model)).order_by("pk")
     rows = rows.filter(**{f"{own.name}__gt": 0})
-    made, after = 0, None
+    after = None
     while keys := list((rows if after is None else rows.filter(pk__gt=after)).values_list(
         "pk", flat=True
     )[:ROWS_PER_READ]):  # fmt: skip
         ids = {id_in(model, key): key for key in keys}
-        new = set(ids) - sql.existing(model, ids)
-        if new:
-            with transaction.atomic():  # their columns are read while nothing is counted or copied
-                lock(model._meta.label_lower, [TOTALS])
-                found = list(_rows(model, [ids[one] for one in sorted(new)]))
-                KeptCounter.objects.bulk_create(found, ignore_conflicts=True)
-                made += len(found)
+        if new := set(ids) - sql.existing(model, ids):
+            yield [ids[one] for one in sorted(new)]
         after = keys[-1]
-    return made
 
 
 def forget_deleted(model: type[models.Model]) -> int:

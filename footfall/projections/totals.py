@@ -90,16 +90,12 @@ def note_counted_before(row: Projection) -> None:
     """Note whether the model had counts when its counting began: before anything is applied."""
     model = countable_models()[row.label]
     kind, counter = content_type_of(model), counter_field(model).name
-    if is_copied(model) and not Base.objects.filter(content_type=kind).exists():
-        has_counted = has_counts(model)  # there are no rows of `KeptCounter` yet
-        row.counted_before = Projection.Counted.YES if has_counted else Projection.Counted.NO
-        row.save(update_fields=["counted_before"])
-        return
     counted = model._base_manager.filter(**{f"{counter}__gt": 0})
     for table in (Base, Adjustment):
         explained = table._default_manager.filter(content_type=kind, target_id=OuterRef("pk"))
         counted = counted.exclude(Exists(explained))
-    row.counted_before = Projection.Counted.YES if counted.exists() else Projection.Counted.NO
+    has_counted = counted.exists() or (is_copied(model) and has_counts(model))
+    row.counted_before = Projection.Counted.YES if has_counted else Projection.Counted.NO
     row.save(update_fields=["counted_before"])
 
 

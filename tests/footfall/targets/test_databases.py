@@ -206,6 +206,44 @@ def test_a_restored_store_is_followed(shop: Shop) -> None:
     assert counter(shop) == 1
 
 
+def test_what_a_restored_store_counts_again_is_not_added_to_its_copies(shop: Shop) -> None:
+    """The store as it was before the first view of a target, of which the column has views."""
+    late = Shop.objects.create(title="late")
+    record(shop)
+    flush_all()
+    totals = Projection.objects.get(name="totals:targets.shop")
+    record(late)
+    record(late)
+    flush_all()
+    KeptCounter.objects.filter(target_id=late.pk).delete()
+    Projection.objects.filter(name=totals.name).update(changes=totals.changes)
+
+    record(late)  # stands for the two that are read again
+    flush_all()
+
+    assert (counter(shop), counter(late)) == (1, 1)
+
+
+@pytest.mark.usefixtures("ware")
+def test_columns_with_counts_are_noticed_beside_some_that_are_adopted(
+    shop: Shop, server: Redis, prefix: str
+) -> None:
+    other = Shop.objects.create(title="other")
+    Shop.objects.filter(pk=other.pk).update(counter=40)
+    server.hset(prefix, str(shop.pk), "5")
+    try:
+        call_command("counters", "adopt", "targets.shop", redis_hash=prefix, stdout=StringIO())
+    finally:
+        server.delete(prefix)
+
+    record(other)
+    flush_all()
+
+    assert (counter(shop), counter(other)) == (5, 41)
+    assert any("`counters adopt" in line for line in audit(repair=True))
+    assert counter(other) == 41
+
+
 @needs_row_locks
 def test_a_locked_row_holds_up_itself_alone(shop: Shop) -> None:
     free = Shop.objects.create(title="free")
