@@ -14,6 +14,7 @@ from footfall.models import Carried, Projection, StoreHead, StorePosition
 from footfall.projections.batch import Batch, read_batch
 from footfall.projections.copies import copied_labels, copy, copy_name
 from footfall.projections.hourly import project_hourly
+from footfall.projections.kept import NO_CHANGES
 from footfall.projections.rows import (
     BEGINNING,
     HOURLY,
@@ -215,7 +216,7 @@ class Run:
 
     def copy(self) -> None:
         """Copy what was counted to where models have their own counters, if that is elsewhere."""
-        applied = {one.label: one for one in self.projected.applied}
+        applied = {one.label: one for one in self.projected.applied if one.changes != NO_CHANGES}
         for label in copied_labels():
             name = copy_name(label)
             if not self._force and not delays.is_over(name):

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from io import StringIO
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.core import checks
@@ -300,6 +301,20 @@ def test_an_adjustment_reaches_the_column(shop: Shop, ware: Ware) -> None:
 
     assert (counter(shop), counter(ware)) == (5, 50)
     assert audit() == []
+
+
+def test_a_first_change_is_copied_while_others_are_viewed(shop: Shop, ware: Ware) -> None:
+    """An adjustment that failed has made the projection, and nothing was counted by it."""
+    with pytest.raises(Ware.DoesNotExist):
+        adjust(Ware, uuid4(), to=1, why="a wrong key")
+    record(shop)
+    flush()
+    adjust(Ware, ware.pk, to=50, why="known elsewhere")
+
+    record(shop)
+    flush()
+
+    assert counter(ware) == 50
 
 
 def test_a_rebuild_reaches_the_column(shop: Shop, ware: Ware) -> None:
