@@ -34,6 +34,7 @@ class Registered(NamedTuple):
 
 
 _registered: dict[str, Registered] = {}
+_listeners: list[Callable[[], object]] = []
 
 
 def _cached(function: T) -> T:
@@ -70,6 +71,14 @@ def register(
     label = model if isinstance(model, str) else model._meta.label
     _registered[label.lower()] = Registered(policy, exclude)
     forget_models()
+    for listener in _listeners:
+        listener()
+
+
+def call_when_registered(listener: Callable[[], object]) -> None:
+    """Call it after each `register` from now on: some apps are ready after this one."""
+    if listener not in _listeners:
+        _listeners.append(listener)
 
 
 @_cached

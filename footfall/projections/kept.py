@@ -169,8 +169,9 @@ def forget_deleted(model: type[models.Model]) -> int:
     while page := list(rows.filter(pk__gt=after)[:ROWS_PER_READ]):
         key = key_field(owner)
         keys = {pk if name is None else key.to_python(name): pk for pk, name in page}
-        there = owner._base_manager.using(using).filter(pk__in=list(keys))
-        gone = [pk for one, pk in keys.items() if one not in {*there.values_list("pk", flat=True)}]
+        rows_there = owner._base_manager.using(using).filter(pk__in=list(keys))
+        there = {*rows_there.values_list("pk", flat=True)}
+        gone = [pk for one, pk in keys.items() if one not in there]
         for some in chunks(gone, CHUNK_SIZE):
             removed += stand_in._base_manager.filter(pk__in=some).delete()[0]
         after = page[-1][0]
@@ -218,7 +219,12 @@ def valid_keys(model: type[models.Model], texts: Iterable[str]) -> list[Any]:
 
 
 def watch_deletions() -> None:
-    """Let the row of a target go with it. Once the models are loaded, and after each `register`."""
+    """Let the row of a target go with it. Call it when the models are loaded."""
+    registry.call_when_registered(_watch_deletions)
+    _watch_deletions()
+
+
+def _watch_deletions() -> None:
     for model in registry.all_models():
         try:
             kept = is_kept(model)

@@ -8,6 +8,7 @@ import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
+from django.db.models.signals import post_delete
 from django.test import RequestFactory
 from django.utils import timezone
 
@@ -17,10 +18,18 @@ from footfall.models import Audit, CountableQuerySet, KeptCounter
 from footfall.ops import export, view_figures
 from footfall.ops.adjust import adjust
 from footfall.ops.audit import run_audit
+from footfall.projections.kept import forget_deleted
 from footfall.projections.ranking import Window, rank
 from footfall.projections.series import Interval, series
 from footfall.record import record
-from footfall.registry import countable_models, counted_as, counter_of, owner_of
+from footfall.registry import (
+    countable_models,
+    counted_as,
+    counter_of,
+    key_of,
+    owner_of,
+    register,
+)
 from footfall.signals import counted
 from footfall.templatetags.footfall import views, views_sparkline
 from tests.support.targets import LongNote, Note, Person, Tag
@@ -166,6 +175,34 @@ def test_its_counter_goes_with_the_row(rows: list[Any]) -> None:
     rows[0].delete()
     model: Any = type(rows[1])
     model.objects.all().delete()
+
+    assert not KeptCounter.objects.exists()
+
+
+def test_rows_that_are_gone_are_looked_up_together(
+    rows: list[Any], django_assert_max_num_queries: Any
+) -> None:
+    model = countable_models()[counted_as(type(rows[0]))]
+    record(rows[2])
+    flush_all()
+    kept = KeptCounter.objects.get(target_id=key_of(rows[0]))
+    rows[0].delete()
+    kept.save(force_insert=True)  # as if nothing had told of it
+
+    with django_assert_max_num_queries(6):
+        assert forget_deleted(model) == 1
+
+
+def test_the_counter_of_a_model_that_is_registered_late_goes_too() -> None:
+    """Its app is ready after the counting."""
+    post_delete.disconnect(sender=Person, dispatch_uid="counters.forget")
+    register(Person)
+    person = Person.objects.create(title="a person")
+    record(person)
+    flush_all()
+    assert KeptCounter.objects.exists()
+
+    person.delete()
 
     assert not KeptCounter.objects.exists()
 
