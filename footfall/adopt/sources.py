@@ -80,10 +80,14 @@ class Column:
 
 
 class RedisHash:
-    """A hash of Redis: its fields are keys, perhaps with a prefix, and its values are counts."""
+    """A hash of Redis: its fields are keys, perhaps with a prefix, and its values are counts.
+
+    Other fields of the same hash, with another prefix, are another source.
+    """
 
     def __init__(self, model: type[models.Model], url: str, key: str, prefix: str = "") -> None:
-        self.name, self.unreadable = f"redis {key}", list[str]()
+        fields = f" {prefix}*" if prefix else ""
+        self.name, self.unreadable = f"redis {key}{fields}", list[str]()
         self._url, self._key, self._prefix = url, key, prefix
         self._to_key = key_field(owner_of(model)).to_python
 
@@ -97,8 +101,11 @@ class RedisHash:
         try:
             if not server.exists(self._key):
                 raise NotFound(f"there is no hash {self._key!r} in this Redis")
-            pairs = filter(None, map(self._parsed, server.hscan_iter(self._key, count=CHUNK_SIZE)))
-            for some in chunks(list(dict(pairs).items()), CHUNK_SIZE):
+            fields = dict(server.hscan_iter(self._key, count=CHUNK_SIZE))  # some may come twice
+            counts = Counter[Key]()
+            for key, views in filter(None, map(self._parsed, fields.items())):
+                counts[key] += views  # a key may be written in several ways
+            for some in chunks(list(counts.items()), CHUNK_SIZE):
                 yield dict(some)
         except redis.RedisError as error:
             raise NotFound(f"the hash {self._key!r} cannot be read: {error}") from error

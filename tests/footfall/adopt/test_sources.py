@@ -50,11 +50,24 @@ def test_a_hash(run: Run, server: Redis, hash_key: str) -> None:
     server.hset(hash_key, mapping={f"article:{one}": 5, f"article:{two}": 0})
     options = ("adopt", LABEL, "--redis-hash", hash_key, "--prefix", "article:")
 
-    assert f"5 views of 1 targets from redis {hash_key} would be" in run(*options, "--dry-run")
+    assert f"5 views of 1 targets from redis {hash_key} article:* would be" in run(
+        *options, "--dry-run"
+    )
     assert "5 views of 1 targets" in run(*options)
     assert "0 views of 0 targets" in run(*options)
 
     assert Content.objects.get(pk=one).counter == 5
+    assert "clean" in run("audit")
+
+
+def test_every_field_of_a_key_is_taken(run: Run, server: Redis, hash_key: str) -> None:
+    one = make_text().pk
+    server.hset(hash_key, mapping={f"web:{one}": 5, f"web:0{one}": 2, f"app:{one}": 4})
+    for prefix in ("web:", "app:", "web:"):
+        with pytest.raises(CommandError, match="fields are no key"):  # those of the other prefix
+            run("adopt", LABEL, "--redis-hash", hash_key, "--prefix", prefix)
+
+    assert Content.objects.get(pk=one).counter == 11
     assert "clean" in run("audit")
 
 
