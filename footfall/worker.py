@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connections, reset_queries
+from django.db import Error, close_old_connections, connections, reset_queries
 
 from footfall import sql
 from footfall.common.ticks import TickLimit
@@ -135,7 +135,7 @@ def note_ingest(failure: str) -> None:
     """Let status, dashboard and `/readyz` know why nothing is stored, and when that is over."""
     global _failed
     if failure or _failed:
-        with suppress(LogError, DatabaseError):  # it may not be known yet whose log it is
+        with suppress(LogError, Error):  # it may not be known yet whose log it is
             get_log().note_failure(failure[:MAX_FAILURE])
             _failed = bool(failure)
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from django.db import DatabaseError
+from django.db import Error
 
 from footfall.conf import conf
 from footfall.eventlog import LogError, RedisLog
@@ -49,5 +49,5 @@ def signs() -> Signs | None:
         if not isinstance(log, RedisLog) or log.is_cluster or Spilled.objects.exists():
             return None
         return (log.prefix, *log.offsets(range(conf.COUNTERS_PARTITIONS)))
-    except (LogError, DatabaseError):
+    except (LogError, Error):
         return None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from django.db import DatabaseError
+from django.db import Error
 
 from footfall.models import Audit, Projection, Recount, StoreHead, StorePosition
 from footfall.projections.copies import copied_labels, differing
@@ -62,7 +62,7 @@ class Recounted:
             keep_counted(model)
             if self.repairs:
                 forget_deleted(model)
-        except DatabaseError as error:
+        except Error as error:
             yield self._away(label, error)
         try:
             positions(label)
@@ -85,7 +85,7 @@ class Recounted:
                 self.audit.differences += 1
                 said = f"{label} {key}: column {column}, its counter is {counter}"
                 yield f"{said}; set to it" if self.repairs else said
-        except (LockTimeout, DatabaseError) as error:
+        except (LockTimeout, Error) as error:
             yield self._away(label, error)
 
     def _counters(self, row: Recount) -> Iterator[str]:

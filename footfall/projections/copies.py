@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 from django.utils import timezone
 
 from footfall import sql
@@ -74,7 +74,7 @@ def copy(label: str, applied: Applied | None = None, *, force: bool = False) -> 
 
     That is so while another process does it, or another transaction has locked rows. applied: what
     was counted just now; its counters need not be read again. force: look even if nothing seems to
-    have changed. Raises sql.LockTimeout, or DatabaseError if its database is away.
+    have changed. Raises sql.LockTimeout, or django.db.Error if its database is away.
     """
     source = Projection.objects.filter(name=name_of(TOTALS, label)).first()
     if source is None:
@@ -243,7 +243,7 @@ class _Copying:
 def differing(label: str, *, repair: bool = False) -> Iterator[tuple[Any, int, int]]:
     """Yield the columns that are not what was copied: primary key, column, counter.
 
-    repair: set them. Raises DatabaseError if the database is away.
+    repair: set them. Raises django.db.Error if the database is away.
     """
     copying = _Copying(label, Projection(), None)
     for ids in copying.ids():
@@ -268,7 +268,7 @@ def behind() -> Iterator[Behind]:
         try:
             using = database_of(countable_models()[label])
             state = CounterCopy.objects.using(using).filter(label=label).first()
-        except DatabaseError as error:
+        except Error as error:
             yield Behind(
                 copy_name(label), timezone.now(), f"{type(error).__name__}: {error}".strip()
             )

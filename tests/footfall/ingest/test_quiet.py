@@ -1,8 +1,10 @@
 """What makes an ingest unnecessary, and what does not."""
 
+from typing import Any
 from unittest.mock import Mock
 
 import pytest
+from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Page
@@ -128,3 +130,23 @@ def test_a_projection_that_is_behind_is_woken_without_events(
     hourly = worker.Background("hourly")
     hourly._project(1)
     assert hourly.is_behind is is_woken
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_was_lost_ends_no_thread(page: Page, ingests: Mock) -> None:
+    """The step before has found that the server has closed it: the driver has no word for the
+    next question but InterfaceError.
+    """
+    worker.wake()
+    connection.ensure_connection()
+    driver: Any = connection.connection
+    driver.close()
+    try:
+        worker.wake()
+    finally:
+        connection.close()  # as `close_old_connections` before each wake-up
+    record(page)
+
+    worker.wake()
+
+    assert Segment.objects.count() == 1
