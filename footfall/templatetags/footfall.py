@@ -32,8 +32,12 @@ def views(target: models.Model) -> str:
 
 @register.simple_tag
 def most_viewed(model: str, days: float | None = None, limit: int = 10) -> QuerySet[models.Model]:
-    """`{% most_viewed "news.article" days=7 limit=5 as articles %}`: see `CountableQuerySet`."""
-    rows: CountableQuerySet[models.Model] = CountableQuerySet(apps.get_model(model))
+    """`{% most_viewed "news.article" days=7 limit=5 as articles %}`: see `CountableQuerySet`.
+
+    Of what the model's default manager has: drafts that it leaves out are not shown.
+    """
+    listed: Any = apps.get_model(model)._default_manager.all()
+    rows: CountableQuerySet[models.Model] = CountableQuerySet.of(listed)
     return rows.most_viewed(days=days)[:limit]
 
 

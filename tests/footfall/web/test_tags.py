@@ -2,10 +2,15 @@
 
 import re
 from datetime import timedelta
+from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from django.apps import apps
+from django.db import models
 from django.template import Context, Template
 from django.test import RequestFactory
+from django.test.utils import isolate_apps
 from django.utils import timezone
 
 from catalog.pages.models import Page
@@ -36,6 +41,30 @@ def test_counter_most_viewed_and_sparkline(page: Page) -> None:
 
     assert shown.startswith("1 A page 1<svg ")
     assert shown.count(",") == 7
+
+
+def test_most_viewed_shows_what_the_default_manager_has(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with isolate_apps("catalog.pages"):
+
+        class Live(models.Manager[Page]):
+            def get_queryset(self) -> models.QuerySet[Page]:
+                return super().get_queryset().exclude(title__startswith="Draft")
+
+        class LivePage(Page):
+            objects: Any = Live()
+
+            class Meta:
+                app_label = "pages"
+                proxy = True
+
+    monkeypatch.setattr(apps, "get_model", Mock(return_value=LivePage))
+    record(page, [Page.objects.create(title="Draft")])
+    flush()
+
+    text = "{% most_viewed 'pages.livepage' as pages %}{% for one in pages %}{{ one }}{% endfor %}"
+    assert rendered(text, page) == str(page)
 
 
 def test_views_people_and_visitors_of_a_time(page: Page) -> None:
