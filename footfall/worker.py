@@ -100,7 +100,7 @@ def ingest_for(seconds: float) -> int:
 
 def _is_empty(ingested: Ingested) -> bool:
     """Tell whether nothing at all was found, and no other process had a partition."""
-    everything = len(ingested.finished_partitions) >= conf.COUNTERS_PARTITIONS
+    everything = ingested.finished_partitions.issuperset(range(conf.COUNTERS_PARTITIONS))
     return everything and not (ingested.segments or ingested.dropped or ingested.more)
 
 

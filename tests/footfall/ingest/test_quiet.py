@@ -5,7 +5,7 @@ from unittest.mock import Mock
 
 import pytest
 from django.db import connection
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from catalog.pages.models import Page
 from footfall import events, flush, worker
@@ -15,6 +15,7 @@ from footfall.ingest.spill import spill
 from footfall.models import Partition, Segment
 from footfall.projections.run import Projected
 from footfall.record import record
+from tests.support.concurrency import locked
 from tests.support.views import AT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_log")]
@@ -146,6 +147,24 @@ def test_a_connection_that_was_lost_ends_no_thread(page: Page, ingests: Mock) ->
     finally:
         connection.close()  # as `close_old_connections` before each wake-up
     record(page)
+
+    worker.wake()
+
+    assert Segment.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has no locks of rows")
+def test_partitions_that_no_setting_has_stand_for_no_others(
+    page: Page, settings: Settings, ingests: Mock
+) -> None:
+    """There were more of them once. What another process holds may be left by it."""
+    settings.COUNTERS_PARTITIONS = 2
+    Partition.objects.bulk_create(Partition(number=number) for number in range(4))
+    record(page)
+    with locked(Partition.objects.filter(number__lt=2)):
+        worker.wake()
+    assert not Segment.objects.exists()
 
     worker.wake()
 
