@@ -21,7 +21,7 @@ from django.utils.translation import ngettext
 from footfall.common.admin import ModelAdmin
 from footfall.common.admin_urls import admin_address
 from footfall.common.wording import number
-from footfall.models import CountableQuerySet
+from footfall.models.querysets import counter_of_rows, views_of_rows
 from footfall.ops import view_figures
 from footfall.ops.adjust import MAX_COUNTER, adjust
 from footfall.projections.kept import valid_keys
@@ -64,13 +64,11 @@ class ChartedAdminMixin(MixedInto):
         """Annotate what the columns show, if the list has them."""
         rows: Any = super().get_queryset(request)
         shown = {"views_counted", "views_lately"}.intersection(self.get_list_display(request))
-        if shown and not isinstance(rows, CountableQuerySet):
-            rows = CountableQuerySet.of(rows)
         if "views_counted" in shown:
-            rows = rows.with_counter(name="views_counted")
+            rows = rows.annotate(views_counted=counter_of_rows(rows.model))
         if "views_lately" in shown:
             since = timezone.now() - timedelta(days=self.views_days) + HOUR
-            rows = rows.with_views(since=since, name="views_lately")
+            rows = rows.annotate(views_lately=views_of_rows(rows.model, since))
         return rows  # type: ignore[no-any-return]
 
     @admin.display(description=_("views"), ordering="views_counted")

@@ -22,6 +22,15 @@ from footfall.registry import (
 
 Model = TypeVar("Model", bound=models.Model, covariant=True)  # as Django's stubs
 HOUR = timedelta(hours=1)
+KEPT = (
+    "_fields",
+    "_for_write",
+    "_iterable_class",
+    "_known_related_objects",
+    "_prefetch_related_lookups",
+    "_sticky_filter",
+)
+"""What a queryset of Django has beside its query, and gives to its copies."""
 INTEGER: Any = models.BigIntegerField()
 TEXT: Any = models.CharField(max_length=MAX_KEY_LENGTH)
 
@@ -129,8 +138,10 @@ class CountableQuerySet(models.QuerySet[Model]):
         """Return one of a model that is not yours, or of the rows of a queryset."""
         if not isinstance(rows, models.QuerySet):
             return cls(model=rows)
-        found: Any = rows
-        return cls(found.model, found.query.chain(), found._db, found._hints)
+        found: Any = rows._chain()  # type: ignore[attr-defined]
+        made: Any = cls(found.model, found.query, found._db, found._hints)
+        vars(made).update({name: vars(found)[name] for name in KEPT})
+        return made  # type: ignore[no-any-return]
 
     def with_counter(self, *, name: str = "counter") -> Self:
         """Annotate each object with its counter, an integer called `name`: for models without one.

@@ -5,6 +5,8 @@ from typing import Any, ClassVar
 import pytest
 from django.contrib.admin import AdminSite
 from django.contrib.auth import get_user_model
+from django.db import models
+from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.test import RequestFactory
 from pytest_django import DjangoAssertNumQueries
@@ -94,3 +96,24 @@ def test_any_admin_lists_and_orders_by_views(
     assert shown.index("Lately") < shown.index("Before")
     assert "own.css" in str(ListedAdmin(Page, AdminSite()).media)
     assert "counters/dashboard.css" in str(ListedAdmin(Page, AdminSite()).media)
+
+
+class Shelf(models.QuerySet[Page]):
+    """A queryset of the project's own."""
+
+
+class ShelfAdmin(ModelAdmin):
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Page]:
+        return Shelf(Page)
+
+
+class ListedShelfAdmin(ChartedAdminMixin, ShelfAdmin):
+    list_display = ("title", "views_counted", "views_lately")
+
+
+def test_actions_get_the_queryset_of_the_project(rf: RequestFactory, page: Page) -> None:
+    rows = ListedShelfAdmin(Page, AdminSite()).get_queryset(rf.get("/"))
+
+    assert isinstance(rows, Shelf)
+    found = rows.get(pk=page.pk)
+    assert (found.views_counted, found.views_lately) == (0, 0)  # type: ignore[attr-defined]

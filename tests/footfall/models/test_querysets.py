@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content, Page
 from footfall.flush import flush
@@ -63,3 +64,16 @@ def test_a_child_has_the_views_of_the_parent(page: Page, contents: list[Content]
 def test_a_time_without_a_zone_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         Page.objects.with_views(since=datetime.now(UTC).replace(tzinfo=None))
+
+
+def test_one_made_of_another_keeps_what_is_fetched_with_it(
+    page: Page, contents: list[Content], django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    ours = Page.objects.filter(pk=page.pk)
+    rows = ours.prefetch_related("placements__content")
+    counted: Any = CountableQuerySet.of(rows)
+
+    with django_assert_num_queries(3):
+        (found,) = counted.with_counter(name="hits")
+        assert {one.content for one in found.placements.all()} == {*contents}
+    assert list(CountableQuerySet.of(ours.values_list("title", flat=True))) == [page.title]
