@@ -116,7 +116,7 @@ def test_the_new_type_of_content_is_the_one_that_is_tested() -> None:
 
 
 CODE = r"(?ms)^( *)```python\n(.*?)^\1```"
-IMPORT = r"(?m)^ *from (footfall[\w.]*) import ([\w, ]+)"
+IMPORT = r"(?m)^ *from (footfall[\w.]*) import ([\w, ]+(?:# or \w+)?)"
 
 
 def examples() -> Iterator[tuple[Path, str]]:
@@ -130,7 +130,7 @@ def imported(code: str) -> set[tuple[str, str]]:
     return {
         (module, name.strip())
         for module, names in re.findall(IMPORT, code)
-        for name in names.split(",")
+        for name in re.split(r",|# or", names)
     }
 
 
