@@ -29,7 +29,7 @@ class CountersConfig(AppConfig):
 def renew(using: str, **kwargs: object) -> None:
     """Give the database an identity if it has none: a flush of Django comes here, too.
 
-    If a request or a test created it, it might be rolled back, and views be in a log of nobody.
+    If a request or a test created it, it might be rolled back, and its log would have no database.
     """
     from footfall.identity import ensure_identity
     from footfall.log import forget_owner, memory_log

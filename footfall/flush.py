@@ -185,8 +185,8 @@ def flush(limit: int | None = None) -> Ingested:
 def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
     """Count everything that is in the log and in the spill now; return the number of events.
 
-    Returns once it is in every counter and rollup, whoever put it there. Raises LogError while the
-    log is away, and Behind after `timeout` seconds.
+    Returns once it is in every counter and rollup, by this process or another. Raises LogError
+    while the log is away, and Behind after `timeout` seconds.
     """
     end = time.monotonic() + timeout
     # What this transaction stores, other connections do not see: it is projected afterwards.

@@ -113,7 +113,7 @@ class Verdicts:
         found, kept = _read(missing)
         last = (StoreHead.objects.order_by("pk").first() or StoreHead()).position
         kinds, kept = {**self._kinds, **found}, {**self._kept, **kept}
-        # Else these are verdicts of the next version: whoever counts with them will notice.
+        # Else these are verdicts of the next version, and a count with them will notice.
         if present_version() == self.version:
             too_many = len(kinds) > MAX_CACHED
             nothing: tuple[dict[bytes, int], dict[bytes, Steps]] = {b"": Kind.UNKNOWN}, {}

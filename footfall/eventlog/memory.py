@@ -110,13 +110,13 @@ class MemoryLog:
         return time.time() - waiting[0].appended_at / 1000 if waiting else None
 
     def note_failure(self, reason: str) -> None:
-        """Nobody else could read it."""
+        """Do nothing: no other process could read it."""
 
     def failure(self) -> str:
         return ""
 
     def note_runner(self, name: str) -> None:
-        """Nobody else could read it."""
+        """Do nothing: no other process could read it."""
 
     def runner(self) -> str:
         return ""

@@ -43,7 +43,7 @@ def spill(
 def replay(letters: QuerySet[DeadLetter], by: Any = None) -> int:
     """Send dead letters to the spill, to be counted at the time at which they happened.
 
-    Each counts once: one that was replayed is left out, whoever does it at the same time. It stays
+    Each counts once: one that was replayed is left out, also if two replay it at once. It stays
     as a row, so that its entry makes no second letter. Returns how many were sent. by: the user.
     """
     with transaction.atomic():

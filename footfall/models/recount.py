@@ -120,7 +120,7 @@ class VisitorRecount(models.Model):
     number = models.BigIntegerField(default=NOT_BEGUN)
     """Of the last segment that is counted; NOT_BEGUN: what is beside is of an earlier recount."""
     unread = models.BooleanField(default=False)
-    """Whether a segment could not be read: then nobody is taken out."""
+    """Whether a segment could not be read: then no visitor is taken out."""
 
     class Meta:
         verbose_name = _("recount of the visitors of a day")

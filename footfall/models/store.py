@@ -111,7 +111,7 @@ class Base(Target, ByKind):
 
 
 class Projection(models.Model):
-    """How far a projection has applied the event store. Whoever applies events locks its row."""
+    """How far a projection has applied the event store. To apply events, lock its row."""
 
     class Counted(models.TextChoices):
         """Whether counters were above 0, and nothing explained it, when their counting began."""

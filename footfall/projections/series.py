@@ -66,7 +66,7 @@ class Point(NamedTuple):
     monitor: int = 0
     library: int = 0
     visitors: int | None = None
-    """Different people on a day; None for an hour, and where nobody has asked."""
+    """Different people on a day; None for an hour, and where it was not asked for."""
 
     @property
     def people(self) -> int:

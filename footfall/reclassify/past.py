@@ -1,7 +1,7 @@
 """Corrects what was counted before verdicts changed, chunk by chunk, while views keep coming.
 
 A chunk is one transaction with its progress, so it goes on from wherever it was interrupted, and
-nothing is done twice. Whoever goes on with it takes it over.
+nothing is done twice. The process that goes on takes it over.
 """
 
 import logging

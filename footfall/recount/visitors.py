@@ -61,7 +61,7 @@ class Recounted:
     kept: list[date] = field(default_factory=list)
     """Those that keep what they had: a part of them has left the store."""
     unread: list[date] = field(default_factory=list)
-    """Those of which nobody was taken out, since segments cannot be read."""
+    """Those of which no visitor was taken out, since segments cannot be read."""
 
 
 def recount_noted(
@@ -273,7 +273,7 @@ def _keep_people(model: type[models.Model], day: date) -> None:
         new = visitors.rows_of(model, day, beside=True).filter(target_id__in=ids)
         merged = {row.target_id: decoded(row.sketch) or Sketch() for row in new}
         for row in rows.filter(target_id__in=ids):
-            with suppress(Damaged):  # it has nobody who can be kept
+            with suppress(Damaged):  # nothing of it can be kept
                 present = decoded(row.sketch) or Sketch()
                 merged.setdefault(row.target_id, Sketch()).merge(present)
         whole = {target: Encoded.of(sketch) for target, sketch in merged.items()}

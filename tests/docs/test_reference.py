@@ -4,7 +4,9 @@ import ast
 import re
 import runpy
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
@@ -111,3 +113,40 @@ def test_the_new_type_of_content_is_the_one_that_is_tested() -> None:
     for name, block in blocks:
         code = (ROOT / "tests" / "catalog" / "pages" / "quotes" / name).read_text()
         assert block == code.replace("tests.catalog.pages.quotes", "quotes")
+
+
+CODE = r"(?ms)^( *)```python\n(.*?)^\1```"
+IMPORT = r"(?m)^ *from (footfall[\w.]*) import ([\w, ]+(?:# or \w+)?)"
+
+
+def examples() -> Iterator[tuple[Path, str]]:
+    """Yield each page that has examples in Python, and these."""
+    for page in (ROOT / "README.md", ROOT / "wheel" / "README.md", *sorted(DOCS.rglob("*.md"))):
+        if found := re.findall(CODE, page.read_text()):
+            yield page, "\n".join(dedent(code) for _, code in found)
+
+
+def imported(code: str) -> set[tuple[str, str]]:
+    return {
+        (module, name.strip())
+        for module, names in re.findall(IMPORT, code)
+        for name in re.split(r",|# or", names)
+    }
+
+
+def test_what_an_example_imports_is_there() -> None:
+    pairs = {pair for _, code in examples() for pair in imported(code)}
+
+    assert len(pairs) > 20
+    assert [one for one in pairs if not hasattr(import_module(one[0]), one[1])] == []
+
+
+def test_an_example_says_where_each_class_is_imported_from() -> None:
+    pages = dict(examples())
+    classes = {name for code in pages.values() for _, name in imported(code) if name[0].isupper()}
+
+    assert {"Countable", "CounterField"} <= classes
+    for page, code in pages.items():
+        here = {name for _, name in imported(code)}
+        used = {name for name in classes if re.search(rf"(?<![\w.]){name}\(", code)}
+        assert used - here == set(), page
