@@ -80,6 +80,7 @@ def create_database(installed: Installed) -> None:
         return
     with pymysql.connect(unix_socket=stores["MYSQL_SOCKET"], user="root") as connection:
         cursor = connection.cursor()
+        cursor.execute("SET GLOBAL character_set_server = utf8mb4")  # of the tests' database, too
         cursor.execute("CREATE USER IF NOT EXISTS blog@localhost IDENTIFIED BY 'root'")
         cursor.execute("GRANT ALL ON *.* TO blog@localhost")
         cursor.execute(f"CREATE DATABASE {installed.database} CHARACTER SET utf8mb4")
@@ -145,8 +146,9 @@ def counted(installed: Installed, redis: Redis, reads: int, directory: Path) -> 
     audit = installed.manage("counters", "audit")
     if "clean" not in audit:
         raise Failed(audit)
-    counters = {key: ours or 0 for key, (ours, _) in installed.counters().items()}
-    own = sum(theirs or 0 for _, theirs in installed.counters().values())
+    found = installed.counters()
+    counters = {key: ours or 0 for key, (ours, _) in found.items()}
+    own = sum(theirs or 0 for _, theirs in found.values())
     lost, doubled = lost_and_doubled(tally, counters)
     return {
         "reads": tally.answered.total(),
