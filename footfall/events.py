@@ -110,6 +110,10 @@ def encode(ids: Mapping[str, Collection[int]], keys: Keys | None = None) -> byte
     `decode` would refuse.
     """
     if not keys:
+        if len(ids) == 1:
+            ((label, of_label),) = ids.items()
+            if len(of_label) == 1:
+                return _encode_one(label, *of_label)
         return _encode(ids)
     listed = {label: [key for _, key in sorted(keys[label].items())] for label in sorted(keys)}
     for label, of_label in keys.items():
@@ -163,6 +167,12 @@ def _split(body: bytes) -> tuple[bytes, bytes]:
     if view[:1] != VERSION:
         raise Malformed(DeadLetterReason.TRUNCATED)
     return body[at : at + length], view
+
+
+@lru_cache(maxsize=10_000)
+def _encode_one(label: str, one: int) -> bytes:
+    """Return the body of a view of one target: most are, and of few targets."""
+    return _encode({label: [one]})
 
 
 def _encode(ids: Mapping[str, Collection[int]]) -> bytes:

@@ -5,6 +5,7 @@ from django.core import serializers
 from django.db import models
 from django.test.utils import isolate_apps
 
+import footfall.models
 from catalog.pages.models import Content, Page, Text
 from footfall.fields import CounterField
 
@@ -23,6 +24,10 @@ def text() -> Text:
 
 def counter(text: Text) -> int:
     return Content.objects.get(pk=text.pk).counter
+
+
+def test_the_field_is_found_beside_the_base_class() -> None:
+    assert footfall.models.CounterField is CounterField
 
 
 def test_a_stale_instance_does_not_write_its_counter(text: Text) -> None:

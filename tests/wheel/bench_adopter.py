@@ -3,7 +3,7 @@
     python -m tests.wheel.bench_adopter
 
 Each way is a server of its own on the same stores: gunicorn with 2 workers of 2 threads. They take
-turns, a second or so each, so that what else the machine does meets all of them. A page is an
+turns, less than a second each, so that what else the machine does meets all of them. A page is an
 article with its author and ten comments. `atomic` is ATOMIC_REQUESTS; with `work` another service
 is asked for 5 ms, after `F() + 1` and hitcount have counted. Ratios are to not counting.
 """
@@ -239,8 +239,8 @@ def cost(slices: list[Slice]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of each turn")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seconds", type=float, default=0.4, help="of each turn")
     parser.add_argument("--ways", nargs="*", default=list(PACKAGES))
     options = parser.parse_args()
     with ExitStack() as stack:
@@ -250,7 +250,7 @@ def main() -> None:
         found = measure(servers, options.rounds, options.seconds)
     others = [way for way in servers if way != BASE]
     heads = ["request", f"{BASE}: requests/s", "ms of a processor", *others]
-    sys.stdout.write("| " + " | ".join(heads) + " |\n" + "| ---" * len(heads) + " |\n")
+    sys.stdout.write("| " + " | ".join(heads) + " |\n" + "| --- " * len(heads) + "|\n")
     for case in CASES:
         sys.stdout.write(f"{row(case, found[case])}\n")
 

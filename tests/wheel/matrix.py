@@ -117,7 +117,9 @@ def run(python: Path, database: str, urls: dict[str, str], directory: Path) -> N
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="combinations whose text has this in it")
-    only = parser.parse_args().only
+    parser.add_argument("--all", action="store_true", help="a missing Python is a failure")
+    options = parser.parse_args()
+    only = options.only
     failed, left_out = [], []
     with tempfile.TemporaryDirectory(prefix="footfall-matrix-") as name, ExitStack() as stack:
         directory = Path(name)
@@ -142,7 +144,7 @@ def main() -> int:
         sys.stdout.write(f"left out: {line}\n")
     for line in failed:
         sys.stdout.write(f"FAILED: {line}\n")
-    return 1 if failed else 0
+    return 1 if failed or (options.all and left_out) else 0
 
 
 if __name__ == "__main__":

@@ -153,6 +153,24 @@ def restart(redis: Redis) -> None:
     redis.wait_ready()
 
 
+def read_each(port: int, paths: Mapping[str, str], headers: Mapping[str, str]) -> Tally:
+    """Read each object once, so that what is made at a first read is there: small pictures, say.
+
+    Raises ValueError if one is not answered with 200.
+    """
+    tally = Tally()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
+    for key, path in paths.items():
+        connection.request("GET", path, headers=dict(headers))
+        with connection.getresponse() as response:
+            text = response.read()
+        if response.status != 200:
+            raise ValueError(f"{path} is answered with {response.status}: {text[:300]!r}")
+        tally.answered[key] += 1
+    connection.close()
+    return tally
+
+
 def storm(
     port: int,
     paths: Mapping[str, str],
@@ -166,6 +184,7 @@ def storm(
     """
     stop = threading.Event()
     sent = {"User-Agent": BROWSER, **headers}
+    first = read_each(port, paths, sent)
     readers = [Reader(port, paths, sent, seed, reads // THREADS, stop) for seed in range(THREADS)]
     for reader in readers:
         reader.start()
@@ -187,7 +206,7 @@ def storm(
         for reader in readers:
             reader.reads = 0
             reader.join(60)
-    tally, statuses = Tally(), Counter[int]()
+    tally, statuses = first, Counter[int]()
     for reader in readers:
         tally.add(reader.tally)
         statuses.update(reader.statuses)
