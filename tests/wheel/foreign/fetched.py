@@ -189,7 +189,7 @@ NINJA = Adopter(
             ),
         ),
         Edit(
-            "apps/articles/admin.py",  # it registers all models, which Django refuses for composite keys
+            "apps/articles/admin.py",  # registers all models; Django refuses composite keys
             ('models = [m for m in apps.get_models() if m._meta.app_label != "counters"]',),
             after="models = apps.get_models()",
             instead=True,
