@@ -12,7 +12,6 @@ import argparse
 import http.client
 import json
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -203,38 +202,29 @@ def measure(
     for turn in range(rounds):
         for case in CASES:
             ways = list(servers)
+            for way in ways:  # in the order of the table
+                found[case][way] = found[case].get(way, [])
             for way in ways if turn % 2 else reversed(ways):
                 found[case][way].append(read(servers[way], case, seconds, turn))
     return found
 
 
 def row(case: Case, slices: dict[str, list[Slice]]) -> str:
-    """Return a row: requests/s of not counting, then of each way the two ratios to it.
-
-    The median of the turns, each held against the turn of not counting that was beside it.
-    """
-    cells = [
-        str(case),
-        f"{statistics.median(one.requests / one.seconds for one in slices[BASE]):.0f}",
-    ]
-    cells.append(f"{1e3 * cost(slices[BASE]):.2f}")
-    for way in PACKAGES:
-        if way == BASE or way not in slices:
-            continue
-        pairs = list(zip(slices[way], slices[BASE], strict=True))
-        rates = [
-            (one.requests / one.seconds) / (base.requests / base.seconds) for one, base in pairs
-        ]
-        costs = [
-            (one.processor / one.requests) / (base.processor / base.requests) for one, base in pairs
-        ]
-        cells.append(f"{statistics.median(rates):.2f}, {statistics.median(costs):.2f}")
+    """Return a row: what not counting has, then of each other way the two ratios to it."""
+    base = total(slices[BASE])
+    rate, cost = base.requests / base.seconds, base.processor / base.requests
+    cells = [str(case), f"{rate:.0f}", f"{1e3 * cost:.2f}"]
+    for way in slices:
+        if way != BASE:
+            all_turns = total(slices[way])
+            rates = all_turns.requests / all_turns.seconds / rate
+            cells.append(f"{rates:.2f}, {all_turns.processor / all_turns.requests / cost:.2f}")
     return "| " + " | ".join(cells) + " |"
 
 
-def cost(slices: list[Slice]) -> float:
-    """Return the seconds of a processor that a request takes the web server."""
-    return statistics.median(one.processor / one.requests for one in slices)
+def total(slices: list[Slice]) -> Slice:
+    """Return all turns of one way as one: in a turn of a busy machine none may be answered."""
+    return Slice(*(sum(column) for column in zip(*slices, strict=True)))
 
 
 def main() -> None:

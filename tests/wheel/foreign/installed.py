@@ -83,7 +83,7 @@ class Installed:
         """Return what it has written, to both. Raises Failed."""
         done = subprocess.run(
             command, cwd=self.directory / folder, env=self.environment(more), text=True,
-            check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600,
+            check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=1800,
         )  # fmt: skip
         if done.returncode:
             raise Failed(f"{shlex.join(command)}:\n{done.stdout[-3000:]}")
@@ -96,7 +96,7 @@ class Installed:
         """Run code in the project; return what it prints after FOREIGN."""
         settings = self._settings_module()
         said = self.run(
-            [str(self.python), "-c", code],
+            [str(self.python), "-c", code, "asked"],  # settings may look at sys.argv[1]
             self.adopter.folder,
             {"DJANGO_SETTINGS_MODULE": settings},
         )
