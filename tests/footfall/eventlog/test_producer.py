@@ -228,13 +228,13 @@ def test_a_user_who_may_not_wait_for_replicas_is_not_told_that_nothing_was_appen
     open_log: Callable[..., RedisLog], log: RedisLog, url: str, server: redis.Redis, prefix: str
 ) -> None:
     rights = ("on", "nopass", "~*", "&*", "+@all", "-wait")
-    server.execute_command("ACL", "SETUSER", prefix, *rights)
+    server.execute_command("ACL", "SETUSER", prefix, *rights)  # type: ignore[no-untyped-call]
     try:
         limited = open_log(f"{url}{'&' if '?' in url else '?'}username={prefix}", replicas=1)
         with pytest.raises(Ambiguous) as caught:
             limited.append(0, b"a", AT)
     finally:
-        server.execute_command("ACL", "DELUSER", prefix)
+        server.execute_command("ACL", "DELUSER", prefix)  # type: ignore[no-untyped-call]
 
     assert [entry.event_id for entry in read(log)] == [caught.value.event_id]
 
