@@ -213,7 +213,9 @@ NINJA = Adopter(
     seed="""
 from django.contrib.auth import get_user_model
 from articles.models import Article
-user = get_user_model().objects.create_user("author", "author@example.org", "x")
+user = get_user_model().objects.create_user(
+    username="author", email="author@example.org", password="x"
+)
 for number in range(20):
     Article.objects.create(author=user, title=f"Article {number}")
 paths = {str(one.pk): f"/api/articles/{one.slug}" for one in Article.objects.all()}
