@@ -12,6 +12,7 @@ from footfall import events, flush, worker
 from footfall.eventlog import Away, RedisLog
 from footfall.ingest.quiet import FULL_LOOK_SECONDS, Quiet
 from footfall.ingest.spill import spill
+from footfall.log import forget_owner
 from footfall.models import Partition, Segment
 from footfall.projections.run import Projected
 from footfall.record import record
@@ -31,6 +32,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
+    forget_owner()  # that of another test: to find out takes an ingest
     monkeypatch.setattr(worker, "_quiet", Quiet(clock))
     monkeypatch.setattr(worker, "wake_projections", Mock())
     monkeypatch.setattr(worker._looks, "allows", lambda: False)
