@@ -140,7 +140,7 @@ def wait_for_answer(port: int, log: Path) -> None:
             connection.close()
 
     try:
-        wait_until(answers, 60, "the server")
+        wait_until(answers, 180, "the server")
     except TimeoutError as error:
         raise TimeoutError(f"{error}:\n{log.read_text()[-3000:]}") from error
 
