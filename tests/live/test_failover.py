@@ -18,7 +18,7 @@ PLANNED = [
 ]
 
 
-@pytest.mark.long
+@pytest.mark.soak
 @pytest.mark.parametrize("wait", [0, 1])
 def test_only_what_replication_lost_is_lost_and_nothing_doubled(wait: int) -> None:
     with ExitStack() as stack:
