@@ -57,7 +57,7 @@ def wake() -> None:
     is_quiet = False
     if _ingesting.acquire(blocking=False):
         try:
-            is_quiet = not _failed and _quiet.look()
+            is_quiet = _quiet.look() and not _failed
             if not is_quiet:
                 note_ingest(run_step("the ingest", ingest_for))
         finally:

@@ -58,6 +58,15 @@ def test_while_nothing_comes_one_query_asks_for_it(
     worker.wake_projections.assert_called_with(is_quiet=True)  # type: ignore[attr-defined]
 
 
+def test_after_a_failure_one_ingest_is_enough(
+    ingests: Mock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "_failed", True)
+    worker.wake()
+    worker.wake()
+    assert ingests.call_count == 1
+
+
 def test_the_next_event_is_stored_at_once(page: Page, ingests: Mock) -> None:
     for number in range(1, 4):
         worker.wake()
