@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -572,7 +573,8 @@ def test_it_holds_the_store_for_no_agent_that_another_has_locked(
     def sleep(seconds: float) -> None:
         raise Waits
 
-    monkeypatch.setattr("footfall.reclassify.changes.time.sleep", sleep)
+    # Not the module's own: threads of other tests sleep, too.
+    monkeypatch.setattr("footfall.reclassify.changes.time", SimpleNamespace(sleep=sleep))
     with locked(Agent.objects.all()), pytest.raises(Waits):
         begin(None)
 
