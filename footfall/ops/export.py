@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.db.models.functions import TruncDay
 
+from footfall.common.chunks import pages
 from footfall.common.spreadsheet import Line, harmless
 from footfall.models import COLUMNS, Rollup
 from footfall.ops.ranges import Range
@@ -66,12 +67,9 @@ def _pages(
     if target is not None:
         yield {key_of(target) or 0: target}
         return
-    after = 0
     viewed = model._base_manager.filter(Exists(rollups.filter(target_id=OuterRef("pk"))))
-    ids = viewed.order_by("pk").values_list("pk", flat=True)
-    while page := list(ids.filter(pk__gt=after)[:TARGETS_PER_QUERY]):
-        yield instances(model, page)
-        after = page[-1]
+    for page in pages(viewed, TARGETS_PER_QUERY, "pk"):
+        yield instances(model, [target for (target,) in page])
 
 
 def _points(rollups: QuerySet[Rollup], interval: Interval) -> Iterator[tuple[int, Point]]:

@@ -15,7 +15,7 @@ from django.db import Error, connections
 from django.utils import timezone
 
 from footfall import sql
-from footfall.common.chunks import chunks
+from footfall.common.chunks import chunks, pages
 from footfall.common.failpoints import failpoint
 from footfall.models import CounterCopy, KeptCounter, Projection, StorePosition
 from footfall.projections.kept import keys_of
@@ -178,13 +178,9 @@ class _Copying:
         return not left
 
     def _changed(self, begin: int) -> Iterator[Sequence[int]]:
-        rows = self._kept.filter(changes__gt=begin).order_by("target_id")
-        after = -1
-        while ids := list(
-            rows.filter(target_id__gt=after).values_list("target_id", flat=True)[:CHUNK_SIZE]
-        ):
-            yield ids
-            after = ids[-1]
+        rows = self._kept.filter(changes__gt=begin)
+        for page in pages(rows, CHUNK_SIZE, "target_id"):
+            yield [target for (target,) in page]
 
     def ids(self) -> Iterator[Sequence[int]]:
         return self._changed(-1)

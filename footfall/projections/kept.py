@@ -16,7 +16,7 @@ from django.db.models import F
 from django.db.models.signals import post_delete
 
 from footfall import registry, sql
-from footfall.common.chunks import chunks
+from footfall.common.chunks import chunks, pages
 from footfall.events import BIGINT
 from footfall.fields import key_field
 from footfall.models import KeptCounter, Projection
@@ -147,16 +147,11 @@ def keep_counted(model: type[models.Model]) -> int:
 def _counted_without_row(model: type[models.Model]) -> Iterator[Collection[Any]]:
     """Yield the keys of those whose own column is above 0 and that have no row, some at a time."""
     own: Any = own_field(model)
-    rows = owner_of(model)._base_manager.using(database_of(model)).order_by("pk")
-    rows = rows.filter(**{f"{own.name}__gt": 0})
-    after = None
-    while keys := list((rows if after is None else rows.filter(pk__gt=after)).values_list(
-        "pk", flat=True
-    )[:ROWS_PER_READ]):  # fmt: skip
-        ids = {id_in(model, key): key for key in keys}
+    rows = owner_of(model)._base_manager.using(database_of(model))
+    for page in pages(rows.filter(**{f"{own.name}__gt": 0}), ROWS_PER_READ, "pk"):
+        ids = {id_in(model, key): key for (key,) in page}
         if new := set(ids) - sql.existing(model, ids):
             yield [ids[one] for one in sorted(new)]
-        after = keys[-1]
 
 
 def forget_deleted(model: type[models.Model]) -> int:
@@ -164,17 +159,15 @@ def forget_deleted(model: type[models.Model]) -> int:
     if not is_kept(model):
         return 0
     stand_in = countable_models()[model._meta.label_lower]
-    owner, using, after, removed = owner_of(model), database_of(model), -1, 0
-    rows = stand_in._base_manager.order_by("pk").values_list("pk", "name")
-    while page := list(rows.filter(pk__gt=after)[:ROWS_PER_READ]):
-        key = key_field(owner)
+    owner, using, removed = owner_of(model), database_of(model), 0
+    key = key_field(owner)
+    for page in pages(stand_in._base_manager.all(), ROWS_PER_READ, "pk", "name"):
         keys = {pk if name is None else key.to_python(name): pk for pk, name in page}
         rows_there = owner._base_manager.using(using).filter(pk__in=list(keys))
         there = {*rows_there.values_list("pk", flat=True)}
         gone = [pk for one, pk in keys.items() if one not in there]
         for some in chunks(gone, CHUNK_SIZE):
             removed += stand_in._base_manager.filter(pk__in=some).delete()[0]
-        after = page[-1][0]
     return removed
 
 
