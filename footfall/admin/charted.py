@@ -1,7 +1,6 @@
 """The base class for the admin of a countable model: shows its views, and sets its counter."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -13,7 +12,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -21,11 +19,10 @@ from django.utils.translation import ngettext
 from footfall.common.admin import ModelAdmin
 from footfall.common.admin_urls import admin_address
 from footfall.common.wording import number
-from footfall.models.querysets import counter_of_rows, views_of_rows
+from footfall.models.querysets import beginning_of, counter_of_rows, views_of_rows
 from footfall.ops import view_figures
 from footfall.ops.adjust import MAX_COUNTER, adjust
 from footfall.projections.kept import valid_keys
-from footfall.projections.series import HOUR
 from footfall.registry import counter_of
 
 if TYPE_CHECKING:
@@ -67,7 +64,7 @@ class ChartedAdminMixin(MixedInto):
         if "views_counted" in shown:
             rows = rows.annotate(views_counted=counter_of_rows(rows.model))
         if "views_lately" in shown:
-            since = timezone.now() - timedelta(days=self.views_days) + HOUR
+            since = beginning_of(self.views_days)
             rows = rows.annotate(views_lately=views_of_rows(rows.model, since))
         return rows  # type: ignore[no-any-return]
 

@@ -35,6 +35,11 @@ INTEGER: Any = models.BigIntegerField()
 TEXT: Any = models.CharField(max_length=MAX_KEY_LENGTH)
 
 
+def beginning_of(days: float) -> datetime:
+    """Return where the last so many times 24 hours begin, the current hour being the last one."""
+    return timezone.now() - timedelta(days=days) + HOUR
+
+
 class LookedUp(models.Func):
     """The number that a JSON object, the first argument, has at a text, the second; else 0."""
 
@@ -174,9 +179,8 @@ class CountableQuerySet(models.QuerySet[Model]):
             counter = field.name if field else "counter"
             rows = self if field else self.with_counter(name=counter)
             return rows.filter(**{f"{counter}__gt": 0}).order_by(f"-{counter}", "pk")
-        since = timezone.now() - timedelta(days=days) + HOUR
         return (
-            self.with_views(since=since, name=name)
+            self.with_views(since=beginning_of(days), name=name)
             .filter(**{f"{name}__gt": 0})
             .order_by(f"-{name}", "pk")
         )

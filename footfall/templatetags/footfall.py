@@ -1,6 +1,5 @@
 """Tags for the pages of a project: `{% load footfall %}`."""
 
-from datetime import timedelta
 from typing import Any
 
 from django import template
@@ -15,9 +14,10 @@ from django.utils.safestring import SafeString
 
 from footfall.common.wording import number
 from footfall.models import CountableQuerySet
+from footfall.models.querysets import beginning_of
 from footfall.ops.charts import SPARK_HEIGHT, SPARK_WIDTH, sparkline
 from footfall.projections.distinct import visitors_in
-from footfall.projections.series import HOUR, Interval, days_of, series, series_of_many
+from footfall.projections.series import Interval, days_of, series, series_of_many
 from footfall.registry import counter_field, counter_of, key_attribute, key_of, owner_of
 from footfall.web.beacon import token_of
 
@@ -47,8 +47,7 @@ def views_since(target: models.Model, days: float = 7) -> str:
     owner = owner_of(type(target))
     key = getattr(target, key_attribute(type(target)))
     rows: CountableQuerySet[models.Model] = CountableQuerySet.of(owner._base_manager.filter(pk=key))
-    since = timezone.now() - timedelta(days=days) + HOUR
-    found: Any = rows.with_views(since=since).values_list("views", flat=True)
+    found: Any = rows.with_views(since=beginning_of(days)).values_list("views", flat=True)
     return number(found.first() or 0)
 
 
