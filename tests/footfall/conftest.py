@@ -12,8 +12,11 @@ from footfall.eventlog import RedisLog
 from footfall.log import get_log
 from footfall.ops import workers
 from footfall.ops.workers import Workers
+from footfall.projections import run
+from footfall.projections.run import Delays
 from footfall.registry import forget_models
 from tests.support import databases
+from tests.support.pages import make_text
 from tests.support.views import Answering
 
 
@@ -52,6 +55,18 @@ def few_models(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 def verdicts_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """This process knows no agent of the test before."""
     monkeypatch.setattr(verdicts, "_current", verdicts.Verdicts(0))
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A projection that has failed in the test before is tried at once."""
+    monkeypatch.setattr(run, "delays", Delays())
+
+
+@pytest.fixture
+def ids(db: None) -> list[int]:
+    """The ids of three contents."""
+    return sorted(make_text().pk for _ in range(3))
 
 
 @pytest.fixture

@@ -5,17 +5,9 @@ import pytest
 from django.core.management import call_command
 from pytest_django import DjangoDbBlocker
 
-from footfall.projections import run as projections
-from footfall.projections.run import Delays
 from tests.support import hitcount
 
 Counters = Callable[..., str]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A projection that has failed in the test before is tried at once."""
-    monkeypatch.setattr(projections, "delays", Delays())
 
 
 @pytest.fixture(scope="package")

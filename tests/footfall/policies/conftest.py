@@ -7,27 +7,12 @@ from pytest_django import Settings
 from catalog.pages.models import Content
 from footfall.models import Identity
 from footfall.policies import Policy
-from footfall.projections import run
-from footfall.projections.run import Delays
 from footfall.reclassify import past
 from footfall.recount import counting, rebuild
 from footfall.registry import counter_field
 from footfall.store import retain
-from tests.support.pages import make_text
 
 SetPolicy = Callable[[Policy], None]
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_delayed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A projection that has failed in the test before is tried at once."""
-    monkeypatch.setattr(run, "delays", Delays())
-
-
-@pytest.fixture
-def ids(db: None) -> list[int]:
-    """The ids of three contents."""
-    return sorted(make_text().pk for _ in range(3))
 
 
 @pytest.fixture
