@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from django.apps import apps
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import DEFAULT_DB_ALIAS, connections, router
 from django.urls import NoReverseMatch, resolve, reverse
 
+from footfall.common.addresses import split
 from footfall.conf import SETTINGS, conf
 from footfall.eventlog import is_cluster, is_sentinel
 from footfall.fields import check_key, check_owner
@@ -148,7 +149,7 @@ def check_cache(**kwargs: Any) -> Found:
 
 def _place(url: str) -> tuple[str, int, str]:
     """Return the server and the number of the database that an address names."""
-    parts = urlsplit(url.strip())
+    parts, _, servers = split(url.strip())
     asked = parse_qs(parts.query)
     if parts.scheme == "unix" or parts.scheme.endswith("+socket"):
         return parts.path, 0, _number((asked.get("db") or asked.get("virtual_host") or [""])[0])
@@ -156,7 +157,7 @@ def _place(url: str) -> tuple[str, int, str]:
     if is_sentinel(url):
         return (asked.get("service_name") or [""])[0], 0, _number(number)
     if is_cluster(url):  # it has one database
-        return parts.netloc.rpartition("@")[2], 0, "0"
+        return ",".join(servers), 0, "0"
     host = parts.hostname or "localhost"
     return "localhost" if host == "127.0.0.1" else host, parts.port or 6379, _number(number)
 

@@ -8,6 +8,7 @@ import dj_database_url
 from environs.exceptions import EnvError
 from redis.connection import parse_url
 
+from footfall.common.addresses import split
 from footfall.eventlog import is_cluster, is_sentinel
 from footfall.eventlog.sentinel import Named
 from project.databases.replica import ALIAS
@@ -60,17 +61,14 @@ def _by_url(variable: str) -> dict[str, Any]:
 
     Of these the one is used that takes writes, unless `target_session_attrs` says otherwise.
     """
-    parts = urlsplit(env.str(variable))
-    user, at, hosts = parts.netloc.rpartition("@")
-    if "," not in hosts or not parts.scheme.startswith("postgres"):
+    parts, user, servers = split(env.str(variable))
+    if len(servers) < 2 or not parts.scheme.startswith("postgres"):
         return dict(env.dj_db_url(variable))
     try:
-        found = [_host(one) for one in hosts.split(",")]
+        found = [_host(one) for one in servers]
     except ValueError as error:
         raise EnvError(f'Environment variable "{variable}" invalid: {error}.') from error
-    config: dict[str, Any] = dict(
-        dj_database_url.parse(parts._replace(netloc=f"{user}{at}_").geturl())
-    )
+    config: dict[str, Any] = dict(dj_database_url.parse(parts._replace(netloc=f"{user}_").geturl()))
     names, ports = (",".join(each) for each in zip(*found, strict=True))
     options = {**WRITABLE, **config.get("OPTIONS", {})}
     return config | {"HOST": names, "PORT": ports, "OPTIONS": options}

@@ -13,6 +13,7 @@ from urllib.parse import quote, urlsplit
 from environs import Env, ValidationError, validate
 from environs.exceptions import EnvError
 
+from footfall.common.addresses import split
 from footfall.conf import SETTINGS, Setting, T
 
 env = Env()
@@ -76,11 +77,10 @@ def from_file(name: str) -> str:
 
 def with_password(url: str, password: str) -> str:
     """Return `url` with `password`, unless it has one or has no server to send it to."""
-    parts = urlsplit(url)
+    parts, _, servers = split(url)
     if not password or parts.password or not parts.netloc:
         return url
-    server = parts.netloc.rpartition("@")[2]
-    netloc = f"{parts.username or ''}:{quote(password, safe='')}@{server}"
+    netloc = f"{parts.username or ''}:{quote(password, safe='')}@{','.join(servers)}"
     return parts._replace(netloc=netloc).geturl()
 
 

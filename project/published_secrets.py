@@ -1,9 +1,10 @@
 """Refuses keys and passwords that were once in this public repository."""
 
 import os
-from urllib.parse import urlsplit
 
 from environs.exceptions import EnvError
+
+from footfall.common.addresses import split
 
 KEY = "for-development-only"  # how the key began
 PASSWORD = "footfall"  # noqa: S105  # of the database and Redis in Compose
@@ -19,7 +20,7 @@ def refuse() -> None:
     if os.environ.get("POSTGRES_HOST"):
         names.append("POSTGRES_PASSWORD")
     passwords = {name: os.environ.get(name) for name in names}
-    passwords |= {name: urlsplit(os.environ.get(name, "")).password for name in URLS}
+    passwords |= {name: split(os.environ.get(name, "")).parts.password for name in URLS}
     for name, password in passwords.items():
         if password == PASSWORD:
             raise EnvError(

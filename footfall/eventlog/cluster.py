@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from functools import cache
 from typing import TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
+from footfall.common.addresses import host_and_port, split
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog.connections import call, connections
 from footfall.eventlog.errors import Ambiguous, Away, LogError, Redirected, Refused, Unreachable
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 def is_cluster(url: str) -> bool:
     """Tell whether `url` names a cluster: `redis+cluster://user:password@host:port,host/`."""
-    return urlsplit(url).scheme in SCHEMES
+    return split(url).parts.scheme in SCHEMES
 
 
 class Topology:
@@ -45,9 +46,9 @@ class Topology:
     """
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        self._parts = urlsplit(url)
-        self._user, self._at, self._hosts = self._parts.netloc.rpartition("@")
-        self._seeds = [_address(one) for one in self._hosts.split(",")]
+        self._parts, self._user, servers = split(url)
+        self._named = ", ".join(servers)
+        self._seeds = [host_and_port(one, 6379) for one in servers]
         self._servers = list(self._seeds)
         self._slots: list[Address | None] = [None] * REDIS_CLUSTER_HASH_SLOTS
         self._breakers: dict[Address, CircuitBreaker] = {}
@@ -63,7 +64,7 @@ class Topology:
         address = self._slots[slot]
         if address is None:
             self.is_stale = True
-            raise Unreachable(f"no server of {self._hosts} says who has slot {slot}")
+            raise Unreachable(f"no server of {self._named} says who has slot {slot}")
         return address
 
     def masters(self) -> list[Address]:
@@ -72,7 +73,7 @@ class Topology:
             self._refresh()
         found = [address for address in dict.fromkeys(self._slots) if address]
         if not found:
-            raise Unreachable(f"no server of {self._hosts} says who has the slots")
+            raise Unreachable(f"no server of {self._named} says who has the slots")
         return found
 
     def set_master(self, slot: int, address: Address) -> None:
@@ -87,7 +88,7 @@ class Topology:
     def url(self, address: Address) -> str:
         host, port = address
         host = f"[{host}]" if ":" in host else host
-        netloc = f"{self._user}{self._at}{host}:{port}"
+        netloc = f"{self._user}{host}:{port}"
         scheme = SCHEMES[self._parts.scheme]
         return SplitResult(scheme, netloc, "", self._parts.query, "").geturl()
 
@@ -223,10 +224,3 @@ def servers(
     if is_cluster(url):
         return Cluster(url, timeout, day, replicas)
     return Server(url, timeout, breaker, day, replicas)
-
-
-def _address(text: str) -> Address:
-    parts = urlsplit(f"//{text}")
-    if not parts.hostname:
-        raise ValueError(f"{text!r} names no server")
-    return parts.hostname, parts.port or 6379

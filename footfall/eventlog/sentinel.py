@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from typing import Any, NamedTuple, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import redis
 from redis.backoff import NoBackoff
@@ -17,6 +17,8 @@ from redis.connection import Connection, ConnectionPool, SSLConnection, parse_ur
 from redis.exceptions import NoPermissionError, ReadOnlyError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
+
+from footfall.common.addresses import host_and_port, split
 
 SCHEMES = {"redis+sentinel": "redis", "rediss+sentinel": "rediss"}
 PORT = 26379
@@ -29,7 +31,7 @@ Address = tuple[str, int]
 
 def is_sentinel(url: str) -> bool:
     """Tell whether `url` names sentinels: see `Named`."""
-    return urlsplit(url).scheme in SCHEMES
+    return split(url).parts.scheme in SCHEMES
 
 
 class Named(NamedTuple):
@@ -53,14 +55,11 @@ class Named(NamedTuple):
     @classmethod
     def by(cls, url: str) -> Self:
         """Parse an address. Raises ValueError if it is not one."""
-        parts = urlsplit(url)
+        parts, user, servers = split(url)
         if parts.scheme not in SCHEMES:
             raise ValueError("an address of sentinels begins with redis+sentinel://")
-        user, at, hosts = parts.netloc.rpartition("@")
         scheme = SCHEMES[parts.scheme]
-        options = parse_url(
-            SplitResult(scheme, f"{user}{at}_", parts.path, parts.query, "").geturl()
-        )
+        options = parse_url(SplitResult(scheme, f"{user}_", parts.path, parts.query, "").geturl())
         options.pop("host")
         options.pop("connection_class", None)
         own = {
@@ -73,7 +72,7 @@ class Named(NamedTuple):
         tls = {name: value for name, value in options.items() if name.startswith("ssl_")}
         own |= {"ssl": True, **tls} if scheme == "rediss" else {}
         return cls(
-            [_address(one) for one in hosts.split(",")], service_name, options, own,
+            [host_and_port(one, PORT) for one in servers], service_name, options, own,
             scheme == "rediss",
         )  # fmt: skip
 
@@ -188,10 +187,3 @@ class MasterPool(ConnectionPool):
         kind = EncryptedMasterConnection if named.is_encrypted else MasterConnection
         given = {"protocol": 2, **named.options, **options}
         return cls(connection_class=kind, master=master(url), **given)
-
-
-def _address(text: str) -> Address:
-    parts = urlsplit(f"//{text}")
-    if not parts.hostname:
-        raise ValueError(f"{text!r} names no sentinel")
-    return parts.hostname, parts.port or PORT

@@ -225,7 +225,7 @@ def test_an_address_says_all_there_is_to_say() -> None:
     ("url", "wrong"),
     [
         ("redis+sentinel://one:7000/", "service_name"),
-        ("redis+sentinel://,one/?service_name=shop", "names no sentinel"),
+        ("redis+sentinel://,one/?service_name=shop", "names no server"),
         ("redis+sentinel://one:many/?service_name=shop", "Port"),
         ("redis://one/?service_name=shop", "begins with redis"),
     ],
