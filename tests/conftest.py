@@ -145,8 +145,8 @@ def prefix(server: redis.Redis) -> Iterator[str]:
     """The beginning of the test's own keys: tests share a Redis."""
     prefix = f"test-{uuid4().hex}"
     yield prefix
-    for key in server.scan_iter(f"{prefix}:*"):
-        server.delete(key)
+    if keys := [*server.scan_iter(f"{prefix}:*", count=1_000)]:
+        server.delete(*keys)
 
 
 @pytest.fixture

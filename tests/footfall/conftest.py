@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.apps import apps
+from django.test import override_settings
 from pytest_django import Settings
 
 from catalog.pages.models import Content, Page, PageContent, Text
@@ -20,13 +21,23 @@ from tests.support.pages import make_text
 from tests.support.views import Answering
 
 
+@pytest.fixture(scope="package", autouse=True)
+def small_log() -> Iterator[None]:
+    """Logs have two partitions."""
+    with override_settings(COUNTERS_PARTITIONS=2, COUNTERS_LOG_RETENTION_SECONDS=600):
+        yield
+
+
 @pytest.fixture(autouse=True)
-def log(settings: Settings, prefix: str) -> RedisLog:
-    """The service's log, under a name of the test's own, with two partitions."""
+def logs_apart(small_log: None, settings: Settings, prefix: str) -> None:
+    """The service's log has a name of the test's own."""
     settings.COUNTERS_LOG_PREFIX = prefix
-    settings.COUNTERS_PARTITIONS = 2
-    settings.COUNTERS_LOG_RETENTION_SECONDS = 600
     publish.locations.cache_clear()
+
+
+@pytest.fixture
+def log(logs_apart: None) -> RedisLog:
+    """The service's log."""
     found = get_log()
     assert isinstance(found, RedisLog)
     return found

@@ -2,6 +2,7 @@
 
 Django truncates every table, and makes content types and permissions again: that took longer than
 most of these tests. Here only tables that have rows are emptied, and what migrations wrote stays.
+The connection stays, too: for a new one PostgreSQL starts a process that reads the catalogs again.
 """
 
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def emptied_quickly() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", teardown)
+        patch.setattr(TransactionTestCase, "_should_reload_connections", lambda case: False)
         yield
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from unittest import mock
 from uuid import uuid4
 
-from django.apps import apps
 from django.apps.registry import Apps
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections, models
@@ -130,20 +129,32 @@ class ShopRouter:
 
 
 @contextmanager
-def countable(*known: type[models.Model]) -> Iterator[None]:
-    """Have these models be there, with their tables; those without a counter are registered."""
+def tables(*known: type[models.Model]) -> Iterator[None]:
+    """Have the tables of these models be there."""
     with ExitStack() as stack:
-        stack.callback(registry.forget_models)
-        stack.callback(copies.forget)
-        stack.callback(_forget_types)
-        everything = [*apps.get_models(), *known]
-        stack.enter_context(mock.patch.object(registry, "all_models", return_value=everything))
-        stack.enter_context(mock.patch.dict(registry._registered))
         for model in known:
             using = connections[OTHER] if model in ELSEWHERE else connection
             with using.schema_editor() as editor:
                 editor.create_model(model)
             stack.callback(_drop, model, using)
+        yield
+
+
+@contextmanager
+def countable(*known: type[models.Model]) -> Iterator[None]:
+    """Have these models, whose tables are there, be known; those without a counter are registered.
+
+    Their rows are gone at the end.
+    """
+    with ExitStack() as stack:
+        stack.callback(registry.forget_models)
+        stack.callback(copies.forget)
+        stack.callback(_forget_types)
+        everything = [*registry.all_models(), *known]
+        stack.enter_context(mock.patch.object(registry, "all_models", return_value=everything))
+        stack.enter_context(mock.patch.dict(registry._registered))
+        for model in known:
+            stack.callback(_empty, model)
         for model in (Note, Person):
             if model in known:
                 registry.register(model)
@@ -162,6 +173,11 @@ def _forget_types() -> None:
     rows: Any = ContentType.objects.filter(app_label="targets")
     rows._raw_delete(connection.alias)
     ContentType.objects.clear_cache()
+
+
+def _empty(model: type[models.Model]) -> None:
+    rows = model._base_manager.all()
+    rows._raw_delete(OTHER if model in ELSEWHERE else connection.alias)
 
 
 def _drop(model: type[models.Model], using: Any) -> None:

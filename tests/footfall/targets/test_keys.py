@@ -22,7 +22,7 @@ from tests.support.concurrency import run_at_once
 from tests.support.targets import Person, Product, Tag
 from tests.support.views import AT
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("at_home")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("at_home")]
 
 
 def test_views_of_a_uuid_are_counted_in_its_own_column() -> None:
@@ -62,6 +62,7 @@ def test_an_instance_that_is_not_saved_raises() -> None:
         record(Product(title="new"))
 
 
+@pytest.mark.django_db(transaction=True)
 def test_two_processes_that_meet_a_key_at_once_make_one_row() -> None:
     product = Product.objects.create(title="new")
     record(product)

@@ -35,7 +35,7 @@ from footfall.templatetags.footfall import views, views_sparkline
 from tests.support.targets import LongNote, Note, Person, Tag
 
 pytestmark = [
-    pytest.mark.django_db(transaction=True),
+    pytest.mark.django_db,
     pytest.mark.usefixtures("at_home", "real_delay"),
 ]
 
