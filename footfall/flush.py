@@ -189,20 +189,16 @@ def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
     while the log is away, and Behind after `timeout` seconds.
     """
     end = time.monotonic() + timeout
-    # What this transaction stores, other connections do not see: it is projected afterwards.
-    is_alone = connection.in_atomic_block or is_in_memory()
-    with nullcontext() if is_alone else projecting():
-        events = _ingest_all(end)
+    events = _ingest_all(end)
     head = StoreHead.objects.get_or_create(pk=1)[0].number
-    names = _behind(head)
-    while names:
+    while True:
         if project(force=True).more:
             continue
-        if names := _behind(head):
-            if time.monotonic() > end:
-                raise Behind(f"still behind after {timeout:g} s: {', '.join(names)}")
-            time.sleep(0.05)
-    return events
+        if not (names := _behind(head)):
+            return events
+        if time.monotonic() > end:
+            raise Behind(f"still behind after {timeout:g} s: {', '.join(names)}")
+        time.sleep(0.05)
 
 
 @contextmanager
@@ -231,20 +227,25 @@ def projecting() -> Iterator[None]:
 
 
 def _ingest_all(end: float) -> int:
-    """Store what is in the log and the spill; wait for partitions that others have claimed."""
-    events = 0
-    waiting: set[int] | None = None
-    while waiting is None or waiting:
-        ingested = ingest()
-        events += ingested.events
-        if waiting is None:
-            waiting = set(Partition.objects.values_list("number", flat=True))
-        waiting -= ingested.finished_partitions
-        if waiting and not ingested.segments:
-            get_log().length(min(waiting))  # raises if the log is away
-            if time.monotonic() > end:
-                raise Behind(f"partitions that another process holds: {sorted(waiting)}")
-            time.sleep(0.05)
+    """Store what is in the log and the spill; wait for partitions that others have claimed.
+
+    Mostly one batch has it all: only while there is more, views are counted meanwhile.
+    """
+    ingested = ingest()
+    events = ingested.events
+    waiting = {*Partition.objects.values_list("number", flat=True)} - ingested.finished_partitions
+    # What this transaction stores, other connections do not see: it is projected afterwards.
+    is_alone = connection.in_atomic_block or is_in_memory()
+    with nullcontext() if is_alone or not waiting else projecting():
+        while waiting:
+            if not ingested.segments:
+                get_log().length(min(waiting))  # raises if the log is away
+                if time.monotonic() > end:
+                    raise Behind(f"partitions that another process holds: {sorted(waiting)}")
+                time.sleep(0.05)
+            ingested = ingest()
+            events += ingested.events
+            waiting -= ingested.finished_partitions
     return events
 
 

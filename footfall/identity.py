@@ -13,6 +13,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.db.models.functions import Now
 
+from footfall.common.compiled import Compiled
 from footfall.models import Identity, Partition
 
 IDLE = timedelta(seconds=30)
@@ -23,6 +24,12 @@ HOUR = timedelta(hours=1)
 HOURS_PER_DAY = 24
 MAX_STEP = 24
 """By how many hours one call advances the epoch at most: after a pause, or a clock that jumped."""
+
+
+NOW = Compiled(
+    lambda: Identity.objects.filter(pk=ROW).annotate(now=Now()).values_list("name", "epoch", "now")
+)
+EPOCH = Compiled(lambda: Identity.objects.filter(pk=ROW).values_list("epoch"))
 
 
 class Moment(NamedTuple):
@@ -47,17 +54,17 @@ class Moment(NamedTuple):
 
 def moment() -> Moment:
     """Return identity, epoch and time, in one query."""
-    rows = Identity.objects.filter(pk=ROW).annotate(now=Now())
-    found = rows.values_list("name", "epoch", "now").first()
-    if found is None:
+    found = NOW.all()
+    if not found:
         ensure_identity()
-        found = rows.values_list("name", "epoch", "now").get()
-    return Moment(*found)
+        found = NOW.all()
+    return Moment(*found[0])
 
 
 def epoch() -> int:
     """Return the present epoch."""
-    return Identity.objects.filter(pk=ROW).values_list("epoch", flat=True).first() or 0
+    found = EPOCH.first()
+    return found[0] if found else 0
 
 
 def advance_epoch() -> int:

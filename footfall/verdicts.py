@@ -12,6 +12,7 @@ from typing import NamedTuple
 from django.db.models import QuerySet
 
 from footfall.common.chunks import chunks
+from footfall.common.compiled import Compiled
 from footfall.events import AGENT_PLACES, agents_of, places_of
 from footfall.models import (
     Agent,
@@ -36,6 +37,8 @@ LEFT_OUT: Steps = [(None, Kind.ROBOT)]
 """The kinds of a visitor that is left out."""
 
 VISITOR_PLACES = places_of("visitor")
+
+VERSION = Compiled(lambda: Reclassification.objects.order_by("-pk").values_list("version")[:1])
 
 
 class Kinds(NamedTuple):
@@ -174,7 +177,8 @@ def current() -> Verdicts:
 
 def present_version() -> int:
     """Return the version of the verdicts: that of the last reclassification, or 0."""
-    return version_after(Reclassification.objects.all())
+    found = VERSION.first()
+    return found[0] if found else 0
 
 
 def version_after(reclassifications: QuerySet[Reclassification]) -> int:

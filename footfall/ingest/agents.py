@@ -15,7 +15,7 @@ from footfall.events import VIEWER, agents_of, are_plain, decode_meta, encode_me
 from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
 from footfall.models import Agent, StoreHead
 from footfall.models.viewers import signed, unsigned
-from footfall.store.read import is_known
+from footfall.store.read import is_known, store_head
 from footfall.store.segment import Events
 from footfall.viewers.agents import Told, hash_of, printable
 from footfall.viewers.rules import Rules
@@ -91,7 +91,7 @@ def _known(agents: Collection[int]) -> set[int]:
             found.update(map(unsigned, rows.order_by().values_list("hash", flat=True)))
         known.agents |= found
         # Read last: whatever has inserted these rows is before it.
-        known.position = (StoreHead.objects.order_by("pk").first() or StoreHead()).position
+        known.position = store_head().position
     return found
 
 

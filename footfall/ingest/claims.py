@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from footfall.common.compiled import Compiled
 from footfall.conf import MAX_PARTITIONS, conf
 from footfall.eventlog import Away, Columns, Log, LogError, PositionLost
 from footfall.ingest.poison import EVERYTHING, Source, Take
@@ -14,6 +15,9 @@ logger = logging.getLogger(__name__)
 
 PROBE_SECONDS = 60.0  # between two looks for partitions in a cluster, which takes a call for each
 MAX_SPILLED = 5_000  # spilled events in one batch: they are read as rows, which are large
+NUMBERS = Compiled(lambda: Partition.objects.values_list("number"))
+FREE = Compiled(lambda: Partition.objects.select_for_update(skip_locked=True).order_by("number"))
+SPILLED = Compiled(lambda: Spilled.objects.order_by().values_list("partition")[:1])
 
 
 @dataclass
@@ -38,9 +42,8 @@ def unknown_partitions(log: Log) -> set[int]:
     global _probed_at
     if log.is_cluster and time.monotonic() < _probed_at + PROBE_SECONDS:
         return set()
-    known = {*Partition.objects.values_list("number", flat=True)}
     try:
-        found = log.existing(sorted({*range(MAX_PARTITIONS)} - known))
+        found = log.existing(sorted({*range(MAX_PARTITIONS)} - _known()))
     except LogError as error:
         logger.warning("unknown partitions cannot be looked for: %s", error)
         return set()
@@ -53,15 +56,19 @@ _probed_at = float("-inf")
 
 def all_partitions() -> set[int]:
     """Return the partitions of the table, the settings and the spill."""
-    return {*Partition.objects.values_list("number", flat=True)} | _wanted()
+    return _known() | _wanted()
+
+
+def _known() -> set[int]:
+    return {number for (number,) in NUMBERS.all()}
 
 
 def _wanted() -> set[int]:
-    spilled = Spilled.objects.filter(partition__gte=conf.COUNTERS_PARTITIONS)
-    return {
-        *range(conf.COUNTERS_PARTITIONS),
-        *spilled.values_list("partition", flat=True).distinct(),
-    }
+    wanted = {*range(conf.COUNTERS_PARTITIONS)}
+    if SPILLED.all():
+        spilled = Spilled.objects.filter(partition__gte=conf.COUNTERS_PARTITIONS)
+        wanted.update(spilled.values_list("partition", flat=True).distinct())
+    return wanted
 
 
 def claim(also: Collection[int] = (), take: Take = EVERYTHING) -> list[Claim]:
@@ -69,13 +76,12 @@ def claim(also: Collection[int] = (), take: Take = EVERYTHING) -> list[Claim]:
 
     also: partitions that neither the settings nor the table may have.
     """
-    known = set(Partition.objects.values_list("number", flat=True))
-    missing = [Partition(number=number) for number in sorted(_wanted().union(also) - known)]
+    missing = [Partition(number=number) for number in sorted(_wanted().union(also) - _known())]
     Partition.objects.bulk_create(missing, ignore_conflicts=True)
-    free = Partition.objects.select_for_update(skip_locked=True).order_by("number")
-    if take.partition is not None:
-        free = free.filter(number=take.partition)
-    return [Claim(partition) for partition in free]
+    if take.partition is None:
+        return [Claim(partition) for partition in FREE.all()]
+    free = Partition.objects.select_for_update(skip_locked=True)
+    return [Claim(partition) for partition in free.filter(number=take.partition)]
 
 
 def read(log: Log, claims: Sequence[Claim], take: Take) -> None:
@@ -113,7 +119,7 @@ def read_some(log: Log, claim: Claim, count: int, max_bytes: int) -> bool:
 
 def drain_spill(claims: Sequence[Claim], take: Take) -> None:
     """Remove spilled events, up to the limit of `take`, from the table into their claims."""
-    if take.source is Source.LOG:
+    if take.source is Source.LOG or not SPILLED.all():
         return
     limit = min(take.limit, MAX_SPILLED)
     by_number = {claim.number: claim for claim in claims}

@@ -10,7 +10,8 @@ from footfall.eventlog import Away, LogError
 from footfall.eventlog.identities import Newest
 from footfall.identity import ROW, Moment
 from footfall.log import identities
-from footfall.models import Identity, Segment, StoreHead
+from footfall.models import Identity, Segment
+from footfall.store.read import store_head
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +50,7 @@ def note_newest(name: str, number: int, key: int) -> None:
 
 def _has(number: int, key: int) -> bool:
     """Tell whether the store has this segment, or may have had it: it may have left."""
-    head = StoreHead.objects.first() or StoreHead()
+    head = store_head()
     if number >= head.number:
         return (number, key) == (head.number, head.key)
     return not Segment.objects.filter(number=number).exclude(key=key).exists()

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from footfall import sql
+from footfall.common.compiled import Compiled
 from footfall.models import Projection, StoreHead, StorePosition
 from footfall.policies import Everything
 from footfall.registry import countable_models, policy_of
@@ -21,6 +22,12 @@ WITH_VERDICTS = (HOURLY, VISITORS)
 """Those that tell agents apart: see `Projection.verdicts`."""
 BEGINNING = StorePosition(0, 0, 0)
 MAX_ERROR = 2_000  # characters of an error that are kept
+NAMES = Compiled(lambda: Projection.objects.values_list("name"))
+CLAIM = Compiled(
+    lambda name, number, key: Projection.objects.select_for_update(skip_locked=True).filter(
+        name=name, number=number, key=key
+    )
+)
 
 
 def name_of(kind: str, label: str) -> str:
@@ -33,7 +40,12 @@ def open_projections(labels: Iterable[str], position: StorePosition) -> None:
     Call it in the transaction that stores the first event of a model, with the position before it.
     """
     number, key, events = position
-    names = sorted(name_of(kind, label) for label in labels for kind in KINDS)
+    names = sorted(
+        {name_of(kind, label) for label in labels for kind in KINDS}
+        - {name for (name,) in NAMES.all()}
+    )
+    if not names:
+        return
     verdicts = present_version()
     rows = [
         Projection(name=name, number=number, key=key, events=events, verdicts=verdicts)
@@ -75,11 +87,8 @@ def claim(
 
     verdicts: and if it goes on with this version of them.
     """
-    rows = Projection.objects.select_for_update(skip_locked=True)
-    if verdicts is not None:
-        rows = rows.filter(verdicts=verdicts)
-    name = name_of(kind, label)
-    return rows.filter(name=name, number=position.number, key=position.key).first()
+    row = CLAIM.first(name_of(kind, label), position.number, position.key)
+    return row if row and verdicts in (None, row.verdicts) else None
 
 
 def move(row: Projection, until: StorePosition, dropped: Mapping[str, int]) -> None:

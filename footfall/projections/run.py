@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 
 from django.utils import timezone
 
+from footfall.common.compiled import Compiled
 from footfall.conf import conf
-from footfall.models import Carried, Projection, StoreHead, StorePosition
+from footfall.models import Carried, Projection, StorePosition
 from footfall.projections.batch import Batch, read_batch
 from footfall.projections.copies import copied_labels, copy, copy_name
 from footfall.projections.hourly import project_hourly
 from footfall.projections.kept import NO_CHANGES
 from footfall.projections.rows import (
-    BEGINNING,
     HOURLY,
     KINDS,
     TOTALS,
@@ -28,12 +28,15 @@ from footfall.projections.totals import Applied, project_totals
 from footfall.projections.visitors import Visits, project_visitors, read_visits
 from footfall.registry import content_type_of, countable_models, policy_of
 from footfall.sql import LockTimeout
+from footfall.store.read import store_head
 
 logger = logging.getLogger(__name__)
 
 MAX_EVENTS = 500_000
 """Events that one transaction applies: the more, the more of them are views of the same targets."""
 MAX_DELAY = 60.0  # seconds between the tries of a projection that keeps failing
+CARRIED = Compiled(lambda: Carried.objects.order_by().values_list("content_type_id").distinct())
+ALL = Compiled(lambda: Projection.objects.order_by("number", "name"))
 
 
 class Projector(NamedTuple):
@@ -130,16 +133,15 @@ class Run:
         self.projected = Projected()
         self._force = force
         self._max_events = max_events
-        head = StoreHead.objects.order_by("pk").first()
-        self._head = head.position if head else BEGINNING
+        self._head = store_head().position
         labels = {content_type_of(model).pk: label for label, model in countable_models().items()}
-        carried = Carried.objects.order_by().values_list("content_type_id", flat=True).distinct()
+        carried = (kind for (kind,) in CARRIED.all())
         self._carried = {f"totals:{labels[kind]}" for kind in carried if kind in labels}
 
     def due(self, kinds: Collection[str]) -> list[Projection]:
         """Return what is to be brought forward, `totals` first: counters are waited for."""
         order = [kind for kind in PROJECTORS if kind in kinds]
-        rows = [row for row in Projection.objects.order_by("number", "name") if row.kind in order]
+        rows = [row for row in ALL.all() if row.kind in order]
         rows = [row for row in rows if self._is_behind(row)]
         # All of a kind together: they read the same segments.
         its_time = {row.kind for row in rows if self._is_time(row)}

@@ -15,6 +15,7 @@ from django.db.models import Exists, OuterRef
 
 from footfall import sql
 from footfall.common.chunks import chunks
+from footfall.common.compiled import Compiled
 from footfall.common.failpoints import failpoint
 from footfall.events import DropReason
 from footfall.models import Adjustment, Base, Carried, Projection
@@ -38,6 +39,9 @@ Counters = dict[int, int]
 """New counters by id, of every target that was counted."""
 
 CHUNK_SIZE = 5_000  # carried rows that one statement deletes
+CARRIED = Compiled(
+    lambda kind: Carried.objects.filter(content_type_id=kind).values_list("target_id", "views")
+)
 
 
 class Applied(NamedTuple):
@@ -107,8 +111,8 @@ def apply(
     since: when the earliest view happened, in ms since 1970. Returns the new counters, and how many
     views were not counted, by reason.
     """
-    of_model = Carried.objects.filter(content_type=content_type_of(model))
-    carried = dict(of_model.values_list("target_id", "views"))
+    kind = content_type_of(model)
+    carried = dict(CARRIED.all(kind.pk))
     counters = None if carried else sql.add_counts_unless_locked(model, counts)
     if counters is not None:
         return counters, _dropped(model, counts, counters)
@@ -119,7 +123,7 @@ def apply(
     counters = sql.add_counts(model, {target: every[target] for target in free})
     locked = sql.existing(model, every.keys() - free)
     sql.add_carried(model, {target: counts[target] for target in locked & counts.keys()}, since)
-    _forget(of_model, carried.keys() - locked)
+    _forget(Carried.objects.filter(content_type=kind), carried.keys() - locked)
     done = {target: views for target, views in every.items() if target not in locked}
     return counters, _dropped(model, done, counters)
 

@@ -8,13 +8,15 @@ from functools import partial
 from django.db import transaction
 
 from footfall import identity
+from footfall.common.compiled import Compiled
 from footfall.models import Segment, StoreHead, StorePosition
 from footfall.store.builder import split
-from footfall.store.read import remember
+from footfall.store.read import remember, store_head
 from footfall.store.segment import VERSION, Events, encode
 
 HEAD = 1
 """The primary key of the one row."""
+LOCKED = Compiled(lambda: StoreHead.objects.select_for_update().filter(pk=HEAD))
 
 
 def append(
@@ -27,8 +29,7 @@ def append(
     """
     parts = list(split(events))
     if not parts:
-        head = StoreHead.objects.filter(pk=HEAD).first() or StoreHead()
-        return head.position, []
+        return store_head().position, []
     epoch = identity.epoch()
     segments = [new_segment(part, now, epoch, quickly=True) for part in parts]
     segments[0].seconds, segments[0].drained, segments[0].keyed = seconds, drained, keyed
@@ -42,7 +43,7 @@ def append(
         segment.key = head.key
         segment.save(force_insert=True)
         transaction.on_commit(partial(remember, segment, part))
-    head.save()
+    head.save(update_fields=["number", "key", "events"])
     return before, segments
 
 
@@ -66,9 +67,8 @@ def new_segment(
 
 def locked_head() -> StoreHead:
     """Lock the end of the store, and return it. Lock it last, and commit soon: ingests wait."""
-    locked = StoreHead.objects.select_for_update()
-    head = locked.filter(pk=HEAD).first()
-    if head is None:  # of two that create it, the second waits here
+    found = LOCKED.all()
+    if not found:  # of two that create it, the second waits here
         StoreHead.objects.bulk_create([StoreHead(pk=HEAD)], ignore_conflicts=True)
-        head = locked.get(pk=HEAD)
-    return head
+        found = LOCKED.all()
+    return found[0]

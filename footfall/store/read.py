@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from django.utils import timezone
 
+from footfall.common.compiled import Compiled
 from footfall.models import Segment, StoreHead, StorePosition
 from footfall.store.builder import cut_segments, size_of
 from footfall.store.segment import Corrupt, Events, Run, decode
@@ -22,6 +23,19 @@ MAX_REMEMBERED = 8 * 1024**2
 """Bytes of new segments that this process keeps, as `size_of` has them: 200,000 events or more."""
 
 
+HEAD = Compiled(lambda: StoreHead.objects.order_by("pk")[:1])
+ENDS = Compiled(
+    lambda number, key: Segment.objects.filter(number=number, key=key).values_list("number")
+)
+FROM = Compiled(
+    lambda number: (
+        Segment.objects.defer("data")
+        .filter(number__gte=number)
+        .order_by("number")[: MAX_SEGMENTS + 1]
+    )
+)
+
+
 class PositionLost(Exception):
     """The store has no segment that ends at the position: it was restored from a backup."""
 
@@ -30,11 +44,14 @@ def is_known(position: StorePosition) -> bool:
     """Tell whether the store has everything after `position`: it is the end of one of its segments,
     of what has left it, or its beginning.
     """
-    ends_there = Segment.objects.filter(number=position.number, key=position.key)
-    if position.number and ends_there.exists():
+    if position.number and ENDS.all(position.number, position.key):
         return True
-    head = StoreHead.objects.order_by("pk").first() or StoreHead()
-    return position[:2] == head.removed[:2]
+    return position[:2] == store_head().removed[:2]
+
+
+def store_head() -> StoreHead:
+    """Return the end of the store as it is now; that of an empty one, if there is none."""
+    return HEAD.first() or StoreHead()
 
 
 def segments_after(position: StorePosition, max_events: int | None = None) -> Sequence[Segment]:
@@ -43,13 +60,19 @@ def segments_after(position: StorePosition, max_events: int | None = None) -> Se
     max_events: return fewer once they have so many events; always one, if there is one.
     Raises PositionLost.
     """
-    rows = Segment.objects.defer("data").filter(number__gt=position.number).order_by("number")
-    if not is_known(position):
+    if max_events is None:
+        every = Segment.objects.defer("data").filter(number__gte=position.number)
+        rows = list(every.order_by("number"))
+    else:
+        rows = FROM.all(position.number)
+    if rows and (rows[0].number, rows[0].key) == position[:2]:
+        del rows[0]
+    elif not is_known(position):
         raise PositionLost(f"the store has no segment {position.number} with this key")
     if max_events is None:
-        return list(rows)
+        return rows
     segments: list[Segment] = []
-    for segment in rows[: min(MAX_SEGMENTS, max_events)]:
+    for segment in rows[:MAX_SEGMENTS]:
         segments.append(segment)
         max_events -= segment.events
         if max_events <= 0:
