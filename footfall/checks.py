@@ -22,8 +22,11 @@ TENANTS = ("django_tenants", "tenant_schemas", "django_pgschemas")
 
 Found = Iterator[checks.CheckMessage]
 
+TAG = "counters"
+"""Of all checks here but that of the admin: `manage.py counters` begins with these."""
 
-@checks.register
+
+@checks.register(TAG)
 def check_settings(**kwargs: Any) -> Found:
     for setting in SETTINGS:
         if setting.old_name and hasattr(settings, setting.old_name):
@@ -35,7 +38,7 @@ def check_settings(**kwargs: Any) -> Found:
             yield checks.Error(str(error), id="counters.E001")
 
 
-@checks.register
+@checks.register(TAG)
 def check_time_zone(**kwargs: Any) -> Found:
     if not settings.USE_TZ:
         yield checks.Error(
@@ -45,7 +48,7 @@ def check_time_zone(**kwargs: Any) -> Found:
         )
 
 
-@checks.register
+@checks.register(TAG)
 def check_databases(**kwargs: Any) -> Found:
     """Name what keeps counters from being where their models are."""
     alias = router.db_for_write(apps.get_model("counters", "Segment"))
@@ -89,7 +92,7 @@ def check_tables(databases: Sequence[str] | None = None, **kwargs: Any) -> Found
             )
 
 
-@checks.register
+@checks.register(TAG)
 def check_models(**kwargs: Any) -> Found:
     """Name what is wrong with models that are counted without a `CounterField`."""
     for label, what in registered().items():
@@ -113,7 +116,7 @@ def check_models(**kwargs: Any) -> Found:
             yield from check_owner(model, what.exclude)
 
 
-@checks.register
+@checks.register(TAG)
 def check_tenants(**kwargs: Any) -> Found:
     engines = {str(database.get("ENGINE", "")) for database in settings.DATABASES.values()}
     for name in TENANTS:
@@ -126,7 +129,7 @@ def check_tenants(**kwargs: Any) -> Found:
             )
 
 
-@checks.register
+@checks.register(TAG)
 def check_cache(**kwargs: Any) -> Found:
     """Warn of a cache in the log's own database of Redis: `cache.clear()` is FLUSHDB."""
     try:
@@ -166,7 +169,7 @@ def _number(text: str) -> str:
     return text.lstrip("0") or "0"
 
 
-@checks.register
+@checks.register(TAG)
 def check_log(**kwargs: Any) -> Found:
     url = getattr(settings, "COUNTERS_LOG_URL", "")
     if isinstance(url, str) and url.startswith(MEMORY) and not is_testing():

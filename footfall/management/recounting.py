@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 
+from footfall.checks import TAG
 from footfall.conf import conf
 from footfall.models import Audit
 from footfall.ops.audit import run_audit
@@ -46,6 +48,9 @@ def _problems(done: Reclassified) -> Iterator[str]:
 
 class Recounting(BaseCommand):
     """`manage.py counters audit | rebuild | reclassify | drop | discard`."""
+
+    # Not those of everything else, which load the project's views: that takes half a second.
+    requires_system_checks = [Tags.models, TAG]
 
     def add_recounting(self, commands: Any) -> None:
         """Add the commands to the parser of `manage.py counters`."""

@@ -9,6 +9,8 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core import checks
+from django.core.management import load_command_class
+from django.core.management.base import SystemCheckError
 from django.db import models
 from django.test import RequestFactory
 from django.test.utils import isolate_apps
@@ -42,6 +44,20 @@ def test_the_counting_needs_time_zones(settings: Settings) -> None:
     settings.USE_TZ = False
 
     assert "counters.E002" in found()
+
+
+def test_the_command_refuses_what_would_be_counted_wrong_and_loads_no_views(
+    settings: Settings,
+) -> None:
+    settings.ROOT_URLCONF = "nowhere.urls"
+    command = load_command_class("footfall", "counters")
+    asked = command.requires_system_checks
+    command.check(tags=asked, databases=[])
+
+    settings.USE_TZ = False
+
+    with pytest.raises(SystemCheckError, match=r"counters\.E002"):
+        command.check(tags=asked, databases=[])
 
 
 class PagesElsewhere:

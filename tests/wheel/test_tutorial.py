@@ -7,8 +7,6 @@ client, and what counts in another terminal is a flush before each of its reads.
 import json
 import os
 import re
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from tests.support.shell_sessions import steps
+from tests.wheel.forked import Python
 
 TEXT = (settings.BASE_DIR / "docs/adopt/tutorial.md").read_text()
 ELSEWHERE = ("redis-server", "python3 -m venv", "pip install")
@@ -82,7 +81,7 @@ def site(wheel: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_tutorial_shows_what_is_answered(site: Path) -> None:
+def test_the_tutorial_shows_what_is_answered(site: Path, python: Python) -> None:
     redis = "redis://localhost:6379/0"
     named = site / "mysite" / "settings.py"
     assert redis in named.read_text()
@@ -90,14 +89,12 @@ def test_the_tutorial_shows_what_is_answered(site: Path) -> None:
     walk = [one for one in steps(TEXT) if not one.command.startswith(ELSEWHERE)]
     walk = [one for one in walk if one.command not in TERMINALS and "start" not in one.command]
 
-    done = subprocess.run(
-        [sys.executable, "-c", DRIVER],
+    done = python.run(
+        "-c",
+        DRIVER,
         cwd=site,
         env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join((".", "site"))},
-        input=json.dumps([one.command for one in walk]),
-        capture_output=True,
-        text=True,
-        check=False,
+        text=json.dumps([one.command for one in walk]),
     )
 
     assert done.returncode == 0, done.stdout + done.stderr

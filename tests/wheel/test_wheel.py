@@ -15,6 +15,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from loadtest.common.waiting import wait_until
+from tests.wheel.forked import Python
 
 README = (settings.BASE_DIR / "wheel/README.md").read_text()
 
@@ -140,16 +141,9 @@ def environment(project: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def run(project: Path) -> Run:
+def run(project: Path, python: Python) -> Run:
     def run(*command: str) -> str:
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=project,
-            env=environment(project),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = python.run(*command, cwd=project, env=environment(project))
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -162,7 +156,7 @@ def shell(run: Run, *lines: str) -> str:
     return run("-c", "\n".join((*setup, *lines))).strip()
 
 
-def test_the_wheel_counts_another_projects_model(run: Run, project: Path) -> None:
+def test_the_wheel_counts_another_projects_model(run: Run, project: Path, python: Python) -> None:
     read_three_times = (
         "import footfall; print(footfall.__file__)",
         "from django.test import Client",
@@ -175,18 +169,14 @@ def test_the_wheel_counts_another_projects_model(run: Run, project: Path) -> Non
     assert answered == "[200, 200, 200]"
 
     flusher = "celery --quiet -A elsewhere worker -Q counters -n flusher@%h --pool threads -c 1"
-    worker = subprocess.Popen(
-        [sys.executable, "-m", *flusher.split()],
-        cwd=project,
-        env=environment(project),
-    )
+    worker = python.start("-m", *flusher.split(), cwd=project, env=environment(project))
     try:
         with closing(sqlite3.connect(project / "db.sqlite3")) as database:
             counter = f"SELECT counter FROM news_article WHERE id = {int(pk)}"  # noqa: S608
             wait_until(lambda: database.execute(counter).fetchone() == (3,), 30)
     finally:
         worker.terminate()
-        worker.wait(30)
+        assert worker.wait().returncode == 0
 
     assert "clean" in run("manage.py", "counters", "audit")
 
@@ -274,8 +264,16 @@ execute_from_command_line(["manage.py", *sys.argv[1:]])
 """
 
 
-def test_the_core_needs_django_and_redis_alone(run: Run) -> None:
-    assert run("-c", CORE).endswith("everything\n")
+def test_the_core_needs_django_and_redis_alone(run: Run, project: Path) -> None:
+    done = subprocess.run(  # not forked: Celery would be loaded
+        [sys.executable, "-c", CORE],
+        cwd=project,
+        env=environment(project),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith("everything\n"), done.stdout + done.stderr
 
 
 # What an adopter's own tests look like. Redis is away: they need none, and reach none.
