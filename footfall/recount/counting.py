@@ -25,7 +25,7 @@ from footfall.store.append import locked_head
 from footfall.store.floor import ABANDONED_AFTER
 from footfall.store.read import PositionLost, is_known, load, segments_after
 from footfall.store.views import Summed
-from footfall.store.visits import Visits, add_visits
+from footfall.store.visits import Visits, add_all
 from footfall.verdicts import Verdicts, present_version
 from footfall.verdicts import current as current_verdicts
 
@@ -254,7 +254,7 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
             sql.add_views(Recounted, kind, views)
             if row.policy:
                 model = countable_models()[row.label]
-                add_visits(model, visits.of.get(row.label, {}), beside=True)
+                add_all(model, visits.of.get(row.label, {}), beside=True)
             row.number, row.key, row.events = until
             row.corrupt = sorted({*row.corrupt, *unread})
             if until.number >= row.boundary_number:

@@ -10,7 +10,7 @@ from footfall.registry import countable_models, limits, policy_of
 from footfall.sql.batch import Row
 from footfall.store.read import PositionLost, load, segments_after
 from footfall.store.views import views_of
-from footfall.store.visits import Visits, counted, recounted_visits
+from footfall.store.visits import Visits, count_beside
 from footfall.verdicts import Verdicts, current
 
 Key = TypeVar("Key")
@@ -77,9 +77,8 @@ class Gap:
     def _count_visits(self) -> None:
         """Tell how many of the visits count, beside those that were recounted."""
         if self._limit:
-            visits = self._visits.of.get(self.label, Counter())
-            known = recounted_visits(countable_models()[self.label], visits)
-            views = counted(visits, known, self._limit.most)
+            visits = self._visits.of.get(self.label, {})
+            views = count_beside(countable_models()[self.label], visits, self._limit.most)
             self.views = Counter({(target, 0): n for target, n in views.items() if n})
             self.others.update(views)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from django.db import OperationalError, connection, connections, models, transaction
@@ -19,6 +19,7 @@ from footfall.sql.batch import (
     names_of,
     stamp,
 )
+from footfall.sql.visits import Group
 
 ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
@@ -30,6 +31,8 @@ TIMEOUTS = ("innodb_lock_wait_timeout", "lock_wait_timeout")
 
 BY_KEY = "FORCE INDEX (PRIMARY)"
 """Else a small table may be read as a whole, and rows be locked that are not wanted."""
+LEAST = "LEAST"
+ADD_TIMES = "ON DUPLICATE KEY UPDATE times = {table}.times + VALUES(times)"
 ROWS_PER_INSERT = 5_000
 MAX_ROWS = 100_000
 """Rows of one statement, 4 MB. A server rejects more than max_allowed_packet, 16 MB by default."""
@@ -157,6 +160,12 @@ def add_hourly(
     with connection.cursor() as cursor:
         for part in parts(columns):
             cursor.execute(statement, [content_type, part])
+
+
+def visit_rows(groups: Sequence[Group]) -> tuple[str, list[Any]]:
+    """Return SQL for a table `added` (id, visitor, times), and its parameters."""
+    source = rows("added", id="BIGINT", visitor="BIGINT", times="BIGINT")
+    return source, [as_json(chain.from_iterable(group.rows() for group in groups))]
 
 
 def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) -> None:

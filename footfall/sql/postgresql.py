@@ -19,6 +19,7 @@ from footfall.sql.batch import (
     names_of,
     stamp,
 )
+from footfall.sql.visits import Group
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -28,6 +29,11 @@ MARK = f"SELECT set_config('application_name', '{MARKED}', true)"
 STUCK_AFTER = 20.0  # seconds
 GAVE_UP = {"55P03", "40P01"}
 """SQLSTATE: lock not available, deadlock detected."""
+LEAST = "LEAST"
+ADD_TIMES = """
+    ON CONFLICT (content_type_id, beside, target_id, {window}, visitor)
+    DO UPDATE SET times = {table}.times + EXCLUDED.times
+"""
 
 # Set until the end of the transaction; the statements after the first one join nothing.
 NESTED_LOOP = """
@@ -195,6 +201,29 @@ def add_hourly(
     ]
     with connection.cursor() as cursor:
         cursor.execute(statement, [content_type, *values])
+
+
+def visit_rows(groups: Sequence[Group]) -> tuple[str, list[Any]]:
+    """Return SQL for a table `added` (id, visitor, times), and its parameters.
+
+    The database has each visitor meet each target of its group: that is 15 times fewer values for
+    a page of 15 contents.
+    """
+    source = """(
+        SELECT target.id, visit.visitor, visit.times
+        FROM unnest(%s::bigint[], %s::bigint[]) AS target (part, id)
+        JOIN unnest(%s::bigint[], %s::bigint[], %s::bigint[]) AS visit (part, visitor, times)
+            ON visit.part = target.part
+    ) AS added"""
+    targets = [(part, one) for part, group in enumerate(groups) for one in group.ids]
+    visits = [
+        (part, visitor, times)
+        for part, group in enumerate(groups)
+        for visitor, times in zip(group.visitors, group.times, strict=True)
+    ]
+    return source, [
+        _array(column) for rows in (targets, visits) for column in zip(*rows, strict=True)
+    ]
 
 
 def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) -> None:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, datetime
+from itertools import chain
 from typing import Any
 
 from django.db import OperationalError, connection, models, transaction
@@ -19,10 +20,16 @@ from footfall.sql.batch import (
     names_of,
     stamp,
 )
+from footfall.sql.visits import Group
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
 """It has no locks of rows."""
+LEAST = "MIN"
+ADD_TIMES = """
+    WHERE true ON CONFLICT (content_type_id, beside, target_id, {window}, visitor)
+    DO UPDATE SET times = {table}.times + EXCLUDED.times
+"""
 BUSY = 5
 """SQLITE_BUSY, in the lowest byte of its error codes."""
 
@@ -111,6 +118,16 @@ def add_hourly(
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [content_type, as_json(zip(*columns, strict=True))])
+
+
+def visit_rows(groups: Sequence[Group]) -> tuple[str, list[Any]]:
+    """Return SQL for a table `added` (id, visitor, times), and its parameters."""
+    source = """(
+        SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS visitor,
+            json_extract(value, '$[2]') AS times
+        FROM json_each(%s)
+    ) AS added"""
+    return source, [as_json(chain.from_iterable(group.rows() for group in groups))]
 
 
 def put_sketches(key: tuple[int, date, bool], columns: Sequence[Sequence[Any]]) -> None:

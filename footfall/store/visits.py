@@ -6,35 +6,42 @@ see `left_uncounted`.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import NamedTuple
 
 from django.db import models, transaction
 
 from footfall.common.chunks import chunks
-from footfall.events import META_BYTES, Meta
+from footfall.events import places_of
 from footfall.identity import epoch
 from footfall.models import Projection, Uncounted, Visit, VisitWindow
 from footfall.policies import Policy
 from footfall.registry import content_type_of, countable_models, limits
+from footfall.sql.visits import Group, Place, add_visits, count_visits, parts
 from footfall.store.read import scan
 from footfall.store.segment import Events
 
 HOUR = 3_600_000  # milliseconds
-PLACE = Meta._fields.index("visitor")
+PLACES = places_of("visitor")
 PER_QUERY = 1_000
+MAX_ROWS = 300_000
+"""About how many visits are in memory when windows are read again."""
 UNUSED_AFTER = 72
 """Epochs after which a window is removed: late events are at most 24 hours late, mostly."""
 
 
-class Key(NamedTuple):
-    """Whose visits: of one visitor of one target in one window."""
+class Viewed(NamedTuple):
+    """Views of the same targets of a model in one window."""
 
-    window: int
-    target: int
-    visitor: int
-    """0: it is not known, and each view counts."""
+    ids: Collection[int]
+    times: Counter[int]
+    """By visitor; 0: it is not known, and each view counts."""
+
+
+Windows = Mapping[int, Mapping[bytes, Viewed]]
+"""By window, then by the body of the events."""
 
 
 def window_of(hour: int, hours: int) -> int:
@@ -48,12 +55,10 @@ def span_of(window: int) -> tuple[int, int]:
     return first * HOUR, (first + (window & 31)) * HOUR
 
 
-def visitor_of(meta: bytes) -> int:
-    """Return the visitor in metadata as a signed number; 0 if there is none."""
-    if not meta or not meta[0] >> PLACE & 1:
-        return 0
-    start = 1 + sum(META_BYTES[place] for place in range(PLACE) if meta[0] >> place & 1)
-    return int.from_bytes(meta[start : start + META_BYTES[PLACE]], "big", signed=True)
+def visitors_of(metas: Iterable[bytes]) -> list[int]:
+    """Return the visitor in each of these metadata as a signed number; 0 if there is none."""
+    places = (meta[PLACES[meta[0]]] if meta else b"" for meta in metas)
+    return [int.from_bytes(visitor, "big", signed=True) for visitor in places]
 
 
 @dataclass
@@ -62,13 +67,10 @@ class Visits:
 
     policies: Mapping[str, Policy] = field(default_factory=limits)
     """By label."""
-    of: dict[str, Counter[Key]] = field(default_factory=dict)
-    """How many, by label."""
-
-    @property
-    def rows(self) -> int:
-        """About how many rows of the table they are."""
-        return sum(map(len, self.of.values()))
+    of: dict[str, dict[int, dict[bytes, Viewed]]] = field(default_factory=dict)
+    """By label, then as in `Windows`."""
+    rows: int = 0
+    """About how many rows of the table they are."""
 
     def add(self, events: Events, sign: int = 1, windows: Collection[int] | None = None) -> None:
         """Add the visits in these events. windows: leave out others."""
@@ -78,100 +80,94 @@ class Visits:
         ]
         if not any(named):
             return
-        visitors = [visitor_of(meta) for meta in events.metas]
+        visitors = visitors_of(events.metas)
         hours = (at // HOUR for at in events.at)
-        alike = Counter(
-            row for row in zip(events.body, events.meta, hours, strict=True) if named[row[0]]
+        counts = Counter(
+            row for row in zip(events.body, hours, events.meta, strict=True) if named[row[0]]
         )
-        for (body, meta, hour), times in alike.items():
+        found: dict[tuple[int, int], list[tuple[int, int]]] = defaultdict(list)
+        for (body, hour, meta), times in counts.items():
+            found[body, hour].append((visitors[meta], sign * times))
+        for (body, hour), views in found.items():
             for label, ids in named[body]:
                 window = window_of(hour, self.policies[label].hours)
                 if windows is None or window in windows:
-                    found = self.of.setdefault(label, Counter())
-                    for target in ids:
-                        found[Key(window, target, visitors[meta])] += sign * times
+                    of_window = self.of.setdefault(label, {}).setdefault(window, {})
+                    viewed = of_window.setdefault(events.bodies[body], Viewed(ids, Counter()))
+                    self._add(viewed, views)
+
+    def _add(self, viewed: Viewed, views: Iterable[tuple[int, int]]) -> None:
+        before = len(viewed.times)
+        for visitor, times in views:
+            viewed.times[visitor] += times
+        self.rows += len(viewed.ids) * (len(viewed.times) - before)
 
 
-def counted(visits: Mapping[Key, int], known: Mapping[Key, int], most: int) -> Counter[int]:
-    """Return how many of the visits count, by target, if there are those that are known."""
-    views: Counter[int] = Counter()
-    for key, times in visits.items():
-        if key.visitor:
-            before = known.get(key, 0)
-            views[key.target] += min(most, before + times) - min(most, before)
-        else:
-            views[key.target] += times
-    return views
+def alike(*sources: Iterable[Viewed]) -> Iterator[tuple[list[int], list[Counter[int]]]]:
+    """Yield targets that have the same views in each of the sources, and these views: of each
+    source by visitor. No target comes twice.
+    """
+    listed = [(place, viewed) for place, source in enumerate(sources) for viewed in source]
+    named: dict[int, list[int]] = defaultdict(list)
+    for number, (_, viewed) in enumerate(listed):
+        for target in viewed.ids:
+            named[target].append(number)
+    together: dict[tuple[int, ...], list[int]] = defaultdict(list)
+    for target, numbers in named.items():
+        together[tuple(numbers)].append(target)
+    for same, ids in together.items():
+        sums: list[Counter[int]] = [Counter() for _ in sources]
+        for place, viewed in map(listed.__getitem__, same):
+            sums[place].update(viewed.times)
+        yield ids, sums
 
 
-def take(row: Projection, policy: Policy, visits: Mapping[Key, int]) -> Mapping[int, int]:
+def take(row: Projection, policy: Policy, visits: Windows) -> Mapping[int, int]:
     """Add new visits of a model to those of their windows; return how many count, by target.
 
     Call it while `totals` is locked, before it moves.
     """
     model = countable_models()[row.label]
-    _load(row, {key.window for key in visits if key.visitor})
-    return +counted(visits, add_visits(model, visits), policy.most)
+    known = {window for window, bodies in visits.items() if _has_visitors(bodies.values())}
+    _load(row, known)
+    views: Counter[int] = Counter()
+    for window, bodies in visits.items():
+        place = Place(model, window)
+        for some in parts(_groups(bodies.values(), views)):
+            views.update(count_visits(place, some, policy.most))
+            add_visits(place, some)
+    return +views
 
 
-def add_visits(
-    model: type[models.Model], visits: Mapping[Key, int], *, beside: bool = False
-) -> Mapping[Key, int]:
-    """Add to the table; return what it had of these keys, and perhaps of others."""
-    known: dict[Key, int] = {}
-    for keys in _chunks(visits):
-        rows = _rows(model, keys, beside)
-        some = dict(_times(rows))
-        if some:
-            rows.delete()
-        known |= some
-        new = some | {key: some.get(key, 0) + visits[key] for key in keys}
-        kind = content_type_of(model)
-        Visit.objects.bulk_create(
-            Visit(
-                content_type=kind,
-                beside=beside,
-                window=key.window,
-                target_id=key.target,
-                visitor=key.visitor,
-                times=times,
-            )
-            for key, times in sorted(new.items())
-        )
-    return known
+def add_all(model: type[models.Model], visits: Windows, *, beside: bool = False) -> None:
+    """Add visits to the table. beside: to those of a recount."""
+    for window, bodies in visits.items():
+        for some in parts(_groups(bodies.values())):
+            add_visits(Place(model, window, beside), some)
 
 
-def recounted_visits(model: type[models.Model], visits: Iterable[Key]) -> Mapping[Key, int]:
-    """Return what a recount has of these keys, and perhaps of others."""
-    known: dict[Key, int] = {}
-    for keys in _chunks(visits):
-        known |= dict(_times(_rows(model, keys, beside=True)))
-    return known
+def count_beside(model: type[models.Model], visits: Windows, most: int) -> Counter[int]:
+    """Return how many visits count if there are those of a recount: of every target, also 0."""
+    views: Counter[int] = Counter()
+    for window, bodies in visits.items():
+        for some in parts(_groups(bodies.values(), views)):
+            views.update(count_visits(Place(model, window, beside=True), some, most))
+    return views
 
 
-def _chunks(visits: Iterable[Key]) -> Iterator[Sequence[Key]]:
-    """Yield the keys of known visitors, those of a window together."""
-    by_window: dict[int, list[Key]] = defaultdict(list)
-    for key in sorted(visits):
-        if key.visitor:
-            by_window[key.window].append(key)
-    for keys in by_window.values():
-        yield from chunks(keys, PER_QUERY)
+def _has_visitors(some: Iterable[Viewed]) -> bool:
+    return any(any(viewed.times) for viewed in some)
 
 
-def _rows(model: type[models.Model], keys: Sequence[Key], beside: bool) -> models.QuerySet[Visit]:
-    return Visit.objects.filter(
-        content_type=content_type_of(model),
-        beside=beside,
-        window=keys[0].window,
-        target_id__in={key.target for key in keys},
-        visitor__in={key.visitor for key in keys},
-    )
-
-
-def _times(rows: models.QuerySet[Visit]) -> Iterator[tuple[Key, int]]:
-    for *key, times in rows.values_list("window", "target_id", "visitor", "times"):
-        yield Key(*key), times
+def _groups(some: Iterable[Viewed], views: Counter[int] | None = None) -> Iterator[Group]:
+    """Yield the visits of known visitors. views: add to these those without one."""
+    for ids, (times,) in alike(some):
+        others = times.pop(0, 0)
+        if views is not None:
+            views.update(dict.fromkeys(ids, others))
+        if times:
+            visitors = sorted(times)
+            yield Group(sorted(ids), visitors, list(map(times.__getitem__, visitors)))
 
 
 def _load(row: Projection, windows: Collection[int]) -> None:
@@ -186,25 +182,33 @@ def _load(row: Projection, windows: Collection[int]) -> None:
         return
     kind = content_type_of(model)
     Visit.objects.filter(content_type=kind, beside=False, window__in=missing).delete()
-    found = stored(row.label, missing, 0, row.number)
-    add_visits(model, found)
+    for found in stored(row.label, missing, 0, row.number, MAX_ROWS):
+        add_all(model, found)
     VisitWindow.objects.bulk_create(
         VisitWindow(content_type=kind, window=window, epoch=now) for window in sorted(missing)
     )
 
 
-def stored(label: str, windows: Collection[int], after: int, until: int) -> Counter[Key]:
-    """Return the visits in these windows that are in the segments after one, up to another."""
-    visits = Visits({label: limits()[label]})
-    if windows:
-        spans = list(map(span_of, windows))
-        since, end = min(first for first, _ in spans), max(last for _, last in spans)
-        for segment, events in scan(since, end):
-            if segment.number > until:
-                break
-            if segment.number > after:
-                visits.add(events, windows={*windows})
-    return visits.of.get(label, Counter())
+def stored(
+    label: str, windows: Collection[int], after: int, until: int, most: float = inf
+) -> Iterator[Windows]:
+    """Yield the visits in these windows that are in the segments after one, up to another: in
+    parts of about `most` rows.
+    """
+    spans = list(map(span_of, windows))
+    since = min((first for first, _ in spans), default=0)
+    end = max((last for _, last in spans), default=0)
+    policies = {label: limits()[label]}
+    visits = Visits(policies)
+    for segment, events in scan(since, end) if windows and after < until else ():
+        if segment.number > until:
+            break
+        if segment.number > after:
+            visits.add(events, windows={*windows})
+        if visits.rows >= most:
+            yield visits.of[label]
+            visits = Visits(policies)
+    yield visits.of.get(label, {})
 
 
 def forget_windows(label: str, hours: int = 0) -> None:
@@ -218,29 +222,37 @@ def forget_windows(label: str, hours: int = 0) -> None:
         of_model.filter(window__in=gone).delete()
 
 
-def left_uncounted(row: Projection, removed: Mapping[Key, int], last: int) -> None:
+def left_uncounted(row: Projection, removed: Windows, last: int) -> None:
     """Note how many of the visits that leave the store do not count; `last`: their last segment.
 
     They are what counters have of them: so many as there are less without them. Call it while
     `totals` is locked.
     """
     model, most = countable_models()[row.label], limits()[row.label].most
-    windows = {key.window for key in removed}
-    rest = stored(row.label, windows, last, row.number)
-    views = counted(removed, rest, most)
+    (rest,) = stored(row.label, removed, last, row.number)
+    repeated: Counter[int] = Counter()
+    for window, bodies in removed.items():
+        kept = rest.get(window, {}).values()
+        for ids, (gone, there) in alike(bodies.values(), kept):
+            times = sum(
+                _repeated(n, there[visitor], most) for visitor, n in gone.items() if visitor
+            )
+            repeated.update(dict.fromkeys(ids, times))
     kind = content_type_of(model)
-    every: Counter[int] = Counter()
-    for key, times in removed.items():
-        every[key.target] += times
-    every.subtract(views)
-    for target, times in sorted((+every).items()):
-        base, _ = Uncounted.objects.get_or_create(
-            content_type=kind, target_id=target, defaults={"views": 0}
+    for some in chunks(sorted((+repeated).items()), PER_QUERY):
+        rows = Uncounted.objects.filter(content_type=kind, target_id__in=[one for one, _ in some])
+        before = dict(rows.values_list("target_id", "views"))
+        rows.delete()
+        Uncounted.objects.bulk_create(
+            Uncounted(content_type=kind, target_id=one, views=before.get(one, 0) + times)
+            for one, times in some
         )
-        Uncounted.objects.filter(content_type=kind, target_id=target).update(
-            views=base.views + times
-        )
-    VisitWindow.objects.filter(content_type=kind, window__in=windows).delete()
+    VisitWindow.objects.filter(content_type=kind, window__in=removed).delete()
+
+
+def _repeated(times: int, others: int, most: int) -> int:
+    """Return how many of the views of a visitor do not count, if there are others."""
+    return times - (min(most, others + times) - min(most, others))
 
 
 def remove_unused() -> None:
