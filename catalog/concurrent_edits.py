@@ -134,7 +134,7 @@ class ConcurrentEditsAdmin(ModelAdmin):
         if obj is None or request.method != "POST":
             return obj
         rows = self.model._default_manager.select_for_update().filter(pk=obj.pk)
-        # Only once the row is locked can nobody else change it any more.
+        # Once the row is locked, no other transaction can change it.
         return self.get_object(request, unquote(object_id)) if list(rows.values("pk")) else None
 
     def snapshot_with_entry(self, obj: Model) -> Snapshot:

@@ -5,17 +5,24 @@ letters, events) goes by epochs and by no clock: a clock that jumps, however far
 by `MAX_STEP` at most.
 """
 
+import logging
 import secrets
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
+from django.db.models import Max
 from django.db.models.functions import Now
 
 from footfall.common.compiled import Compiled
-from footfall.models import Identity, Partition
+from footfall.models import Identity, Partition, ProducerState, Segment, StoreHead
 
+logger = logging.getLogger(__name__)
+
+Segmented = tuple[int, int]
+"""Number and key of a segment."""
 IDLE = timedelta(seconds=30)
 """A service that has stored nothing for so long is not running, as far as can be told."""
 ROW = 1
@@ -24,6 +31,8 @@ HOUR = timedelta(hours=1)
 HOURS_PER_DAY = 24
 MAX_STEP = 24
 """By how many hours one call advances the epoch at most: after a pause, or a clock that jumped."""
+
+_names: list[Callable[[], Mapping[str, Segmented]]] = []
 
 
 NOW = Compiled(
@@ -92,14 +101,54 @@ def database_now() -> datetime:
     return now
 
 
+def present_name() -> str | None:
+    """Return the identity; None if the row is missing."""
+    return Identity.objects.filter(pk=ROW).values_list("name", flat=True).first()
+
+
 def ensure_identity() -> Identity:
-    """Return the row. Creates it, with a new identity, if it is missing: after a TRUNCATE."""
+    """Return the row. Creates it if it is missing: see `_made_anew`."""
     found = Identity.objects.filter(pk=ROW).first()
     if found is None:
-        new = Identity(pk=ROW, name=secrets.token_hex(4))
-        Identity.objects.bulk_create([new], ignore_conflicts=True)
+        Identity.objects.bulk_create([_made_anew()], ignore_conflicts=True)
         found = Identity.objects.get(pk=ROW)
     return found
+
+
+def find_names_with(names: Callable[[], Mapping[str, Segmented]]) -> None:
+    """Set what returns the newest segment of each identity that uses this log, by name."""
+    _names[:] = [names]
+
+
+def _made_anew() -> Identity:
+    """Return a row with a new identity if nothing was stored, as after a TRUNCATE of all tables.
+
+    Else the row alone is lost: it gets the identity under which the log knows a segment of this
+    database, or what waits in the log would belong to none. Raises OperationalError while the log
+    is away.
+    """
+    head = StoreHead.objects.order_by("pk").first() or StoreHead()
+    row = Identity(pk=ROW, name=secrets.token_hex(4))
+    if not head.number:
+        return row
+    known = {name: one for find in _names for name, one in find().items() if _is_stored(head, one)}
+    same = [name for name, one in known.items() if one == head.position[:2]] or list(known)
+    if len(same) == 1:
+        row.name = same[0]
+    logger.error(
+        "the row of counters_identity was lost: the identity is %r, %s",
+        row.name,
+        "as before" if len(same) == 1 else "a new one, since the log does not tell the old one",
+    )
+    for table in (Segment, ProducerState):
+        row.epoch = max(row.epoch, table._default_manager.aggregate(n=Max("epoch"))["n"] or 0)
+    return row
+
+
+def _is_stored(head: StoreHead, segment: Segmented) -> bool:
+    number, key = segment
+    is_last = segment == head.position[:2]
+    return is_last or Segment.objects.filter(number=number, key=key).exists()
 
 
 class StillRunning(Exception):

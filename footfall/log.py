@@ -6,13 +6,13 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, OperationalError, connection
 
 from footfall.conf import MAX_PARTITIONS, cached_until_change, clear_cached, conf
 from footfall.eventlog import Log, LogError, MemoryLog, RedisLog
 from footfall.eventlog.entries import UNKNOWN_DAY
-from footfall.eventlog.identities import Identities, NoIdentities
-from footfall.identity import Moment, moment
+from footfall.eventlog.identities import Identities, Newest, NoIdentities
+from footfall.identity import Moment, find_names_with, moment, present_name
 
 logger = logging.getLogger(__name__)
 
@@ -81,6 +81,30 @@ def owner() -> Owner:
     except LogError as error:  # an ingest does it, too
         logger.warning("the identity was not noted in Redis: %s", error)
     return Owner(now.name, now.day, time.monotonic())
+
+
+def look_at_owner() -> None:
+    """Forget the identity if the database has another one now. Raises DatabaseError.
+
+    A web server that goes on while its database gets a new identity, or is replaced by another,
+    would write to a log that is not read for this database.
+    """
+    known, found = owner().name, present_name()
+    if found not in (known, None):  # None: it is lost, and made anew by an ingest
+        logger.warning("the database has another identity than %r now: %r", known, found)
+        forget_owner()
+
+
+def _newest_of_names() -> dict[str, Newest]:
+    """Return the identities in Redis that have stored something. Raises OperationalError."""
+    try:
+        known = {name: identities().newest(name) for name in identities().names()}
+    except LogError as error:
+        raise OperationalError(f"the identity is lost, and the log is away: {error}") from error
+    return {name: newest for name, newest in known.items() if newest}
+
+
+find_names_with(_newest_of_names)
 
 
 def key_prefix() -> str:

@@ -19,7 +19,9 @@ from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.registry import (
     counted_as,
+    counter_field,
     database_of,
+    has_own_key,
     how_counted,
     id_in,
     is_keyed,
@@ -195,7 +197,13 @@ def require_home(target: models.Model) -> None:
 
 
 def name_of(model: type[models.Model], pk: Any) -> str:
-    """Return the name of a target: "pages.page:7"."""
+    """Return the name of a target: "pages.page:7".
+
+    Raises TypeError for a child that has a key of its own: its parent's is needed.
+    """
+    if has_own_key(model):
+        label, parent = model._meta.label, counter_field(model).model._meta.label
+        raise TypeError(f"{label} has a key of its own: give {parent}, and the key of that.")
     return f"{counted_as(model)}:{id_in(model, pk) if is_keyed(model) else pk}"
 
 

@@ -242,6 +242,15 @@ def key_attribute(model: type[models.Model]) -> str:
     return owner_of(model)._meta.pk.attname
 
 
+@_cached
+def has_own_key(model: type[models.Model]) -> bool:
+    """Tell whether a child has a primary key that is not the key under which it is counted."""
+    field: Any = getattr(model, "stands_for", model)._meta.pk
+    while getattr(field.remote_field, "parent_link", False):
+        field = field.related_model._meta.pk
+    return field is not owner_of(model)._meta.pk
+
+
 class How(NamedTuple):
     """What `record` asks about a model, in one look-up."""
 

@@ -35,8 +35,8 @@ _quiet = Quiet()
 _failed = False
 """Whether the failure of the last ingest is kept in Redis."""
 MAX_FAILURE = 500  # characters of it
-_policy = ""
-"""The `maxmemory-policy` that was complained of."""
+_complaints: list[str] = []
+"""What was said of Redis last."""
 _ticks = TickLimit(0.2)
 _looks = TickLimit(4.0)
 """For stuck transactions, which are found after 20 s and so ended within 30; and at Redis."""
@@ -72,16 +72,25 @@ def end_stuck(seconds: float) -> None:
 
 
 def check_redis(seconds: float) -> None:
-    """Log an error if Redis may evict the log: at the start, and whenever that changes."""
-    global _policy
-    policy = get_log().condition().policy
-    if policy and policy != _policy:
-        logger.error(
-            "Redis may evict the log, and so lose views: its maxmemory-policy is %s. Set it to"
-            " noeviction.",
-            policy,
+    """Log an error if Redis may evict the log, or does not answer WAIT where replicas must have
+    each event: at the start, and whenever that changes.
+    """
+    global _complaints
+    now, complaints = get_log().condition(), []
+    if now.policy:
+        complaints.append(
+            "Redis may evict the log, and so lose views: its maxmemory-policy is"
+            f" {now.policy}. Set it to noeviction."
         )
-    _policy = policy
+    if now.wait_refusal:
+        complaints.append(
+            "Redis refuses WAIT, so each view goes to the database, too: let its user run it, or"
+            f" set COUNTERS_WAIT_REPLICAS to 0. {now.wait_refusal}"
+        )
+    for one in complaints:
+        if one not in _complaints:
+            logger.error("%s", one)
+    _complaints = complaints
 
 
 def ingest_for(seconds: float) -> int:

@@ -38,7 +38,7 @@ REFUSED = (
 
 
 def unclear(welcomes: QuerySet[Welcome]) -> QuerySet[Welcome]:
-    """Return those of which nobody knows whether they were sent, and that no process is sending."""
+    """Return those that may or may not have been sent, and that no process is sending now."""
     return welcomes.filter(sent_at=None, claimed_at__lt=timezone.now() - LONGEST_SENDING)
 
 

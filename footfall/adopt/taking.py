@@ -19,7 +19,7 @@ from footfall.cache.invalidation import invalidate
 from footfall.common.failpoints import failpoint
 from footfall.models import COLUMNS, KIND_COLUMNS, Base, Correction, Kind, Recount
 from footfall.projections.hourly import apply as roll_up
-from footfall.projections.kept import keep, note_change
+from footfall.projections.kept import insert, missing, note_change
 from footfall.projections.rows import HOURLY, TOTALS, lock, open_missing
 from footfall.recount.adopt import UNKNOWN_HOUR
 from footfall.recount.counting import Progress
@@ -136,6 +136,8 @@ class Taking:
                 self._write(some, before)
 
     def _write(self, found: Mapping[int, Hours], before: Mapping[int, Before]) -> None:
+        # Perhaps in another database: nothing is locked meanwhile.
+        rows = missing(self._model, found, lambda: self._texts) if is_kept(self._model) else []
         with transaction.atomic():
             lock(self._label, [TOTALS, HOURLY])  # nothing is counted, nor taken, meanwhile
             now = self._before(found)
@@ -144,6 +146,7 @@ class Taking:
                 for target, hours in found.items()
                 if now.get(target, NEVER) == before.get(target, NEVER)
             }
+            insert(self._model, [row for row in rows if row.target_id in found])
             self._add(found)
             Correction.objects.bulk_create(
                 Correction(
@@ -175,7 +178,6 @@ class Taking:
         for hour, target, numbers in rows:
             counted[target] += numbers[0 if hour == UNKNOWN_HOUR else place]
         if is_kept(self._model):
-            keep(self._model, counted, lambda: self._texts)
             note_change(self._model)
         sql.add_counts(self._model, +counted)
         sql.add_views(Base, content_type_of(self._model).pk, summed(rows))

@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from footfall.eventlog.connections import call
 from footfall.eventlog.errors import Away, LogError
@@ -27,6 +28,9 @@ class Condition(NamedTuple):
     """A number of the server, or of all masters: another one after a promotion or a restart."""
     replicas: int = 0
     """That follow it; of a cluster, the fewest of a master."""
+    wait_refusal: str = ""
+    """Why it does not say whether replicas have an event: its user may not run WAIT, for example.
+    Asked only if they must have it."""
 
 
 class Conditions:
@@ -36,8 +40,11 @@ class Conditions:
         self,
         ask_all: Callable[[Callable[[Server], Condition]], Sequence[Condition]],
         clock: Callable[[], float] = time.monotonic,
+        *,
+        waits: bool = False,
     ) -> None:
         self._ask_all = ask_all
+        self._waits = waits
         self._clock = clock
         self._last = Condition()
         self._asked_at = float("-inf")
@@ -46,13 +53,17 @@ class Conditions:
         """Raises LogError if no server answers."""
         now = self._clock()
         if now - self._asked_at >= SECONDS:
-            self._last = combined(self._ask_all(condition_of))
+            asked = partial(condition_of, waits=self._waits)
+            self._last = combined(self._ask_all(asked))
             self._asked_at = now
         return self._last
 
 
-def condition_of(server: Server) -> Condition:
-    """Ask one server. INFO, since managed servers forbid CONFIG. Raises LogError."""
+def condition_of(server: Server, *, waits: bool = False) -> Condition:
+    """Ask one server. INFO, since managed servers forbid CONFIG. Raises LogError.
+
+    waits: ask it, too, whether it answers WAIT.
+    """
     lines = call(server.pool, "INFO").decode().splitlines()
     info = dict(line.split(":", 1) for line in lines if ":" in line)
     policy = info.get("maxmemory_policy", "")
@@ -60,16 +71,20 @@ def condition_of(server: Server) -> Condition:
     return Condition(
         policy if evicts else "",
         int(info.get("evicted_keys", 0)) if evicts else 0,
-        refusal(server),
+        refusal(server, "PING"),
         int(info.get("run_id", "0")[:DIGITS], 16),
         int(info.get("connected_slaves", 0)),
+        refusal(server, "WAIT", 0, 0) if waits else "",
     )
 
 
-def refusal(server: Server) -> str:
-    """Return why the server refuses to write, or "": then it refuses PING, too."""
+def refusal(server: Server, *command: Any) -> str:
+    """Return why the server refuses a command, or "". While it refuses to write, it refuses PING.
+
+    Raises Away.
+    """
     try:
-        call(server.pool, "PING")
+        call(server.pool, *command)
     except Away:
         raise
     except LogError as error:
@@ -84,4 +99,5 @@ def combined(found: Sequence[Condition]) -> Condition:
         next((one.refusal for one in found if one.refusal), ""),
         sum(one.server for one in found),
         min((one.replicas for one in found), default=0),
+        next((one.wait_refusal for one in found if one.wait_refusal), ""),
     )

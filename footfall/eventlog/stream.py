@@ -62,7 +62,7 @@ class RedisLog:
         self.breaker = breaker or CircuitBreaker()
         self._appending = servers(url, timeout, self.breaker, day, replicas)
         self._reading = servers(url, max(timeout, 5.0))
-        self._conditions = Conditions(self._reading.ask_all)
+        self._conditions = Conditions(self._reading.ask_all, waits=replicas > 0)
 
     def append(self, partition: int, body: bytes, at: int, meta: bytes = b"") -> Appended:
         """Append one event. `at` is in milliseconds since 1970; body and metadata are any bytes.

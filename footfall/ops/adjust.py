@@ -6,10 +6,18 @@ from django.db import models, transaction
 
 from footfall import sql
 from footfall.cache.invalidation import invalidate
-from footfall.models import Adjustment
-from footfall.projections.kept import keep, note_change
-from footfall.projections.rows import open_missing
-from footfall.registry import content_type_of, counter_field, id_in, is_kept
+from footfall.models import Adjustment, KeptCounter
+from footfall.projections.kept import insert, missing, note_change
+from footfall.projections.rows import HOURLY, TOTALS, lock, open_missing
+from footfall.registry import (
+    content_type_of,
+    counter_field,
+    database_of,
+    has_own_key,
+    id_in,
+    is_kept,
+    key_attribute,
+)
 
 MAX_COUNTER = 10**15
 """Highest value to set: Lua compares the copies in Redis as doubles, which are exact up to
@@ -39,12 +47,17 @@ def adjust(
     field = counter_field(model)
     if (to is None) == (by is None) or not why.strip():
         raise InvalidAdjustment("Give either `to` or `by`, and `why`.")
+    key = _key_of(model, pk)
+    target = id_in(model, key)
     owner, (model, counter) = cast(Any, model), (field.model, field.name)
-    target = id_in(model, pk)
+    rows: list[KeptCounter] = []
     if is_kept(model):
-        keep(model, [target], lambda: {target: str(pk)})
         open_missing([model._meta.label_lower])
+        rows = missing(model, [target], lambda: {target: str(key)})  # perhaps in another database
     with transaction.atomic():
+        if rows:
+            lock(model._meta.label_lower, [HOURLY, TOTALS])
+            insert(model, rows)
         changes = note_change(model)
         row = sql.lock(model._base_manager.filter(pk=target))
         before = row.values_list(counter, flat=True).first()
@@ -61,3 +74,14 @@ def adjust(
         return Adjustment.objects.create(
             content_type=content_type_of(model), target_id=target, amount=amount, by=who, reason=why
         )
+
+
+def _key_of(model: type[models.Model], pk: Any) -> Any:
+    """Return the key under which a row is counted: a child may have a primary key of its own."""
+    if not has_own_key(model):
+        return pk
+    rows = model._base_manager.using(database_of(model)).filter(pk=pk)
+    key = rows.values_list(key_attribute(model), flat=True).first()
+    if key is None:
+        raise cast(Any, model).DoesNotExist(f"{model._meta.label} {pk} does not exist.")
+    return key

@@ -77,6 +77,22 @@ def check_refusal(facts: Facts) -> Iterator[Finding]:
         )
 
 
+def check_replicas(facts: Facts) -> Iterator[Finding]:
+    """Name why no append is known to be replicated, if it must be: then each view is spilled."""
+    redis, wanted = facts.status.redis, conf.COUNTERS_WAIT_REPLICAS
+    advice = _("Views are stored in the database meanwhile, and none is lost.")
+    if not wanted or facts.status.log_error:
+        return
+    if redis.wait_refusal:
+        more = _("Let its user run WAIT (ACL: +wait), or set COUNTERS_WAIT_REPLICAS to 0.")
+        what = _("Redis refuses WAIT, so each view is written twice: %s") % redis.wait_refusal
+        yield Finding(Level.RED, what, f"{advice} {more}")
+    elif redis.replicas < wanted:
+        what = _("Redis has %(there)d of the %(wanted)d replicas that must have each view.")
+        what %= {"there": redis.replicas, "wanted": wanted}
+        yield Finding(Level.AMBER, what, f"{advice} {_('Start the replicas.')}")
+
+
 def check_failure(facts: Facts) -> Iterator[Finding]:
     if failure := facts.status.failure:
         yield Finding(
@@ -327,6 +343,7 @@ def check_losses(facts: Facts) -> Iterator[Finding]:
 CHECKS: tuple[Callable[[Facts], Iterator[Finding]], ...] = (
     check_redis,
     check_refusal,
+    check_replicas,
     check_eviction,
     check_failure,
     check_failed_audit,

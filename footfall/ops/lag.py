@@ -1,12 +1,13 @@
 """How far each projection is behind the end of the event store."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import Min, OuterRef, Subquery, Sum, Value
+from django.db import DEFAULT_DB_ALIAS, router
+from django.db.models import Min, OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Now
 
 from footfall.models import Carried, Projection, Segment, StoreHead
@@ -68,25 +69,55 @@ class CarriedViews(NamedTuple):
     """Milliseconds since 1970."""
 
 
-def read_projections() -> list[ProjectionStatus]:
+def read_projections(using: str = DEFAULT_DB_ALIAS) -> list[ProjectionStatus]:
     """Read every projection, in two queries. Call it after what is before the store was read.
 
-    An event that moves on meanwhile is then seen twice, but never missed.
+    An event that moves on meanwhile is then seen twice, but never missed. using: the database that
+    has the store. Where routers have reads go to a replica, the positions are those there.
     """
+    is_one = router.db_for_read(Projection) == using
+    positions = list(_with_store() if is_one else _with_store_of(using))
+    carried = carried_views()
+    found = [_status(row, carried if row.kind == TOTALS else {}) for row in positions]
+    return [*found, *(ProjectionStatus(**one._asdict()) for one in copies.behind())]
+
+
+def _with_store() -> QuerySet[Projection]:
+    """Return the projections, annotated with what is after them in the store."""
     after = Segment.objects.filter(number__gt=OuterRef("number"))
     near = after.filter(number__lte=OuterRef("number") + LOOKED_AHEAD)
     earliest = near.order_by().annotate(all=Value(1)).values("all").annotate(at=Min("first_at"))
-    rows = Projection.objects.order_by("name").annotate(
+    return Projection.objects.order_by("name").annotate(
         head=Subquery(StoreHead.objects.values("events")[:1]),
         next_stored_at=Subquery(after.order_by("number").values("stored_at")[:1]),
         next_first_at=Subquery(after.order_by("number").values("first_at")[:1]),
         earliest_at=Subquery(earliest.values("at")),
         now=Now(),
     )
-    positions = list(rows)
-    carried = carried_views()
-    found = [_status(row, carried if row.kind == TOTALS else {}) for row in positions]
-    return [*found, *(ProjectionStatus(**one._asdict()) for one in copies.behind())]
+
+
+def _with_store_of(using: str) -> Iterator[Projection]:
+    """Yield the same, with the store of another database."""
+    rows = list(Projection.objects.order_by("name"))
+    head = StoreHead.objects.using(using).annotate(now=Now()).first()
+    stored = {number: _after(number, using) for number in {row.number for row in rows}}
+    for row in rows:
+        after = stored[row.number]
+        first = after[0] if after else (None, None)
+        vars(row).update(
+            head=head.events if head else 0,
+            next_stored_at=first[0],
+            next_first_at=first[1],
+            earliest_at=min((at for _, at in after), default=None),
+            now=vars(head)["now"] if head else None,
+        )
+        yield row
+
+
+def _after(number: int, using: str) -> Sequence[tuple[datetime, int]]:
+    """Return when the first segments after one were stored, and when their first event happened."""
+    rows = Segment.objects.using(using).filter(number__gt=number).order_by("number")
+    return list(rows.values_list("stored_at", "first_at")[:LOOKED_AHEAD])
 
 
 def carried_views() -> dict[str, CarriedViews]:

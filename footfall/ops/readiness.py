@@ -1,12 +1,12 @@
 """Whether every part that counting needs is there: `/readyz` and `manage.py counters ready`."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from django.db import Error, connection
 from django.db.models import Max
 
 from footfall.conf import conf
-from footfall.eventlog import Away, LogError
+from footfall.eventlog import Away, Condition, LogError
 from footfall.identity import database_now
 from footfall.log import get_log
 from footfall.models import Partition
@@ -36,18 +36,22 @@ def log() -> str:
                 raise
             except LogError:
                 return f"Redis does not answer for partition {partition}"
-        redis = get_log().condition()
-        reasons = []
-        if redis.policy:
-            reasons.append(f"Redis may evict the log: {redis.policy}")
-        if redis.refusal:
-            reasons.append(f"Redis refuses to write: {redis.refusal.split(' ', 1)[0]}")
-        return "; ".join(reasons)
+        return "; ".join(_reasons(get_log().condition()))
 
     try:
         return ask_log(each_partition)
     except LogError:
         return "Redis does not answer"
+
+
+def _reasons(redis: Condition) -> Iterator[str]:
+    """Yield what Redis says of itself that is bad for a log."""
+    if redis.policy:
+        yield f"Redis may evict the log: {redis.policy}"
+    if redis.refusal:
+        yield f"Redis refuses to write: {redis.refusal.split(' ', 1)[0]}"
+    if redis.wait_refusal:
+        yield "Redis refuses WAIT, so views are stored in the database, too"
 
 
 def worker() -> str:

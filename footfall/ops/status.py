@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, router
 from django.db.models import Count, Min
 from django.db.models.functions import Now
 
@@ -13,7 +14,7 @@ from footfall.conf import conf
 from footfall.eventlog import Away, Condition, LogError
 from footfall.identity import database_now
 from footfall.log import get_log
-from footfall.models import DeadLetter, Partition, Segment, Spilled, StoreHead
+from footfall.models import DeadLetter, Partition, Projection, Segment, Spilled, StoreHead
 from footfall.ops.lag import ProjectionStatus, read_projections
 from footfall.projections.rows import HOURLY, TOTALS, VISITORS
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 RATE_WINDOW = timedelta(minutes=1)
 LOG_TIMEOUT = 1.0  # seconds that the log may take to answer
 MAX_CORRUPT = 20  # corrupt segments that are named
+AWAY = "the database does not answer, so it is not known what waits"
 
 # A Redis that hangs ends a read with an error only after several seconds.
 _executor = ThreadPoolExecutor(max_workers=4, thread_name_prefix="log-status")
@@ -152,41 +154,52 @@ def status() -> Status:
     """Read the state of every partition and projection.
 
     An event moves from log and spill to the store and on to the counters; it is looked for in this
-    order, so none is missed. Raises DatabaseError while the database is away.
+    order, so none is missed. Where routers have reads go to a replica, that tells how far the
+    projections are, as it tells counters; what is not counted there is known by the primary. While
+    that is away, it is not known how much waits. Raises DatabaseError while the database is away.
     """
-    rows = list(Partition.objects.annotate(now=Now()))
+    try:
+        return _status(DEFAULT_DB_ALIAS)
+    except (OperationalError, InterfaceError):
+        if (replica := router.db_for_read(Projection)) == DEFAULT_DB_ALIAS:
+            raise
+        return _status(replica)
+
+
+def _status(using: str) -> Status:
+    """using: the database that is asked for what is not counted yet."""
+    rows = list(Partition.objects.using(using).annotate(now=Now()))
     at = vars(rows[0])["now"] if rows else database_now()
     known = {partition.number: partition for partition in rows}
     numbers = sorted({*known, *range(conf.COUNTERS_PARTITIONS)})  # also if none was flushed yet
     partitions = [known.get(number) or Partition(number=number) for number in numbers]
-    spilled = Spilled.objects.aggregate(count=Count("*"), oldest=Min("inserted_at"))
-    by_partition = DeadLetter.waiting().order_by().values_list("partition")
+    spilled = Spilled.objects.using(using).aggregate(count=Count("*"), oldest=Min("inserted_at"))
+    by_partition = DeadLetter.waiting().using(using).order_by().values_list("partition")
     dead_letters = dict(by_partition.annotate(count=Count("*")))
-    found, log = _partition_statuses(partitions, dead_letters, _rates(at))
+    log = _log_status(partitions) if using == DEFAULT_DB_ALIAS else unknown(partitions, AWAY)
+    head = StoreHead.objects.using(using).values_list("events", flat=True).first()
     return Status(
         at=at,
-        partitions=found,
+        partitions=_partition_statuses(partitions, log, dead_letters, _rates(at, using)),
         spilled=spilled["count"],
         spilled_oldest_seconds=waited(spilled["oldest"], at),
         dead_letters=sum(dead_letters.values()),
         log_error=log.error,
-        projections=read_projections(),
-        stored_events=StoreHead.objects.values_list("events", flat=True).first() or 0,
-        corrupt_segments=corrupt_segments(),
+        projections=read_projections(using),
+        stored_events=head or 0,
+        corrupt_segments=corrupt_segments(using),
         redis=log.redis,
         failure=log.failure,
     )
 
 
 def _partition_statuses(
-    partitions: Sequence[Partition], dead_letters: Mapping[int, int], rates: Mapping[str, float]
-) -> tuple[list[PartitionStatus], "LogStatus"]:
-    """Return the state of each, and that of the log."""
-    try:
-        log = ask_log(lambda: _ask(partitions))
-    except LogError as reason:
-        log = LogStatus([(None, None)] * len(partitions), str(reason))
-    found = [
+    partitions: Sequence[Partition],
+    log: "LogStatus",
+    dead_letters: Mapping[int, int],
+    rates: Mapping[str, float],
+) -> list[PartitionStatus]:
+    return [
         PartitionStatus(
             partition,
             *waits,
@@ -195,12 +208,23 @@ def _partition_statuses(
         )
         for partition, waits in zip(partitions, log.waiting, strict=True)
     ]
-    return found, log
 
 
-def corrupt_segments() -> list[int]:
+def _log_status(partitions: Sequence[Partition]) -> "LogStatus":
+    try:
+        return ask_log(lambda: _ask(partitions))
+    except LogError as reason:
+        return unknown(partitions, str(reason))
+
+
+def unknown(partitions: Sequence[Partition], reason: str) -> "LogStatus":
+    """Return what is known of the log if nothing is."""
+    return LogStatus([(None, None)] * len(partitions), reason)
+
+
+def corrupt_segments(using: str = DEFAULT_DB_ALIAS) -> list[int]:
     """Return the numbers of the first segments that cannot be read."""
-    corrupt = Segment.objects.exclude(corrupt_at=None).order_by("number")
+    corrupt = Segment.objects.using(using).exclude(corrupt_at=None).order_by("number")
     return list(corrupt.values_list("number", flat=True)[:MAX_CORRUPT])
 
 
@@ -265,9 +289,9 @@ def _latest(times: Iterable[datetime | None]) -> datetime | None:
     return max((at for at in times if at), default=None)
 
 
-def _rates(now: datetime) -> dict[str, float]:
+def _rates(now: datetime, using: str) -> dict[str, float]:
     """Return the events per second of each partition, by its number as JSON has it."""
-    recent = Segment.objects.filter(stored_at__gt=now - RATE_WINDOW)
+    recent = Segment.objects.using(using).filter(stored_at__gt=now - RATE_WINDOW)
     rates: dict[str, float] = {}
     for events in recent.values_list("partitions", flat=True):
         for number, count in events.items():

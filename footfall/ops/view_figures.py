@@ -20,7 +20,15 @@ from footfall.projections.kept import find, instances
 from footfall.projections.ranking import Ranked, Window, top
 from footfall.projections.series import DAY, Interval, Point, days_of, series, series_by_model
 from footfall.projections.visitors import ALL
-from footfall.registry import content_type_of, countable_models, id_in, key_of, owner_of
+from footfall.registry import (
+    content_type_of,
+    countable_models,
+    has_own_key,
+    id_in,
+    key_attribute,
+    key_of,
+    owner_of,
+)
 
 HOURS, DAYS = 48, 30
 """Shown on the page of an object."""
@@ -280,7 +288,8 @@ def _parts(what: Asked, target: models.Model, path: str) -> dict[str, Any]:
     """Return the views, in the range, of what is viewed with the target: a page's contents."""
     model = model_at(what.model, path)
     here = owner_of(what.model)._base_manager.filter(pk=target.pk).exclude(**{path: None})
-    keys = here.order_by(path).values_list(path, flat=True).distinct()[:MAX_PARTS]
+    place = f"{path}__{key_attribute(model)}" if has_own_key(model) else path
+    keys = here.order_by(place).values_list(place, flat=True).distinct()[:MAX_PARTS]
     ids = [id_in(model, key) for key in keys]
     ranked = _sorted(_ranked(what.range, model, ids), what.by)
     return {

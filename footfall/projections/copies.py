@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from enum import Enum
 from typing import Any, NamedTuple
 
 from django.db import Error, connections
@@ -36,6 +37,8 @@ logger = logging.getLogger(__name__)
 CHUNK_SIZE = 2_000
 """Counters that one transaction copies when it cannot take them from memory."""
 ROWS_PER_STATEMENT = 500
+STEP_SECONDS = 0.5
+"""For so long one call goes on to copy chunks: counting waits for it."""
 MAX_LEFT = 1_000
 """Locked rows that are remembered; with more, what was copied is copied again."""
 LOOK_AGAIN = 60.0
@@ -52,12 +55,38 @@ class Seen(NamedTuple):
     at: float
 
 
+class Pass(NamedTuple):
+    """How far this process is with copying all that has changed after `begin`."""
+
+    source: Projection
+    """As it was when the pass began: at its end, everything up to there is copied."""
+    begin: int
+    state: tuple[int, Sequence[int]]
+    """Changes and left ones of the copy when it began: another process may be faster."""
+    left: list[int]
+    """Targets whose rows are locked."""
+    after: int | None = None
+    """The target id up to which it is done."""
+
+
+class Copied(Enum):
+    """What became of one call."""
+
+    ALL = "all"
+    NOT_ALL = "not all"
+    """Another process copies, or another transaction has locked rows."""
+    MORE = "more"
+    """Call it again: so much takes several steps."""
+
+
 _seen: dict[str, Seen] = {}
+_passes: dict[str, Pass] = {}
 
 
 def forget() -> None:
     """Look again at the next copy."""
     _seen.clear()
+    _passes.clear()
 
 
 def copied_labels() -> list[str]:
@@ -69,22 +98,22 @@ def copy_name(label: str) -> str:
     return f"copy:{label}"
 
 
-def copy(label: str, applied: Applied | None = None, *, force: bool = False) -> bool:
-    """Copy the counters of a model that have changed; return False if not all of them are copied.
+def copy(label: str, applied: Applied | None = None, *, force: bool = False) -> Copied:
+    """Copy the counters of a model that have changed, for `STEP_SECONDS` at most.
 
-    That is so while another process does it, or another transaction has locked rows. applied: what
-    was counted just now; its counters need not be read again. force: look even if nothing seems to
-    have changed. Raises sql.LockTimeout, or django.db.Error if its database is away.
+    applied: what was counted just now; its counters need not be read again. force: look even if
+    nothing seems to have changed. Raises sql.LockTimeout, or django.db.Error if its database is
+    away.
     """
     source = Projection.objects.filter(name=name_of(TOTALS, label)).first()
     if source is None:
-        return True
+        return Copied.ALL
     seen = _seen.get(label)
     is_recent = seen and time.monotonic() - seen.at < LOOK_AGAIN
     if not force and is_recent and seen and seen.changes == source.changes:
-        return True
+        return Copied.ALL
     done = _Copying(label, source, applied).run()
-    if done:
+    if done is Copied.ALL:
         _seen[label] = Seen(source.changes, time.monotonic())
     else:
         _seen.pop(label, None)
@@ -101,11 +130,11 @@ class _Copying:
         self._kept = KeptCounter.objects.filter(content_type=content_type_of(model))
         self._states = CounterCopy.objects.using(self.using).filter(label=label)
 
-    def run(self) -> bool:
+    def run(self) -> Copied:
         with sql.atomic_with_lock_timeout(self.using):
             state = self._lock()
             if state is None:
-                return False
+                return Copied.NOT_ALL
             # Under the lock: another process may have copied more than there was before.
             self._source.refresh_from_db()
             begin = self._begin(state)
@@ -113,7 +142,7 @@ class _Copying:
             if rows is not None:
                 left = self._write(rows)
                 if len(left) > MAX_LEFT:
-                    return False
+                    return Copied.NOT_ALL
                 state.left = left
                 changes = self._source.changes
                 if self._applied and begin < changes:
@@ -123,7 +152,8 @@ class _Copying:
         failpoint("copy_after_commit")
         if rows is None:
             return self._copy_all_after(begin, state)
-        return not state.left and state.changes >= self._source.changes
+        is_done = not state.left and state.changes >= self._source.changes
+        return Copied.ALL if is_done else Copied.NOT_ALL
 
     def _lock(self) -> CounterCopy | None:
         """Lock how far it is; None if another process has done that."""
@@ -152,33 +182,59 @@ class _Copying:
         keys = keys_of(self._model, found)
         return [(one, keys[one], n) for one, n in sorted(found.items()) if one in keys]
 
-    def _copy_all_after(self, begin: int, before: CounterCopy) -> bool:
-        """Copy all that has changed after `begin`, in chunks; then note that it is done."""
-        left = before.left if begin >= 0 else []
-        for ids in self._changed(begin):
+    def _copy_all_after(self, begin: int, before: CounterCopy) -> Copied:
+        """Copy what has changed after `begin`, a step in chunks; at the end note that it is done.
+
+        The next call goes on where this one has stopped. So counting never waits for all of it.
+        """
+        at, end = self._pass(begin, before), time.monotonic() + STEP_SECONDS
+        for ids in self._changed(begin, at.after):
             with sql.atomic_with_lock_timeout(self.using):
                 if self._lock() is None:
-                    return False
+                    return Copied.NOT_ALL
                 # Read under the lock: nothing older is written over what another process wrote.
                 counters = dict(
                     self._kept.filter(target_id__in=ids).values_list("target_id", "counter")
                 )
                 keys = keys_of(self._model, counters)
-                left = [*left, *self._write([(one, keys[one], n) for one, n in counters.items()])]
+                left = self._write([(one, keys[one], n) for one, n in counters.items()])
                 failpoint("copy_before_chunk")
             failpoint("copy_after_chunk")
-        with sql.atomic_with_lock_timeout(self.using):
-            state = self._lock()
-            if state is None or len(left) > MAX_LEFT:
-                return False
-            if (state.changes, state.left) != (before.changes, before.left):  # by another process
-                return False
-            state.left = sorted({*left})
-            self._move(state, self._source.changes)
-        return not left
+            at = _passes[self._label] = at._replace(left=[*at.left, *left], after=ids[-1])
+            if time.monotonic() >= end:
+                return Copied.MORE
+        del _passes[self._label]
+        return self._note_pass(at)
 
-    def _changed(self, begin: int) -> Iterator[Sequence[int]]:
+    def _pass(self, begin: int, before: CounterCopy) -> Pass:
+        """Return the pass that goes on, or a new one."""
+        state = (before.changes, before.left)
+        at = _passes.get(self._label)
+        is_same = at and (at.begin, at.state) == (begin, state)
+        if not at or not is_same or at.source.changes > self._source.changes:
+            at = Pass(self._source, begin, state, before.left if begin >= 0 else [])
+        _passes[self._label] = at
+        return at
+
+    def _note_pass(self, at: Pass) -> Copied:
+        with sql.atomic_with_lock_timeout(self.using):
+            state, left = self._lock(), sorted({*at.left})
+            if state is None or len(left) > MAX_LEFT:
+                return Copied.NOT_ALL
+            if (state.changes, state.left) != at.state:  # by another process
+                return Copied.NOT_ALL
+            state.left = left
+            is_all = at.source.changes >= self._source.changes
+            self._source = at.source
+            self._move(state, at.source.changes)
+        if left:
+            return Copied.NOT_ALL
+        return Copied.ALL if is_all else Copied.MORE
+
+    def _changed(self, begin: int, after: int | None = None) -> Iterator[Sequence[int]]:
         rows = self._kept.filter(changes__gt=begin)
+        if after is not None:
+            rows = rows.filter(target_id__gt=after)
         for page in pages(rows, CHUNK_SIZE, "target_id"):
             yield [target for (target,) in page]
 

@@ -5,7 +5,7 @@ key.
 """
 
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -21,6 +21,7 @@ from footfall.events import BIGINT
 from footfall.fields import key_field
 from footfall.models import KeptCounter, Projection
 from footfall.projections.batch import Batch
+from footfall.projections.history import counted_before
 from footfall.projections.rows import TOTALS, lock, name_of
 from footfall.registry import (
     content_type_of,
@@ -42,16 +43,18 @@ CHUNK_SIZE = 1_000  # keys that one statement looks up
 ROWS_PER_READ = 2_000
 
 
-def keep_new(model: type[models.Model], counts: Collection[int], batch: Batch) -> Changes:
+def keep_new(model: type[models.Model], batch: Batch) -> Changes:
     """Make the rows of viewed targets that have none yet, before their views are added.
 
-    Call it while `totals` is claimed. Returns `Projection.changes` before and after. Raises
-    DatabaseError if the database of the targets is away: then none of these views is counted yet.
+    Also if its policy counts none of the views. Call it while `totals` is claimed. Returns
+    `Projection.changes` before and after. Raises DatabaseError if the database of the targets is
+    away: then none of these views is counted yet; and as `insert` does.
     """
     if not is_kept(model):
         return NO_CHANGES
     label = model._meta.label_lower
-    keep(model, counts, lambda: batch.keys(label))
+    viewed = {one for of_hour in batch.hours.get(label, {}).values() for one in of_hour}
+    keep(model, viewed, lambda: batch.keys(label))
     return note_change(model)
 
 
@@ -74,22 +77,47 @@ def keep(
 ) -> None:
     """Make the rows of targets that exist and have none. keys: those that the ids are hashes of.
 
-    They begin with what the column has, unless all of that is known to be copied: then their rows
-    are gone since the event store was restored, and the same events come again.
+    Call it while `totals` is locked. Raises as `insert` does.
+    """
+    insert(model, missing(model, ids, keys))
+
+
+def missing(
+    model: type[models.Model], ids: Collection[int], keys: Callable[[], Mapping[int, str]]
+) -> list[KeptCounter]:
+    """Return the rows, not saved yet, of targets that exist and have none.
+
+    It reads the database of the targets, and needs no lock.
     """
     new = set(ids) - sql.existing(model, ids)
     if not new:
-        return
-    is_copy = is_copied(model) and _is_explained(model)
+        return []
     wanted: list[Any] = sorted(new)
     if is_keyed(model):
         known = keys()
         wanted = [known[one] for one in wanted if one in known]
-    for some in chunks(wanted, CHUNK_SIZE):
-        found = [row for row in _rows(model, some) if row.target_id in new]
-        for row in found:
-            row.counter = 0 if is_copy else row.counter
-        KeptCounter.objects.bulk_create(found, ignore_conflicts=True)
+    some = (_rows(model, part) for part in chunks(wanted, CHUNK_SIZE))
+    return [row for rows in some for row in rows if row.target_id in new]
+
+
+def insert(model: type[models.Model], rows: Sequence[KeptCounter]) -> None:
+    """Save rows that were `missing`. Call it while `totals` is locked.
+
+    A target that was viewed before, and whose row was deleted since, goes on from there: see
+    `history`. Any other begins with what its column has, unless all of that is known to be copied:
+    then its row is gone since the event store was restored, and the same events come again. Raises
+    sql.LockTimeout.
+    """
+    if not rows:
+        return
+    is_copy = is_copied(model) and _is_explained(model)
+    with transaction.atomic():
+        before = counted_before(model, [row.target_id for row in rows])
+        changes = note_change(model)[1] if before else 0
+        for row in rows:
+            row.counter = max(0 if is_copy else row.counter, before.get(row.target_id, 0))
+            row.changes = changes
+        KeptCounter.objects.bulk_create(rows, CHUNK_SIZE, ignore_conflicts=True)
 
 
 def _is_explained(model: type[models.Model]) -> bool:
@@ -130,7 +158,8 @@ def has_counts(model: type[models.Model]) -> bool:
 def keep_counted(model: type[models.Model]) -> int:
     """Make the rows of all targets that have a counter above 0 in their own column, and no row.
 
-    So they are audited, adopted and rebuilt like others. Returns how many.
+    So they are audited, adopted and rebuilt like others. Returns how many. What the column has is
+    what they begin with: nothing else knows it.
     """
     if not is_copied(model):
         return 0
@@ -142,6 +171,12 @@ def keep_counted(model: type[models.Model]) -> int:
             KeptCounter.objects.bulk_create(found, ignore_conflicts=True)
             made += len(found)
     return made
+
+
+def columns_without_row(model: type[models.Model]) -> Iterator[dict[int, int]]:
+    """Yield what `keep_counted` would keep, some at a time: columns above 0, by id."""
+    for keys in _counted_without_row(model) if is_copied(model) else ():
+        yield {row.target_id: row.counter for row in _rows(model, keys)}
 
 
 def _counted_without_row(model: type[models.Model]) -> Iterator[Collection[Any]]:

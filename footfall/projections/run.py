@@ -13,7 +13,7 @@ from footfall.common.compiled import Compiled
 from footfall.conf import conf
 from footfall.models import Carried, Projection, StorePosition
 from footfall.projections.batch import Batch, read_batch
-from footfall.projections.copies import copied_labels, copy, copy_name
+from footfall.projections.copies import Copied, copied_labels, copy, copy_name
 from footfall.projections.hourly import project_hourly
 from footfall.projections.kept import NO_CHANGES
 from footfall.projections.rows import (
@@ -77,7 +77,7 @@ class Projected:
     later: list[str] = field(default_factory=list)
     """Behind as well, but their time has not come."""
     more: bool = False
-    """Whether one that was moved is still behind."""
+    """Whether one that was moved is still behind, or a copy that takes several steps."""
 
     @property
     def is_behind(self) -> bool:
@@ -227,17 +227,18 @@ class Run:
             try:
                 done = copy(label, applied.get(label), force=self._force)
             except LockTimeout:
-                done = False
+                done = Copied.NOT_ALL
             except Exception as error:
                 logger.error("%s has failed: %s", name, error, exc_info=error)
                 delays.failed(name)
                 self.projected.failed.append(name)
                 continue
-            if done:
-                delays.succeeded(name)
-            else:
+            if done is Copied.NOT_ALL:
                 delays.failed(name, longest=1.0)
                 self.projected.waiting.append(name)
+            else:
+                delays.succeeded(name)
+                self.projected.more |= done is Copied.MORE
 
     def _note_failure(self, rows: Sequence[Projection], error: Exception) -> None:
         failed = note_failure(rows, error)

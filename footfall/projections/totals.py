@@ -79,7 +79,7 @@ def project_totals(label: str, batch: Batch) -> Applied | None:
             counts = take(row, policy, batch.visits.of.get(label, {}))
         else:
             counts = batch.totals(label, policy.column)
-        changes = keep_new(model, counts, batch)
+        changes = keep_new(model, batch)
         counters, dropped = apply(model, counts, batch.since)
         failpoint("totals_after_apply")
         move(row, batch.until, dropped)

@@ -1,16 +1,17 @@
 """Adopts a column that had counts before: what nothing explains of them goes into the base."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import transaction
 
 from footfall import sql
 from footfall.common.failpoints import failpoint
-from footfall.models import Base, Correction, Projection, Recounted
-from footfall.projections.kept import keep_counted
-from footfall.projections.rows import TOTALS, name_of, open_missing
+from footfall.models import Base, Correction, Projection, Recounted, StoreHead, StorePosition
+from footfall.projections.kept import columns_without_row, keep_counted
+from footfall.projections.rows import BEGINNING, TOTALS, name_of, open_missing
 from footfall.recount.comparison import highest_id, ranges
-from footfall.recount.counters import Counters
+from footfall.recount.counters import Counters, Explained
 from footfall.recount.counting import Progress, finish, run, take, touch
 from footfall.recount.gap import Incomparable, positions
 from footfall.registry import content_type_of, countable_models, counter_field
@@ -41,9 +42,10 @@ def adopt(label: str, progress: Progress | None = None, *, dry_run: bool = False
     only counted. Raises Incomparable if something is in the way, such as a segment that cannot be
     read.
     """
-    open_missing([label])
-    keep_counted(countable_models()[label])
-    position = positions(label).get(TOTALS)
+    if not dry_run:
+        open_missing([label])
+        keep_counted(countable_models()[label])
+    position = positions(label).get(TOTALS, _end_of_store() if dry_run else None)
     if position is None or not is_known(position):
         raise Incomparable(f"{label}: its counters have no position in the event store")
     (recount,) = run(take([label], "adopt", position), progress)
@@ -58,7 +60,9 @@ def adopt(label: str, progress: Progress | None = None, *, dry_run: bool = False
         failpoint("after_adopt_commit")
         if progress:
             progress(label, min(last, highest), highest)
-    if not dry_run:
+    if dry_run:
+        _note_columns(counters, adopted)
+    else:
         Projection.objects.filter(name=name_of(TOTALS, label)).update(
             counted_before=Projection.Counted.NO
         )
@@ -75,6 +79,33 @@ def _refuse_if_unread(counters: Counters) -> None:
         )
 
 
+def _end_of_store() -> StorePosition:
+    head = StoreHead.objects.order_by("pk").first()
+    return head.position if head else BEGINNING
+
+
+def _note_columns(counters: Counters, adopted: Adopted) -> None:
+    """Note what would be adopted of columns that would get a row of `KeptCounter` first."""
+    for columns in columns_without_row(counters.model):
+        with transaction.atomic():
+            counters.lock()
+            _note(columns, counters.explain(columns), adopted)
+
+
+def _note(
+    present: Mapping[int, int], explained: Mapping[int, Explained], adopted: Adopted
+) -> dict[int, int]:
+    """Note what is adopted of counters, by id, and return it."""
+    views = {pk: n - explained[pk].views for pk, n in present.items()}
+    more = {pk: n for pk, n in views.items() if n > 0}
+    too_low = sorted(pk for pk, n in views.items() if n < 0)
+    adopted.targets += len(more)
+    adopted.views += sum(more.values())
+    adopted.too_low += len(too_low)
+    adopted.named = (*adopted.named, *too_low)[:MAX_NAMED]
+    return more
+
+
 def _adopt_some(
     counters: Counters, after: int, last: int, adopted: Adopted, *, dry_run: bool
 ) -> None:
@@ -83,13 +114,7 @@ def _adopt_some(
     differing = model._base_manager.filter(pk__in=counters.differing(after, last))
     present = dict(sql.lock(differing).values_list("pk", counter_field(model).name))
     explained = counters.explain(present)
-    views = {pk: n - explained[pk].views for pk, n in present.items()}
-    more = {pk: n for pk, n in views.items() if n > 0}
-    too_low = sorted(pk for pk, n in views.items() if n < 0)
-    adopted.targets += len(more)
-    adopted.views += sum(more.values())
-    adopted.too_low += len(too_low)
-    adopted.named = (*adopted.named, *too_low)[:MAX_NAMED]
+    more = _note(present, explained, adopted)
     if dry_run:
         return
     kind = content_type_of(model).pk

@@ -3,14 +3,16 @@
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from io import TextIOBase
 from itertools import islice
 from typing import NamedTuple
+from uuid import UUID
 
-from footfall.events import BIGINT, Malformed, decode, decode_meta, viewed
+from footfall.events import BIGINT, Malformed, decode, decode_meta, id_of, viewed
 from footfall.models import Segment
 from footfall.registry import countable_models, id_in, is_keyed
 from footfall.store.read import scan
@@ -24,7 +26,8 @@ class Target(NamedTuple):
 
     label: str
     """`"pages.content"`."""
-    id: int
+    ids: frozenset[int]
+    """One; of a model that is not known here, all that its key may have."""
 
 
 def time(text: str) -> int:
@@ -39,10 +42,21 @@ def time(text: str) -> int:
 def target(text: str) -> Target:
     """Parse `pages.content:7`. Raises ValueError or ValidationError."""
     label, _, pk = text.partition(":")
-    if label.count(".") != 1:
-        raise ValueError(f"{label!r} is not the label of a model")
+    if label.count(".") != 1 or not pk:
+        raise ValueError(f"{text!r} is not a model and a key")
     model = countable_models().get(label.lower())
-    return Target(label.lower(), id_in(model, pk) if model and is_keyed(model) else int(pk))
+    if model is None:
+        return Target(label.lower(), frozenset(_possible_ids(pk)))
+    return Target(label.lower(), frozenset([id_in(model, pk) if is_keyed(model) else int(pk)]))
+
+
+def _possible_ids(pk: str) -> Iterator[int]:
+    """Yield the ids that a key may have whose model was removed: it may be of any kind."""
+    yield id_of(pk)
+    with suppress(ValueError):
+        yield id_of(str(UUID(pk)))
+    with suppress(ValueError):
+        yield int(pk)
 
 
 @dataclass
@@ -107,7 +121,7 @@ class Export:
     def _targets(self, body: bytes) -> str:
         """Return what was viewed; nothing if the wanted target was not."""
         targets = decode(body)
-        if self.target and self.target.id not in targets.get(self.target.label, ()):
+        if self.target and self.target.ids.isdisjoint(targets.get(self.target.label, ())):
             return ""
         return json.dumps(viewed(body))
 

@@ -18,7 +18,7 @@ from django.db import connection
 from footfall.conf import cached_until_change, conf
 from footfall.events import VIEWER, Meta, encode_meta
 from footfall.identity import database_now
-from footfall.log import is_in_memory
+from footfall.log import is_in_memory, look_at_owner
 from footfall.models import AgentRule, How
 from footfall.models.viewers import MAX_STRING
 from footfall.viewers.addresses import Network, address_of, is_in, networks, packed, prefix
@@ -60,7 +60,11 @@ class Read(NamedTuple):
 
 
 def read() -> Read:
-    """Read the salts and the operators' address ranges. Raises DatabaseError."""
+    """Read the salts and the operators' address ranges, and look whether the database is the same.
+
+    Raises DatabaseError.
+    """
+    look_at_owner()
     began = monotonic()
     now = database_now()
     found = make_salts(now) if conf.COUNTERS_VISITORS else []

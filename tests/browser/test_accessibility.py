@@ -120,6 +120,8 @@ def test_public_pages_and_the_browsable_api(tab: Page) -> None:
     )
     found += faults(tab, "/api/v1/docs/", show_operation)
     assert not found, "\n".join(found)
+    paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper == "rgb(28, 32, 34)"  # in the dark theme, too
 
 
 @pytest.mark.long

@@ -25,11 +25,13 @@ from footfall.identity import Moment
 from footfall.log import forget_owner, get_log, identities, logs_of_others, owner
 from footfall.models import Identity, Partition, Segment
 from footfall.ops.status import status
-from footfall.record import record
+from footfall.record import Unacknowledged, record
+from footfall.viewers import memory
 from loadtest.common.waiting import wait_until
 from tests.support.views import AT, Counts
 
 pytestmark = pytest.mark.django_db
+read = memory.read  # before it is replaced for each test
 
 
 def be(name: str) -> None:
@@ -123,6 +125,77 @@ def test_after_a_flush_of_django_it_is_read_again() -> None:
 
     assert owner().name == Identity.objects.get().name != "one"
     assert get_log().prefix.endswith(f":{owner().name}")
+
+
+def test_a_row_that_is_lost_is_as_before(
+    page: Page, contents: list[Content], counts: Counts
+) -> None:
+    """What waits in the log of this database, and what its web servers go on to record, counts."""
+    be("one")
+    identities().add("another")
+    record(page, contents)
+    flush()
+    Segment.objects.update(epoch=700)
+    record(page, contents)
+    Identity.objects.all().delete()
+    record(page, contents)
+    forget_owner()  # a process that starts
+    record(page, contents)
+
+    assert flush_all() == 3
+    found = Identity.objects.get()
+    assert (found.name, found.epoch) == ("one", 700)
+    assert counts() == [4, 4, 4]
+
+
+def test_a_row_that_is_lost_is_made_anew_if_the_log_does_not_tell(
+    page: Page, contents: list[Content], server: redis.Redis, prefix: str
+) -> None:
+    be("one")
+    record(page, contents)
+    flush()
+    server.delete(f"{prefix}:identities")
+    Identity.objects.all().delete()
+    forget_owner()
+
+    record(page, contents)
+
+    assert flush_all() == 1
+    assert Identity.objects.get().name not in ("", "one")
+
+
+def test_a_row_that_is_lost_waits_for_the_log(
+    page: Page, contents: list[Content], settings: Settings
+) -> None:
+    be("one")
+    record(page, contents)
+    flush()
+    Identity.objects.all().delete()
+    url = settings.COUNTERS_LOG_URL
+    settings.COUNTERS_LOG_URL = settings.COUNTERS_TEST_LOG_URL = "redis://127.0.0.1:1"
+    with pytest.raises(Unacknowledged):
+        record(page, contents)
+    settings.COUNTERS_LOG_URL = settings.COUNTERS_TEST_LOG_URL = url
+
+    record(page, contents)
+
+    assert flush_all() == 1
+    assert Identity.objects.get().name == "one"
+
+
+def test_a_web_server_looks_whether_its_database_is_the_same(
+    page: Page, contents: list[Content]
+) -> None:
+    be("one")
+    record(page, contents)
+    Identity.objects.update(name="two")  # by another process
+    record(page, contents)
+
+    read()  # as a thread does every minute
+    record(page, contents)
+
+    assert owner().name == "two"
+    assert flush_all() == 1
 
 
 def test_after_a_flush_of_django_it_is_there_before_a_transaction_is_rolled_back(

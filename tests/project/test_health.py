@@ -157,5 +157,6 @@ def test_the_command_asks_for_single_parts(beat: PeriodicTask) -> None:
 
     with pytest.raises(CommandError, match="missing: worker"):
         call_command("counters", "ready", "worker", stdout=out)
+    assert "cron" in out.getvalue()
     with pytest.raises(CommandError, match="No such part: engine"):
         call_command("counters", "ready", "engine")

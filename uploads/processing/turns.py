@@ -1,8 +1,8 @@
 """Chooses the next file: fair between senders, whatever they send.
 
 A sender is an account, or an address. Start-time fair queuing: each has a `spent` of processing
-seconds, and the one with the least is next. Who was away begins where the others are now, so nobody
-saves up time, and a newcomer is next.
+seconds, and the one with the least is next. A sender that was away begins where the others are now:
+time cannot be saved up, and a newcomer is next.
 
 A file may take a minute. So only some threads of a process (`Places`) process a file for as long as
 it takes. The others give up after `UPLOADS_SHORT_SECONDS`, and leave the file to those: it waits
@@ -107,7 +107,7 @@ def in_work() -> Counter[str]:
 
 
 def present_level() -> float:
-    """Return the `spent` with which somebody was last chosen: where a newcomer begins."""
+    """Return the `spent` of the sender who was chosen last: where a new one begins."""
     return Sender.objects.aggregate(level=Max("started"))["level"] or 0.0
 
 

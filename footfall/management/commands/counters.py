@@ -117,6 +117,10 @@ class Command(Adopting):
             lines.append(f"Events cannot be stored: {now.failure}")
         if now.redis.refusal:
             lines.append(f"Redis refuses to write: {now.redis.refusal}")
+        if now.redis.wait_refusal:
+            lines.append(
+                f"Redis refuses WAIT, so each view is spilled, too: {now.redis.wait_refusal}"
+            )
         if now.redis.policy:
             text = f"Redis may evict the log: maxmemory-policy is {now.redis.policy}"
             lines.append(f"{text}, evicted keys: {now.redis.evicted_keys}")
@@ -181,6 +185,11 @@ class Command(Adopting):
         states, missing = check(parts or every)
         for name, state in states.items():
             self.stdout.write(f"{name}: {state}")
+        if "worker" in missing:
+            self.stdout.write(
+                "Where cron starts `counters run --once`, no worker is there between its runs, nor"
+                " a beat: ask for `counters ready database log`."
+            )
         if missing:
             raise CommandError(f"missing: {', '.join(missing)}")
 

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from footfall import events
-from footfall.events import Meta, encode_meta
+from footfall.events import Meta, encode_meta, id_of
 from footfall.models import Segment
 from footfall.store import export
 from footfall.store.export import Export
@@ -84,8 +84,25 @@ def test_views_of_one_target_are_chosen() -> None:
     assert not exported("--target", "news.article:7")
 
 
+@pytest.mark.parametrize("key", ["2f9c0e5c-7d0e-4b56-9e6a-0d1c5a4e8b11", "a slug", "7"])
+def test_views_of_a_model_that_was_removed_are_chosen_by_any_key(key: str) -> None:
+    for sequence, name in enumerate((key, "another")):
+        body = events.encode({"news.article": [id_of(name)]}, {"news.article": {id_of(name): name}})
+        store([Stored(sequence=sequence, body=body)])
+
+    for text in {key, key.replace("-", "").upper() if "-" in key else key}:
+        (line,) = exported("--target", f"news.article:{text}")
+        assert line["targets"] == {"news.article": [key]}
+
+
 @pytest.mark.parametrize(
-    "wrong", [("--since", "yesterday"), ("--target", "7"), ("--target", "pages.content:x")]
+    "wrong",
+    [
+        ("--since", "yesterday"),
+        ("--target", "7"),
+        ("--target", "news.article:"),
+        ("--target", "pages.content:x"),
+    ],
 )
 def test_what_is_not_understood_is_refused(wrong: tuple[str, str]) -> None:
     with pytest.raises(CommandError, match="invalid"):

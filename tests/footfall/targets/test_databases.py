@@ -14,12 +14,13 @@ from redis import Redis
 
 from catalog.pages.models import Content, Page
 from footfall.flush import flush, flush_all, ingest
-from footfall.models import Audit, CounterCopy, KeptCounter, Projection
+from footfall.models import Audit, CounterCopy, KeptCounter, Projection, Rollup
 from footfall.ops.adjust import adjust
 from footfall.ops.audit import run_audit
 from footfall.ops.status import status
 from footfall.projections import copies
 from footfall.projections.copies import copy
+from footfall.projections.rows import TOTALS
 from footfall.projections.run import apply_new_events
 from footfall.record import record
 from footfall.recount.adopt import adopt
@@ -217,6 +218,7 @@ def test_what_a_restored_store_counts_again_is_not_added_to_its_copies(shop: Sho
     record(late)
     flush_all()
     KeptCounter.objects.filter(target_id=late.pk).delete()
+    Rollup.objects.filter(target_id=late.pk).delete()
     Projection.objects.filter(name=totals.name).update(changes=totals.changes)
 
     record(late)  # stands for the two that are read again
@@ -317,6 +319,41 @@ def test_a_first_change_is_copied_while_others_are_viewed(shop: Shop, ware: Ware
     assert counter(ware) == 50
 
 
+def test_a_dry_run_of_adopt_writes_nothing(shop: Shop, ware: Ware) -> None:
+    Shop.objects.update(counter=40)
+    Ware.objects.update(counter=7)
+
+    would_be = [adopt(label, dry_run=True) for label in ("targets.shop", "targets.ware")]
+
+    assert [(one.targets, one.views) for one in would_be] == [(1, 40), (1, 7)]
+    assert not KeptCounter.objects.exists()
+    assert not Projection.objects.filter(name__contains="targets").exists()
+    assert [adopt(label).views for label in ("targets.shop", "targets.ware")] == [40, 7]
+
+
+@pytest.mark.parametrize("how", ["adjust", "adopt"])
+def test_nothing_is_locked_while_the_other_database_is_asked(
+    shop: Shop, ware: Ware, how: str, server: Redis, prefix: str
+) -> None:
+    asked: list[bool] = []
+
+    def ask(execute: Any, statement: str, *rest: Any) -> Any:
+        asked.append(connection.in_atomic_block)
+        return execute(statement, *rest)
+
+    server.hset(prefix, str(ware.pk), "5")
+    with connections[OTHER].execute_wrapper(ask):
+        if how == "adjust":
+            adjust(Ware, ware.pk, to=5, why="known elsewhere")
+        else:
+            call_command("counters", "adopt", "targets.ware", redis_hash=prefix, stdout=StringIO())
+
+    assert asked
+    assert not any(asked)
+    flush_all()
+    assert counter(ware) == 5
+
+
 def test_a_rebuild_reaches_the_column(shop: Shop, ware: Ware) -> None:
     record(shop, [ware])
     flush_all()
@@ -385,6 +422,29 @@ def test_two_processes_copy_at_once(shop: Shop) -> None:
     flush_all()
 
     assert counter(shop) == 3
+    assert audit() == []
+
+
+def test_a_first_copy_of_many_holds_up_no_counting(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes several steps, and what is stored meanwhile is counted between them."""
+    monkeypatch.setattr(copies, "CHUNK_SIZE", 1)
+    monkeypatch.setattr(copies, "STEP_SECONDS", 0.0)
+    shops = [shop, *(Shop.objects.create(title=f"{number}") for number in range(3))]
+    record(shop, shops[1:])
+    ingest()
+    assert apply_new_events(force=True, kinds=[TOTALS]).more
+    assert sum(map(counter, shops)) == 1
+    record(shop)
+    ingest()
+
+    assert apply_new_events(force=True, kinds=[TOTALS]).more
+
+    assert KeptCounter.objects.get(target_id=shop.pk).counter == 2
+    assert sum(map(counter, shops)) == 2
+    flush_all()
+    assert list(map(counter, shops)) == [2, 1, 1, 1]
     assert audit() == []
 
 
