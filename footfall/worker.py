@@ -32,8 +32,8 @@ IDLE_SECONDS = 30.0
 
 _ingesting = threading.Lock()
 _quiet = Quiet()
-_failed = False
-"""Whether the failure of the last ingest is kept in Redis."""
+_failed = True
+"""Whether a failure of ingest may be kept in Redis; at the start that of a process that ended."""
 MAX_FAILURE = 500  # characters of it
 _complaints: list[str] = []
 """What was said of Redis last."""

@@ -73,6 +73,7 @@ INSTALLED_APPS = [
     "rest_framework.authtoken",
     "django_filters",
     "django_htmx",
+    "django_pg_migration_tools",  # `migrate_with_timeouts`, for compose/roll
     "djoser",
     "accounts",
     "footfall",

@@ -6,10 +6,11 @@ but for at most a fiftieth of the time.
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from enum import Enum
 from itertools import islice
+from typing import Any
 
 from django.db import models, transaction
 from django.db.models import Max, Sum
@@ -69,6 +70,15 @@ class Ranked:
     visitors: int | None = None
     """Different people on the days, UTC, that began in the window, see `distinct.visitors_in`."""
 
+    @classmethod
+    def read(cls, kept: Mapping[str, Any], trend: float | None) -> "Ranked":
+        """Return what `compute` kept, without fields that a later version has added.
+
+        Workers of the next version write while web servers of this one still read.
+        """
+        known = {field.name for field in fields(cls)}
+        return cls(**{name: kept[name] for name in known & kept.keys()}, trend=trend)
+
 
 @dataclass(frozen=True)
 class Top:
@@ -88,7 +98,7 @@ def top(model: type[models.Model]) -> dict[Window, Top]:
             tops[window] = Top(
                 at,
                 [
-                    Ranked(**one, trend=trend(one["views"], one["before"], window.hours, at))
+                    Ranked.read(one, trend(one["views"], one["before"], window.hours, at))
                     for one in row.ranked
                 ],
             )

@@ -1,5 +1,6 @@
 """What makes an ingest unnecessary, and what does not."""
 
+import importlib.util
 from typing import Any
 from unittest.mock import Mock
 
@@ -12,7 +13,7 @@ from footfall import events, flush, worker
 from footfall.eventlog import Away, RedisLog
 from footfall.ingest.quiet import FULL_LOOK_SECONDS, Quiet
 from footfall.ingest.spill import spill
-from footfall.log import forget_owner
+from footfall.log import forget_owner, get_log
 from footfall.models import Partition, Segment
 from footfall.projections.run import Projected
 from footfall.record import record
@@ -180,3 +181,17 @@ def test_partitions_that_no_setting_has_stand_for_no_others(
     worker.wake()
 
     assert Segment.objects.count() == 1
+
+
+def test_a_worker_that_starts_takes_back_what_one_that_ended_could_not_store() -> None:
+    """As of an earlier version after the migrations: `/readyz` would be 503 for a minute."""
+    get_log().note_failure("NotNullViolation: of the version before")
+    spec = importlib.util.spec_from_file_location("started", worker.__file__)
+    assert spec
+    assert spec.loader
+    started = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(started)
+
+    started.note_ingest("")
+
+    assert get_log().failure() == ""

@@ -136,6 +136,22 @@ def test_reading_takes_one_query(
     assert found[Window.WEEK].as_of is None
 
 
+@pytest.mark.parametrize("added", [{"of a later version": 1}, {}])
+def test_a_ranking_of_another_version_is_read(
+    contents: list[Content], added: dict[str, int]
+) -> None:
+    """In an upgrade workers write it while web servers of the version before still read."""
+    kept = {"id": contents[0].pk, "views": 3, "before": 6, "series": [1, 2], **added}
+    Ranking.objects.create(
+        content_type=content_type_of(Content), window="7d", computed_at=NOW, ranked=[kept]
+    )
+
+    (one,) = top(Content)[Window.WEEK].ranked
+
+    assert (one.views, one.series, one.people) == (3, [1, 2], None)
+    assert one.trend is not None
+
+
 @pytest.mark.django_db(transaction=True)
 def test_a_ranking_that_is_being_computed_is_not_waited_for(
     contents: list[Content],
