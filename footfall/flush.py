@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, connections, transaction
@@ -36,13 +37,14 @@ from footfall.ingest.poison import POISON, Source, Take, in_parts
 from footfall.ingest.producer_states import load_producer_states
 from footfall.ingest.progress import save_progress, store_dead_letters
 from footfall.log import forget_owner, get_log, is_in_memory, key_prefix, owner
-from footfall.models import Carried, Partition, Projection, Segment, StoreHead
+from footfall.models import Partition, Segment
 from footfall.projections.copies import behind as behind_copies
 from footfall.projections.rows import KINDS, open_projections
-from footfall.projections.run import Projected, apply_new_events
+from footfall.projections.run import ALL, CARRIED, Projected, apply_new_events
 from footfall.registry import countable_models
 from footfall.sql import Conflict
 from footfall.store.append import append
+from footfall.store.read import store_head
 
 FLUSH_TIMEOUT = 60.0  # seconds
 
@@ -190,7 +192,7 @@ def flush_all(timeout: float = FLUSH_TIMEOUT) -> int:
     """
     end = time.monotonic() + timeout
     events = _ingest_all(end)
-    head = StoreHead.objects.get_or_create(pk=1)[0].number
+    head = store_head().number
     while True:
         if project(force=True).more:
             continue
@@ -251,10 +253,9 @@ def _ingest_all(end: float) -> int:
 
 def _behind(head: int) -> list[str]:
     """Return the projections that are before `head`, and the models with carried over views."""
-    behind = Projection.objects.filter(number__lt=head).order_by("name")
+    behind = sorted((one for one in ALL.all() if one.number < head), key=attrgetter("name"))
     names = [one.name for one in behind if one.label in countable_models()]
-    kinds = Carried.objects.order_by().values_list("content_type", flat=True).distinct()
-    carried = (str(ContentType.objects.get_for_id(kind)) for kind in kinds)
+    carried = (str(ContentType.objects.get_for_id(kind)) for (kind,) in CARRIED.all())
     return [
         *names,
         *(f"carried over views of {model}" for model in carried),

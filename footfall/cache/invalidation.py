@@ -7,6 +7,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 
 from footfall.cache.entries import get_page_cache
+from footfall.common.compiled import Compiled
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
 from footfall.models import Invalidation
@@ -16,6 +17,7 @@ from footfall.registry import content_type_of
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 1_000  # invalidations that are loaded and sent at once
+AFTER = Compiled(lambda last: Invalidation.objects.filter(pk__gt=last).order_by("pk")[:BATCH_SIZE])
 
 
 def invalidate(
@@ -39,7 +41,7 @@ def invalidate(
 def send_invalidations() -> None:
     """Remove from Redis what was invalidated. What fails stays in the table."""
     last = 0
-    while rows := list(Invalidation.objects.filter(pk__gt=last).order_by("pk")[:BATCH_SIZE]):
+    while rows := AFTER.all(last):
         done, error = _send(rows)
         Invalidation.objects.filter(pk__in=done).delete()
         if error:

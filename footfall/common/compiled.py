@@ -55,7 +55,7 @@ class Compiled(Generic[Row]):
         ]
         with connections[using].cursor() as cursor:
             cursor.execute(plan.sql, values)
-            rows = cursor.fetchall()
+            rows: list[Any] = [*cursor.fetchall()]  # MySQL has a tuple
         if plan.converters:
             rows = [_converted(row, plan, connections[using]) for row in rows]
         if not plan.names:

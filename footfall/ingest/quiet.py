@@ -7,8 +7,8 @@ from django.db import Error
 
 from footfall.conf import conf
 from footfall.eventlog import LogError, RedisLog
+from footfall.ingest.claims import SPILLED
 from footfall.log import get_log
-from footfall.models import Spilled
 
 FULL_LOOK_SECONDS = 10.0
 """How often an ingest looks at everything: positions, identity, partitions of other settings."""
@@ -46,7 +46,7 @@ def signs() -> Signs | None:
     """
     try:
         log = get_log()
-        if not isinstance(log, RedisLog) or log.is_cluster or Spilled.objects.exists():
+        if not isinstance(log, RedisLog) or log.is_cluster or SPILLED.all():
             return None
         return (log.prefix, *log.offsets(range(conf.COUNTERS_PARTITIONS)))
     except (LogError, Error):

@@ -16,10 +16,9 @@ and holds no snapshot for longer than that.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import QuerySet, Sum, Value
+from django.db import connection
 from django.db.models.functions import TruncDay
 from django.utils import timezone
 
@@ -57,7 +56,7 @@ from footfall.store.read import is_known
 from footfall.verdicts import present_version
 
 KEPT_LINES = 100
-NOTHING = (0,) * len(COLUMNS)
+FIRST, LAST = (datetime(year, 1, 1, tzinfo=UTC) for year in (1000, 9999))
 
 
 def run_audit(
@@ -134,29 +133,33 @@ def differences(progress: Progress | None = None) -> Iterator[Difference]:
 
 def broken_totals() -> Iterator[str]:
     """Yield a line for each model and day whose hourly totals are not the sum of its rollups."""
-    totals = HourTotal.objects.order_by()
-    counted = {content_type_of(model).pk for model in countable_models().values()}
-    for kind in sorted(counted | set(totals.values_list("content_type", flat=True).distinct())):
-        days = totals.filter(content_type=kind).annotate(day=TruncDay("hour", tzinfo=UTC))
-        starts = sorted(days.values_list("day", flat=True).distinct())[1:]
+    totals = HourTotal.objects.order_by().annotate(day=TruncDay("hour", tzinfo=UTC))
+    starts: dict[int, list[datetime]] = {
+        content_type_of(model).pk: [] for model in countable_models().values()
+    }
+    for kind, day in totals.values_list("content_type_id", "day").distinct():
+        starts.setdefault(kind, []).append(day)
+    for kind, days in sorted(starts.items()):
         # The first and the last range are open, so that no rollup is left out.
-        for since, until in pairwise([None, *starts, None]):
+        for since, until in pairwise([None, *sorted(days)[1:], None]):
             yield from _broken_total(kind, since, until)
 
 
 def _broken_total(kind: int, since: datetime | None, until: datetime | None) -> Iterator[str]:
-    def sums(source: type[Rollup] | type[HourTotal], place: int) -> QuerySet[Any, Any]:
-        rows = source._default_manager.filter(content_type=kind)
-        if since:
-            rows = rows.filter(hour__gte=since)
-        if until:
-            rows = rows.filter(hour__lt=until)
-        of_kind = rows.order_by().values("content_type").annotate(place=Value(place))
-        return of_kind.values_list("place").annotate(*map(Sum, COLUMNS))
-
+    sums = ", ".join(f"COALESCE(SUM({name}), 0)" for name in COLUMNS)
     # One statement, so one moment.
-    found = {place: views for place, *views in sums(Rollup, 0).union(sums(HourTotal, 1), all=True)}
-    rolled, total = (dict(zip(COLUMNS, found.get(i, NOTHING), strict=True)) for i in (0, 1))
+    statement = " UNION ALL ".join(
+        f"SELECT {place}, {sums} FROM {table._meta.db_table}"  # noqa: S608
+        " WHERE content_type_id = %s AND hour >= %s AND hour < %s"
+        for place, table in enumerate((Rollup, HourTotal))
+    )
+    hours = map(connection.ops.adapt_datetimefield_value, (since or FIRST, until or LAST))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [kind, *hours] * 2)
+        found = sorted(cursor.fetchall())
+    rolled, total = (dict(zip(COLUMNS, views, strict=True)) for _place, *views in found)
+    if rolled == total:
+        return
     model = ContentType.objects.filter(pk=kind).first()
     when = f" from {since:%Y-%m-%d}" if since else f" until {until:%Y-%m-%d}" if until else ""
     for name in COLUMNS:
@@ -202,15 +205,18 @@ def broken_projections() -> Iterator[str]:
     """Yield a line for each projection whose position the event store does not have, or that goes
     on with verdicts about agents that are not the present ones.
     """
-    for projection in Projection.objects.order_by("name"):
+    rows = Projection.objects.order_by("name")
+    known = {one for one in {row.position for row in rows} if is_known(one)}
+    present = present_version()
+    for projection in rows:
         number, key, _ = projection.position
         same = Projection.objects.filter(pk=projection.pk, number=number, key=key)
         # Unless it has moved since it was read, and the segment was compacted.
-        if not is_known(projection.position) and same.exists():
+        if projection.position not in known and same.exists():
             yield f"projection {projection}: the event store has no segment {number} of its key"
         version = projection.verdicts
         tells_kinds = projection.kind in WITH_VERDICTS or goes_by_verdicts(projection)
-        is_other = tells_kinds and version != present_version()
+        is_other = tells_kinds and version != present
         if is_other and same.filter(verdicts=version).exists():
             yield f"projection {projection}: it waits for other verdicts, a rebuild sets it right"
 

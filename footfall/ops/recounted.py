@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 from django.db import Error
 
-from footfall.models import Audit, Projection, Recount, StoreHead, StorePosition
+from footfall.models import Audit, Projection, Recount, StorePosition
 from footfall.projections.copies import copied_labels, differing
 from footfall.projections.kept import forget_deleted, keep_counted
-from footfall.projections.rows import BEGINNING, TOTALS, VISITORS, name_of
+from footfall.projections.rows import TOTALS, VISITORS, name_of
 from footfall.reclassify.past import resume
 from footfall.recount.comparison import Difference, OtherPolicy, bring_close
 from footfall.recount.counters import Counters
 from footfall.recount.counting import Progress, finish, run, take
-from footfall.recount.gap import Incomparable, positions
+from footfall.recount.gap import Incomparable
 from footfall.recount.repair import NotRepaired, repair_counter, repair_rollups, repair_totals
 from footfall.recount.rollups import Rollups
 from footfall.registry import countable_models
 from footfall.sql import LockTimeout
-from footfall.store.read import is_known
+from footfall.store.read import is_known, store_head
 
 MAX_NUMBERS = 20
 
@@ -35,9 +35,11 @@ class Recounted:
     def findings(self) -> Iterator[str]:
         """Yield a line for everything that differs, or that cannot be known."""
         resume()
+        labels: list[str] = []
         taken: list[Recount] = []
         for label in sorted(countable_models()):
-            yield from self._take(label, taken)
+            yield from self._begin(label, labels)
+        yield from self._take(labels, taken)
         try:
             rows = run(taken, self.progress)
         except Incomparable as reason:
@@ -56,7 +58,8 @@ class Recounted:
         for label in copied_labels():
             yield from self._copies(label)
 
-    def _take(self, label: str, taken: list[Recount]) -> Iterator[str]:
+    def _begin(self, label: str, labels: list[str]) -> Iterator[str]:
+        """Add the label of a model that can be compared to `labels`."""
         model = countable_models()[label]
         try:
             keep_counted(model)
@@ -65,11 +68,18 @@ class Recounted:
         except Error as error:
             yield self._away(label, error)
         try:
-            positions(label)
             bring_close(label)
-            taken += take([label], Recount.Kind.AUDIT, _boundary())
+            labels.append(label)
         except Incomparable as reason:
             yield self._broken(reason)
+
+    def _take(self, labels: list[str], taken: list[Recount]) -> Iterator[str]:
+        boundary = _boundary()
+        for label in labels:
+            try:
+                taken.append(take(label, Recount.Kind.AUDIT, boundary))
+            except Incomparable as reason:
+                yield self._broken(reason)
 
     def _broken(self, reason: object) -> str:
         self.audit.broken += 1
@@ -104,7 +114,8 @@ class Recounted:
                 f"{row.label}: segments {numbers} cannot be read; {unexplained} counters are higher"
                 " than what is left says, which may be right"
             )
-        if not above and not counters.unread:
+        is_unknown = counters.row and counters.row.counted_before == Projection.Counted.UNKNOWN
+        if is_unknown and not above and not counters.unread:
             _note_explained(row.label)
 
     def _repaired(self, counters: Counters, difference: Difference) -> str:
@@ -136,12 +147,9 @@ class Recounted:
 
 def _boundary() -> StorePosition:
     """Return the lowest position of the projections: there is the least to count twice."""
-    rows = Projection.objects.exclude(name__startswith=name_of(VISITORS, "")).order_by("number")
-    known = [
-        row.position for row in rows if row.label in countable_models() and is_known(row.position)
-    ]
-    head = StoreHead.objects.order_by("pk").first()
-    return min(known, default=head.position if head else BEGINNING)
+    rows = Projection.objects.exclude(name__startswith=name_of(VISITORS, ""))
+    there = {row.position for row in rows if row.label in countable_models()}
+    return min(filter(is_known, there), default=None) or store_head().position
 
 
 def _note_explained(label: str) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
+from footfall.common.compiled import Compiled
 from footfall.common.failpoints import failpoint
 from footfall.identity import database_now, ensure_identity
 from footfall.models import (
@@ -41,6 +42,9 @@ hour."""
 ALIVE = timedelta(minutes=5)
 """One that went on so recently is left to the process that does it."""
 MAX_NUMBERS = 20
+UNFINISHED = Compiled(
+    lambda: Reclassification.objects.filter(finished_at=None).values_list("pk")[:1]
+)
 
 
 class TakenOver(Exception):
@@ -103,6 +107,8 @@ def finish(progress: Progress | None = None) -> Reclassified | None:
 
 def resume() -> None:
     """Go on with one that was interrupted, unless some process went on with it just now."""
+    if not UNFINISHED.all():
+        return
     ensure_identity()
     stopped = Reclassification.objects.filter(finished_at=None)
     if stopped.filter(touched_at__lte=database_now() - ALIVE).exists():

@@ -48,7 +48,7 @@ def adopt(label: str, progress: Progress | None = None, *, dry_run: bool = False
     position = positions(label).get(TOTALS, _end_of_store() if dry_run else None)
     if position is None or not is_known(position):
         raise Incomparable(f"{label}: its counters have no position in the event store")
-    (recount,) = run(take([label], "adopt", position), progress)
+    (recount,) = run([take(label, "adopt", position)], progress)
     counters, adopted, highest = Counters(recount), Adopted(), highest_id(label)
     for after, last in ranges(counters.model, CHUNK_SIZE):
         with transaction.atomic():

@@ -5,12 +5,15 @@ from typing import ClassVar
 
 from django.db import models
 
+from footfall.common.compiled import Compiled
 from footfall.models import Projection, Recount
 from footfall.projections.rows import lock, name_of
 from footfall.recount.counting import current, locked
 from footfall.recount.gap import Gap, Incomparable
 from footfall.registry import countable_models
 from footfall.store.read import is_known
+
+NAMED = Compiled(lambda name: Projection.objects.filter(name=name))
 
 
 @dataclass
@@ -19,6 +22,8 @@ class BesideRecount:
 
     recount: Recount
     gap: Gap = field(init=False)
+    row: Projection | None = field(default=None, init=False)
+    """The projection, as it was followed last."""
 
     kind: ClassVar[str]
     """Of the projection."""
@@ -53,10 +58,9 @@ class BesideRecount:
     def follow_current(self) -> None:
         """Follow recount and projection as this snapshot sees them. Raises Incomparable."""
         self.recount = current(self.recount)
-        row = Projection.objects.filter(name=name_of(self.kind, self.recount.label)).first()
-        self._follow(row)
+        self._follow(NAMED.first(name_of(self.kind, self.recount.label)))
 
     def _follow(self, row: Projection | None) -> None:
-        boundary = self.recount.boundary
+        self.row, boundary = row, self.recount.boundary
         is_lost = self.recount.is_lost or row is None
         self.gap.follow(boundary if is_lost or row is None else row.position, boundary)

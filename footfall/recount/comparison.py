@@ -114,7 +114,7 @@ def compare_ranges(
 ) -> Iterator[Difference]:
     """Yield every target that differs from `source`. follow: moves the gap, in each snapshot."""
     model = countable_models()[gap.label]
-    highest = highest_id(gap.label)
+    highest = highest_id(gap.label) if progress else 0
     for after, last in ranges(model, CHUNK_SIZE):
         with sql.snapshot():
             follow()

@@ -5,17 +5,28 @@ is one recount per model: another process that goes on with it takes it over.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 from django.db import connection, models, transaction
+from django.db.models import Exists
 from django.db.models.functions import Now
 
 from footfall import sql
+from footfall.common.compiled import Compiled
 from footfall.common.failpoints import failpoint
 from footfall.identity import epoch
-from footfall.models import COLUMNS, Base, Recount, Recounted, Segment, StorePosition, Visit
+from footfall.models import (
+    COLUMNS,
+    Base,
+    Recount,
+    Recounted,
+    Segment,
+    StoreHead,
+    StorePosition,
+    Visit,
+)
 from footfall.reclassify.changes import Progress as Progress
 from footfall.recount.gap import Incomparable
 from footfall.registry import content_type_of, countable_models, limits, policy_of
@@ -38,25 +49,33 @@ HOUR = 3_600  # seconds
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REBUILDS = (Recount.Kind.TOTALS, Recount.Kind.HOURLY)
 KINDS_TOLD = (Recount.Kind.AUDIT, Recount.Kind.HOURLY)
+OF_LABEL = Compiled(lambda label: Recount.objects.select_for_update().filter(label=label))
+LOCKED = Compiled(
+    lambda label, token: Recount.objects.select_for_update().filter(label=label, token=token)
+)
+CURRENT = Compiled(lambda label, token: Recount.objects.filter(label=label, token=token))
+FOUND = Compiled(
+    lambda kind: StoreHead.objects.values_list(
+        Exists(Recounted.objects.filter(content_type_id=kind)),
+        Exists(Visit.objects.filter(content_type_id=kind, beside=True)),
+        Exists(Base.objects.filter(content_type_id=kind)),
+    )[:1]
+)
+"""Whether a recount has left something behind, and whether there is a base."""
 
 
 class TakenOver(Incomparable):
     """Another process goes on with the recount, or it was given up as abandoned."""
 
 
-def take(
-    labels: Iterable[str], kind: str, boundary: StorePosition, since: datetime | None = None
-) -> list[Recount]:
-    """Begin recounts up to `boundary`, or take over those that were interrupted.
+def take(label: str, kind: str, boundary: StorePosition, since: datetime | None = None) -> Recount:
+    """Begin a recount up to `boundary`, or take over one that was interrupted.
 
-    Raises Incomparable if the recount of a model belongs to a rebuild of another kind.
+    Raises Incomparable if it belongs to a rebuild of another kind.
     """
     with transaction.atomic():
-        head = locked_head()  # nothing leaves the store meanwhile
-        return [
-            _take(label, kind, max(boundary, head.removed), head.removed, since)
-            for label in sorted(labels)
-        ]
+        removed = locked_head().removed  # nothing leaves the store meanwhile
+        return _take(label, kind, max(boundary, removed), removed, since)
 
 
 def _take(
@@ -66,24 +85,26 @@ def _take(
     removed: StorePosition,
     since: datetime | None,
 ) -> Recount:
-    row = Recount.objects.select_for_update().filter(label=label).first()
-    oldest = epoch() - ABANDONED_AFTER
+    row, now, verdicts = OF_LABEL.first(label), epoch(), present_version()
+    is_new, oldest = row is None, now - ABANDONED_AFTER
     if row and row.epoch >= oldest and row.kind in REBUILDS and row.kind != kind:
         name = f"{row.kind}:{label}"
         raise Incomparable(f"{label}: not compared, the rebuild of {name} is not finished")
-    if row and row.epoch >= oldest and row.since == since and _is_usable(row):
+    if row and row.epoch >= oldest and row.since == since and _is_usable(row, verdicts):
         if kind != row.kind:
             row.kind, row.cursor = kind, row.cursor if row.stage in FIRST_STAGES else -1
     else:
-        row = Recount(label=label, kind=kind, since=since, verdicts=present_version())
+        row = Recount(label=label, kind=kind, since=since, verdicts=verdicts)
         row.policy = _by_visitor(label)
         row.started_at = row.touched_at = Now()
         row.number, row.key, row.events = removed
         row.boundary_number, row.boundary_key, row.boundary_events = boundary
+        # None of it can come meanwhile: the row is locked, or there is none, and the head.
+        if not any(FOUND.first(content_type_of(countable_models()[label]).pk) or [True]):
+            row.stage = Recount.Stage.EVENTS
     row.token = secrets.randbelow(2**63 - 1) + 1
-    row.epoch = epoch()
-    row.save()
-    row.refresh_from_db()
+    row.epoch = now
+    row.save(force_insert=is_new)
     return row
 
 
@@ -92,36 +113,40 @@ def _by_visitor(label: str) -> str:
     return policy.name if policy else ""
 
 
-def _is_usable(row: Recount) -> bool:
+def _is_usable(row: Recount, verdicts: int) -> bool:
     """Tell whether the store has its boundary, nothing that it missed can be read now, and no agent
     was classified anew.
     """
     mended = Segment.objects.filter(number__in=row.corrupt, corrupt_at=None)
-    is_present = row.verdicts == present_version() and row.policy == _by_visitor(row.label)
+    is_present = row.verdicts == verdicts and row.policy == _by_visitor(row.label)
     return is_present and is_known(row.boundary) and not mended.exists()
 
 
 def locked(row: Recount) -> Recount:
     """Lock the recount in this transaction, and return it as it is now. Raises TakenOver."""
-    return _own(row, Recount.objects.select_for_update())
+    return _own(row, LOCKED)
 
 
 def current(row: Recount) -> Recount:
     """Return the recount as it is now. Raises TakenOver."""
-    return _own(row, Recount.objects.all())
+    return _own(row, CURRENT)
 
 
-def _own(row: Recount, rows: models.QuerySet[Recount]) -> Recount:
-    found = rows.filter(label=row.label, token=row.token).first()
+def _own(row: Recount, rows: Compiled[Recount]) -> Recount:
+    found = rows.first(row.label, row.token)
     if found is None:
-        raise TakenOver(f"{row.label}: not compared, another process recounts it, or gave it up")
+        raise _taken_over(row)
     return found
 
 
-def touch(row: Recount) -> None:
-    """Save a locked recount, and that it goes on."""
+def _taken_over(row: Recount) -> TakenOver:
+    return TakenOver(f"{row.label}: not compared, another process recounts it, or gave it up")
+
+
+def touch(row: Recount, now: int | None = None) -> None:
+    """Save a locked recount, and that it goes on. now: the epoch, if it is known."""
     row.touched_at = Now()
-    row.epoch = epoch()
+    row.epoch = epoch() if now is None else now
     row.save()
 
 
@@ -156,13 +181,15 @@ def advance(row: Recount, boundary: StorePosition) -> Recount:
 def finish(row: Recount) -> None:
     """End the recount, and remove what it has counted: if that is interrupted, the next does."""
     with transaction.atomic():
-        locked(row).delete()
-    clear(row.label)
+        if not Recount.objects.filter(label=row.label, token=row.token).delete()[0]:
+            raise _taken_over(row)
+        kind = content_type_of(countable_models()[row.label]).pk
+        after = _clear_some(kind, -1, visits=bool(row.policy))
+    clear(row.label, after)
 
 
-def clear(label: str) -> None:
-    """Remove what a recount that has ended has counted."""
-    after = -1
+def clear(label: str, after: int = -1) -> None:
+    """Remove what a recount that has ended has counted, of targets with ids above `after`."""
     kind = content_type_of(countable_models()[label]).pk
     while after < LAST_ID:
         with transaction.atomic():
@@ -204,12 +231,13 @@ def _end_of_some(rows: models.QuerySet[Base] | models.QuerySet[Recounted], after
     return LAST_ID if found is None else found
 
 
-def _clear_some(kind: int, after: int) -> int:
+def _clear_some(kind: int, after: int, *, visits: bool = True) -> int:
     rows = Recounted.objects.filter(content_type=kind)
     last = _end_of_some(rows, after)
     span = {"target_id__gt": after, "target_id__lte": last}
     rows.filter(**span).delete()
-    Visit.objects.filter(content_type=kind, beside=True, **span).delete()
+    if visits:
+        Visit.objects.filter(content_type=kind, beside=True, **span).delete()
     return last
 
 
@@ -244,11 +272,12 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
                 finish(row)
         raise Incomparable(f"{rows[0].label}: not compared, {reason}") from reason
     with transaction.atomic():
-        found = [locked(row) for row in rows]
+        found, now, version = [locked(row) for row in rows], epoch(), present_version()
         for row in found:
             if row.position != position:
                 raise TakenOver(f"{row.label}: not compared, another process recounts it")
             require_verdicts(row, verdicts.version)
+            require_verdicts(row, version)
             views = _since(summed.views(row.label), row.since)
             kind = content_type_of(countable_models()[row.label]).pk
             sql.add_views(Recounted, kind, views)
@@ -259,19 +288,20 @@ def _count_some(rows: Sequence[Recount]) -> list[Recount]:
             row.corrupt = sorted({*row.corrupt, *unread})
             if until.number >= row.boundary_number:
                 row.stage = Recount.Stage.DONE
-            touch(row)
+            touch(row, now)
         failpoint("before_recount_commit")
     failpoint("after_recount_commit")
     return found
 
 
 def require_verdicts(row: Recount, version: int) -> None:
-    """Raise Incomparable if the recount tells kinds of agents, and not by these, present verdicts.
+    """Raise Incomparable if the recount tells kinds of agents, and by other verdicts than these.
 
-    Most counters have views of all kinds.
+    version: the present one, as long as it cannot change: in a snapshot, or while the projection
+    is locked. Most counters have views of all kinds.
     """
     told = row.kind in KINDS_TOLD or policy_of(countable_models()[row.label]).tells_kinds
-    if told and not row.verdicts == version == present_version():
+    if told and row.verdicts != version:
         raise Incomparable(f"{row.label}: not compared, agents were classified anew: begin again")
 
 

@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TypeVar
 
+from django.db.models import Q
+
+from footfall.common.compiled import Compiled
 from footfall.models import KIND_COLUMNS, VIEWS, Kind, Projection, Segment, StorePosition
 from footfall.projections.rows import HOURLY, TOTALS, name_of
 from footfall.registry import countable_models, limits, policy_of
@@ -17,6 +20,7 @@ Key = TypeVar("Key")
 
 READ_EVENTS = 100_000  # events between two positions that are listed at a time
 MAX_EVENTS = 2_000_000  # with more between the positions, nothing is compared
+PAIR = Compiled(lambda totals, hourly: Projection.objects.filter(Q(name=totals) | Q(name=hourly)))
 
 
 class Incomparable(Exception):
@@ -141,8 +145,8 @@ def positions(label: str) -> dict[str, StorePosition]:
 
     Raises Incomparable if only one of them is there.
     """
-    names = [name_of(kind, label) for kind in (TOTALS, HOURLY)]
-    found = {one.kind: one.position for one in Projection.objects.filter(name__in=names)}
+    names = (name_of(kind, label) for kind in (TOTALS, HOURLY))
+    found = {one.kind: one.position for one in PAIR.all(*names)}
     if len(found) == 1:
         raise Incomparable(f"{label}: not compared, its only projection is {min(found)}")
     return found

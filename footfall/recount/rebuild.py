@@ -98,8 +98,7 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
     if row.kind == TOTALS:
         keep_counted(countable_models()[row.label])
     boundary = _end_of_store() if is_lost else row.position
-    (recount,) = take([row.label], row.kind, boundary, since)
-    recount = _begin(recount, is_lost=is_lost)
+    recount = _begin(take(row.label, row.kind, boundary, since), is_lost=is_lost)
     (recount,) = run([recount], progress)
     if not is_lost:
         recount = _come_near(recount)

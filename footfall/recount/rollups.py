@@ -14,6 +14,8 @@ from django.db import connection
 from django.db.models import QuerySet, Sum
 
 from footfall import sql
+from footfall.common.compiled import Compiled
+from footfall.events import BIGINT
 from footfall.models import (
     COLUMNS,
     KIND_COLUMNS,
@@ -36,7 +38,12 @@ from footfall.sql.batch import condition as of_model
 
 HOURS = 24
 END = datetime(9999, 1, 1, tzinfo=UTC)
+WHOLE = (-1, BIGINT - 1)
+"""The range of all ids, if there are no more of them than one takes."""
 NOTHING = (0,) * len(COLUMNS)
+CORRECTING = Compiled(
+    lambda label: Correcting.objects.filter(label=label, done=False).values_list("pk")[:1]
+)
 
 
 class Wrong(NamedTuple):
@@ -70,20 +77,25 @@ class Rollups(BesideRecount):
         """Raises Incomparable also while kinds of agents are being corrected."""
         super()._follow(row)
         require_verdicts(self.recount, self.gap.verdicts.version)
-        if Correcting.objects.filter(label=self.recount.label, done=False).exists():
+        if CORRECTING.all(self.recount.label):
             raise Incomparable(f"{self.recount.label}: a reclassification is not finished")
 
     def compare(self, progress: Progress | None = None) -> Iterator[Wrong]:
         """Yield every day of a target that differs. Raises Incomparable."""
-        highest = highest_id(self.recount.label)
+        highest = highest_id(self.recount.label) if progress else 0
+        is_whole = False
         for after, last in ranges(self.model, CHUNK_SIZE):
+            is_whole = (after, last) == WHOLE
             with sql.snapshot():
                 self.follow_current()
                 found = self.differing(after, last)
+                if is_whole:
+                    found += self.differing_deleted()
             yield from found
             if progress:
                 progress(f"rollups of {self.recount.label}", min(last, highest), highest)
-        yield from self.compare_deleted()
+        if not is_whole:
+            yield from self.compare_deleted()
 
     def compare_deleted(self) -> list[Wrong]:
         """Return the days of deleted targets that differ. Raises Incomparable."""

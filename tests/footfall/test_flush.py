@@ -63,6 +63,18 @@ def test_an_idle_flush_writes_nothing(page: Page) -> None:
     assert not [q["sql"] for q in queries if not q["sql"].startswith(reading)]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_what_one_batch_has_is_counted_without_other_threads(
+    page: Page, contents: list[Content], counts: Counts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(page, contents)
+    monkeypatch.setattr("footfall.flush.ThreadPoolExecutor", None)
+
+    assert flush_all() == 1
+
+    assert counts() == [1, 1, 1]
+
+
 def test_the_segment_says_how_many_events_it_has(page: Page, contents: list[Content]) -> None:
     for _ in range(5):
         record(page, contents)

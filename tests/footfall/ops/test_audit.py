@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 from kombu.exceptions import OperationalError
-from pytest_django import Settings
+from pytest_django import DjangoAssertNumQueries, Settings
 from redis import Redis
 
 from catalog.pages.models import Content, Page
@@ -63,6 +63,13 @@ def audit(*options: str) -> str:
 
 def test_what_was_only_counted_is_clean() -> None:
     assert "clean" in audit()
+
+
+def test_a_small_audit_asks_little(
+    contents: list[Content], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    with django_assert_max_num_queries(100):
+        assert not list(run_audit(Audit()))
 
 
 def test_a_counter_that_differs_is_named(contents: list[Content]) -> None:
