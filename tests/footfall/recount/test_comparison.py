@@ -273,7 +273,7 @@ def test_views_that_are_counted_meanwhile_are_no_difference(
 
     with meanwhile(count):
         try:
-            for _ in range(15):
+            for _ in range(8):
                 assert not list(differences())
         finally:
             over.set()
