@@ -11,7 +11,7 @@ import pytest
 import redis
 from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import connection, connections
 from django.utils import translation
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoAssertNumQueries, DjangoDbBlocker, Settings
@@ -75,6 +75,13 @@ def uses_database(item: Any) -> bool:
 
 def is_about_postgresql(item: pytest.Item) -> bool:
     return item.get_closest_marker("postgres") is not None
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave a test that uses no database no connection of the one before."""
+    if not uses_database(item):
+        for one in connections.all(initialized_only=True):
+            one.close()
 
 
 def sort_key(path: Path, with_database: set[Path]) -> int:

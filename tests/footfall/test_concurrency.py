@@ -35,17 +35,17 @@ def test_producers_and_flushes_at_once_count_exactly(
         PageContent.objects.create(page=other, content=content, position=position)
 
     def write() -> None:
-        for number in range(100):
+        for number in range(60):
             record(page if number % 2 else other, contents)
 
     def flush_often() -> None:
-        for _ in range(40):
-            flush(limit=30)
+        for _ in range(15):
+            flush(limit=20)
 
-    run_at_once([write] * 6 + [flush_often] * 4)
+    run_at_once([write] * 4 + [flush_often] * 3)
     flush_all()
 
-    assert counts() == [600, 600, 600]
+    assert counts() == [240, 240, 240]
     assert not list(differences())
 
 
@@ -66,8 +66,8 @@ def test_a_visitor_counts_so_often_however_many_flush(
             record(page, contents, request=rf.get("/", REMOTE_ADDR=address), at=at)
 
     def flush_often() -> None:
-        for _ in range(10):
-            flush(limit=7)
+        for _ in range(6):
+            flush(limit=12)
 
     run_at_once([write] * 5 + [flush_often] * 3)
     flush_all()
@@ -80,12 +80,12 @@ def test_partitions_that_share_contents_do_not_deadlock(
     page: Page, contents: list[Content], counts: Counts
 ) -> None:
     """Each flush claims one partition; their batches update the same rows in different orders."""
-    shared = [Text.objects.create(title=str(n), text="") for n in range(200)]
-    pages = [page, *(Page.objects.create(title=str(n)) for n in range(9))]
+    shared = [Text.objects.create(title=str(n), text="") for n in range(60)]
+    pages = [page, *(Page.objects.create(title=str(n)) for n in range(4))]
 
     def write_and_flush(own: Page, contents: list[Any]) -> Callable[[], None]:
         def run() -> None:
-            for _ in range(15):
+            for _ in range(8):
                 record(own, contents)
                 flush()
 
@@ -93,11 +93,11 @@ def test_partitions_that_share_contents_do_not_deadlock(
 
     run_at_once(
         write_and_flush(own, shared[::-1] if number % 2 else shared)
-        for number, own in enumerate(pages[:6])
+        for number, own in enumerate(pages)
     )
     flush_all()
 
-    assert set(Text.objects.filter(pk__in=[t.pk for t in shared]).values_list("counter")) == {(90,)}
+    assert set(Text.objects.filter(pk__in=[t.pk for t in shared]).values_list("counter")) == {(40,)}
 
 
 @pytest.mark.postgres  # elsewhere a row has no such lock: the editor waits until the commit
@@ -139,19 +139,19 @@ def test_resets_beside_flushes_leave_every_view_and_every_reset_accounted_for(
     page: Page, contents: list[Content]
 ) -> None:
     def write_and_flush() -> None:
-        for _ in range(40):
+        for _ in range(16):
             record(page, contents)
             flush()
 
     def reset_often() -> None:
-        for number in range(20):
+        for number in range(10):
             adjust(Content, contents[0].pk, to=number % 3, why="tried")
 
     run_at_once([write_and_flush] * 2 + [reset_often] * 2)
     flush_all()
 
     views = Rollup.objects.filter(target_id=contents[0].pk).aggregate(n=Sum("views"))["n"]
-    assert views >= 80
+    assert views >= 32
     assert not list(differences())
 
 

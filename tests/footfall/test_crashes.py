@@ -42,39 +42,42 @@ def read_page(pk: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failpoint", "stored", "counted"),
+    "steps",
     [
-        *((failpoint, stored, False) for failpoint, stored in INGEST.items()),
-        *((failpoint, True, counted) for failpoint, counted in PROJECT.items()),
+        [(failpoint, stored, False) for failpoint, stored in INGEST.items()],
+        [(failpoint, True, counted) for failpoint, counted in PROJECT.items()],
     ],
+    ids=["ingest", "project"],
 )
 def test_a_flush_that_is_killed_counts_once(
-    failpoint: str,
-    stored: bool,
-    counted: bool | None,
+    steps: list[tuple[str, bool, bool | None]],
     page: Page,
     contents: list[Content],
     counts: Counts,
     environment: dict[str, str],
 ) -> None:
-    for number in range(5):
-        record(page, contents)
-        for _ in range(2):
-            record(page, contents, key=keyed(number))
+    """At each step one that begins where another has ended."""
+    segments = 0
+    for step, (failpoint, stored, counted) in enumerate(steps):
+        for number in range(2):
+            record(page, contents)
+            for _ in range(2):
+                record(page, contents, key=keyed(9 * step + number))
 
-    died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
+        died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "flush")
 
-    assert died.returncode == -signal.SIGKILL
-    possible = {True, False} if counted is None else {counted}
-    assert counts() in [[10 * one] * 3 for one in possible]
-    assert not list(differences())
-    for number in range(6):
-        record(page, contents, key=keyed(number))
-    flush_all()
-    assert counts() == [11, 11, 11]
-    assert not list(differences())
+        assert died.returncode == -signal.SIGKILL
+        possible = {True, False} if counted is None else {counted}
+        assert counts() in [[5 * step + 4 * one] * 3 for one in possible], failpoint
+        assert not list(differences())
+        for number in range(3):
+            record(page, contents, key=keyed(9 * step + number))
+        flush_all()
+        assert counts() == [5 * step + 5] * 3, failpoint
+        assert not list(differences())
+        segments += 1 + stored
+        assert Segment.objects.count() == segments, failpoint
     assert not list(broken_positions())
-    assert Segment.objects.count() == 1 + stored
 
 
 def compact_all() -> None:
@@ -105,27 +108,27 @@ def test_a_compaction_that_is_killed_keeps_every_event(
     assert not list(broken_store())
 
 
-@pytest.mark.parametrize("failpoint", RECLASSIFY)
 def test_a_reclassification_that_is_killed_is_done_once(
-    failpoint: str,
-    page: Page,
-    contents: list[Content],
-    environment: dict[str, str],
-    rf: RequestFactory,
+    page: Page, contents: list[Content], environment: dict[str, str], rf: RequestFactory
 ) -> None:
+    """Dies at each failpoint in turn, each time one step further."""
     for _ in range(3):
         record(page, contents, request=rf.get("/", headers={"User-Agent": HIDDEN}))
     flush_all()
     assert by_kind() == {"views": 12, "person": 12}
     decide(HIDDEN, Kind.ROBOT)
 
-    died = processes.run({**environment, ENVIRONMENT: failpoint}, manage, "counters", "reclassify")
+    for failpoint in RECLASSIFY:
+        died = processes.run(
+            {**environment, ENVIRONMENT: failpoint}, manage, "counters", "reclassify"
+        )
+        assert died.returncode == -signal.SIGKILL
+        record(page, contents)
+        flush_all()
 
-    assert died.returncode == -signal.SIGKILL
-    record(page, contents)
-    flush_all()
     assert processes.run(environment, manage, "counters", "reclassify").returncode == 0
-    assert by_kind() == by_kind(HourTotal) == {"views": 12 + 4, "robot": 12}
+    views = 12 + 4 * len(RECLASSIFY)
+    assert by_kind() == by_kind(HourTotal) == {"views": views, "robot": 12}
     assert Correction.objects.count() == 4  # views and visitors, of pages and of contents
     assert list(run_audit(Audit())) == []
 
@@ -139,12 +142,7 @@ def count_people() -> None:
     counter_field(Content).policy = People()
 
 
-@pytest.mark.parametrize(
-    "failpoint",
-    ["before_reclassify_begin", "after_reclassify_end", "after_policy_commit", "after_rebuild_end"],
-)
 def test_counters_of_people_follow_a_reclassification_that_is_killed(
-    failpoint: str,
     page: Page,
     contents: list[Content],
     counts: Counts,
@@ -159,13 +157,17 @@ def test_counters_of_people_follow_a_reclassification_that_is_killed(
     assert counts() == [3, 3, 3]
     decide(HIDDEN, Kind.ROBOT)
 
-    died = processes.run({**environment, ENVIRONMENT: failpoint}, reclassify_people)
+    for failpoint in (
+        "before_reclassify_begin", "after_reclassify_end", "after_policy_commit",
+        "after_rebuild_end",
+    ):  # fmt: skip
+        died = processes.run({**environment, ENVIRONMENT: failpoint}, reclassify_people)
+        assert died.returncode == -signal.SIGKILL
+        record(page, contents, request=rf.get("/", headers={"User-Agent": BROWSER}))
+        flush_all()
 
-    assert died.returncode == -signal.SIGKILL
-    record(page, contents, request=rf.get("/", headers={"User-Agent": BROWSER}))
-    flush_all()
     assert processes.run(environment, reclassify_people).returncode == 0
-    assert counts() == [2, 2, 2]
+    assert counts() == [5, 5, 5]
     assert list(run_audit(Audit())) == []
 
 

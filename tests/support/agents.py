@@ -4,10 +4,23 @@ from collections import Counter
 
 from django.db.models import Sum
 
-from footfall.models import COLUMNS, Agent, AgentRule, Base, HourTotal, Kind, Rollup
-from footfall.models.viewers import How, signed
+from footfall.events import decode, decode_meta
+from footfall.models import (
+    COLUMNS,
+    KIND_COLUMNS,
+    VIEWS,
+    Agent,
+    AgentRule,
+    Base,
+    HourTotal,
+    Kind,
+    Rollup,
+)
+from footfall.models.viewers import How, signed, unsigned
 from footfall.viewers.agents import Told, hash_of
 from footfall.viewers.classify import classify
+from tests.support.store import all_stored
+from tests.support.views import HOUR
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 ROBOT = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
@@ -42,3 +55,36 @@ def rollups() -> Counter[tuple[int, str]]:
         for name, number in zip(COLUMNS, numbers, strict=True):
             found[target, name] += number
     return +found
+
+
+def assert_rolled_up(label: str = "pages.content") -> None:
+    """Rollups and totals are what the stored events say, by hour, target and kind of agent.
+
+    An audit says so, too, and asks the database dozens of questions.
+    """
+    kinds = {unsigned(pk): kind for pk, kind in Agent.objects.values_list("hash", "kind")}
+    expected: Counter[tuple[int, int, str]] = Counter()
+    for one in all_stored():
+        kind = kinds.get(decode_meta(one.meta).agent, Kind.UNKNOWN)
+        columns = [VIEWS, KIND_COLUMNS[Kind(kind)]] if kind else [VIEWS]
+        for target in decode(one.body).get(label, ()):
+            expected.update((one.at // HOUR, target, name) for name in columns)
+
+    found: Counter[tuple[int, int, str]] = Counter()
+    app, model = label.split(".")
+    ours = {"content_type__app_label": app, "content_type__model": model}
+    for hour, target, *numbers in Rollup.objects.filter(**ours).values_list(
+        "hour", "target_id", *COLUMNS
+    ):
+        for name, number in zip(COLUMNS, numbers, strict=True):
+            found[int(hour.timestamp() * 1000) // HOUR, target, name] += number
+    assert +found == expected
+
+    sums: Counter[tuple[int, str]] = Counter()
+    for (at, _target, name), number in expected.items():
+        sums[at, name] += number
+    totals: Counter[tuple[int, str]] = Counter()
+    for hour, *numbers in HourTotal.objects.filter(**ours).values_list("hour", *COLUMNS):
+        for name, number in zip(COLUMNS, numbers, strict=True):
+            totals[int(hour.timestamp() * 1000) // HOUR, name] += number
+    assert +totals == sums

@@ -202,7 +202,7 @@ def test_a_log_that_was_trimmed_above_its_position_is_reported(
     log: RedisLog, contents: list[Content], settings: Settings
 ) -> None:
     settings.COUNTERS_LOG_RETENTION_BYTES = 2
-    store_views(log, *[(AT, [contents[0].pk])] * 500)
+    store_views(log, *[(AT, [contents[0].pk])] * 250)
     flush()
     Partition.objects.filter(number=0).update(position="1-1", sequence=1)
     ProducerState.objects.filter(partition=0).update(sequence=1)
@@ -216,7 +216,7 @@ def test_a_position_that_moves_meanwhile_is_no_finding(
 ) -> None:
     """A flush may come between the look at the position and the look at the log."""
     settings.COUNTERS_LOG_RETENTION_BYTES = 2
-    store_views(log, *[(AT, [contents[0].pk])] * 500)
+    store_views(log, *[(AT, [contents[0].pk])] * 250)
     flush()
     Partition.objects.filter(number=0).update(position="1-1")
     ProducerState.objects.filter(partition=0).update(sequence=1)

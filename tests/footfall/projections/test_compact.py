@@ -136,19 +136,19 @@ def test_compacting_beside_flushes_of_late_views_loses_nothing(
     ids = [one.pk for one in contents]
 
     def count_late() -> None:
-        for number in range(30):
+        for number in range(10):
             store_views(log, *[(AT + n * HOUR, ids) for n in range(number % 5, 48, 5)])
             with suppress(OperationalError):  # a deadlock, on MariaDB: the next one goes on
                 flush()
 
     def compact_often() -> None:
-        for _ in range(30):
+        for _ in range(10):
             with suppress(OperationalError):
                 compact()
 
     run_at_once([count_late, compact_often, compact_often])
     flush_all()
-    events = sum(len(range(number % 5, 48, 5)) for number in range(30))
+    events = sum(len(range(number % 5, 48, 5)) for number in range(10))
     assert not list(differences())
     assert not list(broken_totals())
     compact()

@@ -210,7 +210,7 @@ def test_a_table_that_is_being_altered_is_waited_for_another_time(
 
 def test_projectors_at_once_count_once(page: Page, ids: list[int], counts: Counts) -> None:
     def store_and_apply() -> None:
-        for _ in range(20):
+        for _ in range(10):
             view({"pages.page": [page.pk], "pages.content": ids})
             apply_new_events(force=True, max_events=5)
 
@@ -220,8 +220,8 @@ def test_projectors_at_once_count_once(page: Page, ids: list[int], counts: Count
     while apply_new_events(force=True).more:
         pass
 
-    assert counts() == [80, 80, 80]
-    assert set(positions().values()) == {80}
+    assert counts() == [40, 40, 40]
+    assert set(positions().values()) == {40}
     assert not list(differences())
 
 
@@ -230,12 +230,12 @@ def test_locks_that_come_and_go_lose_nothing(
     contents: list[Content], ids: list[int], counts: Counts
 ) -> None:
     def store_and_apply() -> None:
-        for number in range(20):
+        for number in range(9):
             view({"pages.content": ids[number % 3 :]})
             apply_new_events(force=True)
 
     def edit() -> None:
-        for number in range(20):
+        for number in range(9):
             with in_transaction(lambda pk=ids[number % 3]: rename(pk)):  # type: ignore[misc]
                 apply_new_events(force=True)
 
@@ -246,6 +246,6 @@ def test_locks_that_come_and_go_lose_nothing(
     while apply_new_events(force=True).more or carried():
         pass
 
-    views = [len([n for n in range(20) if n % 3 <= index]) * 2 for index in range(3)]
+    views = [len([n for n in range(9) if n % 3 <= index]) * 2 for index in range(3)]
     assert counts() == views
     assert not list(differences())

@@ -332,9 +332,9 @@ def test_what_is_read_at_once_is_bounded(ids: list[int], monkeypatch: pytest.Mon
 
 
 def test_memory_is_bounded(ids: list[int]) -> None:
-    """100,000 different visitors of one body take less than 30 MB to count."""
-    everybody = people(100_000)
-    for start in range(0, 100_000, 20_000):
+    """40,000 different visitors of one body take less than 16 MB to count."""
+    everybody = people(40_000)
+    for start in range(0, 40_000, 20_000):
         visit({LABEL: ids}, everybody[start : start + 20_000])
     tracemalloc.start()
     try:
@@ -343,5 +343,5 @@ def test_memory_is_bounded(ids: list[int]) -> None:
     finally:
         tracemalloc.stop()
 
-    assert peak < 30 * 1024**2
-    assert counted()[0] == pytest.approx(100_000, rel=WITHIN)
+    assert peak < 16 * 1024**2
+    assert counted()[0] == pytest.approx(40_000, rel=WITHIN)
