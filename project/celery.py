@@ -1,8 +1,11 @@
 """The Celery application; its settings are the `CELERY_*` ones of `project.settings`."""
 
 import os
+from typing import Any
 
 from celery import Celery
+from celery.signals import task_postrun, task_prerun
+from django.db import close_old_connections
 
 from project import beat_thread
 from project.middleware import request_id  # noqa: F401  # connects its signal handlers
@@ -23,3 +26,14 @@ app.steps["worker"].update(
         "uploads.processing.wakeup:UploadsWakeup",
     )
 )
+
+
+@task_prerun.connect
+@task_postrun.connect
+def check_connections(task: Any, **kwargs: Any) -> None:
+    """Close connections that are broken or too old, as Django does around a request.
+
+    Celery would close each (see `CELERY_DB_REUSE_MAX`): a worker opened two a second.
+    """
+    if not task.request.is_eager:
+        close_old_connections()

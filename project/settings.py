@@ -1,5 +1,6 @@
 """Every setting of the service. An invalid variable ends the start with an error that names it."""
 
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -358,6 +359,8 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     **queue.options,
 }
 CELERY_TASK_IGNORE_RESULT = True
+# Tasks for which a connection to the database is kept: see project.celery.check_connections.
+CELERY_DB_REUSE_MAX = sys.maxsize
 CELERY_TIMEZONE = TIME_ZONE
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BEAT_SCHEDULER = "project.beat_scheduler:Scheduler"

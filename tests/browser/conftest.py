@@ -19,6 +19,12 @@ from pytest_django.live_server_helper import LiveServer
 
 from tests.support.stores import memory_has_room
 
+ARGUMENTS = (
+    "--no-sandbox",  # containers run as root
+    # All tabs in one process: to start one takes longer than what most tests do in it.
+    "--process-per-site",
+    "--renderer-process-limit=1",
+)
 PATIENCE = 30_000  # milliseconds that the browser gets for each step
 
 
@@ -45,7 +51,7 @@ def browser() -> Iterator[Browser]:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=path,
-                args=["--no-sandbox"],  # containers run as root
+                args=ARGUMENTS,
                 # Playwright's, for containers, which have little shared memory.
                 ignore_default_args=["--disable-dev-shm-usage"] if memory_has_room() else None,
             )
@@ -58,6 +64,8 @@ def window(browser: Browser, live_server: LiveServer) -> Iterator[BrowserContext
     """One for all tabs: what one has loaded and compiled, the next one has, too."""
     with browser.new_context(base_url=live_server.url) as window:
         window.set_default_timeout(PATIENCE)
+        # The process ends with the last tab. A file, since no test may use the database yet.
+        window.new_page().goto(f"{settings.STATIC_URL}admin/css/base.css")
         yield window
 
 
@@ -83,7 +91,7 @@ def tab(window: BrowserContext, live_server: LiveServer, admin_client: Client) -
     window.on("console", note)
     window.on("weberror", note_error)
     yield tab
-    for page in window.pages:
+    for page in window.pages[1:]:
         page.close()
     window.remove_listener("console", note)
     window.remove_listener("weberror", note_error)
