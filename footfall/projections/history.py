@@ -28,7 +28,7 @@ MAX_EVENTS = 500_000
 """With more events between counters and rollups, a rebuild counts the targets again."""
 
 
-def counted_before(model: type[models.Model], ids: Collection[int]) -> dict[int, int]:
+def viewed_before(model: type[models.Model], ids: Collection[int]) -> dict[int, int]:
     """Return the views that counters of these targets should have, without those with none.
 
     At the position of `totals`: call it while that is locked. What rollups cannot tell is left to

@@ -21,7 +21,7 @@ from footfall.events import BIGINT
 from footfall.fields import key_field
 from footfall.models import KeptCounter, Projection
 from footfall.projections.batch import Batch
-from footfall.projections.history import counted_before
+from footfall.projections.history import viewed_before
 from footfall.projections.rows import TOTALS, lock, name_of
 from footfall.registry import (
     content_type_of,
@@ -112,7 +112,7 @@ def insert(model: type[models.Model], rows: Sequence[KeptCounter]) -> None:
         return
     is_copy = is_copied(model) and _is_explained(model)
     with transaction.atomic():
-        before = counted_before(model, [row.target_id for row in rows])
+        before = viewed_before(model, [row.target_id for row in rows])
         changes = note_change(model)[1] if before else 0
         for row in rows:
             row.counter = max(0 if is_copy else row.counter, before.get(row.target_id, 0))

@@ -27,11 +27,10 @@ def audit() -> list[str]:
     return list(run_audit(Audit.objects.create()))
 
 
-def viewed(slug: str, times: int = 1) -> Tag:
+def viewed(slug: str, times: int = 1) -> None:
     tag, _ = Tag.objects.get_or_create(slug=slug)
     for _ in range(times):
         record(tag)
-    return tag
 
 
 def test_it_goes_on_where_its_events_are() -> None:

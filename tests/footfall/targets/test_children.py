@@ -64,7 +64,7 @@ def test_it_is_adjusted_and_not_the_note_with_its_key(chapter: Any) -> None:
 
 def test_the_admin_sets_its_counter(chapter: Any, rf: RequestFactory) -> None:
     shown = ChartedAdmin(Chapter, AdminSite())
-    request = rf.post("/")
+    request: Any = rf.post("/")
     request.user = get_user_model().objects.create(username="ada", is_superuser=True)
     request._messages = CookieStorage(request)
 
