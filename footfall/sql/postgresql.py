@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import date, datetime
-from itertools import chain, repeat
+from itertools import chain
 from typing import Any
 
 from django.db import OperationalError, connection, connections, models, transaction
@@ -222,10 +222,10 @@ def add_groups(
         JOIN unnest(%s::bigint[], {arrays}) AS added (part, {listed}) USING (part)
         ON CONFLICT (content_type_id, hour, target_id) DO UPDATE SET {added}
     """  # noqa: S608
-    parts = chain.from_iterable(map(repeat, range(len(ids)), map(len, ids)))
-    values = (parts, chain.from_iterable(ids), range(len(ids)), *columns)
+    parts = "".join([f"{part}," * len(some) for part, some in enumerate(ids)])
+    values = (chain.from_iterable(ids), range(len(ids)), *columns)
     with connection.cursor() as cursor:
-        cursor.execute(statement, [content_type, *map(_array, values)])
+        cursor.execute(statement, [content_type, f"{{{parts[:-1]}}}", *map(_array, values)])
 
 
 def visit_rows(groups: Sequence[Visited]) -> tuple[str, list[Any]]:

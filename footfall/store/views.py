@@ -73,6 +73,9 @@ def _by_kind(
     counts = {kind: times for kind in Kind if (times := kinds.count(kind))}
     if not counts:
         return {}
+    if len(every) == 1:
+        known = ((kind, times) for kind, times in counts.items() if kind != Kind.UNKNOWN)
+        return {kind: dict.fromkeys(every, times) for kind, times in known}
     most = max(counts, key=counts.__getitem__)
     others = (kind for kind in counts if kind != most)
     found = {kind: Counter(compress(body, kinds.translate(IS[kind]))) for kind in others}
