@@ -19,6 +19,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from itertools import accumulate, pairwise
 from operator import itemgetter
+from struct import Struct
 from typing import Any, NamedTuple
 
 VERSION = b"\x02"
@@ -423,6 +424,7 @@ def places_of(fact: str) -> Sequence[slice]:
 VIEWER, VIEWER_BYTES = b"\x06", 17
 AGENT = itemgetter(slice(9, VIEWER_BYTES))
 """Takes the agent from such metadata, and b"" from b""."""
+VIEWER_AGENT = Struct(">9xQ")
 AGENT_PLACES = places_of("agent")
 
 
@@ -446,6 +448,17 @@ def agents_of(metas: Sequence[bytes]) -> list[bytes]:
     if are_plain(metas):
         return list(map(AGENT, metas))
     return [meta[AGENT_PLACES[meta[0]]] if meta else b"" for meta in metas]
+
+
+def distinct_agents(metas: Collection[bytes]) -> tuple[set[int], Collection[bytes]]:
+    """Return the agents in these metadata, which are valid; and those that may tell a string."""
+    joined = b"".join(metas)
+    lengths = {*map(len, metas)}
+    if lengths <= {0, VIEWER_BYTES} and not joined[::VIEWER_BYTES].strip(VIEWER):
+        return {agent for (agent,) in VIEWER_AGENT.iter_unpack(joined)}, ()
+    others = [meta for meta in metas if meta[:1] != VIEWER]
+    agents = {meta[AGENT_PLACES[meta[0]]] for meta in metas if meta}
+    return {int.from_bytes(agent, "big") for agent in agents if agent}, others
 
 
 def malformed_metas(metas: Collection[bytes]) -> dict[bytes, str]:

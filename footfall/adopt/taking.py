@@ -18,7 +18,6 @@ from footfall.adopt.sources import Key, Source
 from footfall.cache.invalidation import invalidate
 from footfall.common.failpoints import failpoint
 from footfall.models import COLUMNS, KIND_COLUMNS, Base, Correction, Kind, Recount
-from footfall.projections.hourly import apply as roll_up
 from footfall.projections.kept import insert, missing, note_change
 from footfall.projections.rows import HOURLY, TOTALS, lock, open_missing
 from footfall.recount.adopt import UNKNOWN_HOUR
@@ -181,7 +180,9 @@ class Taking:
             note_change(self._model)
         sql.add_counts(self._model, +counted)
         sql.add_views(Base, content_type_of(self._model).pk, summed(rows))
-        roll_up(self._model, summed(row for row in rows if row[0] != UNKNOWN_HOUR))
+        views = summed(row for row in rows if row[0] != UNKNOWN_HOUR)
+        sql.add_rollups(self._model, views)
+        sql.add_hour_totals(self._model, views.totals())
         invalidate(self._model, sorted(found), counter_lowered=True)  # lower copies, too
 
     def _before(self, ids: Iterable[int]) -> dict[int, Before]:

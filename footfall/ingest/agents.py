@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from footfall.common.chunks import chunks
 from footfall.conf import cached_until_change, conf
-from footfall.events import VIEWER, agents_of, are_plain, decode_meta, encode_meta
+from footfall.events import VIEWER, decode_meta, distinct_agents, encode_meta
 from footfall.identity import HOURS_PER_DAY, Moment, lock_identity
 from footfall.models import Agent, StoreHead
 from footfall.models.viewers import signed, unsigned
@@ -31,11 +31,8 @@ def keep_agents(events: Events, moment: Moment) -> None:
     In the transaction of the ingest. An agent for which there is no room has the number 0 from then
     on.
     """
-    agents = {int.from_bytes(agent, "big") for agent in {*agents_of(events.metas)} if agent}
-    told: dict[int, bytes] = {}
-    if not are_plain(events.metas):
-        others = (decode_meta(meta) for meta in events.metas if meta[:1] != VIEWER)
-        told = {meta.agent: meta.told for meta in others if meta.told}
+    agents, others = distinct_agents(events.metas)
+    told = {meta.agent: meta.told for meta in map(decode_meta, others) if meta.told}
     refused = insert_new(agents, told, moment)
     if told or refused:
         _replace(events, refused)

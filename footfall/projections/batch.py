@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 
 from footfall.events import keys_in
 from footfall.models import COLUMNS, VIEWS, StorePosition
@@ -29,7 +30,8 @@ class Batch(Summed):
     @property
     def labels(self) -> Collection[str]:
         """Return the labels of the models that were viewed."""
-        return self.hours.keys()
+        of_hours = (of_hour.values() for of_hour in self.alike.values())
+        return set().union(*(some.targets for some in chain.from_iterable(of_hours)))
 
     def totals(self, label: str, column: str = VIEWS) -> Mapping[int, int]:
         """Return the views of a column of `ByKind`, by id. Most batches are of one hour."""

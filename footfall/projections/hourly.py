@@ -4,6 +4,8 @@ It writes only its own tables, and asks no other: views of targets that do not e
 too.
 """
 
+from collections.abc import Sequence
+
 from django.db import models
 
 from footfall import sql
@@ -11,7 +13,7 @@ from footfall.common.failpoints import failpoint
 from footfall.projections.batch import Batch
 from footfall.projections.rows import claim, move
 from footfall.registry import countable_models
-from footfall.sql.batch import Views
+from footfall.sql.batch import Group, totals_of
 
 
 def project_hourly(label: str, batch: Batch) -> bool:
@@ -26,7 +28,7 @@ def project_hourly(label: str, batch: Batch) -> bool:
         if row is None:
             return False
         failpoint("hourly_before_apply")
-        apply(countable_models()[label], batch.views(label))
+        apply(countable_models()[label], list(batch.groups(label)))
         failpoint("hourly_after_apply")
         move(row, batch.until, {})
         failpoint("hourly_before_commit")
@@ -34,7 +36,7 @@ def project_hourly(label: str, batch: Batch) -> bool:
     return True
 
 
-def apply(model: type[models.Model], views: Views) -> None:
+def apply(model: type[models.Model], groups: Sequence[Group]) -> None:
     """Add to the rollups and to the hourly totals."""
-    sql.add_rollups(model, views)
-    sql.add_hour_totals(model, views.totals())
+    sql.add_groups(model, groups)
+    sql.add_hour_totals(model, totals_of(groups))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import date, datetime
 from importlib import import_module
 from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 from django.db import (
@@ -27,7 +28,7 @@ from django.db.models import Case, F, QuerySet, Value, When
 from footfall.common.chunks import chunks
 from footfall.models import KIND_COLUMNS, Base, HourTotal, Recounted, Rollup
 from footfall.registry import content_type_of
-from footfall.sql.batch import NO_KIND, Move, Views, columns_of, rows_per_statement
+from footfall.sql.batch import NO_KIND, Group, Move, Views, columns_of, rows_per_statement
 
 
 class Conflict(Exception):
@@ -166,6 +167,26 @@ def add_rollups(model: type[models.Model], views: Views) -> None:
     Call it while the row of the projection `hourly` is locked: nothing else may add to them.
     """
     add_views(Rollup, content_type_of(model).pk, views)
+
+
+def add_groups(model: type[models.Model], groups: Iterable[Group]) -> None:
+    """Add to the rollups of `model`, as `add_rollups` does. No target comes twice in an hour."""
+    some = sorted(groups, key=itemgetter(1))  # by their ids
+    if not some:
+        return
+    hours, ids, numbers = zip(*some, strict=True)
+    views, *of_kinds = zip(*numbers, strict=True)
+    names, kinds = _kinds(of_kinds)
+    engine, kind = dialect(), content_type_of(model).pk
+    if hasattr(engine, "add_groups"):
+        engine.add_groups(Rollup, kind, ids, [hours, views, *kinds], names)
+        return
+    sizes = list(map(len, ids))
+    hour, view, *others = [
+        list(chain.from_iterable(map(repeat, column, sizes))) for column in (hours, views, *kinds)
+    ]
+    columns = [hour, view, list(chain.from_iterable(ids)), *others]
+    engine.add_hourly(Rollup, kind, columns, names)
 
 
 def add_views(

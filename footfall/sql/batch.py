@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from operator import add
+from operator import add, mul
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -49,6 +49,29 @@ class Views(NamedTuple):
             kinds = self.kinds.get(hour, {}).values()
             sums[hour] = (sum(of_hour.values()), *map(sum, columns_of(kinds)))
         return sums
+
+
+class Group(NamedTuple):
+    """Targets with the same views in one hour."""
+
+    hour: int
+    """Since 1970."""
+    ids: Sequence[int]
+    numbers: Sequence[int]
+    """A number for each of COLUMNS."""
+
+
+def totals_of(groups: Iterable[Group]) -> dict[int, Sequence[int]]:
+    """Return the sums of all targets by hour: a number for each of COLUMNS."""
+    by_hour: dict[int, list[Group]] = {}
+    for group in groups:
+        by_hour.setdefault(group.hour, []).append(group)
+    sums: dict[int, Sequence[int]] = {}
+    for hour, some in by_hour.items():
+        sizes = [len(group.ids) for group in some]
+        columns = zip(*(group.numbers for group in some), strict=True)
+        sums[hour] = tuple(sum(map(mul, column, sizes)) for column in columns)
+    return sums
 
 
 def columns_of(rows: Iterable[Sequence[int]]) -> list[Sequence[int]]:

@@ -19,7 +19,7 @@ from footfall.sql.batch import (
     names_of,
     stamp,
 )
-from footfall.sql.visits import Group
+from footfall.sql.visits import Visited
 
 ROWS_PER_TRANSACTION = 100_000
 WAITS_FOR_ROWS = False
@@ -162,7 +162,7 @@ def add_hourly(
             cursor.execute(statement, [content_type, part])
 
 
-def visit_rows(groups: Sequence[Group]) -> tuple[str, list[Any]]:
+def visit_rows(groups: Sequence[Visited]) -> tuple[str, list[Any]]:
     """Return SQL for a table `added` (id, visitor, times), and its parameters."""
     source = rows("added", id="BIGINT", visitor="BIGINT", times="BIGINT")
     return source, [as_json(chain.from_iterable(group.rows() for group in groups))]

@@ -20,7 +20,7 @@ from footfall.sql.batch import (
     names_of,
     stamp,
 )
-from footfall.sql.visits import Group
+from footfall.sql.visits import Visited
 
 ROWS_PER_TRANSACTION = 300_000
 WAITS_FOR_ROWS = True
@@ -120,7 +120,7 @@ def add_hourly(
         cursor.execute(statement, [content_type, as_json(zip(*columns, strict=True))])
 
 
-def visit_rows(groups: Sequence[Group]) -> tuple[str, list[Any]]:
+def visit_rows(groups: Sequence[Visited]) -> tuple[str, list[Any]]:
     """Return SQL for a table `added` (id, visitor, times), and its parameters."""
     source = """(
         SELECT json_extract(value, '$[0]') AS id, json_extract(value, '$[1]') AS visitor,

@@ -12,9 +12,11 @@ from footfall.registry import content_type_of
 from footfall.sql import dialect
 
 ROWS_PER_STATEMENT = 50_000
+EVERY = 2**63 - 1
+"""A limit that is none. Without it a database would look for what is known twice."""
 
 
-class Group(NamedTuple):
+class Visited(NamedTuple):
     """Targets of one model that the same visitors have viewed, each equally often."""
 
     ids: Sequence[int]
@@ -42,9 +44,9 @@ class Place(NamedTuple):
         return [content_type_of(self.model).pk, self.beside, self.window]
 
 
-def parts(groups: Iterable[Group]) -> Iterator[list[Group]]:
+def parts(groups: Iterable[Visited]) -> Iterator[list[Visited]]:
     """Yield the groups, cut where they are large, so that each part is enough for a statement."""
-    part: list[Group] = []
+    part: list[Visited] = []
     size = 0
     for group in groups:
         for some in _cut(group):
@@ -58,16 +60,16 @@ def parts(groups: Iterable[Group]) -> Iterator[list[Group]]:
         yield part
 
 
-def _cut(group: Group) -> Iterator[Group]:
+def _cut(group: Visited) -> Iterator[Visited]:
     for ids in chunks(group.ids, ROWS_PER_STATEMENT):
         size = max(1, ROWS_PER_STATEMENT // len(ids))
         for visitors, times in zip(
             chunks(group.visitors, size), chunks(group.times, size), strict=True
         ):
-            yield Group(ids, visitors, times)
+            yield Visited(ids, visitors, times)
 
 
-def count_visits(place: Place, groups: Sequence[Group], most: int) -> dict[int, int]:
+def count_visits(place: Place, groups: Sequence[Visited], most: int) -> dict[int, int]:
     """Return how many count beside those that are known, by id: of each visitor at most `most`."""
     engine = dialect()
     source, rows = engine.visit_rows(groups)
@@ -78,15 +80,17 @@ def count_visits(place: Place, groups: Sequence[Group], most: int) -> dict[int, 
     """  # noqa: S608
     statement = f"""
         SELECT id, SUM({engine.LEAST}({most:d}, known + times) - {engine.LEAST}({most:d}, known))
-        FROM (SELECT added.id, added.times, COALESCE(({known}), 0) AS known FROM {source}) AS found
-        GROUP BY id
+        FROM (
+            SELECT added.id, added.times, COALESCE(({known}), 0) AS known FROM {source}
+            LIMIT {EVERY}
+        ) AS found GROUP BY id
     """  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [*place.values(), *rows])
         return {target: int(views) for target, views in cursor.fetchall()}
 
 
-def add_visits(place: Place, groups: Sequence[Group]) -> None:
+def add_visits(place: Place, groups: Sequence[Visited]) -> None:
     engine = dialect()
     source, rows = engine.visit_rows(groups)
     table, window = Visit._meta.db_table, _window()

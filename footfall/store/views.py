@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from footfall.events import decode
 from footfall.models import KIND_COLUMNS, Kind
-from footfall.sql.batch import Hours, Views
+from footfall.sql.batch import NO_KIND, Group, Hours, Views
 from footfall.store.segment import Events
 from footfall.verdicts import Kinds, Verdicts
 
@@ -73,6 +73,9 @@ def _by_kind(
     counts = {kind: times for kind in Kind if (times := kinds.count(kind))}
     if not counts:
         return {}
+    if len(every) == 1:
+        known = ((kind, times) for kind, times in counts.items() if kind != Kind.UNKNOWN)
+        return {kind: dict.fromkeys(every, times) for kind, times in known}
     most = max(counts, key=counts.__getitem__)
     others = (kind for kind in counts if kind != most)
     found = {kind: Counter(compress(body, kinds.translate(IS[kind]))) for kind in others}
@@ -194,6 +197,35 @@ class Summed:
                         of_hour[target] = tuple(map(add, known, numbers)) if known else numbers
         return found
 
+    def groups(self, label: str) -> Iterator[Group]:
+        """Yield the targets of one model by what they have in common: mostly those of a page."""
+        for hour, bodies in self.alike.items():
+            kinds = self.kinds.get(hour, {})
+            found = [
+                Group(hour, alike.targets[label], (alike.times, *kinds.get(body, NO_KIND)))
+                for body, alike in bodies.items()
+                if label in alike.targets
+            ]
+            yield from _apart(found)
+
     def views(self, label: str) -> Views:
         """Return the views of one model, and which of them are of known kinds."""
         return Views(self.hours.get(label, {}), self._of_kinds.get(label, {}))
+
+
+def _apart(groups: Sequence[Group]) -> Iterator[Group]:
+    """Yield these groups of one hour, and what is in several of them by itself."""
+    ids = [group.ids for group in groups]
+    if len(set().union(*ids)) == sum(map(len, ids)):
+        yield from groups
+        return
+    several = {target for target, n in Counter(chain.from_iterable(ids)).items() if n > 1}
+    sums: dict[int, Sequence[int]] = {}
+    for group in groups:
+        for target in several.intersection(group.ids):
+            known = sums.get(target)
+            sums[target] = tuple(map(add, known, group.numbers)) if known else group.numbers
+        if others := [target for target in group.ids if target not in several]:
+            yield group._replace(ids=others)
+    for target, numbers in sums.items():
+        yield Group(groups[0].hour, [target], numbers)

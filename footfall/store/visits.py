@@ -19,7 +19,7 @@ from footfall.identity import epoch
 from footfall.models import Projection, Uncounted, Visit, VisitWindow
 from footfall.policies import Policy
 from footfall.registry import content_type_of, countable_models, limits
-from footfall.sql.visits import Group, Place, add_visits, count_visits, parts
+from footfall.sql.visits import Place, Visited, add_visits, count_visits, parts
 from footfall.store.read import scan
 from footfall.store.segment import Events
 
@@ -159,7 +159,7 @@ def _has_visitors(some: Iterable[Viewed]) -> bool:
     return any(any(viewed.times) for viewed in some)
 
 
-def _groups(some: Iterable[Viewed], views: Counter[int] | None = None) -> Iterator[Group]:
+def _groups(some: Iterable[Viewed], views: Counter[int] | None = None) -> Iterator[Visited]:
     """Yield the visits of known visitors. views: add to these those without one."""
     for ids, (times,) in alike(some):
         others = times.pop(0, 0)
@@ -167,7 +167,7 @@ def _groups(some: Iterable[Viewed], views: Counter[int] | None = None) -> Iterat
             views.update(dict.fromkeys(ids, others))
         if times:
             visitors = sorted(times)
-            yield Group(sorted(ids), visitors, list(map(times.__getitem__, visitors)))
+            yield Visited(sorted(ids), visitors, list(map(times.__getitem__, visitors)))
 
 
 def _load(row: Projection, windows: Collection[int]) -> None:

@@ -96,7 +96,7 @@ def timed(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, float]]:
             ("read", run, "read_batch"),
             ("load", batch, "load"),
             ("counters", sql, "add_counts"),
-            ("rollups", sql, "add_rollups"),
+            ("rollups", sql, "add_groups"),
             ("masks", Batch, "masks"),
             ("totals", totals, "apply"),
         ):

@@ -31,6 +31,8 @@ def small(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
     monkeypatch.setattr("footfall.store.compact.GROWTH", 2)
     monkeypatch.setattr(retain, "MAX_EVENTS", 2)
     monkeypatch.setattr(rebuild, "CHUNK_SIZE", 2)
+    monkeypatch.setattr("footfall.sql.visits.ROWS_PER_STATEMENT", 2)
+    monkeypatch.setattr("footfall.store.visits.MAX_ROWS", 2)
     for module in (counting, past):
         monkeypatch.setattr(module, "CHUNK_EVENTS", 2)
     for module in (rebuild, past):

@@ -112,6 +112,28 @@ def test_a_session_is_one_visitor(
     assert page.counter == 3  # pages count every read
 
 
+@pytest.mark.parametrize("rows", [1, 2, 50_000])
+def test_a_content_on_several_pages(
+    rows: int, ids: list[int], counted_by: SetPolicy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By visitors that are known of it and not, in statements of any size."""
+    monkeypatch.setattr("footfall.sql.visits.ROWS_PER_STATEMENT", rows)
+    counted_by(AtMost(2, per=DAY))
+    view({LABEL: ids[:2]}, visitor=ONE)
+    count()
+    view({LABEL: ids[:2]}, visitor=TWO)
+    view({LABEL: ids[1:]}, 2, visitor=ONE)
+    view({LABEL: ids[1:]}, visitor=TWO)
+    view({LABEL: ids[1:2]})
+    assert audit() == []
+    count()
+
+    assert counters() == [1 + 1, 2 + 2 + 1, 2 + 1]
+    assert audit() == []
+    rebuild.rebuild(TOTALS)
+    assert counters() == [2, 5, 3]
+
+
 def test_a_hit_that_is_deleted(ids: list[int], counted_by: SetPolicy) -> None:
     counted_by(OncePerVisitor())
     view({LABEL: ids[:1]}, visitor=ONE)
@@ -216,6 +238,27 @@ def test_a_window_that_leaves_the_store_in_part(
     rebuild.rebuild(TOTALS)
     assert audit() == []
     assert counters() == [5, 0, 0]  # of what has left, one is not known any more
+
+
+def test_what_leaves_of_a_content_on_several_pages(
+    ids: list[int], counted_by: SetPolicy, settings: Settings
+) -> None:
+    Identity.objects.get_or_create(pk=1)
+    counted_by(OncePerVisitor())
+    view({LABEL: ids[:2]}, 2, visitor=ONE)
+    view({LABEL: ids[1:]}, 2, visitor=ONE)
+    view({LABEL: ids[1:]}, 2)
+    count()
+    Identity.objects.update(epoch=F("epoch") + 48)
+    settings.COUNTERS_KEEP_DAYS = 1
+    view({LABEL: ids[:1]}, visitor=ONE)
+    count()
+    remove_due()
+
+    rows = Uncounted.objects.order_by("target_id").values_list("target_id", "views")
+    assert list(rows) == [(ids[0], 2), (ids[1], 3), (ids[2], 1)]
+    assert counters() == [1, 1 + 2, 1 + 2]
+    assert audit() == []
 
 
 def test_a_counter_that_is_wrong_is_repaired(ids: list[int], counted_by: SetPolicy) -> None:

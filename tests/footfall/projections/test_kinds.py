@@ -5,13 +5,16 @@ from django.db import DatabaseError, connection, transaction
 
 from catalog.pages.models import Content
 from footfall import sql
-from footfall.models import KIND_COLUMNS, Base, HourTotal, Kind, Recounted, Rollup
+from footfall.models import KIND_COLUMNS, Agent, Base, HourTotal, Kind, Recounted, Rollup
+from footfall.projections.run import apply_new_events
 from footfall.registry import content_type_of
 from footfall.sql.batch import summed
+from tests.support.projections import view
 from tests.support.views import AT, HOUR
 
 pytestmark = pytest.mark.django_db
 
+LABEL = "pages.content"
 ROBOTS = (2, 0, 2, 0, 0, 0)
 NOON = AT // HOUR + 12
 
@@ -55,6 +58,25 @@ def test_columns_are_added_to_each_other(db: None) -> None:
         (7, 3, 1, 2, 0),
         (8, 1, -1, 1, 0),
         (8, 5, 0, 0, 0),
+    ]
+
+
+def test_a_content_that_is_viewed_with_different_others() -> None:
+    ids = [Content.objects.create(title=title).pk for title in "abc"]
+    Agent.objects.create(hash=5, string="Robot", kind=Kind.ROBOT)
+    view({LABEL: ids[:2]}, 2, agent=5)
+    view({LABEL: ids[1:]}, 3)
+    view({LABEL: ids}, at=AT + HOUR)
+    while apply_new_events(force=True).more:
+        pass
+
+    found = Rollup.objects.order_by("hour", "target_id")
+    assert list(found.values_list("target_id", "views", "robot")) == [
+        (ids[0], 2, 2), (ids[1], 5, 2), (ids[2], 3, 0), *((one, 1, 0) for one in ids)
+    ]  # fmt: skip
+    assert list(HourTotal.objects.order_by("hour").values_list("views", "robot")) == [
+        (2 * 2 + 3 * 2, 2 * 2),
+        (3, 0),
     ]
 
 
