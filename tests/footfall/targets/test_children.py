@@ -19,7 +19,7 @@ from footfall.ops.adjust import adjust
 from footfall.ops.audit import run_audit
 from footfall.record import record
 from footfall.registry import counter_of
-from tests.support.targets import Note, countable
+from tests.support.targets import Note, countable, tables
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("children")]
 
@@ -35,8 +35,8 @@ class Chapter(Note):
 
 
 @pytest.fixture
-def children(all_models: None, transactional_db: None) -> Iterator[None]:
-    with countable(Note, Chapter):
+def children(tables_at_home: None, few_models: None, transactional_db: None) -> Iterator[None]:
+    with tables(Chapter), countable(Note, Chapter):
         yield
 
 
