@@ -43,9 +43,9 @@ def children(tables_at_home: None, few_models: None, transactional_db: None) -> 
 @pytest.fixture
 def chapter() -> Any:
     """A chapter whose key is that of another note."""
-    Note.objects.create(title="another")
-    chapter = Chapter.objects.create(title="a chapter")
-    assert Note.objects.get(title="another").pk == chapter.pk != chapter.note_id
+    another = Note.objects.create(title="another")
+    chapter = Chapter.objects.create(title="a chapter", id_of_chapter=another.pk)
+    assert chapter.note_id != another.pk
     return chapter
 
 
