@@ -41,9 +41,13 @@ FOCUS_IS_SEEN = """() => {
     return has_outline || style.boxShadow !== "none";
 }"""
 # A theme is faded in; colours in between are nobody's.
-SETTLED = """() => Promise.allSettled(document.getAnimations()
-    .filter(animation => animation.effect.getComputedTiming().endTime !== Infinity)
-    .map(animation => animation.finished))"""
+# A script may follow it: that is told with the next frame.
+SETTLED = """async () => {
+    for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
+    await Promise.allSettled(document.getAnimations()
+        .filter(animation => animation.effect.getComputedTiming().endTime !== Infinity)
+        .map(animation => animation.finished));
+}"""
 
 
 def faults(

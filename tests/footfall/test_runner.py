@@ -47,6 +47,7 @@ def test_what_is_due_is_done_as_often_as_beat_would(monkeypatch: pytest.MonkeyPa
     for name in tasks.JOBS:
         monkeypatch.setitem(tasks.JOBS, name, noted(name))
     monkeypatch.setattr(runner, "run_requested_audits", lambda: None)
+    monkeypatch.setattr(runner, "close_old_connections", lambda: None)  # of the test before
     upkeep = Upkeep()
 
     upkeep.run_due(100.0)

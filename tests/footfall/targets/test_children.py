@@ -19,7 +19,7 @@ from footfall.ops.adjust import adjust
 from footfall.ops.audit import run_audit
 from footfall.record import record
 from footfall.registry import counter_of
-from tests.support.targets import Note, countable
+from tests.support.targets import Note, countable, tables
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("children")]
 
@@ -35,17 +35,17 @@ class Chapter(Note):
 
 
 @pytest.fixture
-def children(all_models: None, transactional_db: None) -> Iterator[None]:
-    with countable(Note, Chapter):
+def children(tables_at_home: None, few_models: None, transactional_db: None) -> Iterator[None]:
+    with tables(Chapter), countable(Note, Chapter):
         yield
 
 
 @pytest.fixture
 def chapter() -> Any:
     """A chapter whose key is that of another note."""
-    Note.objects.create(title="another")
-    chapter = Chapter.objects.create(title="a chapter")
-    assert Note.objects.get(title="another").pk == chapter.pk != chapter.note_id
+    another = Note.objects.create(title="another")
+    chapter = Chapter.objects.create(title="a chapter", id_of_chapter=another.pk)
+    assert chapter.note_id != another.pk
     return chapter
 
 
