@@ -58,7 +58,7 @@ class Loader(SourceFileLoader):
     def get_data(self, path: str) -> bytes:
         return super().get_data(kept(path))
 
-    def set_data(self, path: str, data: bytes, *, _mode: int = 0o666) -> None:
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
         super().set_data(kept(path), data, _mode=_mode)
 
     def source_to_code(self, data: Any, path: Any, *, _optimize: int = -1) -> CodeType:  # type: ignore[override]

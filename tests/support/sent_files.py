@@ -8,7 +8,6 @@ import zipfile
 import zlib
 from functools import cache
 
-from fpdf import FPDF
 from PIL import Image
 
 
@@ -73,6 +72,8 @@ def archive(contents: dict[str, bytes]) -> bytes:
 
 
 def pdf() -> bytes:
+    from fpdf import FPDF  # takes 0.2 s, in every process
+
     document = FPDF()
     document.set_font("Helvetica", size=12)
     for number in range(5):
