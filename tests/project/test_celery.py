@@ -1,7 +1,7 @@
 """What a worker does around a task."""
 
 import pytest
-from celery.fixups.django import DjangoWorkerFixup
+from celery.fixups import django as fixups
 from celery.signals import task_postrun, task_prerun
 from django.db import connection
 
@@ -10,7 +10,7 @@ from project.celery import app
 
 def go_on_to_the_next_task() -> None:
     """What Celery calls after a task and before the next one, in the thread of both."""
-    fixup = DjangoWorkerFixup(app)
+    fixup = fixups.DjangoWorkerFixup(app)  # type: ignore[attr-defined]  # its stubs lack it
     task = app.tasks["celery.backend_cleanup"]
     for signal, of_celery in (
         (task_postrun, fixup.on_task_postrun),

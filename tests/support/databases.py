@@ -52,9 +52,10 @@ def restore_migrated(store: Postgres) -> None:
         server.cursor().execute(f"CREATE DATABASE {copied} TEMPLATE {template}")
         try:
             source = address._replace(path=f"/{copied}").geturl()
-            dump = [store.binaries / "pg_dump", "--no-owner", source]
+            dump = [str(store.binaries / "pg_dump"), "--no-owner", source]
             dumped = subprocess.run(dump, stdout=subprocess.PIPE, check=True).stdout
-            restore = [store.binaries / "psql", "--quiet", "--set=ON_ERROR_STOP=1", store.url]
+            psql = str(store.binaries / "psql")
+            restore = [psql, "--quiet", "--set=ON_ERROR_STOP=1", store.url]
             subprocess.run(restore, input=dumped, stdout=subprocess.DEVNULL, check=True)
         finally:
             server.cursor().execute(f"DROP DATABASE {copied}")
