@@ -39,7 +39,7 @@ def say_needs(model: Model, load: Load) -> None:
     print(
         f"{load.rate:,.0f} reads/s of {load.pages:,} pages of {load.contents}, "
         f"a flush every {load.interval:g} s: {needs.rows:,.0f} rows/s, "
-        f"{short(needs.wal_bytes / MEGABYTE)} MB/s of log, {short(needs.cores)} cores, "
+        f"{short(needs.wal_bytes / MEGABYTE)} MB/s of WAL, {short(needs.cores)} cores, "
         f"flusher busy {needs.flush_share:.0%}, "
         f"Redis {needs.redis_bytes / MEGABYTE:,.0f} MB"
     )

@@ -1,8 +1,8 @@
 """A model of how much a load needs: rows, write-ahead log, Redis memory, processor cores.
 
-All views of a flush's interval that name the same content become one row. So the database's part
-grows with the number of *different* contents that are read within an interval, which by Zipf's law
-grows slower than the views do.
+All views of a flush's interval that name the same content become one row, and all of ten seconds
+one rollup. So the database's part grows with the number of *different* contents that are read
+within an interval, which by Zipf's law grows slower than the views do.
 """
 
 from collections.abc import Sequence
@@ -29,17 +29,19 @@ class Load:
     """Zipf's. 0: every page is read as often as any other."""
     interval: float = 1.0
     """Seconds between two flushes."""
-
-    @property
-    def targets_per_flush(self) -> float:
-        """Different contents and pages that a flush is expected to find."""
-        pages = zipf.expected_distinct(self.pages, self.rate * self.interval, self.exponent)
-        return pages * (self.contents + 1)
+    rollup_interval: float = 10.0
+    """Seconds between two times that rollups by the hour are written."""
 
     @property
     def targets(self) -> float:
-        """The same per second."""
-        return self.targets_per_flush / self.interval
+        """Rows per second of different contents and pages, in counters and in rollups."""
+        rollups = max(self.interval, self.rollup_interval)
+        return self.distinct(self.interval) + self.distinct(rollups)
+
+    def distinct(self, seconds: float) -> float:
+        """Return how many different contents and pages are expected in so long, per second."""
+        pages = zipf.expected_distinct(self.pages, self.rate * seconds, self.exponent)
+        return pages * (self.contents + 1) / seconds
 
 
 @dataclass(frozen=True)

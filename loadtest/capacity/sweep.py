@@ -13,19 +13,19 @@ from loadtest.measure import drain
 from loadtest.measure.measurement import DRAWN, HOT, Measurement
 from loadtest.measure.plan import Plan
 from loadtest.systems.approaches import BY_NAME
-from loadtest.systems.servers import PYTHON, Place, Server
+from loadtest.systems.servers import PYTHON, Place, Server, manage, run
 from loadtest.systems.sites import Site
 from loadtest.systems.stores import stores_in
 
 SECONDS = 20.0  # of each load: what comes every ten seconds is in each of them, twice
-PAGES = (1, 30, 300, 1_000, 3_000, 10_000)
+PAGES = (1, 30, 200, 600, 1_500, 4_000)
 RATES = (100.0, 400.0)  # reads per second that are tried for
 FLUSHES = "SELECT number FROM counters_storehead"  # that have found something, so far
 
 
 def sweep(directory: Path) -> dict[str, Any]:
     """Return the points, and what is known beside them."""
-    approach, plan = BY_NAME["footfall"], Plan()
+    approach, plan = BY_NAME["footfall"], Plan(pages=PAGES[-1])
     with ExitStack() as stack:
         stores = stack.enter_context(stores_in(directory))
         place = Place(directory, stores, PYTHON)
@@ -61,12 +61,13 @@ def read(measurement: Measurement, server: Server, pages: int, rate: float) -> P
     """
     site, stores, approach = measurement.site, measurement.place.stores, measurement.site.approach
     drawn = zipf.draw(site.pages[:pages], DRAWN, seed=1)
+    run(manage(measurement.place.environment(approach), "counters", "flush"))  # rollups, too
     site.settle()
     cpu, wal = measurement.cpu(server, approach), stores.wal_position()
     flushes = stores.execute(approach.site, FLUSHES)[0][0]
     started = time.monotonic()
-    run = Requests(measurement.addresses[approach.name], drawn, SECONDS, rate=rate).run()
-    site.ledger.add(run.ledger)
+    done = Requests(measurement.addresses[approach.name], drawn, SECONDS, rate=rate).run()
+    site.ledger.add(done.ledger)
     verdict = site.settle()
     if not verdict:
         raise ValueError(f"lost {verdict.lost}, doubled {verdict.doubled}")
@@ -75,7 +76,7 @@ def read(measurement: Measurement, server: Server, pages: int, rate: float) -> P
     flushes = stores.execute(approach.site, FLUSHES)[0][0] - flushes
     written = stores.written(approach.site, wal, stores.wal_position())
     return Point(
-        Load(len(run.latencies) / elapsed, pages, interval=elapsed / max(1, flushes)),
+        Load(len(done.latencies) / elapsed, pages, interval=elapsed / max(1, flushes)),
         rows=written.rows.total() / elapsed,
         wal_bytes=written.wal.total() / elapsed,  # whole pages depend on when a checkpoint was
         cores=cores,
