@@ -78,8 +78,11 @@ def is_about_postgresql(item: pytest.Item) -> bool:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Leave a test that uses no database no connection of the one before."""
-    if not uses_database(item):
+    """Leave a test that uses no database no connection of the one before.
+
+    A class of unittest has begun its transaction by now.
+    """
+    if not uses_database(item) and not getattr(item, "cls", None):
         for one in connections.all(initialized_only=True):
             one.close()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.conf import settings
+from django.db import connections
 from django.test import Client
 from playwright.sync_api import (
     Browser,
@@ -57,6 +58,8 @@ def browser() -> Iterator[Browser]:
             )
             yield browser
             browser.close()
+            # Beside that loop Django has connections of their own, which nothing else would close.
+            connections.close_all()
 
 
 @pytest.fixture(scope="package")
