@@ -90,7 +90,8 @@ def check_replicas(facts: Facts) -> Iterator[Finding]:
     elif redis.replicas < wanted:
         what = _("Redis has %(there)d of the %(wanted)d replicas that must have each view.")
         what %= {"there": redis.replicas, "wanted": wanted}
-        yield Finding(Level.AMBER, what, f"{advice} {_('Start the replicas.')}")
+        remedy = _("Start the replicas.")
+        yield Finding(Level.AMBER, what, f"{advice} {remedy}")
 
 
 def check_failure(facts: Facts) -> Iterator[Finding]:
