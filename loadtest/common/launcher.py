@@ -167,7 +167,7 @@ class Copy:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        wait_until(lambda: not self.leftovers(), 30, "the last process to end")
+        wait_until(lambda: not self.leftovers(), 60, "the last process to end")
 
     def leftovers(self) -> list[psutil.Process]:
         """Return what still runs of it. Who has started it may name the directory, too."""
