@@ -437,24 +437,23 @@ def are_viewers(metas: Collection[bytes]) -> bytes:
     return b"" if is_other else joined
 
 
-def are_plain(metas: Collection[bytes]) -> bool:
-    """Tell whether each of these metadata, which are valid, is visitor and agent, or nothing."""
-    heads = b"".join(metas)[::VIEWER_BYTES]
-    return {*map(len, metas)} <= {0, VIEWER_BYTES} and not heads.strip(VIEWER)
+def _plain(metas: Collection[bytes]) -> bytes | None:
+    """Return these metadata, which are valid, in one, if each is visitor and agent, or nothing."""
+    joined = b"".join(metas)
+    is_plain = {*map(len, metas)} <= {0, VIEWER_BYTES}
+    return joined if is_plain and not joined[::VIEWER_BYTES].strip(VIEWER) else None
 
 
 def agents_of(metas: Sequence[bytes]) -> list[bytes]:
     """Return the 8 bytes of the agent in each of these metadata; b"" of one without."""
-    if are_plain(metas):
+    if _plain(metas) is not None:
         return list(map(AGENT, metas))
     return [meta[AGENT_PLACES[meta[0]]] if meta else b"" for meta in metas]
 
 
 def distinct_agents(metas: Collection[bytes]) -> tuple[set[int], Collection[bytes]]:
     """Return the agents in these metadata, which are valid; and those that may tell a string."""
-    joined = b"".join(metas)
-    lengths = {*map(len, metas)}
-    if lengths <= {0, VIEWER_BYTES} and not joined[::VIEWER_BYTES].strip(VIEWER):
+    if (joined := _plain(metas)) is not None:
         return {agent for (agent,) in VIEWER_AGENT.iter_unpack(joined)}, ()
     others = [meta for meta in metas if meta[:1] != VIEWER]
     agents = {meta[AGENT_PLACES[meta[0]]] for meta in metas if meta}

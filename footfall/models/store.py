@@ -1,11 +1,15 @@
 """The event store: events that are kept for good, and how far each projection is."""
 
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from footfall.models.targets import ByKind, Target
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+"""The hour of what a base has of no hour."""
 
 
 class StorePosition(NamedTuple):

@@ -5,7 +5,6 @@ The counter of a key is what its events say, whatever became of its row meanwhil
 
 from collections import Counter
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
@@ -14,6 +13,7 @@ from django.db.models import Sum
 from footfall import sql
 from footfall.common.chunks import chunks
 from footfall.models import COLUMNS, VIEWS, Adjustment, Base, Projection, Rollup, StorePosition
+from footfall.models.store import EPOCH
 from footfall.projections.policies import REBUILDING
 from footfall.projections.rows import HOURLY, TOTALS, name_of
 from footfall.registry import content_type_of, policy_of
@@ -22,7 +22,6 @@ from footfall.store.read import PositionLost, is_known, load, segments_after
 from footfall.store.views import Summed
 from footfall.verdicts import current
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 CHUNK_SIZE = 1_000  # ids that one statement looks up
 MAX_EVENTS = 500_000
 """With more events between counters and rollups, a rebuild counts the targets again."""

@@ -7,16 +7,16 @@ from django.db import transaction
 
 from footfall import sql
 from footfall.common.failpoints import failpoint
-from footfall.models import Base, Correction, Projection, Recounted, StoreHead, StorePosition
+from footfall.models import Base, Correction, Projection, Recounted
 from footfall.projections.kept import columns_without_row, keep_counted
-from footfall.projections.rows import BEGINNING, TOTALS, name_of, open_missing
+from footfall.projections.rows import TOTALS, name_of, open_missing
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Counters, Explained
 from footfall.recount.counting import Progress, finish, run, take, touch
 from footfall.recount.gap import Incomparable, positions
 from footfall.registry import content_type_of, countable_models, counter_field
 from footfall.sql.batch import Views
-from footfall.store.read import is_known
+from footfall.store.read import is_known, store_head
 
 CHUNK_SIZE = 2_000  # targets that one transaction adopts
 UNKNOWN_HOUR = 0
@@ -45,7 +45,7 @@ def adopt(label: str, progress: Progress | None = None, *, dry_run: bool = False
     if not dry_run:
         open_missing([label])
         keep_counted(countable_models()[label])
-    position = positions(label).get(TOTALS, _end_of_store() if dry_run else None)
+    position = positions(label).get(TOTALS, store_head().position if dry_run else None)
     if position is None or not is_known(position):
         raise Incomparable(f"{label}: its counters have no position in the event store")
     (recount,) = run([take(label, "adopt", position)], progress)
@@ -77,11 +77,6 @@ def _refuse_if_unread(counters: Counters) -> None:
             f"{counters.recount.label}: segments {numbers} cannot be read, so their views would"
             " count twice once they are mended; put them back or discard them first"
         )
-
-
-def _end_of_store() -> StorePosition:
-    head = StoreHead.objects.order_by("pk").first()
-    return head.position if head else BEGINNING
 
 
 def _note_columns(counters: Counters, adopted: Adopted) -> None:

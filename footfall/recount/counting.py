@@ -7,7 +7,7 @@ is one recount per model: another process that goes on with it takes it over.
 import secrets
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from django.db import connection, models, transaction
 from django.db.models import Exists
@@ -27,6 +27,7 @@ from footfall.models import (
     StorePosition,
     Visit,
 )
+from footfall.models.store import EPOCH as EPOCH
 from footfall.reclassify.changes import Progress as Progress
 from footfall.recount.gap import Incomparable
 from footfall.registry import content_type_of, countable_models, limits, policy_of
@@ -46,7 +47,6 @@ CHUNK_ROWS = 50_000
 LAST_ID = 2**63 - 1
 FIRST_STAGES = (Recount.Stage.CLEAR, Recount.Stage.BASE)
 HOUR = 3_600  # seconds
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 REBUILDS = (Recount.Kind.TOTALS, Recount.Kind.HOURLY)
 KINDS_TOLD = (Recount.Kind.AUDIT, Recount.Kind.HOURLY)
 OF_LABEL = Compiled(lambda label: Recount.objects.select_for_update().filter(label=label))

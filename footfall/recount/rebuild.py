@@ -21,13 +21,10 @@ from footfall.models import (
     Correction,
     Projection,
     Recount,
-    StoreHead,
-    StorePosition,
 )
 from footfall.projections.kept import keep_counted
 from footfall.projections.policies import follow, is_counted_by, is_stale
 from footfall.projections.rows import (
-    BEGINNING,
     HOURLY,
     KINDS,
     TOTALS,
@@ -52,7 +49,7 @@ from footfall.recount.gap import Incomparable
 from footfall.recount.rollups import Rollups
 from footfall.recount.visitors import Recounted, recount_all
 from footfall.registry import content_type_of, countable_models, policy_of
-from footfall.store.read import is_known
+from footfall.store.read import is_known, store_head
 from footfall.verdicts import present_version
 
 logger = logging.getLogger(__name__)
@@ -97,7 +94,7 @@ def rebuild(name: str, since: datetime | None = None, progress: Progress | None 
         resume()
     if row.kind == TOTALS:
         keep_counted(countable_models()[row.label])
-    boundary = _end_of_store() if is_lost else row.position
+    boundary = store_head().position if is_lost else row.position
     recount = _begin(take(row.label, row.kind, boundary, since), is_lost=is_lost)
     (recount,) = run([recount], progress)
     if not is_lost:
@@ -162,11 +159,6 @@ def _alive(row: Projection) -> bool:
     ensure_identity()
     recent = database_now() - ALIVE
     return Recount.objects.filter(label=row.label, touched_at__gt=recent).exists()
-
-
-def _end_of_store() -> StorePosition:
-    head = StoreHead.objects.order_by("pk").first()
-    return head.position if head else BEGINNING
 
 
 def _begin(recount: Recount, *, is_lost: bool) -> Recount:

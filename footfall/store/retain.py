@@ -28,7 +28,7 @@ from footfall.store.append import locked_head
 from footfall.store.builder import size_of
 from footfall.store.compact import lock_store
 from footfall.store.floor import passed, slowest
-from footfall.store.read import decoded
+from footfall.store.read import decoded, store_head
 from footfall.store.views import Summed
 from footfall.store.visits import Visits, left_uncounted
 from footfall.verdicts import Verdicts, current, present_version
@@ -83,7 +83,7 @@ def remove_due() -> int:
 
 def retention() -> Retention:
     """Return how far it is. Reads the length of every segment."""
-    head = StoreHead.objects.order_by("pk").first() or StoreHead()
+    head = store_head()
     data_bytes = _data_bytes()
     first = next(_due(), None)
     obstacle = _obstacle(first) if first else ""

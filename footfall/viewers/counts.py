@@ -12,10 +12,10 @@ from django.db.models.functions import Now
 
 from footfall.common.chunks import chunks
 from footfall.events import decode_meta
-from footfall.models import Agent, AgentCount, Segment, StoreHead
+from footfall.models import Agent, AgentCount, Segment
 from footfall.models.viewers import signed
 from footfall.store.builder import cut_segments
-from footfall.store.read import decoded
+from footfall.store.read import decoded, store_head
 from footfall.store.segment import Events
 
 ROW = 1
@@ -72,7 +72,7 @@ def views_of(events: Events) -> Counter[int]:
 
 def _is_ours(count: AgentCount) -> bool:
     """Tell whether the store goes on from where it was counted: it was not restored since."""
-    head = StoreHead.objects.order_by("pk").first() or StoreHead()
+    head = store_head()
     there = Segment.objects.filter(number=count.number).values_list("key", flat=True).first()
     return count.number <= head.number and there in {None, count.key}
 

@@ -48,7 +48,7 @@ def restore_migrated(store: Postgres) -> None:
     address = urlsplit(os.environ["DATABASE_URL"])
     with store.served(), closing(psycopg2.connect(address.geturl())) as server:
         server.autocommit = True
-        # Not from the template itself: while somebody reads it, it cannot be copied.
+        # A copy is dumped: while a template is read, other processes cannot copy it.
         server.cursor().execute(f"CREATE DATABASE {copied} TEMPLATE {template}")
         try:
             source = address._replace(path=f"/{copied}").geturl()
