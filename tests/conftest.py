@@ -1,4 +1,5 @@
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -21,7 +22,7 @@ from api.throttling import Throttle
 from footfall.identity import Moment, moment
 from footfall.log import get_log
 from footfall.viewers.memory import Read, Salted
-from tests.support.databases import copy_migrated
+from tests.support.databases import copy_migrated, end_sessions
 from tests.support.proxy import Proxy
 from tests.support.redis_cluster import RedisCluster
 from tests.support.redis_sentinel import RedisSentinel
@@ -110,11 +111,17 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def django_db_setup(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, pytestconfig: pytest.Config
+) -> Iterator[None]:
     with ExitStack() as stack:
         with django_db_blocker.unblock():
             stack.enter_context(emptied_quickly())
         yield
+    with django_db_blocker.unblock():
+        ended = end_sessions()
+    with pytestconfig.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        sys.stderr.writelines(f"A test left a session of the database: {did}\n" for did in ended)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -61,6 +61,23 @@ def restore_migrated(store: Postgres) -> None:
             server.cursor().execute(f"DROP DATABASE {copied}")
 
 
+def end_sessions() -> list[str]:
+    """End the other sessions of the test's database; return what each of them did last.
+
+    It is dropped next, which one session prevents: that of a thread that waits for a client which
+    keeps its connection, for example.
+    """
+    if connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT concat_ws(' ', state, backend_start, left(query, 300)),"
+            " pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        return [did for did, _ in cursor.fetchall()]
+
+
 def environment(name: str = "") -> dict[str, str]:
     """Return the variables by which another process finds the test's database.
 
