@@ -87,6 +87,8 @@ class Runner:
             await _uncancelled(asyncio.wait({lines.ended}, timeout=1.0))
             lines.close()
             self.registry.remove(program.name)
+            if _is_cancelled():  # meanwhile: it has waited until here
+                raise asyncio.CancelledError
 
     async def _start(self, program: Program, lines: "Lines") -> asyncio.subprocess.Process:
         reading, writing = os.pipe()
@@ -150,8 +152,16 @@ class Lines(asyncio.Protocol):
         self.ended.set_result(None)
 
 
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def _uncancelled(awaitable: Awaitable[T]) -> T:
-    """Return the result of something short, even if this task is cancelled meanwhile."""
+    """Return the result of something short, even if this task is cancelled meanwhile.
+
+    Afterwards the caller has to end if `_is_cancelled`: nothing tells it again.
+    """
     future = asyncio.ensure_future(awaitable)
     while not future.done():
         with contextlib.suppress(asyncio.CancelledError):

@@ -58,7 +58,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 async def cancel(task: "asyncio.Task[None] | asyncio.Task[int]") -> None:
     task.cancel()
-    await asyncio.wait({task})
+    await asyncio.wait({task}, timeout=10)
     assert task.cancelled()
 
 
@@ -117,6 +117,21 @@ def test_a_program_that_dies_is_started_again(
     async def scenario() -> None:
         task = asyncio.create_task(children.keep_running(python("exit(3)")))
         await until(lambda: console.count("ended with exit code 3; starting it again") >= 3)
+        await cancel(task)
+
+    run(scenario())
+
+
+def test_a_program_that_has_just_ended_is_not_started_again_when_it_is_stopped(
+    children: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "import subprocess; subprocess.Popen(['sleep', '1'], start_new_session=True)"
+    ended = []
+    monkeypatch.setattr(os, "killpg", lambda pid, number: ended.append(pid))
+
+    async def scenario() -> None:
+        task = asyncio.create_task(children.keep_running(python(code)))
+        await until(lambda: ended)  # its output has not: another process holds the pipe
         await cancel(task)
 
     run(scenario())
