@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, models
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from catalog.pages.models import Content, Page
 from footfall import tasks
-from footfall.models import Projection, Ranking, Rollup
+from footfall.models import Adjustment, Projection, Ranking, Rollup
 from footfall.projections.ranking import (
     KEPT,
     MIN_AGE,
@@ -103,12 +103,12 @@ def test_the_task_computes_every_ranking_once(contents: list[Content]) -> None:
     assert top(Page)[Window.ALL].ranked == []
 
 
-def test_a_tick_too_many_takes_two_queries(
+def test_a_tick_too_many_takes_three_queries(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     tasks.rank()
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         tasks.rank()
 
 
@@ -186,16 +186,44 @@ def test_all_time_has_no_trend() -> None:
     assert trend(5, None, None, NOW) is None
 
 
-@pytest.mark.parametrize(("idle_minutes", "is_computed"), [(0, True), (2, False)])
-def test_while_nothing_is_viewed_a_ranking_is_computed_once_a_minute(
-    idle_minutes: int, is_computed: bool
+def is_computed(
+    after: timedelta, monkeypatch: pytest.MonkeyPatch, *, since: datetime = NOW
+) -> bool:
+    """Tell whether rankings that were computed at a time are computed again so long after."""
+    rank_due()
+    Ranking.objects.update(computed_at=since)
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: since + after)
+        rank_due()
+    return Ranking.objects.filter(computed_at__gt=since).exists()
+
+
+@pytest.mark.parametrize(
+    ("minutes", "expected"), [(0.5, False), (9, False), (10, True), (30, True)]
+)
+def test_while_nothing_changes_a_ranking_is_computed_every_ten_minutes(
+    minutes: float, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = timezone.now()
-    rank_due()
-    moved_at = now - timedelta(minutes=idle_minutes)
-    Projection.objects.create(name="hourly:pages.content", moved_at=moved_at)
-    Ranking.objects.update(computed_at=now - timedelta(seconds=20))
+    assert is_computed(timedelta(minutes=minutes), monkeypatch) == expected
 
-    rank_due()
 
-    assert Ranking.objects.filter(computed_at__gte=now).exists() == is_computed
+def test_a_new_hour_changes_each_ranking(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = NOW.replace(minute=58)
+
+    assert not is_computed(timedelta(minutes=1), monkeypatch, since=before)
+    assert is_computed(timedelta(minutes=3), monkeypatch, since=before)
+
+
+@pytest.mark.parametrize(("ago", "expected"), [(0.5, True), (2, False)])
+@pytest.mark.parametrize("what", [Projection, Adjustment])
+def test_what_has_just_changed_is_ranked_again(
+    what: type[models.Model], ago: float, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = NOW + timedelta(minutes=5 - ago)
+    if what is Projection:
+        Projection.objects.create(name="hourly:pages.content", moved_at=at)
+    else:
+        Adjustment.objects.create(content_type=content_type_of(Content), target_id=1, amount=1)
+        Adjustment.objects.update(at=at)
+
+    assert is_computed(timedelta(minutes=5), monkeypatch) == expected
