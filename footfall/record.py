@@ -14,8 +14,8 @@ from footfall import events
 from footfall.common.failpoints import failpoint
 from footfall.conf import conf
 from footfall.eventlog import Ambiguous, EventId, Refused, partition_of
+from footfall.events.keys import with_key
 from footfall.ingest.spill import spill
-from footfall.keys import with_key
 from footfall.log import get_log
 from footfall.registry import (
     counted_as,

@@ -27,7 +27,7 @@ from catalog.pages.serializers import PageDetailSerializer
 from footfall.cache import cached_pages
 from footfall.eventlog import EventId
 from footfall.events import BIGINT
-from footfall.keys import Life, make_key
+from footfall.events.keys import Life, make_key
 
 MAX_VIEWS = 100
 MAX_BYTES = 32 * 1024

@@ -24,7 +24,7 @@ from catalog.pages.models import Content, Page
 from catalog.pages.pagination import PagePagination
 from catalog.pages.queries import LoadedPage, load_page
 from footfall.cache import cached_pages
-from footfall.keys import Life, make_key
+from footfall.events.keys import Life, make_key
 from footfall.ops.status import status
 from footfall.projections.distinct import visitors_in
 from footfall.projections.ranking import Window, top

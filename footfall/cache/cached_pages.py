@@ -14,7 +14,7 @@ from django.db import models
 from footfall.cache.entries import Lease, get_page_cache
 from footfall.eventlog import Ambiguous, EventId, LogError, Refused
 from footfall.events import encode
-from footfall.keys import with_key
+from footfall.events.keys import with_key
 from footfall.log import get_log
 from footfall.record import name_of, name_of_target, names, partition_for, record, targets
 from footfall.registry import counter_field, counter_of

@@ -2,10 +2,10 @@
 
 from footfall import sql
 from footfall.events import DropReason
+from footfall.events.keys import has_keys, is_key, life_of, split_key
 from footfall.identity import MAX_STEP, Moment
 from footfall.ingest.collect import Decoded, selected
 from footfall.ingest.producer_states import ProducerStates
-from footfall.keys import has_keys, is_key, life_of, split_key
 
 MARGIN = MAX_STEP + 2
 """Epochs for which a key is known beyond its life: a clock that jumps takes a day of it, and an

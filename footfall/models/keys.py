@@ -8,7 +8,7 @@ class ClientKey(models.Model):
     """A key with which an event was stored: another one with it is not counted."""
 
     hash = models.UUIDField(_("key"), primary_key=True)
-    """See `footfall.keys`; 16 bytes."""
+    """See `footfall.events.keys`; 16 bytes."""
     until = models.BigIntegerField(_("until"), db_index=True)
     """The epoch in which it is removed, see `footfall.identity`."""
 

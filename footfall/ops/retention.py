@@ -14,8 +14,8 @@ from django.db.models.functions import Now
 from footfall.common.chunks import chunks
 from footfall.eventlog import LogError
 from footfall.eventlog.entries import Entry, day_of
+from footfall.events.keys import is_key, split_key
 from footfall.identity import HOUR, HOURS_PER_DAY, Moment, advance_epoch, moment
-from footfall.keys import is_key, split_key
 from footfall.log import get_log
 from footfall.models import Audit, ClientKey, DeadLetter, Partition, ProducerState, Spilled
 from footfall.viewers.salts import keep_salts

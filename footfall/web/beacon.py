@@ -16,8 +16,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from footfall.events.keys import Life, make_key
 from footfall.fields import key_field
-from footfall.keys import Life, make_key
 from footfall.projections.kept import find
 from footfall.record import Unacknowledged, record
 from footfall.registry import (

@@ -30,9 +30,9 @@ from footfall import events
 from footfall.eventlog import EventId
 from footfall.eventlog.lua_scripts import APPEND
 from footfall.eventlog.producer import Producer
+from footfall.events.keys import Life, make_key
 from footfall.flush import flush, flush_all, ingest
 from footfall.ingest.spill import spill
-from footfall.keys import Life, make_key
 from footfall.log import get_log
 from footfall.models import Partition, Projection, Segment, Spilled
 from footfall.ops.audit import differences

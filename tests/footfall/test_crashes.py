@@ -13,8 +13,8 @@ from django.test import RequestFactory
 
 from catalog.pages.models import Content, Page
 from footfall.common.failpoints import ENVIRONMENT
+from footfall.events.keys import Life, make_key
 from footfall.flush import flush, flush_all
-from footfall.keys import Life, make_key
 from footfall.models import Audit, Correction, HourTotal, Kind, Segment
 from footfall.ops.audit import broken_positions, differences, run_audit
 from footfall.ops.invariants import broken_store

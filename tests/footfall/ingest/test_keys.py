@@ -12,11 +12,11 @@ from catalog.pages.models import Content, Page
 from footfall import events, sql
 from footfall.eventlog import RedisLog
 from footfall.events import DropReason, Meta, encode_meta
+from footfall.events.keys import Life, make_key, with_key
 from footfall.flush import flush, flush_all
 from footfall.identity import HOURS_PER_DAY
 from footfall.ingest.keys import MARGIN
 from footfall.ingest.spill import replay, spill
-from footfall.keys import Life, make_key, with_key
 from footfall.models import ClientKey, DeadLetter, Identity, Partition, Projection, Segment, Spilled
 from footfall.ops import retention
 from footfall.ops.audit import differences

@@ -17,8 +17,8 @@ from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
 from footfall.eventlog import Entry, Log
+from footfall.events.keys import Life, make_key
 from footfall.flush import flush
-from footfall.keys import Life, make_key
 from footfall.log import get_log
 from footfall.models import Spilled
 from footfall.policies import Exclude

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from hashlib import blake2b
 
-from footfall.events import Meta, places_of
+from footfall.events.meta import Meta, places_of
 
 KEY_BYTES = 16
 KNOWN = 1 << Meta._fields.index("key")

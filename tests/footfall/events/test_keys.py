@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from footfall.events import Meta, decode_meta, encode_meta
-from footfall.keys import Life, has_keys, is_key, life_of, make_key, split_key, with_key
+from footfall.events.keys import Life, has_keys, is_key, life_of, make_key, split_key, with_key
 
 facts = some.builds(
     Meta,
