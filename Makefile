@@ -34,8 +34,9 @@ install: $(INSTALLED) ## Install everything into .venv
 $(INSTALLED): requirements/dev.txt .ci/venv
 	@.ci/venv .venv
 	@echo "Installing into .venv; this takes about a minute, once."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-compile \
-		--requirement requirements/dev.txt
+	@# The file names everything: to look for dependencies would take as long again.
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes --no-deps \
+		--no-compile --requirement requirements/dev.txt
 	@$(BIN)/python -m compileall -qq -j 0 -x /tests/ .venv/lib || true  # pip would use one core
 	@touch $@
 
