@@ -22,7 +22,7 @@ from footfall.eventlog import LogError
 from footfall.flush import Behind, flush_all
 from footfall.log import get_log
 from footfall.models import Audit
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.schedule import BEAT_SCHEDULE
 from footfall.tasks import FLUSH, JOBS
 from footfall.worker import run_step, stop_projections, tick

@@ -7,7 +7,7 @@ from footfall import worker
 from footfall.common.celery import enqueue, task
 from footfall.models import Audit
 from footfall.ops import retention
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.ops.workers import inspector
 from footfall.projections import compact as compacting
 from footfall.projections import ranking

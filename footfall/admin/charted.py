@@ -20,8 +20,8 @@ from footfall.common.admin import ModelAdmin
 from footfall.common.admin_urls import admin_address
 from footfall.common.wording import number
 from footfall.models.querysets import beginning_of, counter_of_rows, views_of_rows
-from footfall.ops import view_figures
 from footfall.ops.adjust import MAX_COUNTER, adjust
+from footfall.ops.figures import view_figures
 from footfall.projections.kept import valid_keys
 from footfall.registry import counter_of
 

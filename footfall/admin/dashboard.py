@@ -25,8 +25,8 @@ from footfall.common.admin_urls import admin_address, key_in
 from footfall.common.celery import enqueue
 from footfall.conf import conf
 from footfall.models import Burst, Dashboard
-from footfall.ops import bursts, export, view_figures
 from footfall.ops.facts import gather
+from footfall.ops.figures import bursts, export, view_figures
 from footfall.ops.health import Level, find_problems
 from footfall.registry import owner_of
 from footfall.tasks import reclassify, request_audit

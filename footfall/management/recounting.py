@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from footfall.checks import TAG
 from footfall.conf import conf
 from footfall.models import Audit
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.projections.rows import VISITORS
 from footfall.reclassify.changes import Unfinished
 from footfall.reclassify.past import Reclassified, TakenOver, described, numbered, reclassify

@@ -20,7 +20,7 @@ from django.db.models import F
 
 from catalog.pages.models import Content, Page
 from footfall.flush import flush_all, ingest, project
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.record import record
 from footfall.registry import content_type_of
 

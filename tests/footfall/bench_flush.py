@@ -34,7 +34,7 @@ from footfall.ingest.collect import build, decode_events, deduplicate
 from footfall.ingest.producer_states import ProducerStates
 from footfall.models import Agent, Partition
 from footfall.models.viewers import signed
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.projections import hourly, run, totals
 from footfall.record import name_of, partition_for
 from footfall.store.segment import encode

@@ -18,7 +18,7 @@ from django.utils import timezone
 from catalog.pages.models import Content, Page
 from footfall import events, sql
 from footfall.models import Projection
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.projections import batch, run, totals
 from footfall.projections.batch import Batch
 from footfall.projections.rows import open_projections

@@ -35,7 +35,7 @@ from footfall.flush import flush, flush_all, ingest
 from footfall.ingest.spill import spill
 from footfall.log import get_log
 from footfall.models import Partition, Projection, Segment, Spilled
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.projections.rows import KINDS
 from footfall.projections.run import apply_new_events
 from footfall.record import name_of, partition_for, record, targets

@@ -10,7 +10,7 @@ from catalog.pages.models import Content, Page
 from footfall.flush import flush_all
 from footfall.models import Partition, Rollup
 from footfall.ops import retention
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.record import record
 from tests.support.clocks import database_clock, worker_clock
 from tests.support.views import AT, HOUR, Counts

@@ -14,7 +14,7 @@ from catalog.pages.models import Content, Page, PageContent, Text
 from footfall.flush import flush, flush_all
 from footfall.models import Adjustment, Audit, Rollup
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import differences, run_audit
+from footfall.ops.audit.run import differences, run_audit
 from footfall.policies import DAY, AtMost
 from footfall.record import record
 from footfall.registry import counter_field

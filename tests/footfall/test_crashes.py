@@ -16,8 +16,8 @@ from footfall.common.failpoints import ENVIRONMENT
 from footfall.events.keys import Life, make_key
 from footfall.flush import flush, flush_all
 from footfall.models import Audit, Correction, HourTotal, Kind, Segment
-from footfall.ops.audit import broken_positions, differences, run_audit
-from footfall.ops.invariants import broken_store
+from footfall.ops.audit.invariants import broken_store
+from footfall.ops.audit.run import broken_positions, differences, run_audit
 from footfall.policies import DAY, OncePerVisitor, People
 from footfall.record import record
 from footfall.registry import counter_field

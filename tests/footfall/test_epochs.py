@@ -16,7 +16,7 @@ from footfall.flush import flush_all
 from footfall.log import forget_owner, get_log
 from footfall.models import Audit, DeadLetter, Identity, Partition, ProducerState
 from footfall.ops import retention
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.record import record
 from tests.support.clocks import database_clock, worker_clock
 from tests.support.views import Counts

@@ -17,7 +17,7 @@ from footfall.events import DropReason
 from footfall.flush import flush, flush_all
 from footfall.log import get_log
 from footfall.models import DeadLetter, Partition, Projection, Rollup, Segment, Spilled
-from footfall.ops.audit import broken_positions, differences
+from footfall.ops.audit.run import broken_positions, differences
 from footfall.record import record
 from footfall.signals import counted
 from footfall.sql import mysql

@@ -14,7 +14,7 @@ from footfall.eventlog.entries import UNKNOWN_DAY, new_producer_id
 from footfall.flush import flush, flush_all
 from footfall.ingest.producer_states import Kept, ProducerStates
 from footfall.models import Audit, Partition, ProducerState
-from footfall.ops.audit import differences, run_audit
+from footfall.ops.audit.run import differences, run_audit
 from footfall.ops.status import status
 from footfall.record import name_of, partition_for, record
 from tests.support.views import AT, Counts

@@ -20,7 +20,7 @@ from footfall.models import (
     Spilled,
     StoreHead,
 )
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.ops.status import status
 from footfall.record import record
 from footfall.recount.rebuild import rebuild_lost

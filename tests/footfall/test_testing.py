@@ -12,7 +12,7 @@ from footfall import testing
 from footfall.eventlog import Away
 from footfall.log import get_log, memory_log
 from footfall.models import Segment
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.ops.status import status
 from footfall.record import record
 from tests.support.views import Counts

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from catalog.pages.models import Content
 from footfall.models import Audit, Identity, Projection, Recount
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.policies import Everything, Policy
 from footfall.projections.rows import KINDS
 from footfall.projections.run import apply_new_events

@@ -17,7 +17,7 @@ from footfall.cache.entries import get_page_cache
 from footfall.flush import flush, flush_all
 from footfall.log import get_log
 from footfall.models import Audit, Spilled
-from footfall.ops.audit import differences, run_audit
+from footfall.ops.audit.run import differences, run_audit
 from loadtest.common.waiting import wait_until
 from tests.catalog.pages.reading import Reader
 from tests.support import databases

@@ -18,7 +18,7 @@ from footfall.admin import charted
 from footfall.flush import flush
 from footfall.models import Adjustment
 from footfall.ops.adjust import MAX_COUNTER, InvalidAdjustment, adjust
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.record import record
 from tests.support.views import Counts
 

@@ -25,7 +25,7 @@ from footfall.models import (
     Recount,
     Rollup,
 )
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.policies import People
 from footfall.record import record
 from footfall.registry import counter_field

@@ -19,8 +19,8 @@ from footfall.ingest.keys import MARGIN
 from footfall.ingest.spill import replay, spill
 from footfall.models import ClientKey, DeadLetter, Identity, Partition, Projection, Segment, Spilled
 from footfall.ops import retention
-from footfall.ops.audit import differences
-from footfall.ops.invariants import unaccounted_events
+from footfall.ops.audit.invariants import unaccounted_events
+from footfall.ops.audit.run import differences
 from footfall.record import record
 from loadtest.common.waiting import wait_until
 from tests.support.concurrency import in_transaction

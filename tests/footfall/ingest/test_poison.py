@@ -17,7 +17,7 @@ from footfall.flush import flush_all
 from footfall.ingest.spill import spill
 from footfall.log import get_log
 from footfall.models import Audit, DeadLetter, Partition, Spilled
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.record import record
 from footfall.store import append
 from tests.support.histories import histories

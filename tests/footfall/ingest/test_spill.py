@@ -16,8 +16,8 @@ from footfall.flush import flush, flush_all
 from footfall.ingest.spill import replay, spill
 from footfall.log import get_log
 from footfall.models import Agent, DeadLetter, How, Partition, ProducerState, Rollup, Spilled
-from footfall.ops.audit import differences
-from footfall.ops.invariants import unaccounted_events
+from footfall.ops.audit.invariants import unaccounted_events
+from footfall.ops.audit.run import differences
 from footfall.record import record
 from footfall.recount.upkeep import keep_store
 from footfall.store.read import verified

@@ -9,7 +9,7 @@ from footfall import events
 from footfall.eventlog import RedisLog
 from footfall.flush import flush
 from footfall.models import DeadLetter, HourTotal, Projection, Rollup
-from footfall.ops.audit import CHECKS, broken_totals, differences
+from footfall.ops.audit.run import CHECKS, broken_totals, differences
 from footfall.ops.status import status
 from footfall.record import record
 from tests.support import processes

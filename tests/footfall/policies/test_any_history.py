@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from hypothesis.stateful import rule
 
 from footfall.models import Audit, Base, Kind, Rollup
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.policies import DAY, HOUR, AtMost, Everything, OncePerVisitor, People, Policy
 from footfall.reclassify.past import reclassify
 from footfall.recount import rebuild

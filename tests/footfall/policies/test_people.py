@@ -29,7 +29,7 @@ from footfall.models import (
 )
 from footfall.models.querysets import CountableQuerySet
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import differences, run_audit
+from footfall.ops.audit.run import differences, run_audit
 from footfall.policies import Everything, People, Policy
 from footfall.projections import rows, totals
 from footfall.projections.run import apply_new_events

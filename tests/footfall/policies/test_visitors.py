@@ -20,7 +20,7 @@ from footfall.models import (
     VisitWindow,
 )
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.policies import DAY, HOUR, AtMost, Everything, OncePerVisitor, Policy, named
 from footfall.record import record
 from footfall.recount import rebuild

@@ -14,7 +14,7 @@ from footfall import sql, tasks
 from footfall.eventlog import RedisLog
 from footfall.flush import flush, flush_all
 from footfall.models import Base, DeadLetter, HourTotal, Identity, Rollup
-from footfall.ops.audit import broken_totals, differences
+from footfall.ops.audit.run import broken_totals, differences
 from footfall.projections import compact as compacting
 from footfall.projections.compact import DELETED, compact
 from footfall.projections.series import Interval, Point, series, series_by_model

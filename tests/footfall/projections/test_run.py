@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from catalog.pages.models import Content, Page
 from footfall.models import Projection, Segment
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.projections import batch, hourly, rows, run, totals
 from footfall.projections.batch import Batch, read_batch
 from footfall.projections.rows import BEGINNING

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from catalog.pages.models import Content, Page
 from footfall.events import DropReason
 from footfall.models import Carried, Projection
-from footfall.ops.audit import differences
+from footfall.ops.audit.run import differences
 from footfall.projections.run import apply_new_events
 from footfall.sql.batch import MAX_COUNTER
 from footfall.store.append import locked_head

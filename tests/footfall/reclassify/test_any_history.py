@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 
 from catalog.pages.models import Content
 from footfall.models import KIND_COLUMNS, Audit, Base, Identity, Kind, LeftOut, Recount
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.projections.compact import compact as compact_hours
 from footfall.projections.run import apply_new_events
 from footfall.reclassify import past

@@ -17,7 +17,7 @@ from footfall.models import (
     Rollup,
     VisitorSketch,
 )
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.projections.run import apply_new_events
 from footfall.reclassify import past
 from footfall.reclassify.past import reclassify

@@ -31,7 +31,7 @@ from footfall.models import (
     Segment,
     StoreHead,
 )
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.projections.compact import compact as compact_hours
 from footfall.projections.run import apply_new_events
 from footfall.reclassify import changes, past

@@ -29,7 +29,7 @@ from footfall.models import (
     VisitorSketch,
 )
 from footfall.models.viewers import signed
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.projections.rows import KINDS
 from footfall.projections.run import apply_new_events
 from footfall.reclassify import past

@@ -15,7 +15,7 @@ from footfall.eventlog import RedisLog
 from footfall.flush import flush, ingest, project
 from footfall.models import Audit, Carried, Projection, Segment
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import differences, run_audit
+from footfall.ops.audit.run import differences, run_audit
 from footfall.projections.run import apply_new_events
 from footfall.record import record
 from footfall.recount import comparison

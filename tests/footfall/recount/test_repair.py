@@ -26,7 +26,7 @@ from footfall.models import (
     Segment,
     StoreHead,
 )
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.projections.run import apply_new_events
 from footfall.recount import counting
 from footfall.recount.upkeep import keep_store

@@ -26,7 +26,7 @@ from footfall.models import (
     VisitorRecount,
     VisitorSketch,
 )
-from footfall.ops.audit import broken_projections, run_audit
+from footfall.ops.audit.run import broken_projections, run_audit
 from footfall.projections.noted import days_of, recount_after, recount_days
 from footfall.projections.rows import KINDS, lock
 from footfall.projections.run import apply_new_events

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from footfall.common.failpoints import ENVIRONMENT
 from footfall.models import Projection, Segment, StoreHead
-from footfall.ops.invariants import broken_store
+from footfall.ops.audit.invariants import broken_store
 from footfall.sql import Conflict
 from footfall.store import compact as compacting
 from footfall.store.compact import Small, compact, groups

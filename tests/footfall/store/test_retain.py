@@ -25,7 +25,7 @@ from footfall.models import (
     StoreHead,
     StorePosition,
 )
-from footfall.ops.invariants import broken_store, unaccounted_events
+from footfall.ops.audit.invariants import broken_store, unaccounted_events
 from footfall.registry import content_type_of
 from footfall.store import retain
 from footfall.store.compact import compact

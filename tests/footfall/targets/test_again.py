@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from footfall.flush import flush_all, ingest, project
 from footfall.models import Audit, Correction, KeptCounter, Projection
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.policies import DAY, OncePerVisitor, People
 from footfall.projections import history
 from footfall.projections.rows import HOURLY, TOTALS, lock

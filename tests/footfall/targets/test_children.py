@@ -16,7 +16,7 @@ from footfall.cache import cached_pages
 from footfall.flush import flush_all
 from footfall.models import Audit
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.record import record
 from footfall.registry import counter_of
 from tests.support.targets import Note, countable, tables

@@ -16,7 +16,7 @@ from catalog.pages.models import Content, Page
 from footfall.flush import flush, flush_all, ingest
 from footfall.models import Audit, CounterCopy, KeptCounter, Projection, Rollup
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
 from footfall.ops.status import status
 from footfall.projections import copies
 from footfall.projections.copies import copy

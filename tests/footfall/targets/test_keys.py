@@ -9,7 +9,7 @@ from pytest_django import Settings
 from footfall.cache import cached_pages
 from footfall.flush import flush_all, ingest
 from footfall.models import Audit, KeptCounter, Projection, Rollup
-from footfall.ops.audit import differences, run_audit
+from footfall.ops.audit.run import differences, run_audit
 from footfall.policies import DAY, OncePerVisitor, People, Policy
 from footfall.projections import compact
 from footfall.projections.kept import keep

@@ -15,9 +15,9 @@ from django.utils import timezone
 from footfall.admin import ChartedAdmin
 from footfall.flush import flush_all
 from footfall.models import Audit, CountableQuerySet, KeptCounter
-from footfall.ops import export, view_figures
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import run_audit
+from footfall.ops.audit.run import run_audit
+from footfall.ops.figures import export, view_figures
 from footfall.projections.kept import forget_deleted
 from footfall.projections.ranking import Window, rank
 from footfall.projections.series import Interval, series

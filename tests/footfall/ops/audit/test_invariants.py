@@ -5,7 +5,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from footfall.models import Partition, Projection, Segment, StoreHead
-from footfall.ops.invariants import broken_store, corrupt_segments, unaccounted_events
+from footfall.ops.audit.invariants import broken_store, corrupt_segments, unaccounted_events
 from footfall.store.compact import compact
 from tests.support.store import numbered, store
 

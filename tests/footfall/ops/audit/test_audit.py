@@ -28,16 +28,16 @@ from footfall.models import (
     Segment,
     Spilled,
 )
-from footfall.ops import audit as auditing
 from footfall.ops.adjust import adjust
-from footfall.ops.audit import (
+from footfall.ops.audit import run as auditing
+from footfall.ops.audit.invariants import broken_producer_states, broken_spill
+from footfall.ops.audit.run import (
     KEPT_LINES,
     broken_positions,
     broken_totals,
     differences,
     run_audit,
 )
-from footfall.ops.invariants import broken_producer_states, broken_spill
 from footfall.ops.workers import Workers
 from footfall.record import record
 from footfall.recount import comparison

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from footfall.ops.ranges import MAX_DAYS, Range, chosen
+from footfall.ops.figures.ranges import MAX_DAYS, Range, chosen
 from footfall.projections.series import Interval
 
 NOW = datetime(2025, 11, 21, 22, 30, tzinfo=UTC)

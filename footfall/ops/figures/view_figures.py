@@ -13,8 +13,8 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from footfall.models import COLUMNS, Rollup
-from footfall.ops.charts import Chart, chart, sparkline, weeks
-from footfall.ops.ranges import LENGTHS, OWN, Range, chosen
+from footfall.ops.figures.charts import Chart, chart, sparkline, weeks
+from footfall.ops.figures.ranges import LENGTHS, OWN, Range, chosen
 from footfall.projections.distinct import visitors_in, visitors_of_all
 from footfall.projections.kept import find, instances
 from footfall.projections.ranking import Ranked, Window, top

@@ -12,7 +12,7 @@ from django.db.models.functions import TruncDay
 from footfall.common.chunks import pages
 from footfall.common.spreadsheet import Line, harmless
 from footfall.models import COLUMNS, Rollup
-from footfall.ops.ranges import Range
+from footfall.ops.figures.ranges import Range
 from footfall.projections.distinct import visitors_of
 from footfall.projections.kept import instances
 from footfall.projections.series import Interval, Point, days_of

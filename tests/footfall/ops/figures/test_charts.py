@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from footfall.common.wording import direction, duration, number, percent, share
-from footfall.ops.charts import LEAST, Chart, chart, nice, sparkline, weeks
+from footfall.ops.figures.charts import LEAST, Chart, chart, nice, sparkline, weeks
 from footfall.projections.series import Interval, Point
 
 START = datetime(2025, 11, 21, 22, tzinfo=UTC)

@@ -35,7 +35,7 @@ from footfall.models import (
     Projection,
     Rollup,
 )
-from footfall.ops.invariants import (
+from footfall.ops.audit.invariants import (
     broken_producer_states,
     broken_spill,
     broken_store,
@@ -43,7 +43,7 @@ from footfall.ops.invariants import (
     unaccounted_events,
     wrong_sketches,
 )
-from footfall.ops.recounted import Recounted
+from footfall.ops.audit.recounted import Recounted
 from footfall.projections.policies import goes_by_verdicts
 from footfall.projections.rows import WITH_VERDICTS
 from footfall.projections.visitors import count_again

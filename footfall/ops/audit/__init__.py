@@ -1,0 +1,1 @@
+"""The audit: are counters, rollups, sketches, event store and positions what they must be?"""

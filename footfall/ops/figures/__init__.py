@@ -1,0 +1,1 @@
+"""What is viewed, for the dashboard: figures, charts, ranges of time, bursts, CSV."""
