@@ -15,7 +15,7 @@ class CountersConfig(AppConfig):
 
     def ready(self) -> None:
         from footfall import checks  # noqa: F401  # registers them
-        from footfall.projections.kept import watch_deletions
+        from footfall.projections.kept.rows import watch_deletions
 
         watch_deletions()
 

@@ -11,8 +11,8 @@ from django.db.models.functions import TruncDay
 from catalog.pages.models import Content
 from footfall.common.spreadsheet import Line, harmless
 from footfall.models import COLUMNS, Rollup
-from footfall.projections.distinct import visitors_of
 from footfall.projections.series import Interval, Point, days_of
+from footfall.projections.visitors.distinct import visitors_of
 from footfall.registry import content_type_of
 
 COLUMNS_OF_CSV = ("id", "type", "title", "day", "views", "people", "robots", "visitors")

@@ -26,9 +26,9 @@ from catalog.pages.queries import LoadedPage, load_page
 from footfall.cache import cached_pages
 from footfall.events.keys import Life, make_key
 from footfall.ops.status import status
-from footfall.projections.distinct import visitors_in
 from footfall.projections.ranking import Window, top
 from footfall.projections.series import Interval, days_of, series
+from footfall.projections.visitors.distinct import visitors_in
 from footfall.registry import counted_as
 
 JSON, CSV = "application/json", "text/csv"

@@ -22,7 +22,7 @@ from footfall.common.wording import number
 from footfall.models.querysets import beginning_of, counter_of_rows, views_of_rows
 from footfall.ops.adjust import MAX_COUNTER, adjust
 from footfall.ops.figures import view_figures
-from footfall.projections.kept import valid_keys
+from footfall.projections.kept.rows import valid_keys
 from footfall.registry import counter_of
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from footfall.adopt.sources import Key, Source
 from footfall.cache.invalidation import invalidate
 from footfall.common.failpoints import failpoint
 from footfall.models import COLUMNS, KIND_COLUMNS, Base, Correction, Kind, Recount
-from footfall.projections.kept import insert, missing, note_change
+from footfall.projections.kept.rows import insert, missing, note_change
 from footfall.projections.rows import HOURLY, TOTALS, lock, open_missing
 from footfall.recount.adopt import UNKNOWN_HOUR
 from footfall.recount.counting import Progress

@@ -14,7 +14,7 @@ from footfall.cache.invalidation import send_invalidations
 from footfall.cache.locations import Locations
 from footfall.conf import conf
 from footfall.eventlog import Away, LogError
-from footfall.projections.kept import keys_of
+from footfall.projections.kept.rows import keys_of
 from footfall.projections.totals import Applied
 from footfall.registry import countable_models, is_keyed, owner_of
 from footfall.signals import counted

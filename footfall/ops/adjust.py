@@ -7,7 +7,7 @@ from django.db import models, transaction
 from footfall import sql
 from footfall.cache.invalidation import invalidate
 from footfall.models import Adjustment, KeptCounter
-from footfall.projections.kept import insert, missing, note_change
+from footfall.projections.kept.rows import insert, missing, note_change
 from footfall.projections.rows import HOURLY, TOTALS, lock, open_missing
 from footfall.registry import (
     content_type_of,

@@ -19,7 +19,7 @@ from footfall import sql
 from footfall.common.chunks import chunks, pages
 from footfall.common.failpoints import failpoint
 from footfall.models import CounterCopy, KeptCounter, Projection, StorePosition
-from footfall.projections.kept import keys_of
+from footfall.projections.kept.rows import keys_of
 from footfall.projections.rows import TOTALS, name_of
 from footfall.projections.totals import Applied
 from footfall.registry import (

@@ -17,8 +17,8 @@ from django.db.models import Max, Sum
 from django.utils import timezone
 
 from footfall.models import COLUMNS, Adjustment, Projection, Ranking, Rollup
-from footfall.projections.distinct import visitors_in
 from footfall.projections.series import HOUR, Interval, Point, series_of_many
+from footfall.projections.visitors.distinct import visitors_in
 from footfall.registry import content_type_of, countable_models, counter_field
 
 KEPT = 100

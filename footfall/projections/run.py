@@ -15,7 +15,7 @@ from footfall.models import Carried, Projection, StorePosition
 from footfall.projections.batch import Batch, read_batch
 from footfall.projections.copies import Copied, copied_labels, copy, copy_name
 from footfall.projections.hourly import project_hourly
-from footfall.projections.kept import NO_CHANGES
+from footfall.projections.kept.rows import NO_CHANGES
 from footfall.projections.rows import (
     HOURLY,
     KINDS,
@@ -25,7 +25,7 @@ from footfall.projections.rows import (
     note_failure,
 )
 from footfall.projections.totals import Applied, project_totals
-from footfall.projections.visitors import Visits, project_visitors, read_visits
+from footfall.projections.visitors.daily import Visits, project_visitors, read_visits
 from footfall.registry import content_type_of, countable_models, policy_of
 from footfall.sql import LockTimeout
 from footfall.store.read import store_head

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from django.db.models.functions import TruncDay
 
 from footfall.models import COLUMNS, HourTotal, Rollup
-from footfall.projections.distinct import visitors_of
+from footfall.projections.visitors.distinct import visitors_of
 from footfall.registry import content_type_of, countable_models, counter_field, key_of
 
 HOUR = timedelta(hours=1)

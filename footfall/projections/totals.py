@@ -20,7 +20,7 @@ from footfall.common.failpoints import failpoint
 from footfall.events import DropReason
 from footfall.models import Adjustment, Base, Carried, Projection
 from footfall.projections.batch import Batch
-from footfall.projections.kept import NO_CHANGES, Changes, has_counts, keep_new
+from footfall.projections.kept.rows import NO_CHANGES, Changes, has_counts, keep_new
 from footfall.projections.policies import agrees
 from footfall.projections.rows import claim, move
 from footfall.registry import (

@@ -22,9 +22,9 @@ from footfall.models import (
     ReclassifiedVisitor,
     StoreHead,
 )
-from footfall.projections.noted import recount_after, recount_days
 from footfall.projections.policies import RECLASSIFIED, goes_by_verdicts
 from footfall.projections.rows import HOURLY, TOTALS, WITH_VERDICTS
+from footfall.projections.visitors.noted import recount_after, recount_days
 from footfall.store.append import locked_head
 from footfall.store.read import is_known
 from footfall.verdicts import PER_QUERY, Steps, present_version, steps_of, version_after

@@ -25,8 +25,8 @@ from footfall.models import (
     Reclassification,
     StorePosition,
 )
-from footfall.projections.noted import recount_days
 from footfall.projections.rows import HOURLY, lock, name_of
+from footfall.projections.visitors.noted import recount_days
 from footfall.reclassify.changes import Progress, Unfinished, begin
 from footfall.reclassify.moves import Changes, Move, apply, days_of_people, moves_in
 from footfall.registry import countable_models

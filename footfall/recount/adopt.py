@@ -8,7 +8,7 @@ from django.db import transaction
 from footfall import sql
 from footfall.common.failpoints import failpoint
 from footfall.models import Base, Correction, Projection, Recounted
-from footfall.projections.kept import columns_without_row, keep_counted
+from footfall.projections.kept.rows import columns_without_row, keep_counted
 from footfall.projections.rows import TOTALS, name_of, open_missing
 from footfall.recount.comparison import highest_id, ranges
 from footfall.recount.counters import Counters, Explained

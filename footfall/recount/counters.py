@@ -21,7 +21,7 @@ from footfall.models import (
     Uncounted,
     Visit,
 )
-from footfall.projections.kept import note_change
+from footfall.projections.kept.rows import note_change
 from footfall.projections.rows import TOTALS
 from footfall.recount.beside import BesideRecount
 from footfall.recount.comparison import (

@@ -22,7 +22,7 @@ from footfall.models import (
     Projection,
     Recount,
 )
-from footfall.projections.kept import keep_counted
+from footfall.projections.kept.rows import keep_counted
 from footfall.projections.policies import follow, is_counted_by, is_stale
 from footfall.projections.rows import (
     HOURLY,

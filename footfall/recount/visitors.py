@@ -28,11 +28,19 @@ from footfall.models import (
     VisitorSketch,
 )
 from footfall.models.recount import NOT_BEGUN
-from footfall.projections import visitors
-from footfall.projections.noted import days_of, recount_days
 from footfall.projections.rows import BEGINNING, VISITORS, lock, name_of
-from footfall.projections.sketches import Damaged, Sketch, union
-from footfall.projections.visitors import ALL, CHUNK_SIZE, DAY, Encoded, Visits, decoded, number_of
+from footfall.projections.visitors import daily as visitors
+from footfall.projections.visitors.daily import (
+    ALL,
+    CHUNK_SIZE,
+    DAY,
+    Encoded,
+    Visits,
+    decoded,
+    number_of,
+)
+from footfall.projections.visitors.noted import days_of, recount_days
+from footfall.projections.visitors.sketches import Damaged, Sketch, union
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import PositionLost, is_known, load
 from footfall.verdicts import current, present_version

@@ -16,8 +16,8 @@ from footfall.common.wording import number
 from footfall.models import CountableQuerySet
 from footfall.models.querysets import beginning_of
 from footfall.ops.figures.charts import SPARK_HEIGHT, SPARK_WIDTH, sparkline
-from footfall.projections.distinct import visitors_in
 from footfall.projections.series import Interval, days_of, series, series_of_many
+from footfall.projections.visitors.distinct import visitors_in
 from footfall.registry import counter_field, counter_of, key_attribute, key_of, owner_of
 from footfall.web.beacon import token_of
 

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from footfall.events.keys import Life, make_key
 from footfall.fields import key_field
-from footfall.projections.kept import find
+from footfall.projections.kept.rows import find
 from footfall.record import Unacknowledged, record
 from footfall.registry import (
     countable_models,

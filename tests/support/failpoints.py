@@ -175,7 +175,7 @@ STEPS = {
         "apply": "hourly_after_apply",
         "move": "hourly_before_commit",
     },
-    "footfall/projections/visitors.py:project_visitors": {
+    "footfall/projections/visitors/daily.py:project_visitors": {
         "claim": "visitors_before_apply",
         "apply": "visitors_after_apply",
         "move": "visitors_before_commit",

@@ -14,7 +14,8 @@ from django.db.models.signals import post_delete
 from footfall import registry
 from footfall.fields import CounterField
 from footfall.models import CountableQuerySet, Ranking
-from footfall.projections import copies, kept
+from footfall.projections import copies
+from footfall.projections.kept import rows as kept
 
 OTHER = "other"
 own = Apps()

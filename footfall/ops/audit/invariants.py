@@ -19,8 +19,8 @@ from footfall.models import (
     StoreHead,
     VisitorSketch,
 )
-from footfall.projections.sketches import Damaged
-from footfall.projections.visitors import ALL, decoded
+from footfall.projections.visitors.daily import ALL, decoded
+from footfall.projections.visitors.sketches import Damaged
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import check_some
 from footfall.store.segment import NO_SEQUENCE

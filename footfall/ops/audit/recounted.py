@@ -8,7 +8,7 @@ from django.db import Error
 
 from footfall.models import Audit, Projection, Recount, StorePosition
 from footfall.projections.copies import copied_labels, differing
-from footfall.projections.kept import forget_deleted, keep_counted
+from footfall.projections.kept.rows import forget_deleted, keep_counted
 from footfall.projections.rows import TOTALS, VISITORS, name_of
 from footfall.reclassify.past import resume
 from footfall.recount.comparison import Difference, OtherPolicy, bring_close

@@ -46,7 +46,7 @@ from footfall.ops.audit.invariants import (
 from footfall.ops.audit.recounted import Recounted
 from footfall.projections.policies import goes_by_verdicts
 from footfall.projections.rows import WITH_VERDICTS
-from footfall.projections.visitors import count_again
+from footfall.projections.visitors.daily import count_again
 from footfall.recount.comparison import Difference, OtherPolicy, compare
 from footfall.recount.counting import Progress
 from footfall.recount.gap import Gap, Incomparable

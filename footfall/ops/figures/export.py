@@ -13,9 +13,9 @@ from footfall.common.chunks import pages
 from footfall.common.spreadsheet import Line, harmless
 from footfall.models import COLUMNS, Rollup
 from footfall.ops.figures.ranges import Range
-from footfall.projections.distinct import visitors_of
-from footfall.projections.kept import instances
+from footfall.projections.kept.rows import instances
 from footfall.projections.series import Interval, Point, days_of
+from footfall.projections.visitors.distinct import visitors_of
 from footfall.registry import content_type_of, key_of
 
 HEADER = ("id", "name", "views", "people", "robots", "unknown", "visitors")

@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from footfall.models import COLUMNS, Rollup
 from footfall.ops.figures.charts import Chart, chart, sparkline, weeks
 from footfall.ops.figures.ranges import LENGTHS, OWN, Range, chosen
-from footfall.projections.distinct import visitors_in, visitors_of_all
-from footfall.projections.kept import find, instances
+from footfall.projections.kept.rows import find, instances
 from footfall.projections.ranking import Ranked, Window, top
 from footfall.projections.series import DAY, Interval, Point, days_of, series, series_by_model
-from footfall.projections.visitors import ALL
+from footfall.projections.visitors.daily import ALL
+from footfall.projections.visitors.distinct import visitors_in, visitors_of_all
 from footfall.registry import (
     content_type_of,
     countable_models,

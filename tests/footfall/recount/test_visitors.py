@@ -27,9 +27,9 @@ from footfall.models import (
     VisitorSketch,
 )
 from footfall.ops.audit.run import broken_projections, run_audit
-from footfall.projections.noted import days_of, recount_after, recount_days
 from footfall.projections.rows import KINDS, lock
 from footfall.projections.run import apply_new_events
+from footfall.projections.visitors.noted import days_of, recount_after, recount_days
 from footfall.reclassify import changes, past
 from footfall.reclassify.changes import begin
 from footfall.recount import visitors

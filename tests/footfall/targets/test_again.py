@@ -11,7 +11,7 @@ from footfall.models import Audit, Correction, KeptCounter, Projection
 from footfall.ops.adjust import adjust
 from footfall.ops.audit.run import run_audit
 from footfall.policies import DAY, OncePerVisitor, People
-from footfall.projections import history
+from footfall.projections.kept import history
 from footfall.projections.rows import HOURLY, TOTALS, lock
 from footfall.record import record
 from footfall.recount.rebuild import rebuild, rebuild_stale

@@ -12,7 +12,7 @@ from footfall.models import Audit, KeptCounter, Projection, Rollup
 from footfall.ops.audit.run import differences, run_audit
 from footfall.policies import DAY, OncePerVisitor, People, Policy
 from footfall.projections import compact
-from footfall.projections.kept import keep
+from footfall.projections.kept.rows import keep
 from footfall.projections.run import apply_new_events
 from footfall.record import record
 from footfall.recount.rebuild import rebuild

@@ -18,7 +18,7 @@ from footfall.models import Audit, CountableQuerySet, KeptCounter
 from footfall.ops.adjust import adjust
 from footfall.ops.audit.run import run_audit
 from footfall.ops.figures import export, view_figures
-from footfall.projections.kept import forget_deleted
+from footfall.projections.kept.rows import forget_deleted
 from footfall.projections.ranking import Window, rank
 from footfall.projections.series import Interval, series
 from footfall.record import record

@@ -20,7 +20,7 @@ from footfall.common.failpoints import failpoint
 from footfall.events import decode, places_of
 from footfall.models import Correction, Kind, StorePosition, VisitorRecount, VisitorSketch
 from footfall.projections.rows import VISITORS, claim, move
-from footfall.projections.sketches import BITS, Damaged, Sketch
+from footfall.projections.visitors.sketches import BITS, Damaged, Sketch
 from footfall.registry import content_type_of, countable_models
 from footfall.sql import rows_per_transaction
 from footfall.store.read import load, segments_after

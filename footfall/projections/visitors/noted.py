@@ -7,7 +7,7 @@ from django.db import models
 
 from footfall.models import Correction, Projection, Segment, StorePosition, VisitorSketch
 from footfall.projections.rows import VISITORS, name_of
-from footfall.projections.visitors import ALL, DAY, count_again, day_of
+from footfall.projections.visitors.daily import ALL, DAY, count_again, day_of
 from footfall.registry import content_type_of, countable_models
 from footfall.store.read import load
 

@@ -16,8 +16,8 @@ from django.db.models import Sum
 from footfall.common.chunks import chunks
 from footfall.conf import conf
 from footfall.models import VisitorSketch
-from footfall.projections.sketches import Damaged, Sketch
-from footfall.projections.visitors import ALL, CHUNK_SIZE, decoded
+from footfall.projections.visitors.daily import ALL, CHUNK_SIZE, decoded
+from footfall.projections.visitors.sketches import Damaged, Sketch
 from footfall.registry import content_type_of, countable_models
 
 logger = logging.getLogger(__name__)

@@ -18,9 +18,13 @@ from footfall.models import (
     StorePosition,
     VisitorSketch,
 )
-from footfall.projections import rows, run, visitors
+from footfall.projections import rows, run
 from footfall.projections.compact import compact
-from footfall.projections.distinct import (
+from footfall.projections.rows import BEGINNING
+from footfall.projections.run import apply_new_events
+from footfall.projections.visitors import daily as visitors
+from footfall.projections.visitors.daily import read_visits
+from footfall.projections.visitors.distinct import (
     distinct_in,
     distinct_in_all,
     distinct_of,
@@ -28,9 +32,6 @@ from footfall.projections.distinct import (
     visitors_of,
     visitors_of_all,
 )
-from footfall.projections.rows import BEGINNING
-from footfall.projections.run import apply_new_events
-from footfall.projections.visitors import read_visits
 from footfall.recount.visitors import recount_noted
 from tests.support.concurrency import in_transaction
 from tests.support.failpoints import VISITORS

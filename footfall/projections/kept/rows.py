@@ -21,7 +21,7 @@ from footfall.events import BIGINT
 from footfall.fields import key_field
 from footfall.models import KeptCounter, Projection
 from footfall.projections.batch import Batch
-from footfall.projections.history import viewed_before
+from footfall.projections.kept.history import viewed_before
 from footfall.projections.rows import TOTALS, lock, name_of
 from footfall.registry import (
     content_type_of,

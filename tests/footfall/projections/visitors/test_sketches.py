@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from footfall.projections.sketches import (
+from footfall.projections.visitors.sketches import (
     MAX_EXACT,
     STANDARD_ERROR,
     Damaged,

@@ -1,0 +1,1 @@
+"""Kept counters: rows of ours for models that another app, key or database has."""

@@ -1,0 +1,1 @@
+"""The projection `visitors`: how many different people viewed, by target and day."""
