@@ -38,14 +38,19 @@ class SafeFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         lines = super().format(record).split("\n")
-        return "\n    ".join("".join(map(escape, line)) for line in lines)
+        return "\n    ".join(map(escape, lines))
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # of the base class
         return super().formatMessage(record).replace("\n", "\\n")
 
 
-def escape(character: str) -> str:
+def escape(line: str) -> str:
     """Escape control, format (changes of direction), surrogate, line and paragraph breaks."""
-    if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}:
-        return character.encode("unicode_escape").decode()
-    return character
+    if line.isprintable():  # nearly all are
+        return line
+    return "".join(
+        character.encode("unicode_escape").decode()
+        if unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        else character
+        for character in line
+    )

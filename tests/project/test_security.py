@@ -1,12 +1,14 @@
 """The promises of docs/security.md about settings, headers and logs."""
 
 import logging
+import os
 import re
-import subprocess
 import sys
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from pytest_django import Settings
 
@@ -14,6 +16,7 @@ from project.errors.logs import SafeFormatter
 from standalone.configuration import ROOT
 from tests.support.environments import PRODUCTION
 from tests.support.pages import make_page, make_text
+from tests.support.processes import run
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_log")]
 
@@ -64,32 +67,25 @@ def test_host_that_is_not_ours_is_refused(client: Client, own_log: None) -> None
         assert client.get(f"/api/v1/pages/{page.pk}/").status_code == 200
 
 
+def say_how_cookies_are_sent() -> None:
+    names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY")
+    names += ("SESSION_COOKIE_SAMESITE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS")
+    sys.stdout.write(" ".join(str(getattr(settings, name)) for name in names))
+
+
 def test_cookies_are_for_https_and_not_for_scripts() -> None:
-    code = (
-        "from django.conf import settings as s; print(s.SESSION_COOKIE_SECURE, "
-        "s.CSRF_COOKIE_SECURE, s.SESSION_COOKIE_HTTPONLY, s.SESSION_COOKIE_SAMESITE, "
-        "s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=PRODUCTION | {"DJANGO_SETTINGS_MODULE": "project.settings"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.split() == ["True", "True", "True", "Lax", "True", "31536000"]
+    environment = PRODUCTION | {"DJANGO_SETTINGS_MODULE": "project.settings"}
+    done = run(environment, say_how_cookies_are_sent)
+    assert done.stdout.split() == ["True", "True", "True", "Lax", "True", "31536000"], done.stderr
 
 
 def tracked(*patterns: str) -> list[str]:
     """Return the names of the files that belong to the project."""
-    skipped = {".git", ".venv", ".data", "node_modules"}
-    found = (file for pattern in patterns for file in Path(ROOT).rglob(pattern))
-    return [
-        str(file.relative_to(ROOT))
-        for file in found
-        if not skipped & set(file.relative_to(ROOT).parts)
-    ]
+    found = []
+    for room, rooms, files in os.walk(ROOT):
+        rooms[:] = set(rooms) - {".git", ".venv", ".data", "node_modules"}
+        found += [Path(room, file) for file in files if any(fnmatch(file, one) for one in patterns)]
+    return [str(file.relative_to(ROOT)) for file in found]
 
 
 def test_no_secret_is_in_the_tree() -> None:

@@ -82,7 +82,8 @@ def texts_in_code() -> set[str]:
 
 
 def texts_in_python(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+    code = path.read_text()
+    for node in ast.walk(ast.parse(code)) if "gettext" in code else ():
         match node:  # what is not a literal was marked where it is one, by gettext_noop
             case ast.Call(func=ast.Name(id=name), args=[ast.Constant(value=str(text)), *_]) if (
                 name in CALLS
