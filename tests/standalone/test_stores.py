@@ -84,7 +84,7 @@ def query(store: Postgres, statement: str) -> list[tuple[object, ...]]:
         connection.close()
 
 
-def test_postgres_serves_an_empty_utf8_database(initdb: None, postgres: Postgres) -> None:
+def test_postgres_serves_an_empty_utf8_database(postgres: Postgres) -> None:
     begin(postgres)
 
     assert postgres.running
@@ -128,13 +128,12 @@ def test_the_url_is_what_django_understands(postgres: Postgres) -> None:
 
 
 def test_a_failed_initdb_says_why(initdb: None, data_dir: Path) -> None:
-    store = Postgres(data_dir / "postgres")
-    store.prepare()
-    store.data.rename(data_dir / "data")
-    (store.directory / "data.new").symlink_to("/dev/null")
+    directory = data_dir / "postgres"
+    directory.mkdir()
+    (directory / "data.new").symlink_to("/dev/null")
 
     with pytest.raises(StoreError, match="initdb failed"):
-        store.prepare()
+        Postgres(directory).prepare()
 
 
 def test_a_server_that_gives_up_is_reported_with_its_last_words(data_dir: Path) -> None:

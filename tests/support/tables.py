@@ -2,6 +2,7 @@
 
 Django truncates every table, and makes content types and permissions again: that took longer than
 most of these tests. Here only tables that have rows are emptied, and what migrations wrote stays.
+Rows are deleted as long as they are few: for each truncated table PostgreSQL makes new files.
 The connection stays, too: for a new one PostgreSQL starts a process that reads the catalogs again.
 """
 
@@ -23,6 +24,8 @@ from footfall.models import Identity
 MIGRATED = (ContentType, Permission)
 """Models of which migrations wrote rows."""
 KEPT = {model._meta.db_table for model in (*MIGRATED, Identity)}
+LARGE = 256 * 1024
+"""Bytes from which a table is truncated, with those that have rows beside it."""
 
 
 @contextmanager
@@ -59,7 +62,13 @@ def keep_keys_bare() -> None:
 
 
 def rows() -> list[set[tuple[Any, ...]]]:
-    return [set(model.objects.values_list()) for model in MIGRATED]
+    """Return those of MIGRATED, each with its key first; Django's own way takes twice as long."""
+    found = []
+    with connection.cursor() as cursor:
+        for model in MIGRATED:
+            cursor.execute(f"SELECT * FROM {model._meta.db_table}")  # noqa: S608
+            found.append({*cursor.fetchall()})
+    return found
 
 
 def remove(more: list[set[tuple[Any, ...]]]) -> None:
@@ -84,7 +93,25 @@ def filled() -> list[str]:
 
 def empty(tables: list[str]) -> None:
     if tables:
-        statements = connection.ops.sql_flush(
-            no_style(), tables, reset_sequences=False, allow_cascade=True
-        )
+        if connection.vendor == "postgresql" and not are_large(tables):
+            statements = deletions(tables)
+        else:
+            statements = connection.ops.sql_flush(
+                no_style(), tables, reset_sequences=False, allow_cascade=True
+            )
         connection.ops.execute_sql_flush(statements)
+
+
+def are_large(tables: list[str]) -> bool:
+    names = list(map(connection.ops.quote_name, tables))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT max(pg_relation_size(name::regclass)) FROM unnest(%s) name", [names])
+        ((size,),) = cursor.fetchall()
+    return bool(size > LARGE)
+
+
+def deletions(tables: list[str]) -> list[str]:
+    """As TRUNCATE they wait for other transactions that write. Keys are checked at the end."""
+    names = list(map(connection.ops.quote_name, tables))
+    lock = f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE"
+    return ["; ".join([lock, *(f"DELETE FROM {name}" for name in names)])]  # noqa: S608

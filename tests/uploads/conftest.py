@@ -18,13 +18,17 @@ from uploads.queue.redis_queue import RedisQueue
 
 
 @pytest.fixture(autouse=True)
-def queue(settings: Settings, prefix: str, monkeypatch: pytest.MonkeyPatch) -> RedisQueue:
-    """The service's queue, under a name of the test's own. No worker is woken."""
+def own_queue(settings: Settings, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The service's queue has a name of the test's own. No worker is woken."""
     settings.COUNTERS_LOG_PREFIX = prefix
     monkeypatch.setattr(outbox, "wake_worker", lambda: None)
     monkeypatch.setattr(abandoned, "_watch", abandoned.Watch())
     monkeypatch.setattr(turns, "places", turns.Places(turns.AT_ONCE))
     monkeypatch.setattr(tasks.hourly, "_last", float("-inf"))
+
+
+@pytest.fixture
+def queue(own_queue: None) -> RedisQueue:
     return get_queue()
 
 

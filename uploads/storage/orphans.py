@@ -109,6 +109,8 @@ def discard(storage: Storage, names: Iterable[str], now: Moment) -> int:
 
 def fail_rows(storage: Storage, names: set[str]) -> int:
     """Mark rows whose stored file is missing as failed; return how many. Staff can retry them."""
+    if not names:
+        return 0
     missing = [name for name in names if not storage.exists(name)]
     settled = File.objects.filter(status__in=[Status.RECEIVED, Status.PROCESSED])
     return settled.filter(file__in=missing).update(

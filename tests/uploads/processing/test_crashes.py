@@ -52,6 +52,8 @@ def make_due() -> int:
 
 def compare(monkeypatch: pytest.MonkeyPatch, media: Path) -> None:
     """Compare rows and storage, without the grace period; empty the trash."""
+    names = stored(media).union(File.objects.values_list("file", flat=True))
+    monkeypatch.setattr(orphans, "FOLDERS", {Path(name).parent.name for name in names})
     monkeypatch.setattr(orphans, "GRACE_EPOCHS", 0)
     monkeypatch.setattr(orphans, "GRACE_LOOKS", 0)
     monkeypatch.setattr(orphans, "GRACE_AGE", timedelta(0))

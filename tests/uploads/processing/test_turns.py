@@ -20,7 +20,7 @@ from uploads.processors.base import Result, Unprocessable
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 
-SLOW, QUICK = 20.0, 1.0
+SLOW, QUICK = 10.0, 1.0
 Serve = Callable[[], str]
 
 
@@ -50,16 +50,16 @@ def test_a_thousand_slow_files_of_one_keep_anothers_waiting_for_one(
 ) -> None:
     send(make_file, "many", 1000, "slow")
     assert [serve(), serve()] == ["many"] * 2
-    send(make_file, "another", 20)
+    send(make_file, "another", 10)
 
-    assert [serve() for _ in range(20)] == ["another"] * 20
+    assert [serve() for _ in range(10)] == ["another"] * 10
 
 
 def test_senders_share_the_time_and_not_the_number(make_file: MakeFile, serve: Serve) -> None:
     send(make_file, "films", 30, "slow")
-    send(make_file, "texts", 200)
+    send(make_file, "texts", 100)
 
-    served = Counter(serve() for _ in range(84))
+    served = Counter(serve() for _ in range(44))
 
     assert served["films"] in (4, 5)
 
@@ -97,7 +97,7 @@ def test_who_was_away_saves_up_no_time(make_file: MakeFile, serve: Serve) -> Non
     send(make_file, "old", 50)
     send(make_file, "new", 50)
 
-    served = Counter(serve() for _ in range(60))
+    served = Counter(serve() for _ in range(30))
 
     assert abs(served["old"] - served["new"]) <= 2
 

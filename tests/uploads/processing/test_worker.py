@@ -296,7 +296,7 @@ def test_poisoned_files_hold_up_nobody(
         return Result()
 
     sandbox.process = process
-    poisoned = [upload(b"poison") for _ in range(50)]
+    poisoned = [upload(b"poison") for _ in range(15)]
     fine = upload(b"fine")
     late = upload(b"late")
 

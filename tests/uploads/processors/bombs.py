@@ -4,6 +4,7 @@ import io
 import struct
 import zipfile
 import zlib
+from functools import cache
 
 from PIL import Image
 
@@ -24,12 +25,18 @@ def pdf_of(*objects: bytes) -> bytes:
     return bytes(out + b"startxref\n%d\n%%%%EOF" % start)
 
 
+@cache
+def packed_zeros() -> bytes:
+    """Return 100 MB of nothing, in 100 kB."""
+    return zlib.compress(bytes(100_000_000))
+
+
 CATALOGUE = b"<< /Type /Catalog /Pages 2 0 R >>"
 
 
 def pdf_stream_bomb() -> bytes:
     """One page, whose drawing is 100 MB of nothing in 100 kB."""
-    packed = zlib.compress(bytes(100_000_000))
+    packed = packed_zeros()
     return pdf_of(
         CATALOGUE,
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
@@ -52,6 +59,7 @@ def pdf_deep_array() -> bytes:
     return pdf_of(CATALOGUE, b"[" * 100_000)
 
 
+@cache
 def png_bomb() -> bytes:
     """81 million pixels."""
     out = io.BytesIO()
@@ -69,7 +77,7 @@ def png_liar() -> bytes:
 
 def png_text_bomb() -> bytes:
     """A comment of 100 MB, in 100 kB."""
-    body = b"zTXtcomment\0\0" + zlib.compress(bytes(100_000_000))
+    body = b"zTXtcomment\0\0" + packed_zeros()
     chunk = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
     content = making.png()
     return content[:33] + chunk + content[33:]
@@ -104,6 +112,7 @@ def tiff_endless() -> bytes:
     return bytes(content)
 
 
+@cache
 def zip_bomb() -> bytes:
     """An archive of archives, of 100 MB of zeros each."""
     inner = making.archive({"zeros": bytes(100_000_000)})

@@ -1,18 +1,19 @@
 """The web server that runs in production, for tests through a socket."""
 
+import multiprocessing
 import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import requests
+from granian import Granian
+from granian.constants import Interfaces
 
 from loadtest.common.ports import free_port
 from loadtest.common.waiting import wait_until
-from tests.support import databases
+from tests.support import databases, processes
 from tests.uploads.sending import MULTIPART, UPLOAD
 
 
@@ -47,13 +48,24 @@ def serve(media: Path, **variables: str) -> Iterator[Web]:
         **databases.environment(),
         **variables,
     }
-    command = [sys.executable, "-m", "granian", "project.wsgi:application", "--interface", "wsgi",
-               "--host", "127.0.0.1", "--port", str(web.port), "--blocking-threads", "2",
-               "--log-level", "critical"]  # fmt: skip
-    process = subprocess.Popen(command, env=environment)
+    process = processes.start(environment, run, web.port)
     try:
         wait_until(web.answers, 30)
         yield web
     finally:
         process.terminate()
-        process.wait(20)
+        process.join(20)
+        assert process.exitcode == 0
+
+
+def run(port: int) -> None:
+    """Serve as granian does. Its worker is forked from this process, as in production."""
+    multiprocessing.set_start_method("fork", force=True)
+    multiprocessing.current_process().daemon = False  # which could have no children
+    Granian(
+        "project.wsgi:application",
+        port=port,
+        interface=Interfaces.WSGI,
+        blocking_threads=2,
+        log_enabled=False,
+    ).serve()
