@@ -48,6 +48,8 @@ class MemoryLog:
         self._prefix = prefix
         self._scope = scope
         self._entries: dict[int, list[tuple[Scope, Entry]]] = defaultdict(list)
+        self._sizes: dict[int, int] = defaultdict(int)
+        """Bytes of the bodies in each partition."""
         self._offsets: dict[int, int] = defaultdict(int)
         self._producers: dict[Scope, EventId] = {}
         """The next event id of each scope: a new one has a new producer, so none leaves gaps."""
@@ -62,8 +64,9 @@ class MemoryLog:
         scope = self._scope()
         with self._lock:
             self._forget_others(scope)
-            if sum(len(one.body) for _, one in self._entries[partition]) > self._max_bytes:
+            if self._sizes[partition] > self._max_bytes:
                 raise Full("at its cap")
+            self._sizes[partition] += len(body)
             self._offsets[partition] += 1
             offset = self._offsets[partition]
             entry_id = b"%d-%d" % (time.time_ns() // 1_000_000, offset)
@@ -89,11 +92,12 @@ class MemoryLog:
 
     def trim(self, partition: int, position: Position) -> int:
         """Remove what is before the position, but not what a rollback will have counted anew."""
-        before = self._visible(partition)[: self._index(partition, position) or 0]
+        visible = self._visible(partition)[: self._index(partition, position) or 0]
+        before = {one.offset for one in visible}
         with self._lock:
             entries = self._entries[partition]
-            kept = [(scope, one) for scope, one in entries if scope or one not in before]
-            self._entries[partition] = kept
+            kept = [(scope, one) for scope, one in entries if scope or one.offset not in before]
+            self._keep(partition, kept)
             return len(entries) - len(kept)
 
     def existing(self, partitions: Sequence[int]) -> set[int]:
@@ -128,6 +132,7 @@ class MemoryLog:
         """Forget all events."""
         with self._lock:
             self._entries.clear()
+            self._sizes.clear()
             self._producers.clear()
 
     def close(self) -> None:
@@ -144,10 +149,14 @@ class MemoryLog:
             return
         self._last_scope = scope
         for partition, entries in self._entries.items():
-            self._entries[partition] = [one for one in entries if _are_nested(one[0], scope)]
+            self._keep(partition, [one for one in entries if _are_nested(one[0], scope)])
         for producer in list(self._producers):
             if not _are_nested(producer[:-1], scope):
                 del self._producers[producer]
+
+    def _keep(self, partition: int, entries: list[tuple[Scope, Entry]]) -> None:
+        self._entries[partition] = entries
+        self._sizes[partition] = sum(len(one.body) for _, one in entries)
 
     def _visible(self, partition: int) -> list[Entry]:
         present = self._scope()

@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg2
@@ -17,11 +19,9 @@ from loadtest.common.stores import Postgres
 def copy_migrated(beside: Path) -> None:
     """Have Django copy the test database from one that is migrated once for all processes.
 
-    The first process that comes here migrates it; to do so takes some seconds. Only PostgreSQL can
-    copy a database. beside: a file that all of them know.
+    The first process that comes here migrates it; to do so takes some seconds. beside: a file that
+    all of them know.
     """
-    if connection.vendor != "postgresql":
-        return
     settings = connection.settings_dict
     template = f"{settings['NAME']}_migrated"
     with beside.with_name("migrated").open("a") as file:
@@ -33,7 +33,39 @@ def copy_migrated(beside: Path) -> None:
             connection.close()
             settings["NAME"], settings["TEST"]["NAME"] = kept
             file.write("yes")
-    settings["TEST"] |= {"TEMPLATE": template, "MIGRATE": False}
+    settings["TEST"]["MIGRATE"] = False
+    if connection.vendor == "postgresql":
+        settings["TEST"]["TEMPLATE"] = template
+        return
+    copy = copy_file if connection.vendor == "sqlite" else copy_tables
+    create = connection.creation._create_test_db
+
+    def create_copy(*args: Any, **options: Any) -> str:
+        name = create(*args, **options)
+        copy(template, name)
+        return name
+
+    connection.creation._create_test_db = create_copy
+
+
+def copy_file(template: str, name: str) -> None:
+    shutil.copyfile(template, name)
+
+
+def copy_tables(template: str, name: str) -> None:
+    """Give a new database of MySQL the tables and rows of another one. It has no views."""
+    quote = connection.ops.quote_name
+    with connection.creation._nodb_cursor() as cursor:
+        cursor.execute("SET foreign_key_checks = 0")
+        cursor.execute(f"SHOW TABLES IN {quote(template)}")
+        tables = [table for (table,) in cursor.fetchall()]
+        cursor.execute(f"USE {quote(name)}")
+        for table in map(quote, tables):
+            cursor.execute(f"SHOW CREATE TABLE {quote(template)}.{table}")
+            ((_, definition),) = cursor.fetchall()
+            cursor.execute(definition)
+            rows = f"SELECT * FROM {quote(template)}.{table}"  # noqa: S608
+            cursor.execute(f"INSERT INTO {table} {rows}")
 
 
 def restore_migrated(store: Postgres) -> None:

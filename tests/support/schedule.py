@@ -11,6 +11,7 @@ def scheduled(task: str) -> PeriodicTask:
     """Return the entry of a task, as beat creates it in a new database."""
     (found,) = (item for item in settings.CELERY_BEAT_SCHEDULE.items() if item[1]["task"] == task)
     name, entry = found
-    app.loader.import_default_modules()
+    if task not in app.tasks:
+        app.loader.import_default_modules()  # and run all checks
     assert task in app.tasks
     return Entry.from_entry(name, app=app, **entry).model

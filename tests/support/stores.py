@@ -72,13 +72,14 @@ def is_named(variable: str) -> bool:
 def database_url(directory: Path, stack: ExitStack) -> str:
     """Return the address of the database that is asked for, and have it start when it is used."""
     engine = os.environ.get("FOOTFALL_TESTS_DB", "postgres")
+    os.environ[ASKED] = str(directory / "asked")
     if engine == "sqlite":
+        write(directory / "answer", "")  # it is there
         return f"sqlite:///{directory}/footfall.sqlite3"
     if engine not in DATABASES:
         raise pytest.UsageError(f"DB={engine} is none of: sqlite, {', '.join(DATABASES)}")
     store = DATABASES[engine](directory)
     stack.enter_context(started_when_asked(store, directory))
-    os.environ[ASKED] = str(directory / "asked")
     return store.url
 
 

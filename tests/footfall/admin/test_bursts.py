@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -40,8 +41,8 @@ def at_once(monkeypatch: pytest.MonkeyPatch, answering: Answering) -> None:
 def burst(page: Page, contents: list[Content]) -> Burst:
     """Sixty views by one visitor, beside two by another."""
     for address, times in (("192.0.2.1", 60), ("198.51.100.9", 2)):
+        request = {"HTTP_USER_AGENT": BROWSER, "REMOTE_ADDR": address}
         for _ in range(times):
-            request = {"HTTP_USER_AGENT": BROWSER, "REMOTE_ADDR": address}
             record(page, contents[:1], request=request)
     flush()
     find_bursts()
@@ -126,10 +127,12 @@ def test_a_visitor_of_two_bursts_is_left_out_until_both_are_taken_back(
 
 
 def test_what_cannot_be_decided_is_said(admin_client: Client, burst: Burst) -> None:
-    for what in ("", "visitor", "visitor:0", f"person:{burst.pk}", "visitor:x"):
-        answer = decide(admin_client, what)
+    assert "That cannot be decided about it." in decide(admin_client, "")
+    for times, what in enumerate(("visitor", "visitor:0", f"person:{burst.pk}", "visitor:x"), 1):
+        answer = admin_client.post(DECIDE, {"decide": what})
 
-        assert "That cannot be decided about it." in answer, what
+        said = [str(one) for one in get_messages(answer.wsgi_request)]
+        assert said == ["That cannot be decided about it."] * times, what
         assert Burst.objects.get().decision == "", what
 
 

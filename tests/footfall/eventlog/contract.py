@@ -98,13 +98,14 @@ class LogContract:
         assert (len(some.entries), some.reaches_end) == (3, False)
         assert (len(rest.entries), rest.reaches_end) == (2, True)
 
-    def test_a_read_is_bounded_by_size(self, log: Log) -> None:
-        for _ in range(5000):
+    def test_a_read_is_bounded_by_size(self, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("footfall.eventlog.stream.ENTRIES_PER_CALL", 50)
+        for _ in range(125):
             log.append(0, b"a" * 100, AT)
 
-        some = log.read(0, None, 5000, max_bytes=1000)
+        some = log.read(0, None, 125, max_bytes=1000)
 
-        assert 10 <= len(some.entries) < 5000
+        assert 10 <= len(some.entries) < 125
         assert not some.reaches_end
 
     def test_a_position_that_is_not_in_the_log_reads_from_the_beginning(self, log: Log) -> None:
@@ -162,25 +163,25 @@ class LogContract:
         assert log.waited(0, last) is None
 
     def test_trimming_keeps_the_position_and_what_follows(self, log: Log) -> None:
-        for _ in range(3000):
+        for _ in range(1000):
             log.append(0, b"a", AT)
-        position = Position.of(read(log)[2500])
+        position = Position.of(read(log)[500])
 
         trimmed = log.trim(0, position)
 
-        assert 0 < trimmed <= 2500
-        assert log.length(0) == 3000 - trimmed
+        assert 0 < trimmed <= 500
+        assert log.length(0) == 1000 - trimmed
         assert len(read(log, position)) == log.pending(0, position) == 499
 
     def test_trimming_at_a_position_that_is_not_in_the_log_does_nothing(self, log: Log) -> None:
-        for _ in range(3000):
+        for _ in range(1000):
             log.append(0, b"a", AT)
-        entry = read(log)[2500]
+        entry = read(log)[500]
         assert entry.event_id is not None
         other = entry.event_id._replace(producer_id=entry.event_id.producer_id + 1)
 
         assert log.trim(0, Position(entry.id, other, entry.offset)) == 0
-        assert log.length(0) == 3000
+        assert log.length(0) == 1000
 
     def test_a_full_partition_refuses_and_takes_again_after_a_trim(self, small_log: Log) -> None:
         def fill() -> None:

@@ -7,8 +7,10 @@ from unittest import mock
 import pytest
 import redis
 from django.db import DataError, transaction
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as run_with
 from hypothesis import strategies as some
+from pytest_django import Settings
 
 from catalog.pages.models import Content, Page
 from footfall import flush as flushing
@@ -71,6 +73,12 @@ spilled = some.builds(
 )
 
 
+@pytest.fixture(autouse=True)
+def small_batches(settings: Settings) -> None:
+    """A batch that fails is halved six times, instead of sixteen, until one event is left."""
+    settings.COUNTERS_BATCH_EVENTS = 64
+
+
 lots = some.lists(entries | spilled, min_size=1, max_size=12)
 
 
@@ -79,7 +87,7 @@ def test_no_entry_stops_an_ingest(
     page: Page, contents: list[Content], counts: Counts, server: redis.Redis, prefix: str,
     histories: int,
 ) -> None:  # fmt: skip
-    @settings(max_examples=histories)
+    @run_with(max_examples=histories)
     @given(poison=some.tuples(lots, lots, lots, lots))
     def ingest(poison: tuple[list[Any], ...]) -> None:
         ingest_all(poison, page, contents, counts, server, prefix)

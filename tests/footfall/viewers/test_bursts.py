@@ -15,6 +15,7 @@ from footfall.viewers.bursts import FLOOR, HOUR, Senders, find_bursts, usual_of
 from footfall.viewers.counts import count_agents
 from tests.support.agents import BROWSER, HIDDEN, ROBOT, seen
 from tests.support.projections import view
+from tests.support.visits import visit
 
 pytestmark = pytest.mark.django_db
 
@@ -31,8 +32,7 @@ def now() -> int:
 @pytest.fixture
 def people(now: int) -> None:
     """Twenty visitors with three views each, of the same agent."""
-    for visitor in range(1, 21):
-        view({"pages.content": [1]}, 3, at=now, agent=seen(BROWSER), visitor=visitor)
+    visit({"pages.content": [1]}, [*range(1, 21)] * 3, at=now, agent=seen(BROWSER))
 
 
 def found() -> list[tuple[int, int, int]]:
@@ -96,8 +96,7 @@ def test_an_agent_with_many_visitors_that_all_have_many_views_is_one_burst(now: 
 
 
 def test_an_agent_of_very_many_people_is_none(now: int) -> None:
-    for visitor in range(1, 201):
-        view({"pages.content": [1]}, 3, at=now, agent=seen(BROWSER), visitor=visitor)
+    visit({"pages.content": [1]}, [*range(1, 201)] * 3, at=now, agent=seen(BROWSER))
 
     assert found() == []
 
