@@ -65,7 +65,7 @@ $(PEERS)/.installed: loadtest/peers/requirements.txt .ci/venv
 		--requirement loadtest/peers/requirements.txt
 	@touch $@
 
-bench: $(INSTALLED) $(PEERS)/.installed ## Measure Footfall beside other ways to count views: 25 minutes (ARGS=--quick)
+bench: $(INSTALLED) $(PEERS)/.installed ## Measure Footfall beside other ways to count views: 30 minutes (ARGS=--quick)
 	@$(BIN)/python -m loadtest.bench --directory $(DATA_DIR)/bench \
 		--peers $(PEERS)/bin/python $(ARGS)
 

@@ -13,6 +13,7 @@ from loadtest.systems.approaches import BY_NAME
 FOOTFALL = "footfall"
 LEAST = {  # times the other's requests per second: on the hot page, on Zipf
     "uncounted": (0.9, 0.75),
+    "anonymous": (0.95, 0.85),
     "increment": (10, 10),
     "task": (10, 10),
     "hits": (100, 100),

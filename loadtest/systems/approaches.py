@@ -1,6 +1,7 @@
 """The approaches that are compared: how each is started, and where its counts are."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 CONTENT_COUNTERS = "SELECT id, counter FROM pages_content"
 HITS = (
@@ -23,6 +24,8 @@ class Approach:
     counters: str = CONTENT_COUNTERS
     """Query for each content's id and views."""
     counting: bool = True
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Settings of its web server that the others do not have."""
     repetitions: int = 2
     """At most; Footfall's own rows are measured as often as the plan says."""
 
@@ -52,6 +55,13 @@ APPROACHES = (
         repetitions=99,
     ),
     Approach("footfall", "Footfall", application="project.wsgi:application", repetitions=99),
+    Approach(
+        "anonymous",
+        "Footfall, without visitors and agents",
+        application="project.wsgi:application",
+        environment={"COUNTERS_VISITORS": "false", "COUNTERS_AGENTS_PER_DAY": "0"},
+        repetitions=99,
+    ),
     Approach("increment", "DRF + F() + 1", "increment"),
     Approach("task", "DRF + a Celery task per view", "task", workers=(TWO,)),
     Approach("buffer", "DRF + HINCRBY, flushed every s", "buffer", workers=((*ONE, "--beat"),)),

@@ -47,6 +47,7 @@ class Place:
             "REDIS_URL": self.stores.redis_url(self.redis_number(approach)),
         }
         settings = {"DJANGO_SECRET_KEY": SECRET_KEY, "LOG_LEVEL": "WARNING", **KEPT}
+        settings |= approach.environment
         if approach.peer:
             settings |= {
                 "PEER": approach.peer,
