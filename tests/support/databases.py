@@ -38,14 +38,14 @@ def copy_migrated(beside: Path) -> None:
         settings["TEST"]["TEMPLATE"] = template
         return
     copy = copy_file if connection.vendor == "sqlite" else copy_tables
-    create = connection.creation._create_test_db
+    creation: Any = connection.creation
+    create = creation._create_test_db
 
-    def create_copy(*args: Any, **options: Any) -> str:
-        name = create(*args, **options)
-        copy(template, name)
-        return name
+    def create_copy(*args: Any, **options: Any) -> None:
+        create(*args, **options)
+        copy(template, settings["TEST"]["NAME"])
 
-    connection.creation._create_test_db = create_copy
+    creation._create_test_db = create_copy
 
 
 def copy_file(template: str, name: str) -> None:
@@ -55,7 +55,8 @@ def copy_file(template: str, name: str) -> None:
 def copy_tables(template: str, name: str) -> None:
     """Give a new database of MySQL the tables and rows of another one. It has no views."""
     quote = connection.ops.quote_name
-    with connection.creation._nodb_cursor() as cursor:
+    creation: Any = connection.creation
+    with creation._nodb_cursor() as cursor:
         cursor.execute("SET foreign_key_checks = 0")
         cursor.execute(f"SHOW TABLES IN {quote(template)}")
         tables = [table for (table,) in cursor.fetchall()]
