@@ -46,8 +46,10 @@ def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Momen
     if filled := {one: text for one, text in told.items() if one in known}:
         _fill_in(filled)
     missing = {*agents} - known
-    if not missing or not _room(moment):
+    if not missing:
         return missing
+    if not _room(moment):
+        return missing - _known(missing)  # another ingest may have filled it since
     # One ingest at a time, so the limit is exact, and no two insert the same agent.
     lock_identity()
     missing -= _known(missing)

@@ -16,7 +16,7 @@ from footfall.flush import flush_all, ingest
 from footfall.identity import Moment
 from footfall.ingest.agents import insert_new, keep_agents
 from footfall.models import Agent, AgentRule, DeadLetter, How, Identity, Kind
-from footfall.models.viewers import unsigned
+from footfall.models.viewers import signed, unsigned
 from footfall.viewers.agents import Told, hash_of
 from tests.support.concurrency import locked, run_at_once
 from tests.support.store import Stored, all_stored, built
@@ -219,6 +219,20 @@ def test_an_event_without_an_agent_needs_no_row(log: RedisLog) -> None:
 
     assert not Agent.objects.exists()
     assert [one.meta for one in all_stored()] == [b"", encode_meta(Meta(visitor=4))]
+
+
+def test_agents_of_an_ingest_that_fills_the_room_meanwhile_have_a_row(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, other = hash_of(told("a/1")), hash_of(told("a/2"))
+
+    def filled(moment: Moment) -> int:
+        Agent.objects.create(hash=signed(ours), first_at=moment.now)
+        return 0
+
+    monkeypatch.setattr("footfall.ingest.agents._room", filled)
+
+    assert insert_new([ours, other], {}, MOMENT) == {other}
 
 
 @pytest.mark.django_db(transaction=True)
