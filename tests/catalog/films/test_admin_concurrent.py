@@ -9,7 +9,7 @@ from django.test import Client
 from catalog.films.models import Category, Comment, Film
 from tests.support.films import make_category, make_comment, make_film
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("only_forms")]
 
 Fields = dict[str, str]
 

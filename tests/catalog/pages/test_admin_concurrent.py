@@ -13,7 +13,7 @@ from catalog.pages.models import Content, Page, PageContent
 from tests.support.books import make_book
 from tests.support.pages import make_audio, make_page, make_text, make_video
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("only_forms")]
 
 Fields = dict[str, str]
 

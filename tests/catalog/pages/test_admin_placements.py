@@ -19,7 +19,7 @@ from tests.support.pages import (
     placements,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("only_forms")]
 
 
 def test_page_is_made_with_contents(admin_client: Client) -> None:

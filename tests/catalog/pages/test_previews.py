@@ -8,7 +8,7 @@ from catalog.pages.admin.previews import MAX_ORIGINS, origin
 from catalog.pages.models import Content, Text, Video
 from tests.support.pages import make_audio, make_page, make_text
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("only_forms")]
 
 
 def video(address: str, subtitles: str = "") -> Video:
