@@ -105,7 +105,7 @@ MODELS = {
 numbers = count(1)
 
 
-def made_for(path: str, owner: User) -> object:
+def made_for(path: str, owner: User | None) -> object:
     """Return the id of a new object of `owner`, for the path."""
     makers: dict[str, Callable[[], Any]] = {
         "pages": lambda: make_page(make_text()),
@@ -120,7 +120,7 @@ def made_for(path: str, owner: User) -> object:
     return makers[path.removeprefix(API).partition("/")[0]]().pk
 
 
-def make_file(owner: User) -> File:
+def make_file(owner: User | None) -> File:
     text = ContentFile(b"Some text.", name="text.txt")
     return File.objects.create(
         file=text, name="text.txt", size=10, kind="text", content_type="text/plain", owner=owner
@@ -184,14 +184,17 @@ def give(user: User, permissions: QuerySet[Permission]) -> None:
 def ask(method: str, path: str, who: str, accept: str = "application/json") -> int:
     """Return the status that `who` is answered, with an object of the owner."""
     owner = make_user() if "{" in path or who == "owner" else None
-    people = {"anonymous": lambda: None, "user": make_user, "owner": lambda: owner}
-    sender = people[who]() if who in people else make_staff(method, path, who)
+    sender = owner if who == "owner" else None
+    if who == "user":
+        sender = make_user()
+    elif who in ("staff", "permitted"):
+        sender = make_staff(method, path, who)
     body = None if method == "GET" else body_for(path, sender)
     return send(method, address_of(path, owner), sender, body, accept)
 
 
 def address_of(path: str, owner: User | None) -> str:
-    """Return the path, with a new object of `owner` if it has a number in it."""
+    """Return the path, with the id of a new object of `owner` if it has one."""
     address = path.partition("{")[0]
     return f"{address}{made_for(path, owner)}{path.partition('}')[2]}" if "{" in path else address
 

@@ -68,8 +68,10 @@ def test_host_that_is_not_ours_is_refused(client: Client, own_log: None) -> None
 
 
 def say_how_cookies_are_sent() -> None:
-    names = ("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY")
-    names += ("SESSION_COOKIE_SAMESITE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS")
+    names = [
+        *("SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SESSION_COOKIE_HTTPONLY"),
+        *("SESSION_COOKIE_SAMESITE", "SECURE_SSL_REDIRECT", "SECURE_HSTS_SECONDS"),
+    ]
     sys.stdout.write(" ".join(str(getattr(settings, name)) for name in names))
 
 
