@@ -41,8 +41,8 @@ settings.load_profile("suite")
 
 SLOWEST = ("standalone", "live", "browser", "wheel", "faults")
 """Rooms of tests that start processes of their own and wait for them."""
-SHARING = ("tests/live", "tests/browser")
-"""Rooms whose tests share a service, or a browser."""
+SHARING = ("tests/live", "tests/browser", "tests/wheel")
+"""Rooms whose tests share a service, a browser, or a wheel."""
 STARTS_OWN_SERVICE = ("tests/live/test_faults.py", "tests/live/test_cluster.py")
 """Files in these rooms whose tests start a service of their own."""
 
