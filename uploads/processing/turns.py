@@ -111,12 +111,18 @@ def present_level() -> float:
     return Sender.objects.aggregate(level=Max("started"))["level"] or 0.0
 
 
-@transaction.atomic
 def _claim_of(waiting: Waiting) -> File | None:
     """Claim the oldest of these files.
 
     Other workers choose at the same time: if one of them has it, the sender's next one is claimed.
     """
+    if not waiting.is_known:  # before the transaction, in which two workers would deadlock on MySQL
+        Sender.objects.bulk_create([Sender(key=waiting.sender)], ignore_conflicts=True)
+    return _claim_of_known(waiting)
+
+
+@transaction.atomic
+def _claim_of_known(waiting: Waiting) -> File | None:
     free = File.objects.select_for_update(skip_locked=True).filter(claims.is_ready())
     tried = Q(attempts__gt=1)
     alike = free.filter(tried if waiting.is_retry else ~tried, sender=waiting.sender)
@@ -134,8 +140,6 @@ def _claim_of(waiting: Waiting) -> File | None:
 
 def _charge(waiting: Waiting) -> None:
     """Note that it is this sender's turn: all who come after begin here."""
-    if not waiting.is_known:
-        Sender.objects.bulk_create([Sender(key=waiting.sender)], ignore_conflicts=True)
     spent = Value(waiting.spent)
     Sender.objects.filter(key=waiting.sender).update(
         started=Greatest(F("started"), spent), spent=Greatest(F("spent"), spent)
