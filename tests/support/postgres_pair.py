@@ -62,8 +62,11 @@ class Server(Postgres):
         """Return the process that receives from the primary."""
         if self.process is None:
             return None
-        found = psutil.Process(self.process.pid).children()
-        return next((one for one in found if "walreceiver" in " ".join(one.cmdline())), None)
+        for child in psutil.Process(self.process.pid).children():
+            with suppress(psutil.NoSuchProcess):  # one that has just ended, too
+                if "walreceiver" in " ".join(child.cmdline()):
+                    return child
+        return None
 
     def _initialise(self) -> None:
         if self.source is None:
