@@ -154,8 +154,8 @@ class PostgresPair:
         self.synchronize(False)
         (conninfo,) = self.standby.rows("SHOW primary_conninfo")
         self.standby.set("primary_conninfo", "host=/nowhere")
-        wait_until(lambda: self.standby.receiver() is None, 10, "the end of streaming")
         try:
+            wait_until(lambda: self.standby.receiver() is None, 10, "the end of streaming")
             yield
         finally:
             with suppress(psycopg2.Error):
