@@ -43,7 +43,9 @@ SLOWEST = ("standalone", "live", "browser", "wheel", "faults")
 """Rooms of tests that start processes of their own and wait for them."""
 SHARING = ("tests/live", "tests/browser", "tests/wheel")
 """Rooms whose tests share a service, a browser, or a wheel."""
-STARTS_OWN_SERVICE = ("tests/live/test_faults.py", "tests/live/test_cluster.py")
+STARTS_OWN_SERVICE = tuple(
+    f"tests/live/test_{name}.py" for name in ("backups", "cluster", "failover", "faults", "viewers")
+)
 """Files in these rooms whose tests start a service of their own."""
 
 
