@@ -126,7 +126,8 @@ class PostgresPair:
     def promote(self) -> None:
         """Kill the primary and promote the standby, which is alone then."""
         self.primary.shoot()
-        self.standby.rows("SELECT pg_promote()")
+        # Without waiting there: recovery cancels a query that needs rows which it removes.
+        self.standby.rows("SELECT pg_promote(false)")
         self.primary, self.standby = self.standby, self.primary
         wait_until(lambda: self.primary.is_primary, 30, "a promotion")
 
