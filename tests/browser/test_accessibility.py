@@ -46,7 +46,7 @@ FOCUS_IS_SEEN = """() => {
     const has_outline = style.outlineStyle !== "none" && parseFloat(style.outlineWidth) > 0;
     return has_outline || style.boxShadow !== "none";
 }"""
-# A theme is faded in; colours in between are nobody's.
+# A theme is faded in: colours in between belong to neither.
 # A script may follow it: that is told with the next frame.
 SETTLED = """async () => {
     for (const frame of [1, 2]) await new Promise(requestAnimationFrame);
