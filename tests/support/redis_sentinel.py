@@ -66,6 +66,14 @@ class Node(Redis):
         return {}
 
     @property
+    def is_on_disk(self) -> bool:
+        """Tell whether its file has all that it has: a new replica writes that after its copy."""
+        with suppress(LogError):
+            state = self.ask("INFO", "persistence").splitlines()
+            return {"aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"} <= {*state}
+        return False
+
+    @property
     def is_master(self) -> bool:
         return self.replication().get("role") == "master"
 
@@ -158,7 +166,9 @@ class RedisSentinel:
         return [node for node in self.nodes if node is not master]
 
     def is_whole(self) -> bool:
-        """Tell whether all sentinels name one master, and all other servers follow it."""
+        """Tell whether all sentinels name one master, all other servers follow it, and the file of
+        each is complete.
+        """
         named = {one.master() for one in self.sentinels}
         if len(named) != 1 or None in named:
             return False
@@ -169,6 +179,7 @@ class RedisSentinel:
             and said.get("connected_slaves") == str(len(others))
             and all(node.replication().get("master_link_status") == "up" for node in others)
             and all(node.replication().get("master_port") == str(master.port) for node in others)
+            and all(node.is_on_disk for node in self.nodes)
             and all(self._knows_all(one) for one in self.sentinels)
         )
 
