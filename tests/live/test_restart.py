@@ -25,7 +25,7 @@ def test_it_serves_and_no_other_user_can_read_what_it_keeps(service: Copy) -> No
 def test_a_second_one_of_the_same_directory_is_refused(service: Copy) -> None:
     second = Copy(service.data_dir, service.port)
 
-    assert second.process.wait(20) == 2
+    assert second.process.wait(60) == 2
     used = f"DATA_DIR {service.data_dir} is in use by process {service.process.pid}"
     assert used in second.output
 

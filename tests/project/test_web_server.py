@@ -40,7 +40,7 @@ def server(port: int, tmp_path: Path) -> Iterator[psutil.Process]:
         yield server
         workers = server.children() if process.poll() is None else []
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         assert not psutil.wait_procs(workers, 10)[1]
 
 

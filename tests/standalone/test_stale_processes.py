@@ -66,7 +66,7 @@ def test_one_that_does_not_stop_is_killed(
 def test_the_workers_of_a_dead_leader_are_ended(tmp_path: Path, stack: ExitStack) -> None:
     code = "import os\nif os.fork(): os._exit(0)"
     leader = sleeper(stack, tmp_path, code)
-    leader.wait(5)
+    leader.wait(60)
     registry = PidRegistry(tmp_path)
     registry.entries["web"] = {"name": "web", "pid": leader.pid, "created": 0, "stop_signal": 15}
     registry._write()

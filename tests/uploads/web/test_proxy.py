@@ -79,7 +79,7 @@ def nginx(web: Web, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
         yield address
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def answers(address: str) -> bool:

@@ -54,7 +54,7 @@ def serve(media: Path, **variables: str) -> Iterator[Web]:
         yield web
     finally:
         process.terminate()
-        process.join(20)
+        process.join(60)
         assert process.exitcode == 0
 
 
