@@ -14,6 +14,7 @@ from playwright.sync_api import (
     ConsoleMessage,
     Page,
     WebError,
+    expect,
     sync_playwright,
 )
 from pytest_django.live_server_helper import LiveServer
@@ -27,6 +28,7 @@ ARGUMENTS = (
     "--renderer-process-limit=1",
 )
 PATIENCE = 30_000  # milliseconds that the browser gets for each step
+expect.set_options(timeout=PATIENCE)
 
 
 @pytest.fixture(autouse=True)

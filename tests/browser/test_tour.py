@@ -14,6 +14,8 @@ from tests.support.pages import make_audio, make_page, make_video, remove_all_pa
 from uploads.models import File
 from uploads.queue import outbox
 
+HAS_READ = re.compile("Reads by this browser: [1-9]")
+
 
 @pytest.fixture(autouse=True)
 def media(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -40,7 +42,7 @@ def test_a_visitor_becomes_an_editor(tab: Page, tmp_path: Path) -> None:
 def see_a_counter_move(tab: Page) -> None:
     counter = tab.locator("[data-content]").first.locator(".counter")
     expect(counter).to_have_text("0")
-    expect(tab.locator(".demo-foot")).to_contain_text("Reads by this browser: 1")
+    expect(tab.locator(".demo-foot")).to_contain_text(HAS_READ)
     flush_all()
     expect(counter).not_to_have_text("0")
 
@@ -139,6 +141,7 @@ def upload_a_file(tab: Page, tmp_path: Path) -> None:
 def see_the_dashboard_change(tab: Page) -> None:
     flush_all()
     tab.get_by_role("link", name="Footfall").click()
+    expect(tab.locator(".demo-foot")).to_contain_text(HAS_READ)
     tab.get_by_role("link", name="Administration").click()
     tab.get_by_role("link", name=re.compile("^Dashboard Health")).click()
     waiting = tab.locator(".ff-tiles > div", has_text="Events waiting")
