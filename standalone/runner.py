@@ -87,7 +87,7 @@ class Runner:
             await _uncancelled(asyncio.wait({lines.ended}, timeout=1.0))
             lines.close()
             self.registry.remove(program.name)
-            if _is_cancelled():  # meanwhile: it has waited until here
+            if _is_cancelled():  # `_uncancelled` has held that back
                 raise asyncio.CancelledError
 
     async def _start(self, program: Program, lines: "Lines") -> asyncio.subprocess.Process:
@@ -160,7 +160,7 @@ def _is_cancelled() -> bool:
 async def _uncancelled(awaitable: Awaitable[T]) -> T:
     """Return the result of something short, even if this task is cancelled meanwhile.
 
-    Afterwards the caller has to end if `_is_cancelled`: nothing tells it again.
+    The caller must then raise CancelledError if `_is_cancelled`: it is not raised again.
     """
     future = asyncio.ensure_future(awaitable)
     while not future.done():

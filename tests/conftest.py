@@ -50,7 +50,10 @@ STARTS_OWN_SERVICE = tuple(
 
 
 class OneService(LoadFileScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives all tests of the running service to one process: each would start a service itself."""
+    """Gives all tests of a room of SHARING to one process.
+
+    Else each process would start a service, a browser or a wheel of its own.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]  # what follows may have slashes, too

@@ -1,7 +1,8 @@
 """The event: one view of one or more targets.
 
-How what was viewed is written and read (`body`), its metadata (`meta`), and why an event is refused
-or not counted (`reasons`).
+`body` writes and reads what was viewed, `meta` what else is known about it. `keys` has the keys of
+clients. `reasons` says why an event is refused or not counted. `labels`, `varints` and `version_1`
+are parts of `body`.
 """
 
 from footfall.events.body import (

@@ -49,7 +49,7 @@ def insert_new(agents: Collection[int], told: Mapping[int, bytes], moment: Momen
     if not missing:
         return missing
     if not _room(moment):
-        return missing - _known(missing)  # another ingest may have filled it since
+        return missing - _known(missing)  # another ingest may have inserted some
     # One ingest at a time, so the limit is exact, and no two insert the same agent.
     lock_identity()
     missing -= _known(missing)

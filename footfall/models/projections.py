@@ -74,7 +74,7 @@ class VisitorSketch(Target):
     beside = models.BooleanField(default=False)
     """Whether a recount of the day writes it, until it takes the place of the other one."""
     sketch = models.BinaryField()
-    """See `footfall/projections/visitors/sketches.py`. Empty once hours of the day are not kept."""
+    """See `footfall/projections/visitors/sketches.py`. Empty once the hours of the day are gone."""
     visitors = models.BigIntegerField(_("visitors"))
     """How many there are in the sketch."""
 

@@ -16,7 +16,7 @@ from django.db import models, transaction
 from django.db.models import Max, Sum
 from django.utils import timezone
 
-from footfall.models import COLUMNS, Adjustment, Projection, Ranking, Rollup
+from footfall.models import COLUMNS, Adjustment, Correction, Projection, Ranking, Rollup
 from footfall.projections.series import HOUR, Interval, Point, series_of_many
 from footfall.projections.visitors.distinct import visitors_in
 from footfall.registry import content_type_of, countable_models, counter_field
@@ -27,9 +27,9 @@ WITH_SERIES = 20
 """Number of them that have their recent views, for a sparkline."""
 MIN_AGE = timedelta(seconds=5)
 SETTLED = timedelta(minutes=1)
-"""So long after the last change, the transaction that noted its time has ended."""
+"""A transaction that notes its time may end so long afterwards."""
 IDLE_AGE = timedelta(minutes=10)
-"""While nothing changes, except that a new hour changes all."""
+"""Age at which a ranking is computed again if nothing has changed. A new hour changes all."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 RESOLUTION = timedelta(microseconds=1)
 SHARE = 50  # a ranking that took 1 s is computed again after 50 s
@@ -115,14 +115,15 @@ def trend(views: int, before: int | None, hours: int | None, at: datetime) -> fl
 
 
 def rank_due() -> None:
-    """Compute the rankings that are old enough. Three queries if there is none."""
+    """Compute the rankings that are old enough. Four queries if there is none."""
     now = timezone.now()
-    changed_at = _changed_at()
-    is_idle = changed_at is None or now - changed_at > SETTLED
-    of_this_hour = min(IDLE_AGE, now - Interval.HOUR.start(now))
-    min_age = max(MIN_AGE, of_this_hour) if is_idle else MIN_AGE
-    rows = Ranking.objects.defer("ranked")
-    recent = {(row.content_type_id, row.window) for row in rows if not is_due(row, now, min_age)}
+    settled_at = (_changed_at() or EPOCH) + SETTLED
+    idle_age = max(MIN_AGE, min(IDLE_AGE, now - Interval.HOUR.start(now)))
+    recent = set()
+    for row in Ranking.objects.defer("ranked"):
+        is_new = row.computed_at is not None and row.computed_at > settled_at
+        if not is_due(row, now, idle_age if is_new else MIN_AGE):
+            recent.add((row.content_type_id, row.window))
     for model in countable_models().values():
         for window in Window:
             if (content_type_of(model).pk, window.value) not in recent:
@@ -130,10 +131,11 @@ def rank_due() -> None:
 
 
 def _changed_at() -> datetime | None:
-    """Return when a projection was moved, or a counter adjusted, for the last time."""
+    """Return when a projection moved, a counter was adjusted, or the past corrected, at last."""
     moved_at = Projection.objects.aggregate(at=Max("moved_at"))["at"]
     adjusted_at = Adjustment.objects.order_by("-pk").values_list("at", flat=True).first()
-    return max(filter(None, (moved_at, adjusted_at)), default=None)
+    corrected_at = Correction.objects.order_by("-pk").values_list("at", flat=True).first()
+    return max(filter(None, (moved_at, adjusted_at, corrected_at)), default=None)
 
 
 def rank(model: type[models.Model], window: Window) -> bool:

@@ -30,9 +30,10 @@ from uploads.models import File
 
 AXE = Axe()
 SERIOUS = {"serious", "critical"}
-# Runs axe, but for the rules that find nothing serious: an impact is that of the rule.
+# Runs the rules of axe that can find something serious. An impact belongs to a rule.
 RUN = """([where, how]) => {
     const others = axe._audit.rules.filter(rule => !/serious|critical/.test(rule.impact));
+    if (others.length === axe._audit.rules.length) throw new Error("The rules have no impacts.");
     const rules = Object.fromEntries(others.map(rule => [rule.id, { enabled: false }]));
     return axe.run(where, { rules, ...how });
 }"""
@@ -90,7 +91,7 @@ def faults(
 
 
 def all_faults(tab: Page, addresses: Iterable[str]) -> list[str]:
-    """Each page that is opened from now on has axe; to send it to each takes longer."""
+    """Return the faults of some pages. Axe is added to each page that is opened from now on."""
     tab.add_init_script(AXE.axe_script)
     return [fault for address in addresses for fault in faults(tab, address)]
 

@@ -11,6 +11,6 @@ def own_log(own_log: None) -> None:
 
 @pytest.fixture
 def only_forms(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of the admin have neither charts nor the list of all models: they take most time."""
+    """The admin shows no chart and no list of models: these take most of the time of a page."""
     monkeypatch.setattr(ChartedAdminMixin, "views_chart", lambda *_: "")
     monkeypatch.setattr(Site, "get_app_list", lambda *_: [])

@@ -135,7 +135,7 @@ def attack(
 ) -> None:
     """Send some requests, most of the time about something that is there."""
 
-    @seed(0)  # Hypothesis would make one from the source, for each operation
+    @seed(0)  # else Hypothesis hashes the source of the test for each operation
     @given(case=cases)
     @settings(
         max_examples=examples,
@@ -157,6 +157,6 @@ def attack(
             if answer.status_code == 204:
                 things.forget()
 
-    vars(send)["_hypothesis_internal_database_key"] = b""  # the same
+    vars(send)["_hypothesis_internal_database_key"] = b""  # else it is a hash of the source, too
     with suppress(Unsatisfiable):  # nothing can be wrong where nothing is asked for
         send()

@@ -46,9 +46,9 @@ def loader() -> MigrationLoader:
 
 @pytest.fixture(scope="module")
 def latest(loader: MigrationLoader) -> ProjectState:
-    """What they come to, with its models; a test changes a copy."""
+    """The state after all migrations, with its models. A test changes a copy."""
     state = loader.project_state()
-    state.apps  # noqa: B018  # made here, else by each copy
+    state.apps  # noqa: B018  # made once; else by each copy
     return state
 
 

@@ -125,13 +125,13 @@ def test_a_program_that_dies_is_started_again(
 def test_a_program_that_has_just_ended_is_not_started_again_when_it_is_stopped(
     children: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    code = "import subprocess; subprocess.Popen(['sleep', '1'], start_new_session=True)"
+    code = "import subprocess; subprocess.Popen(['sleep', '5'], start_new_session=True)"
     ended = []
     monkeypatch.setattr(os, "killpg", lambda pid, number: ended.append(pid))
 
     async def scenario() -> None:
         task = asyncio.create_task(children.keep_running(python(code)))
-        await until(lambda: ended)  # its output has not: another process holds the pipe
+        await until(lambda: ended)  # the runner waits for its output: sleep holds the pipe
         await cancel(task)
 
     run(scenario())

@@ -63,7 +63,7 @@ class Server(Postgres):
         if self.process is None:
             return None
         for child in psutil.Process(self.process.pid).children():
-            with suppress(psutil.NoSuchProcess):  # one that has just ended, too
+            with suppress(psutil.NoSuchProcess):  # it may just have ended
                 if "walreceiver" in " ".join(child.cmdline()):
                     return child
         return None
@@ -126,7 +126,7 @@ class PostgresPair:
     def promote(self) -> None:
         """Kill the primary and promote the standby, which is alone then."""
         self.primary.shoot()
-        # Without waiting there: recovery cancels a query that needs rows which it removes.
+        # Not pg_promote(true): recovery may cancel a query that waits.
         self.standby.rows("SELECT pg_promote(false)")
         self.primary, self.standby = self.standby, self.primary
         wait_until(lambda: self.primary.is_primary, 30, "a promotion")

@@ -67,7 +67,7 @@ class Node(Redis):
 
     @property
     def is_on_disk(self) -> bool:
-        """Tell whether its file has all that it has: a new replica writes that after its copy."""
+        """Tell whether its append-only file is complete: a new replica writes it after its copy."""
         with suppress(LogError):
             state = self.ask("INFO", "persistence").splitlines()
             return {"aof_rewrite_in_progress:0", "aof_rewrite_scheduled:0"} <= {*state}

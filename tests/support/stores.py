@@ -74,7 +74,7 @@ def database_url(directory: Path, stack: ExitStack) -> str:
     engine = os.environ.get("FOOTFALL_TESTS_DB", "postgres")
     os.environ[ASKED] = str(directory / "asked")
     if engine == "sqlite":
-        write(directory / "answer", "")  # it is there
+        write(directory / "answer", "")  # SQLite needs no server
         return f"sqlite:///{directory}/footfall.sqlite3"
     if engine not in DATABASES:
         raise pytest.UsageError(f"DB={engine} is none of: sqlite, {', '.join(DATABASES)}")

@@ -25,7 +25,7 @@ MIGRATED = (ContentType, Permission)
 """Models of which migrations wrote rows."""
 KEPT = {model._meta.db_table for model in (*MIGRATED, Identity)}
 LARGE = 256 * 1024
-"""Bytes from which a table is truncated, with those that have rows beside it."""
+"""Bytes. If one table is larger, all that have rows are truncated."""
 
 
 @contextmanager
@@ -111,7 +111,7 @@ def are_large(tables: list[str]) -> bool:
 
 
 def deletions(tables: list[str]) -> list[str]:
-    """As TRUNCATE they wait for other transactions that write. Keys are checked at the end."""
+    """Return statements that wait for writers, as TRUNCATE does. Keys are checked at the end."""
     names = list(map(connection.ops.quote_name, tables))
     lock = f"LOCK TABLE {', '.join(names)} IN EXCLUSIVE MODE"
     return ["; ".join([lock, *(f"DELETE FROM {name}" for name in names)])]  # noqa: S608

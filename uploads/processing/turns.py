@@ -116,8 +116,9 @@ def _claim_of(waiting: Waiting) -> File | None:
 
     Other workers choose at the same time: if one of them has it, the sender's next one is claimed.
     """
-    if not waiting.is_known:  # before the transaction, in which two workers would deadlock on MySQL
-        Sender.objects.bulk_create([Sender(key=waiting.sender)], ignore_conflicts=True)
+    if not waiting.is_known:  # not in the transaction: on MySQL two workers would deadlock
+        new = Sender(key=waiting.sender, spent=waiting.spent, started=waiting.spent)
+        Sender.objects.bulk_create([new], ignore_conflicts=True)
     return _claim_of_known(waiting)
 
 

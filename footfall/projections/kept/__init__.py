@@ -1,1 +1,1 @@
-"""Kept counters: rows of ours for models that another app, key or database has."""
+"""Kept counters: our rows for models of another app, with another key or in another database."""

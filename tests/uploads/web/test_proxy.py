@@ -85,7 +85,7 @@ def nginx(web: Web, folder: Path, tmp_path_factory: pytest.TempPathFactory) -> I
 def answers(address: str) -> bool:
     try:
         return requests.get(f"{address}/healthz", timeout=5).ok
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 

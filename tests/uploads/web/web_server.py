@@ -25,7 +25,7 @@ class Web:
     def answers(self) -> bool:
         try:
             return requests.get(f"{self.address}/healthz", timeout=1).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     @contextmanager
@@ -50,18 +50,20 @@ def serve(media: Path, **variables: str) -> Iterator[Web]:
     }
     process = processes.start(environment, run, web.port)
     try:
-        wait_until(web.answers, 30)
+        wait_until(web.answers, 60)
         yield web
     finally:
         process.terminate()
         process.join(60)
+        if process.exitcode is None:
+            process.kill()
         assert process.exitcode == 0
 
 
 def run(port: int) -> None:
     """Serve as granian does. Its worker is forked from this process, as in production."""
     multiprocessing.set_start_method("fork", force=True)
-    multiprocessing.current_process().daemon = False  # which could have no children
+    multiprocessing.current_process().daemon = False  # a daemon may have no children
     Granian(
         "project.wsgi:application",
         port=port,
