@@ -41,7 +41,7 @@ from footfall.projections.run import apply_new_events
 from footfall.record import name_of, partition_for, record, targets
 from footfall.store.compact import compact
 from footfall.store.read import verified
-from tests.support.dying import dying
+from tests.support.crashes import dying
 from tests.support.failpoints import COMPACT, INGEST, PROJECT
 from tests.support.histories import histories
 

@@ -1,4 +1,4 @@
-"""Crashes inside the process of the tests, at failpoints: what histories are made of."""
+"""Crashes inside the process of the tests, at failpoints, instead of kills."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ class Crash(BaseException):
 
 @contextmanager
 def dying(at: str) -> Iterator[None]:
-    """Crash at a failpoint, if it is reached."""
+    """Crash at a failpoint, if it is reached; a caller goes on behind the block."""
 
     def kill(pid: int, number: int) -> None:
         raise Crash

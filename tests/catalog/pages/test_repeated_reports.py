@@ -14,7 +14,7 @@ from catalog.pages.models import Page
 from footfall.flush import flush, flush_all
 from footfall.models import ClientKey
 from footfall.ops.audit.run import differences
-from tests.support.dying import dying
+from tests.support.crashes import dying
 from tests.support.failpoints import INGEST, PROJECT
 from tests.support.pages import make_page, make_text
 

@@ -27,7 +27,7 @@ from footfall.recount.adopt import adopt
 from footfall.recount.rebuild import rebuild
 from tests.support import databases
 from tests.support.concurrency import locked, run_at_once
-from tests.support.dying import dying
+from tests.support.crashes import dying
 from tests.support.targets import OTHER, Shop, Ware
 
 pytestmark = pytest.mark.django_db(transaction=True, databases=["default", OTHER])

@@ -34,6 +34,7 @@ from footfall.projections.visitors.distinct import (
 )
 from footfall.recount.visitors import recount_noted
 from tests.support.concurrency import in_transaction
+from tests.support.crashes import Crash
 from tests.support.failpoints import VISITORS
 from tests.support.pages import make_text
 from tests.support.visits import (
@@ -50,10 +51,6 @@ from tests.support.visits import (
 pytestmark = pytest.mark.django_db
 LABEL = "pages.content"
 WITHIN = 0.02
-
-
-class Crash(BaseException):
-    """Stands for a kill."""
 
 
 @pytest.fixture(autouse=True)
