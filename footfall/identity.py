@@ -175,5 +175,9 @@ def renew_identity() -> str:
 
 def lock_identity() -> Identity:
     """Lock the row, and return it. A transaction locks partitions before, and the store after."""
-    ensure_identity()
-    return Identity.objects.select_for_update().get(pk=ROW)
+    rows = Identity.objects.select_for_update().filter(pk=ROW)
+    found = rows.first()
+    if found is None:
+        ensure_identity()
+        found = rows.get()
+    return found

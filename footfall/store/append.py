@@ -68,7 +68,9 @@ def new_segment(
 def locked_head() -> StoreHead:
     """Lock the end of the store, and return it. Lock it last, and commit soon: ingests wait."""
     found = LOCKED.all()
-    if not found:  # of two that create it, the second waits here
-        StoreHead.objects.bulk_create([StoreHead(pk=HEAD)], ignore_conflicts=True)
-        found = LOCKED.all()
+    if not found:
+        # One at a time. To insert and ignore the conflict would not do: on MySQL, several that wait
+        # for the first share a lock of its row then, and none of them can lock it alone.
+        identity.lock_identity()
+        found = LOCKED.all() or [StoreHead.objects.create(pk=HEAD)]
     return found[0]

@@ -1,10 +1,12 @@
 """Segments are appended: numbered without gaps, whole, and short enough for every database."""
 
 import random
+import threading
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from footfall.models import Segment, StoreHead, StorePosition
 from footfall.store.append import append
@@ -97,10 +99,23 @@ def test_one_event_that_is_too_long_is_a_segment_of_its_own() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_many_append_at_once_also_the_very_first_time() -> None:
+    all_found_no_head = threading.Barrier(4, timeout=20)
+
     def append_some() -> None:
-        for _ in range(5):
+        with connection.execute_wrapper(wait_for_others):
+            store(numbered(2))
+        for _ in range(4):
             store(numbered(2))
 
+    def wait_for_others(execute: Any, sql: str, *arguments: Any) -> Any:
+        done = execute(sql, *arguments)
+        locks_head = "counters_storehead" in sql and "FOR UPDATE" in sql  # not on SQLite
+        if locks_head and threading.current_thread() not in waited:
+            waited.add(threading.current_thread())
+            all_found_no_head.wait()
+        return done
+
+    waited: set[threading.Thread] = set()
     run_at_once([append_some] * 4)
 
     assert list(Segment.objects.order_by("number").values_list("first", "number")) == [
