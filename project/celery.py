@@ -22,7 +22,7 @@ app.steps["worker"].add(beat_thread.BeatThread)
 app.steps["worker"].update(
     (
         "footfall.worker:FlushWakeup",
-        "uploads.processing.loading:LoadProcessors",
+        "uploads.processing.startup:ReportIsolation",
         "uploads.processing.wakeup:UploadsWakeup",
     )
 )

@@ -7,7 +7,6 @@ from footfall.common.ticks import TickLimit
 from uploads.processing import turns, wakeup
 from uploads.queue import outbox
 from uploads.storage import expiry, orphans, trash
-from uploads.web import idempotency
 
 # Comparisons count as looks, so ticks that have waited together must be one.
 hourly = TickLimit(30 * 60)
@@ -30,5 +29,5 @@ def compare() -> None:
     expiry.expire(now)
     orphans.compare()
     trash.purge(now)
-    idempotency.forget_old(now.epoch)
+    expiry.forget_keys(now)
     turns.forget_idle()

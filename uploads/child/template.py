@@ -1,9 +1,11 @@
 """The program that forks a child for each file, with all processors loaded before.
 
 It sees no byte of any file. Its standard input is a socket from the worker. It first sends a line
-with what `isolation.isolate` finds missing, as JSON. Then each byte that it gets comes with a
-connection, from which a child reads its request; once the child has ended, its exit code is sent
-there. A child is killed when its connection is closed; all are, when the worker is gone.
+with what `isolation.isolate` finds missing, as JSON. It is asked with `LOAD` before the first file,
+loads the processors, and answers with the same byte: they take 50 MB, and most workers have no file
+for a long time. Then each byte that it gets comes with a connection, from which a child reads its
+request; once the child has ended, its exit code is sent there. A child is killed when its
+connection is closed; all are, when the worker is gone.
 """
 
 import gc
@@ -24,7 +26,7 @@ from uploads.child import opened_file
 
 opened_file.install()
 
-from uploads.child import isolation, processing  # noqa: E402
+from uploads.child import LOAD, isolation, processing  # noqa: E402
 from uploads.processors import load_all  # noqa: E402
 
 
@@ -34,14 +36,18 @@ def main() -> None:
         # A child closes all numbers below the limit one by one where the kernel cannot at once.
         _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(1_024, hard), hard))
-        load_all()
-        isolation.address_space()
-        isolation.empty_directory()
-        gc.collect()
-        gc.freeze()  # else a collection in a child would copy all of this memory
         worker.sendall(json.dumps(find_missing()).encode() + b"\n")
         Template(worker).serve()
     os._exit(0)  # at once
+
+
+def load() -> None:
+    """Load what a child needs: it can open no file."""
+    load_all()
+    isolation.address_space()
+    isolation.empty_directory()
+    gc.collect()
+    gc.freeze()  # else a collection in a child would copy all of this memory
 
 
 def find_missing() -> dict[str, str]:
@@ -88,28 +94,33 @@ class Template:
                     self._bury()
                 elif descriptor not in others:
                     self._end(descriptor)
-                elif not self._fork():
+                elif not self._answer():
                     for pid in self._children:
                         _kill(pid)
                     return
 
-    def _fork(self) -> bool:
-        """Fork a child for the next connection; return whether there was one."""
-        _byte, received, _flags, _address = socket.recv_fds(self._worker, 1, 1)
-        if not received:
-            return False
-        connection = socket.socket(fileno=received[0])
+    def _answer(self) -> bool:
+        """Do what the worker asks for next; return whether it is there."""
+        byte, received, _flags, _address = socket.recv_fds(self._worker, 1, 1)
+        if byte == LOAD:
+            load()
+            self._worker.sendall(LOAD)
+        elif received:
+            self._fork(socket.socket(fileno=received[0]))
+        return bool(byte)
+
+    def _fork(self, connection: socket.socket) -> None:
+        """Fork a child for this connection."""
         parent = os.getpid()
         try:
             pid = os.fork()
         except OSError:
             connection.close()  # the worker sees that there is no child
-            return True
+            return
         if not pid:
             self._process(connection, parent)
         self._children[pid] = connection
         self._events.register(connection, 0)  # only whether it was closed
-        return True
 
     def _process(self, connection: socket.socket, parent: int) -> None:
         try:

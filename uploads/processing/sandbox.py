@@ -35,7 +35,7 @@ atexit.register(template.close)
 
 
 def start() -> None:
-    """Load the processors, and log what of the isolation this system does not have."""
+    """Start the template, and log what of the isolation this system does not have."""
     template.start()
     if template.missing:
         lacks = "; ".join(f"{layer} ({reason})" for layer, reason in template.missing.items())

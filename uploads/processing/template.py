@@ -9,13 +9,14 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from threading import Lock
 
+from uploads.child import LOAD
 from uploads.processing.answers import interrupted
 
 PROGRAM = Path(__file__).parents[1] / "child" / "template.py"
 # Its whole environment: no secrets. Two malloc arenas, since each one maps 64 MB.
 ENVIRONMENT = {"LANG": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
 START_SECONDS = 60.0
-"""For loading the libraries."""
+"""To start, and to load the libraries."""
 STOP_SECONDS = 5.0
 MAX_HELLO_BYTES = 64 * 1024
 
@@ -31,6 +32,7 @@ class Template:
         self._lock = Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
+        self._is_loaded = False
         self.missing: dict[str, str] = {}
         """The layers of isolation that children have not, with the reasons; see `isolation`."""
         os.register_at_fork(after_in_child=self._forget)
@@ -56,7 +58,7 @@ class Template:
             for _attempt in range(2):  # the second one with a new program
                 with self._lock:
                     try:
-                        socket.send_fds(self._connected(), [b"."], [theirs.fileno()])
+                        socket.send_fds(self._loaded(), [b"."], [theirs.fileno()])
                     except OSError:
                         self._stop()
                     else:
@@ -75,7 +77,18 @@ class Template:
             self._socket = self._begin()
         return self._socket
 
+    def _loaded(self) -> socket.socket:
+        """Have it load the processors, once. Raises Interrupted, OSError."""
+        connected = self._connected()
+        if not self._is_loaded:
+            connected.sendall(LOAD)
+            if not connected.recv(1):
+                raise ConnectionError("it has ended")
+            self._is_loaded = True
+        return connected
+
     def _begin(self) -> socket.socket:
+        self._is_loaded = False
         ours, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(

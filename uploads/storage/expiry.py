@@ -1,4 +1,4 @@
-"""How long files without an owner are kept, by epochs: hours that the service ran."""
+"""How long files without an owner, and keys of requests, are kept, by epochs: hours of service."""
 
 import logging
 from contextlib import suppress
@@ -6,8 +6,8 @@ from contextlib import suppress
 from django.conf import settings
 from django.db.models import QuerySet
 
-from footfall.identity import HOURS_PER_DAY, Moment
-from uploads.models import File
+from footfall.identity import HOURS_PER_DAY, MAX_STEP, Moment
+from uploads.models import File, UploadKey
 from uploads.storage import trash
 
 logger = logging.getLogger(__name__)
@@ -17,6 +17,8 @@ MAX_EXPIRED = 20_000
 """Files in one call; the next hour takes the rest."""
 ACCOUNT = "u"
 """Begins `File.sender` of an account. Its files stay, also when it is deleted."""
+KEEP_KEYS = HOURS_PER_DAY + MAX_STEP + 1
+"""Epochs. A clock that jumps ages a key by `MAX_STEP`; it is known for a day at least."""
 
 
 def note_epochs(now: Moment) -> None:
@@ -45,3 +47,9 @@ def expire(now: Moment) -> int:
     if files:
         logger.warning("%s files of no account expired and are in the trash", len(files))
     return len(files)
+
+
+def forget_keys(now: Moment) -> int:
+    """Delete the keys of requests that are older than a day; return how many."""
+    deleted, _ = UploadKey.objects.filter(epoch__lte=now.epoch - KEEP_KEYS).delete()
+    return deleted

@@ -10,11 +10,7 @@ from rest_framework.request import Request
 
 from api import idempotency
 from footfall import identity
-from footfall.identity import HOURS_PER_DAY, MAX_STEP
 from uploads.models import File, UploadKey
-
-KEEP_EPOCHS = HOURS_PER_DAY + MAX_STEP + 1
-"""A clock that jumps ages a key by `MAX_STEP`; it is known for a day at least."""
 
 PARAMETER = idempotency.parameter(
     "For 24 hours, the same key of the same client (account, or address and user agent) answers "
@@ -49,9 +45,3 @@ def note(digest: str, file: File) -> None:
     While another request with it is about to commit, this waits.
     """
     UploadKey.objects.create(digest=digest, file=file, epoch=identity.epoch())
-
-
-def forget_old(epoch: int) -> int:
-    """Delete the keys that are older than a day; return how many."""
-    deleted, _ = UploadKey.objects.filter(epoch__lte=epoch - KEEP_EPOCHS).delete()
-    return deleted

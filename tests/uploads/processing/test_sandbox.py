@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,8 +24,8 @@ from tests.support import files as making
 from tests.uploads.run_processor import run_in_child
 from uploads.models import Kind
 from uploads.processing import answers, sandbox
-from uploads.processing.loading import LoadProcessors
 from uploads.processing.sandbox import Interrupted
+from uploads.processing.startup import ReportIsolation
 from uploads.processing.template import ENVIRONMENT, Template
 from uploads.processors.base import Result, Unprocessable
 from uploads.queue.outbox import QUEUE
@@ -224,7 +224,7 @@ def test_a_worker_says_at_its_start_what_is_missing(
 ) -> None:
     monkeypatch.setattr(sandbox, "template", bare)
 
-    step = LoadProcessors(None)
+    step = ReportIsolation(None)
     step.start(None)
     step.thread.join()
 
@@ -232,15 +232,25 @@ def test_a_worker_says_at_its_start_what_is_missing(
     assert "Landlock (taken away)" in caplog.text
 
 
-def test_workers_of_the_queue_of_uploads_load_the_processors() -> None:
+def test_the_processors_are_loaded_with_the_first_file() -> None:
+    template = Template()
+    with closing(template):
+        template.start()
+        assert template.pid
+        before = psutil.Process(template.pid).memory_info().rss
+        template.fork().close()
+        assert psutil.Process(template.pid).memory_info().rss > 2 * before
+
+
+def test_workers_of_the_queue_of_uploads_say_it() -> None:
     steps = [symbol_by_name(step) for step in app.steps["worker"]]
     others, its = (SimpleNamespace(app=Celery(set_as_current=False)) for _ in range(2))
     others.app.amqp.queues.select("celery")
     its.app.amqp.queues.select([QUEUE])
 
-    assert LoadProcessors in steps
-    assert LoadProcessors.include_if(LoadProcessors(None), its)
-    assert not LoadProcessors.include_if(LoadProcessors(None), others)
+    assert ReportIsolation in steps
+    assert ReportIsolation.include_if(ReportIsolation(None), its)
+    assert not ReportIsolation.include_if(ReportIsolation(None), others)
 
 
 def test_a_template_that_was_killed_takes_its_children_with_it(misbehave: "Misbehave") -> None:

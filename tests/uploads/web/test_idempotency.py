@@ -12,10 +12,12 @@ from django.test import Client
 from rest_framework.authtoken.models import Token
 
 from accounts.models import User
+from footfall import identity
 from footfall.common.failpoints import ENVIRONMENT
 from tests.support import processes
 from tests.uploads.sending import send, stored
 from uploads.models import File, UploadKey
+from uploads.storage import expiry
 from uploads.web import idempotency
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("no_throttles")]
@@ -158,12 +160,12 @@ def send_once() -> None:
 
 def test_keys_are_kept_for_a_day_whatever_a_clock_does(client: Client) -> None:
     first = send_with(client).json()["id"]
-    epoch = UploadKey.objects.get().epoch
+    epoch, now = UploadKey.objects.get().epoch, identity.moment()
 
-    idempotency.forget_old(epoch + 48)  # a day, and a clock that has jumped
+    expiry.forget_keys(now._replace(epoch=epoch + 48))  # a day, and a clock that has jumped
     assert send_with(client).json()["id"] == first
 
-    idempotency.forget_old(epoch + 49)
+    expiry.forget_keys(now._replace(epoch=epoch + 49))
     assert send_with(client).json()["id"] != first
 
 
