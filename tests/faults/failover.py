@@ -9,6 +9,7 @@ import shutil
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -24,6 +25,7 @@ from tests.faults.injection import INJECTORS, Injector
 from tests.faults.intervals import Interval
 from tests.faults.machine.machine import Machine
 from tests.faults.replicated import PARTITIONS, ReplicatedCampaign, ReplicatedService
+from tests.faults.rolled_back import Event, views, without_id
 from tests.faults.service import Service
 from tests.support.postgres_pair import PostgresPair
 from tests.support.redis_sentinel import Node, RedisSentinel
@@ -47,7 +49,8 @@ class FailoverService(ReplicatedService):
         self.pair = PostgresPair(directory / "pair")
         self.wait = self.variables.setdefault(WAIT, os.environ.get(WAIT, "0"))
         self.modes = f"WAIT {self.wait}, min-replicas-to-write {minimum}"
-        self.spilled_and_gone = 0
+        self.rolled_back: Counter[Event] = Counter()
+        """Events that the standby had not when it was promoted, and no log has."""
         self.locks = {REDIS: threading.Lock(), POSTGRES: threading.Lock()}
         self.by_store: dict[str, list[Interval]] = {REDIS: [], POSTGRES: []}
         # Servers end with the thread that started them: see Program.process_options.
@@ -225,11 +228,12 @@ def standby_behind(service: FailoverService, planned: Planned) -> Iterator[None]
     """Promote an asynchronous standby that is some seconds behind: its past is an older one."""
     with service.pair.cut_off():
         time.sleep(planned.lasting)
-        ((spilled,),) = service.pair.primary.rows("SELECT count(*) FROM counters_spilled")
-        service.spilled_and_gone += spilled
         began = time.monotonic()
         service.pair.promote()
         service.promoted(POSTGRES, began)
+    with service.pair.served_alone() as old:
+        had = without_id(service, old)
+    service.rolled_back += had - without_id(service, service.pair.primary)
     yield
 
 
@@ -254,6 +258,9 @@ class FailoverCampaign(ReplicatedCampaign):
         super().__init__(service, planned, say)
         self._failing = service
 
+    def gone(self) -> Mapping[str, int]:
+        return Counter(super().gone()) + views(self._failing.rolled_back)
+
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:
         service = self._failing
         return {
@@ -263,7 +270,7 @@ class FailoverCampaign(ReplicatedCampaign):
                 for name, store in (("Redis", REDIS), ("PostgreSQL", POSTGRES))
             },
             **super().notes(verdict),
-            "spilled events that a standby lost": str(service.spilled_and_gone),
+            "spilled events that a standby lost": str(service.rolled_back.total()),
         }
 
     def _is_whole(self, part: str) -> bool:

@@ -131,6 +131,18 @@ class PostgresPair:
         self.primary, self.standby = self.standby, self.primary
         wait_until(lambda: self.primary.is_primary, 30, "a promotion")
 
+    @contextmanager
+    def served_alone(self) -> Iterator[Server]:
+        """Serve what the dead one has, where no client looks for it. `follow` is next."""
+        directory = self.standby.directory.with_name("alone")
+        shutil.rmtree(directory, ignore_errors=True)
+        directory.mkdir()
+        self.standby.data.rename(directory / "data")
+        alone = Server(directory)
+        alone.source = self.standby  # of whose programs
+        with alone.served():
+            yield alone
+
     def follow(self, *, synchronous: bool = True) -> None:
         """Let the one that is dead be the standby, as a new copy."""
         self.standby.copy(self.primary)
