@@ -1,7 +1,7 @@
 """`make faults PROFILE=cluster`: the log on a Redis Cluster of six processes, which break.
 
 Redis replicates *after* it has answered. So a master that is replaced takes with it what it had not
-passed on yet: that much is measured, from the dead master's own file. Nothing else may be missing.
+passed on yet: that much is measured, from the servers' own files. Nothing else may be missing.
 """
 
 import shutil
@@ -71,6 +71,7 @@ def clustered(inject: Callable[[ClusterService, Planned], Iterator[None]]) -> In
         assert isinstance(service, ClusterService)
         with service.one_at_a_time:
             service.cluster.wait_whole()
+            service.keep_files(node.store.directory for node in service.cluster.nodes)
             yield from inject(service, planned)
             service.cluster.wait_whole()
             service.measure(planned.name)
@@ -103,7 +104,6 @@ def behind(service: ClusterService, planned: Planned) -> Iterator[None]:
 
 
 def _replaced(service: ClusterService, node: Node, slots: set[int], began: float) -> Iterator[None]:
-    service.keep_files(node.store.directory)
     try:
         service.cluster.wait_replaced(node, slots)
         service.promotions.append((began, time.monotonic()))
@@ -115,7 +115,6 @@ def _replaced(service: ClusterService, node: Node, slots: set[int], began: float
 def back_at_once(service: ClusterService, planned: Planned) -> Iterator[None]:
     node = _a_master(service, planned)
     node.store.kill()
-    service.keep_files(node.store.directory)
     service.start_again(node)
     yield
 
@@ -128,7 +127,6 @@ def stopped(service: ClusterService, planned: Planned) -> Iterator[None]:
     node.store.process.send_signal(signal.SIGSTOP)
     try:
         yield
-        service.keep_files(node.store.directory)
     finally:
         node.store.process.send_signal(signal.SIGCONT)
     service.cluster.wait_whole()

@@ -114,6 +114,7 @@ def at_sentinel(inject: Callable[[FailoverService, Planned], Iterator[None]]) ->
         assert isinstance(service, FailoverService)
         with service.locks[REDIS]:
             service.sentinel.wait_whole()
+            service.keep_files(node.directory for node in service.sentinel.nodes)
             yield from inject(service, planned)
             service.sentinel.wait_whole()
             service.measure(planned.name)
@@ -139,7 +140,6 @@ def replicas_behind(service: FailoverService, planned: Planned) -> Iterator[None
 
 
 def _replaced(service: FailoverService, old: Node, began: float) -> Iterator[None]:
-    service.keep_files(old.directory)
     try:
         service.sentinel.wait_promoted(old)
         service.promoted(REDIS, began)
@@ -158,7 +158,6 @@ def master_stopped(service: FailoverService, planned: Planned) -> Iterator[None]
     try:
         service.sentinel.wait_promoted(old)
         service.promoted(REDIS, began)
-        service.keep_files(old.directory)
         yield
     finally:
         old.go_on()
@@ -166,8 +165,6 @@ def master_stopped(service: FailoverService, planned: Planned) -> Iterator[None]
 
 def switched(service: FailoverService, planned: Planned) -> Iterator[None]:
     """Have a replica promoted by hand. The old master takes writes for some ten seconds more."""
-    old = service.sentinel.master()
-    service.keep_files(old.directory)
     began = time.monotonic()
     service.sentinel.switch()
     service.promoted(REDIS, began)

@@ -1,7 +1,8 @@
 """A service whose stores replicate *after* they have answered: what a promotion loses, measured.
 
-The files of a server that died or was replaced are kept, and read afterwards by a server of their
-own. An event that is there, in no server that lives, and not stored, is what replication lost.
+The files of all servers are kept while one of them is replaced, and read afterwards by a server of
+their own. An event that is there, in no server that lives, and not stored, is what replication
+lost.
 """
 
 import os
@@ -9,12 +10,12 @@ import shutil
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from footfall.eventlog import EventId, RedisLog
+from footfall.eventlog import RedisLog
 from footfall.eventlog.identities import Identities
 from loadtest.common.stores import Redis
 from loadtest.common.verdict import Verdict
@@ -56,15 +57,18 @@ class ReplicatedService(Service):
     def log_url(self) -> str:
         """The address of the log as a whole."""
 
-    def keep_files(self, directory: Path) -> None:
-        """Keep the files of a dead or stopped server: as a replica of another it empties them."""
-        kept = self.tails / str(len(list(self.tails.glob("*")))) / "appendonlydir"
-        kept.mkdir(parents=True)
-        for file in (directory / "appendonlydir").iterdir():
-            os.link(file, kept / file.name)
+    def keep_files(self, directories: Iterable[Path]) -> None:
+        """Keep the files of all servers: one that becomes a replica of another empties its own.
 
-    def log(self, url: str) -> RedisLog:
-        return RedisLog(url, prefix=self.prefix)
+        Any of them may have events that no other one gets: of two that are promoted one after the
+        other, the first one is replaced within a second or two. What they write from now on, while
+        they go on or once they are started again, is in these files too.
+        """
+        for number, directory in enumerate(directories, len(list(self.tails.glob("*")))):
+            kept = self.tails / str(number) / "appendonlydir"
+            kept.mkdir(parents=True)
+            for file in (directory / "appendonlydir").iterdir():
+                os.link(file, kept / file.name)
 
     @cached_property
     def prefix(self) -> str:
@@ -73,31 +77,25 @@ class ReplicatedService(Service):
         return f"{PREFIX}:{name}"
 
     def measure(self, fault: str) -> None:
-        """Note the events in the kept files of servers that no server has any more."""
+        """Note the events in the kept files that no server has any more."""
+        had: dict[StoredId, bytes] = {}
         for kept in sorted(self.tails.glob("*")):
-            with ExitStack() as stack:
-                stack.callback(shutil.rmtree, kept)
-                store = Redis(Path(shutil.copytree(kept, kept / "copy")))
-                stack.enter_context(store.served())
-                self._compare(store.url, fault)
+            store = Redis(Path(shutil.copytree(kept, kept / "copy")))
+            with store.served():
+                had |= self._events(store.url)
+            shutil.rmtree(kept)
+        have = self._events(self.log_url)  # one that has moved to another server since is not gone
+        for one in had.keys() - have.keys():
+            self.gone.setdefault(one, Gone(fault, had[one]))
 
-    def _compare(self, url: str, fault: str) -> None:
-        with ExitStack() as stack:
-            dead, alive = self.log(url), self.log(self.log_url)
-            stack.callback(dead.close)
-            stack.callback(alive.close)
-            for partition in range(PARTITIONS):
-                had = _events(dead, partition)
-                # One that has moved to another server since is not gone.
-                have = _events(alive, partition) if had else {}
-                for event_id in had.keys() - have.keys():
-                    one = StoredId(partition, *event_id)
-                    self.gone.setdefault(one, Gone(fault, had[event_id]))
-
-
-def _events(log: RedisLog, partition: int) -> dict[EventId, bytes]:
-    entries = log.read(partition, None, EVERYTHING, EVERYTHING).entries
-    return {entry.event_id: entry.body for entry in entries if entry.event_id}
+    def _events(self, url: str) -> dict[StoredId, bytes]:
+        with closing(RedisLog(url, prefix=self.prefix)) as log:
+            return {
+                StoredId(partition, *entry.event_id): entry.body
+                for partition in range(PARTITIONS)
+                for entry in log.read(partition, None, EVERYTHING, EVERYTHING).entries
+                if entry.event_id
+            }
 
 
 def last_ones(stored: Iterable[StoredId]) -> set[StoredId]:
