@@ -64,8 +64,8 @@ def record(
     unanswered_id: of an append of this same view, by `cached_pages.read_and_record`.
     request: the one that has viewed it (or the environ of WSGI), from which visitor and agent are
         told; without it neither is known.
-    key: of the client, see `keys.make_key`: with it the view counts once, however often it is
-        recorded. at: when it happened, in ms since 1970.
+    key: of the client, see `events.keys.make_key`: with it the view counts once, however often it
+        is recorded. at: when it happened, in ms since 1970.
     """
     counted = [one for one in (viewed, *contents) if not is_excluded(one, request)]
     if not counted:

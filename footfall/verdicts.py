@@ -116,8 +116,9 @@ class Verdicts:
         found, kept = _read(missing)
         last = (StoreHead.objects.order_by("pk").first() or StoreHead()).position
         kinds, kept = {**self._kinds, **found}, {**self._kept, **kept}
-        # Else these are verdicts of the next version, and a count with them will notice.
-        if present_version() == self.version:
+        # With the next version, or with an older database since a failover, other kinds belong to
+        # what is remembered here. A count with them will notice, or `current` does.
+        if present_version() == self.version and not self.is_restored():
             too_many = len(kinds) > MAX_CACHED
             nothing: tuple[dict[bytes, int], dict[bytes, Steps]] = {b"": Kind.UNKNOWN}, {}
             self._kinds, self._kept = nothing if too_many else (kinds, kept)

@@ -11,6 +11,8 @@ from project import beat_thread
 from project.middleware import request_id  # noqa: F401  # connects its signal handlers
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+# `migrate` runs Django's checks; in each worker they would load the URLs, with all views: 14 MB.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
 
 app = Celery("footfall")
 app.config_from_object("django.conf:settings", namespace="CELERY")

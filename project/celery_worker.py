@@ -1,17 +1,14 @@
 """`python -m project.celery_worker`: what `celery --app project worker` does, started sooner.
 
 Celery's command loads all of its others first, with their shell and Flower; and Python's garbage
-collector looks again and again through what is loaded. That is a third of the start. Its system
-checks load the URLs, with all views, which takes 14 MB; `migrate` has run the same ones.
+collector looks again and again through what is loaded. That is a third of the start.
 """
 
 import gc
-import os
 
 
 def main() -> None:
     gc.disable()
-    os.environ.setdefault("CELERY_SKIP_CHECKS", "1")
     from celery.bin.base import CLIContext
     from celery.bin.worker import worker
 

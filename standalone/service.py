@@ -29,8 +29,6 @@ def environment(
     warnings = filter(None, (given.get("PYTHONWARNINGS"), CELERY_AS_ROOT))
     return {
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
-        # `manage.py firstadmin` runs Django's checks at the start; each worker would do so again.
-        "CELERY_SKIP_CHECKS": "true",
         "DJANGO_HTTPS": "false",  # plain HTTP, on one's own machine
         "SITE_URL": configuration.address,
         **given,

@@ -88,9 +88,11 @@ def _known(agents: Collection[int]) -> set[int]:
         for some in chunks(missing, KEYS_PER_QUERY):
             rows = Agent.objects.filter(hash__in=some)
             found.update(map(unsigned, rows.order_by().values_list("hash", flat=True)))
+        # Read after the rows: what has inserted them is before it. And before they are remembered:
+        # a database that fails over here may come back without some of them.
+        position = store_head().position
         known.agents |= found
-        # Read last: whatever has inserted these rows is before it.
-        known.position = store_head().position
+        known.position = position
     return found
 
 

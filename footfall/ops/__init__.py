@@ -1,1 +1,1 @@
-"""For operators: health, audit, dashboard, metrics."""
+"""For operators: facts, health, lag, readiness, audit, figures, metrics, adjustments, retention."""

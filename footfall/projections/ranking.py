@@ -69,7 +69,7 @@ class Ranked:
     rollups reach. None: computed by an older version."""
     robots: int | None = None
     visitors: int | None = None
-    """Different people on the days, UTC, that began in the window, see `distinct.visitors_in`."""
+    """Different people on the days, UTC, that began in the window, see `visitors.distinct`."""
 
     @classmethod
     def read(cls, kept: Mapping[str, Any], trend: float | None) -> "Ranked":

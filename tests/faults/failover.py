@@ -23,9 +23,10 @@ from tests.faults.campaign import Say
 from tests.faults.fault_plan import FAILOVER_KINDS, POSTGRES, REDIS, Planned
 from tests.faults.injection import INJECTORS, Injector
 from tests.faults.intervals import Interval
+from tests.faults.machine.evicted import views
 from tests.faults.machine.machine import Machine
-from tests.faults.replicated import PARTITIONS, ReplicatedCampaign, ReplicatedService
-from tests.faults.rolled_back import Event, views, without_id
+from tests.faults.replicated import PARTITIONS, Gone, ReplicatedCampaign, ReplicatedService
+from tests.faults.rolled_back import kept_in
 from tests.faults.service import Service
 from tests.support.postgres_pair import PostgresPair
 from tests.support.redis_sentinel import Node, RedisSentinel
@@ -49,8 +50,8 @@ class FailoverService(ReplicatedService):
         self.pair = PostgresPair(directory / "pair")
         self.wait = self.variables.setdefault(WAIT, os.environ.get(WAIT, "0"))
         self.modes = f"WAIT {self.wait}, min-replicas-to-write {minimum}"
-        self.rolled_back: Counter[Event] = Counter()
-        """Events that the standby had not when it was promoted, and no log has."""
+        self.rolled_back: Counter[bytes] = Counter()
+        """Events that the standby had not when it was promoted, and no log has, by their bodies."""
         self.locks = {REDIS: threading.Lock(), POSTGRES: threading.Lock()}
         self.by_store: dict[str, list[Interval]] = {REDIS: [], POSTGRES: []}
         # Servers end with the thread that started them: see Program.process_options.
@@ -229,8 +230,12 @@ def standby_behind(service: FailoverService, planned: Planned) -> Iterator[None]
         service.pair.promote()
         service.promoted(POSTGRES, began)
     with service.pair.served_alone() as old:
-        had = without_id(service, old)
-    service.rolled_back += had - without_id(service, service.pair.primary)
+        had = kept_in(service, old)
+    for event, times in (had - kept_in(service, service.pair.primary)).items():
+        if event.id:  # the log may have it, too: that is seen at the end
+            service.gone.setdefault(event.id, Gone(planned.name, event.body))
+        else:
+            service.rolled_back[event.body] += times
     yield
 
 
@@ -256,7 +261,7 @@ class FailoverCampaign(ReplicatedCampaign):
         self._failing = service
 
     def gone(self) -> Mapping[str, int]:
-        return Counter(super().gone()) + views(self._failing.rolled_back)
+        return Counter(super().gone()) + views(self._failing.rolled_back.elements())
 
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:
         service = self._failing

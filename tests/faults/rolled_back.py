@@ -1,6 +1,6 @@
-"""What is lost with a primary whose standby was behind: events that no log has.
+"""What is lost with a primary whose standby was behind: events that came by the spill.
 
-They came by the spill. Those that came by the log are read again from there.
+Those that came by the log are read again from there.
 """
 
 import json
@@ -10,49 +10,41 @@ from datetime import datetime
 from typing import NamedTuple
 
 from footfall import events
+from tests.faults.machine.evicted import StoredId
 from tests.faults.service import Service
 from tests.support.postgres_pair import Server
 
-WAITING = "SELECT at, body FROM counters_spilled WHERE producer_id IS NULL"
+WAITING = "SELECT at, body, partition, producer_id, sequence FROM counters_spilled"
 
 
 class Event(NamedTuple):
-    """An event that has no id."""
+    """An event of a database."""
 
     at: int
     """Milliseconds since 1970."""
-    targets: frozenset[tuple[str, int]]
+    body: bytes
+    id: StoredId | None
+    """None: it was never sent to a log, so no log has it."""
 
 
-def without_id(service: Service, server: Server) -> Counter[Event]:
-    """Return the events in this database that no log has: waiting in the spill, or stored."""
+def kept_in(service: Service, server: Server) -> Counter[Event]:
+    """Return the events in this database: waiting in the spill, or stored."""
     waiting = server.rows(WAITING)
     printed = service.copy.manage("counters", "events", DATABASE_URL=server.url)
     printed.check_returncode()
-    return Counter([*_waiting(waiting), *_stored(printed.stdout)])
-
-
-def _waiting(rows: list[tuple[int, memoryview]]) -> Iterator[Event]:
-    for at, body in rows:
-        yield Event(at, _targets(events.decode(bytes(body))))
+    stored = _stored(printed.stdout)
+    return Counter([*(Event(at, bytes(body), _id(*one)) for at, body, *one in waiting), *stored])
 
 
 def _stored(printed: str) -> Iterator[Event]:
     for line in printed.splitlines():
         row = json.loads(line)
-        if row["producer_id"] is None:
-            at = round(datetime.fromisoformat(row["at"]).timestamp() * 1_000)
-            yield Event(at, _targets(row["targets"]))
+        at = round(datetime.fromisoformat(row["at"]).timestamp() * 1_000)
+        one = _id(row["partition"], row["producer_id"], row["sequence"])
+        yield Event(at, events.encode(row["targets"]), one)
 
 
-def _targets(by_label: dict[str, list[int]]) -> frozenset[tuple[str, int]]:
-    return frozenset((label, one) for label, ids in by_label.items() for one in ids)
-
-
-def views(lost: Counter[Event]) -> Counter[str]:
-    """Return the views in these events, by the names of their targets."""
-    found: Counter[str] = Counter()
-    for event, times in lost.items():
-        for label, one in event.targets:
-            found[f"{label.partition('.')[2]} {one}"] += times
-    return found
+def _id(partition: int, producer_id: int | None, sequence: int | None) -> StoredId | None:
+    if producer_id is None or sequence is None:
+        return None
+    return StoredId(partition, producer_id, sequence)

@@ -22,7 +22,6 @@ def test_what_is_given_is_kept(tmp_path: Path) -> None:
     assert warnings[0] == "error"
     assert made == {
         **given,
-        "CELERY_SKIP_CHECKS": "true",
         "REDIS_URL": "unix:///r",
         "DATA_DIR": str(tmp_path),
         "PYTHONUNBUFFERED": "1",

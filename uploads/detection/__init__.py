@@ -1,1 +1,1 @@
-"""Tells what a file is by its first bytes: its content type, and the encoding of a text."""
+"""Tells what a file is by its content: its type, and the encoding of a text."""

@@ -1,1 +1,1 @@
-"""Processes the files in the queue, each once; see `worker`."""
+"""Processes the files whose rows say that they wait, each once; the queue only wakes `worker`."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from pytest_django import Settings
 
 from footfall.eventlog import RedisLog
@@ -15,7 +15,7 @@ from footfall.events import Meta, decode_meta, encode, encode_meta
 from footfall.flush import flush_all, ingest
 from footfall.identity import Moment
 from footfall.ingest.agents import insert_new, keep_agents
-from footfall.models import Agent, AgentRule, DeadLetter, How, Identity, Kind
+from footfall.models import Agent, AgentRule, DeadLetter, How, Identity, Kind, StoreHead
 from footfall.models.viewers import signed, unsigned
 from footfall.viewers.agents import Told, hash_of
 from tests.support.concurrency import locked, run_at_once
@@ -194,6 +194,29 @@ def test_after_a_restore_an_agent_gets_its_row_again(log: RedisLog) -> None:
     assert strings() == ["a/1", "b/1"]
     rows = {unsigned(pk) for pk in Agent.objects.values_list("pk", flat=True)}
     assert {*stored_agents()} == rows
+
+
+def test_an_agent_is_not_remembered_if_the_database_fails_over_when_it_was_found(
+    log: RedisLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(log, [meta_of("a/1")])
+    ingest()
+    backup = transaction.savepoint()
+    append(log, [meta_of("b/1")])
+    ingest()
+
+    def fail() -> StoreHead:
+        raise OperationalError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("footfall.ingest.agents.store_head", fail)
+        with pytest.raises(OperationalError):
+            insert_new([hash_of(told("b/1"))], {}, MOMENT)
+    transaction.savepoint_rollback(backup)
+    append(log, [meta_of("b/1")])
+    ingest()
+
+    assert strings() == ["a/1", "b/1"]
 
 
 def test_rows_that_were_deleted_by_hand_are_missed_after_a_minute(

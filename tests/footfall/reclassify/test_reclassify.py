@@ -131,6 +131,27 @@ def test_agents_are_looked_up_again_after_a_restore(ids: list[int]) -> None:
     assert_rolled_up()
 
 
+def test_a_count_that_goes_on_through_a_failover_remembers_no_kind_of_before(
+    ids: list[int],
+) -> None:
+    """One thread looks agents up with what another has looked up in the older database."""
+    view({LABEL: ids[:1]}, agent=seen(BROWSER))
+    count()
+    backup = transaction.savepoint()
+    agent = seen(ROBOT, Kind.UNKNOWN)
+    view({LABEL: ids[:1]}, agent=agent)
+    count()
+    verdicts = current()
+    transaction.savepoint_rollback(backup)
+
+    verdicts.steps(seen("curl/8").to_bytes(8, "big"))
+    seen(ROBOT)
+    view({LABEL: ids[:1]}, agent=agent)
+    count()
+
+    assert by_kind() == {"views": 2, "person": 1, "robot": 1}
+
+
 def test_what_an_operator_says_is_applied_to_the_past(ids: list[int]) -> None:
     views_of(ids)
     count()
