@@ -22,6 +22,7 @@ from footfall.models import (
     Reclassification,
     Segment,
     StoreHead,
+    StorePosition,
 )
 
 Steps = list[tuple[int | None, int]]
@@ -59,22 +60,31 @@ class Kinds(NamedTuple):
         )
 
 
+class Known(NamedTuple):
+    """What was looked up. The threads of projections share it, so it is replaced and never changed,
+    and each look goes on with the one that it has begun with.
+    """
+
+    kinds: Mapping[bytes, int] = {b"": Kind.UNKNOWN}
+    """By agent; b"": of an event without one."""
+    kept: Mapping[bytes, Steps] = {}
+    end: StorePosition = StorePosition(0, 0, 0)
+    """Of the store, when it was looked up."""
+
+
 class Verdicts:
     """The verdicts of one version, read as they are asked for."""
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self._kinds: dict[bytes, int] = {b"": Kind.UNKNOWN}
-        """By agent; b"": of an event without one."""
-        self._kept: dict[bytes, Steps] = {}
+        self._known = Known()
         self._left_out: frozenset[bytes] | None = None
-        self._last = StoreHead().position
 
     def is_restored(self) -> bool:
         """Tell whether the store does not end segments as it did when agents were looked up: their
         rows may be others since then. A compaction, too, may change that.
         """
-        number, key, _ = self._last
+        number, key, _ = self._known.end
         return bool(number) and not Segment.objects.filter(number=number, key=key).exists()
 
     def of(self, metas: Sequence[bytes]) -> Kinds | None:
@@ -84,11 +94,11 @@ class Verdicts:
         """
         left_out = self._look_up_left_out()
         agents = agents_of(metas)
-        kept: Mapping[bytes, Steps] = self._kept
+        kinds, kept, _end = self._known
         try:
-            of_meta = list(map(self._kinds.__getitem__, agents))
+            of_meta = list(map(kinds.__getitem__, agents))
         except KeyError:
-            kinds, kept = self._look_up({*agents})
+            kinds, kept, _end = self._look_up({*agents})
             of_meta = [kinds.get(agent, 0) for agent in agents]
         earlier = {i: kept[one] for i, one in enumerate(agents) if one in kept} if kept else {}
         if left_out:
@@ -99,7 +109,7 @@ class Verdicts:
 
     def steps(self, agent: bytes) -> Steps:
         """Return the kinds of one agent, by the time of its events."""
-        kinds, kept = self._look_up({agent})
+        kinds, kept, _end = self._look_up({agent})
         return kept.get(agent) or [(None, kinds.get(agent, Kind.UNKNOWN))]
 
     def _look_up_left_out(self) -> frozenset[bytes]:
@@ -110,20 +120,18 @@ class Verdicts:
                 self._left_out = found
         return found
 
-    def _look_up(self, agents: set[bytes]) -> tuple[Mapping[bytes, int], Mapping[bytes, Steps]]:
-        if not (missing := agents - self._kinds.keys()):
-            return self._kinds, self._kept
+    def _look_up(self, agents: set[bytes]) -> Known:
+        known = self._known
+        if not (missing := agents - known.kinds.keys()):
+            return known
         found, kept = _read(missing)
-        last = (StoreHead.objects.order_by("pk").first() or StoreHead()).position
-        kinds, kept = {**self._kinds, **found}, {**self._kept, **kept}
+        end = (StoreHead.objects.order_by("pk").first() or StoreHead()).position
+        known = Known({**known.kinds, **found}, {**known.kept, **kept}, end)
         # With the next version, or with an older database since a failover, other kinds belong to
         # what is remembered here. A count with them will notice, or `current` does.
         if present_version() == self.version and not self.is_restored():
-            too_many = len(kinds) > MAX_CACHED
-            nothing: tuple[dict[bytes, int], dict[bytes, Steps]] = {b"": Kind.UNKNOWN}, {}
-            self._kinds, self._kept = nothing if too_many else (kinds, kept)
-            self._last = last
-        return kinds, kept
+            self._known = known if len(known.kinds) <= MAX_CACHED else Known()
+        return known
 
 
 def _read(agents: Iterable[bytes]) -> tuple[dict[bytes, int], dict[bytes, Steps]]:

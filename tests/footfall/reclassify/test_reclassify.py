@@ -13,6 +13,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from catalog.pages.models import Content
+from footfall import verdicts
+from footfall.events import Meta, encode_meta
 from footfall.flush import project
 from footfall.models import (
     Agent,
@@ -141,15 +143,34 @@ def test_a_count_that_goes_on_through_a_failover_remembers_no_kind_of_before(
     agent = seen(ROBOT, Kind.UNKNOWN)
     view({LABEL: ids[:1]}, agent=agent)
     count()
-    verdicts = current()
+    before = current()
     transaction.savepoint_rollback(backup)
 
-    verdicts.steps(seen("curl/8").to_bytes(8, "big"))
+    before.steps(seen("curl/8").to_bytes(8, "big"))
     seen(ROBOT)
     view({LABEL: ids[:1]}, agent=agent)
     count()
 
     assert by_kind() == {"views": 2, "person": 1, "robot": 1}
+
+
+def test_threads_that_look_agents_up_at_once_lose_nothing_of_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Each replaces what is known: the last one by what it knew when it began."""
+    first, second = (encode_meta(Meta(agent=seen(one))) for one in (BROWSER, ROBOT))
+    shared = current()
+    nothing = shared._known
+    shared.of([first])
+
+    def read_beside_another(*arguments: Any) -> Any:
+        shared._known = nothing
+        return read(*arguments)
+
+    read = verdicts._read
+    monkeypatch.setattr(verdicts, "_read", read_beside_another)
+
+    assert shared.of([first, second]) == ([Kind.PERSON, Kind.ROBOT], {})
 
 
 def test_what_an_operator_says_is_applied_to_the_past(ids: list[int]) -> None:
