@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from footfall import events
-from tests.faults.machine.evicted import StoredId
+from tests.faults.machine.evicted import StoredId, printed_id
 from tests.faults.service import Service
 from tests.support.postgres_pair import Server
 
@@ -29,22 +29,15 @@ class Event(NamedTuple):
 
 def kept_in(service: Service, server: Server) -> Counter[Event]:
     """Return the events in this database: waiting in the spill, or stored."""
-    waiting = server.rows(WAITING)
+    rows = server.rows(WAITING)
+    waiting = (Event(at, bytes(body), StoredId.of(*one)) for at, body, *one in rows)
     printed = service.copy.manage("counters", "events", DATABASE_URL=server.url)
     printed.check_returncode()
-    stored = _stored(printed.stdout)
-    return Counter([*(Event(at, bytes(body), _id(*one)) for at, body, *one in waiting), *stored])
+    return Counter([*waiting, *_stored(printed.stdout)])
 
 
 def _stored(printed: str) -> Iterator[Event]:
     for line in printed.splitlines():
         row = json.loads(line)
         at = round(datetime.fromisoformat(row["at"]).timestamp() * 1_000)
-        one = _id(row["partition"], row["producer_id"], row["sequence"])
-        yield Event(at, events.encode(row["targets"]), one)
-
-
-def _id(partition: int, producer_id: int | None, sequence: int | None) -> StoredId | None:
-    if producer_id is None or sequence is None:
-        return None
-    return StoredId(partition, producer_id, sequence)
+        yield Event(at, events.encode(row["targets"]), printed_id(row))

@@ -6,7 +6,7 @@ An evicted event that was not stored before is lost by Redis, and by nothing els
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,13 @@ class StoredId(NamedTuple):
     partition: int
     producer_id: int
     sequence: int
+
+    @classmethod
+    def of(cls, partition: int, producer_id: int | None, sequence: int | None) -> "StoredId | None":
+        """Return it of an event in a database; None if that was never sent to a log."""
+        if producer_id is None or sequence is None:
+            return None
+        return cls(partition, producer_id, sequence)
 
 
 @dataclass
@@ -97,12 +104,12 @@ def _length(data: bytes, at: int) -> tuple[int, int]:
 
 def stored_ids(lines: Iterable[str]) -> set[StoredId]:
     """Return the ids in the output of `counters events`, of the events that have one."""
-    rows = [json.loads(line) for line in lines]
-    return {
-        StoredId(row["partition"], row["producer_id"], row["sequence"])
-        for row in rows
-        if row["producer_id"] is not None
-    }
+    return {one for line in lines if (one := printed_id(json.loads(line)))}
+
+
+def printed_id(row: Mapping[str, Any]) -> StoredId | None:
+    """Return the id in a line of `counters events`."""
+    return StoredId.of(row["partition"], row["producer_id"], row["sequence"])
 
 
 def evident(lost: Iterable[StoredId], stored: Iterable[StoredId]) -> int:
