@@ -4,6 +4,7 @@ Normally there are none, because children stop when their supervisor dies. Each 
 it has started, so that no other process is ended.
 """
 
+import asyncio
 import json
 import os
 import signal
@@ -35,6 +36,7 @@ class PidRegistry:
         self.path = data_dir / "processes.json"
         self.data_dir = data_dir
         self.entries: dict[str, Entry] = {}
+        self._retry: asyncio.TimerHandle | None = None
 
     def add(self, name: str, pid: int, stop_signal: signal.Signals) -> None:
         try:
@@ -86,9 +88,14 @@ class PidRegistry:
         return entries
 
     def _write(self) -> None:
-        """Write all entries. On a full disk the file stays as it is, until the next change."""
+        """Write all entries. On a full disk the file stays as it is, and is written once it can."""
+        if self._retry:
+            self._retry.cancel()
+            self._retry = None
         try:
             directories.write_private(self.path, json.dumps(list(self.entries.values()), indent=1))
         except OSError as error:
             if error.errno not in room.ERRORS:
                 raise
+            with suppress(RuntimeError):  # before there is a loop, nothing was started
+                self._retry = asyncio.get_running_loop().call_later(room.PAUSE, self._write)

@@ -1,3 +1,4 @@
+import asyncio
 import errno
 import json
 import os
@@ -12,7 +13,7 @@ from unittest.mock import Mock
 import psutil
 import pytest
 
-from standalone import directories, stale_processes
+from standalone import directories, room, stale_processes
 from standalone.stale_processes import PidRegistry
 
 
@@ -108,16 +109,25 @@ def test_a_torn_roster_is_an_empty_one(tmp_path: Path) -> None:
     assert PidRegistry(tmp_path).end_stale_processes() == []
 
 
-def test_a_full_disk_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_full_disk_does_not_take_is_written_once_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "PAUSE", 0.01)
     registry = PidRegistry(tmp_path)
-    with monkeypatch.context() as context:
-        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        context.setattr(directories, "write_private", Mock(side_effect=full))
-        registry.add("web", os.getpid(), signal.SIGINT)
-        registry.add("beat", os.getppid(), signal.SIGINT)
-        registry.remove("beat")
-    assert not registry.path.exists()
 
-    registry.add("worker", os.getpid(), signal.SIGINT)
+    async def run() -> None:
+        with monkeypatch.context() as context:
+            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            context.setattr(directories, "write_private", Mock(side_effect=full))
+            registry.add("web", os.getpid(), signal.SIGINT)
+            registry.add("worker", os.getpid(), signal.SIGINT)
+            registry.add("beat", os.getppid(), signal.SIGINT)
+            registry.remove("beat")
+            await asyncio.sleep(0.05)
+        assert not registry.path.exists()
+        while not registry.path.exists():
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
 
     assert [one["name"] for one in json.loads(registry.path.read_text())] == ["web", "worker"]
