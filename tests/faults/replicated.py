@@ -98,15 +98,6 @@ class ReplicatedService(Service):
             }
 
 
-def last_ones(stored: Iterable[StoredId]) -> set[StoredId]:
-    """Return the last event of each producer. It may have come by the spill, which tells nothing of
-    what is missing before it: the log may have that."""
-    found: dict[tuple[int, int], StoredId] = {}
-    for one in sorted(stored):
-        found[one.partition, one.producer_id] = one
-    return {*found.values()}
-
-
 class ReplicatedCampaign(Campaign):
     """Its verdict knows what replication lost, and holds it against what the service tells."""
 
@@ -123,7 +114,7 @@ class ReplicatedCampaign(Campaign):
             stored = stored_ids(self._service.manage("counters", "events").stdout.splitlines())
             for one in lost.keys() & stored:
                 del lost[one]
-            self._evident = evident(lost, stored - last_ones(stored))
+            self._evident = evident(lost, stored)
         return views(event.body for event in lost.values())
 
     def notes(self, verdict: Verdict[str]) -> dict[str, str]:

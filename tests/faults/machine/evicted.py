@@ -114,11 +114,15 @@ def printed_id(row: Mapping[str, Any]) -> StoredId | None:
 
 def evident(lost: Iterable[StoredId], stored: Iterable[StoredId]) -> int:
     """Return how many of the lost events the service must tell: a later one of the same producer
-    was stored, so their sequence numbers are left out."""
-    last: dict[tuple[int, int], int] = {}
+    was stored, so their sequence numbers are left out.
+
+    The last stored event of a producer may have come by the spill, which tells nothing of what is
+    missing before it: the log may have that.
+    """
+    found: dict[tuple[int, int], list[int]] = {}
     for one in stored:
-        of = one.partition, one.producer_id
-        last[of] = max(last.get(of, -1), one.sequence)
+        found.setdefault((one.partition, one.producer_id), []).append(one.sequence)
+    last = {of: sorted(sequences)[-2] for of, sequences in found.items() if len(sequences) > 1}
     return sum(last.get((one.partition, one.producer_id), -1) > one.sequence for one in lost)
 
 
