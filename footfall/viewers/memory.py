@@ -1,8 +1,8 @@
 """What a process knows for telling viewers apart: salts, and the addresses of monitors.
 
-A thread reads it from the database every minute, so no request waits for that: only the first
-view of a process does, for a second at most. While the database is away, views go on with what is
-known; without a salt their visitor is 0.
+A thread reads it from the database every minute, so no request waits for that: only views in the
+first second of a process do. While the database is away, views go on with what is known; without a
+salt their visitor is 0.
 """
 
 import logging
@@ -31,7 +31,7 @@ REFRESH_SECONDS = 60.0
 RETRY_SECONDS = 5.0
 """Between two tries to read the database."""
 FIRST_SECONDS = 1.0
-"""For so long the first view waits for the salts."""
+"""For so long the first views wait for the salts."""
 TELL_SECONDS, TELL_AGAIN_SECONDS = 5.0, 3600.0
 """For so long a process tells the string of a new agent, and after so long again: what it has told
 may be lost, or stored later than the next event."""
@@ -110,8 +110,9 @@ class Memory:
         self.wakes = 0.0
         """When something is due, by `time.monotonic()`: reading, the next salt, telling again."""
         self._older: dict[int, bytes] = {}
-        self._read = Read()
-        self._due = 0.0
+        self._read = self._chosen = Read()
+        """What was read last, and that of which the salt was chosen."""
+        self._due = self._waits_until = 0.0
         self._salt, self._salt_ends = b"", 0.0
         self._hash = blake2b()  # that has the salt
         self._tells_again = 0.0
@@ -124,46 +125,56 @@ class Memory:
         if now >= self.wakes:
             self._wake(now)
         key = hash(headers)
-        if (meta := self.metas.get(key)) is not None:
+        # Taken first: what is made of a salt that is replaced meanwhile goes to those forgotten.
+        metas = self.metas
+        if (meta := metas.get(key)) is not None:
             return meta
         is_told = False
         if (meta := self._older.get(key)) is None:
             meta, is_told = self._make(headers, now)
         if not is_told:
-            if len(self.metas) >= MAX_REMEMBERED:
-                self._older, self.metas = self.metas, {}
-            self.metas[key] = meta
+            if len(metas) >= MAX_REMEMBERED and metas is self.metas:
+                self._older, self.metas = metas, {}
+            metas[key] = meta
         return meta
 
     def _wake(self, now: float) -> None:
         """Do what is due. Two threads may: that changes nothing."""
         if now >= self._due:
             self._refresh(now)
+        if self._thread and now < self._waits_until:
+            self._thread.join(self._waits_until - now)
         if now >= self._tells_again:
             self._agent.cache_clear()
             self._forget()
             self._tells_again = now + TELL_AGAIN_SECONDS
-        if now >= self._salt_ends:
-            self._choose_salt(now)
+        known = self._read
+        if now >= self._salt_ends or known is not self._chosen:
+            self._choose_salt(known, now)
         self.wakes = min(self._due, self._tells_again, self._salt_ends or self._due)
+        if known is not self._read:  # it was read meanwhile
+            self.wakes = 0.0
 
     def _forget(self) -> None:
         self._older, self.metas = {}, {}
 
-    def _choose_salt(self, now: float) -> None:
-        current = [one for one in self._read.salts if one.begins <= now < one.ends]
+    def _choose_salt(self, known: Read, now: float) -> None:
+        current = [one for one in known.salts if one.begins <= now < one.ends]
         salt, self._salt_ends = (current[0].salt, current[0].ends) if current else (b"", 0.0)
         if salt != self._salt:
-            self._salt, self._hash = salt, blake2b(digest_size=8, key=salt)
+            # In this order: no address is hashed without a salt.
+            self._hash = blake2b(digest_size=8, key=salt)
+            self._salt = salt
             self._forget()
+        self._chosen = known
 
     def _refresh(self, now: float) -> None:
         """Have a thread read what is known again, one at a time: the database may not answer."""
         if is_in_memory():  # without Redis, and without a query in the midst of a test
             self._read, self._due = Read((Salted(now, float("inf"), bytes(32)),)), float("inf")
-            self._salt_ends = 0.0
             return
-        is_first = not self._due
+        if not self._due:
+            self._waits_until = now + FIRST_SECONDS
         self._due = now + RETRY_SECONDS
         if self._thread and self._thread.is_alive():
             return
@@ -174,8 +185,6 @@ class Memory:
             logger.warning("salts and addresses of monitors are not read: %s", error)
             return
         self._thread = thread
-        if is_first:
-            thread.join(FIRST_SECONDS)
 
     def _read_again(self) -> None:
         try:
@@ -192,7 +201,6 @@ class Memory:
         self._due = monotonic() + REFRESH_SECONDS
         if known.monitors != before.monitors:
             self._forget()
-        self._salt_ends = 0.0  # so it is chosen again
         self.wakes = 0.0
 
     def _make(self, headers: tuple[str | None, ...], now: float) -> tuple[bytes, bool]:

@@ -2,7 +2,9 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.db import DatabaseError
@@ -19,6 +21,7 @@ from footfall.viewers.agents import Told
 from footfall.viewers.memory import Memory, Read, Salted
 from footfall.viewers.request import viewer_of
 from footfall.viewers.salts import keep_salts, make_salts
+from loadtest.common.waiting import wait_until
 from tests.support import processes
 from tests.support.visits import visitor_of
 
@@ -212,6 +215,69 @@ def test_a_view_needs_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     meta = decode_meta(Memory().look(HEADERS, 1000.0))
 
     assert (meta.visitor, Told.decode(meta.told).string) == (0, "a")
+
+
+def test_what_is_read_while_a_salt_is_chosen_is_used_from_the_next_view_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = Memory()
+    new = Read((Salted(0.0, 2000.0, bytes(32)),))
+
+    class Replaced(Read):
+        @property
+        def salts(self) -> tuple[Salted, ...]:  # type: ignore[override]
+            known._read_again()
+            return ()
+
+    monkeypatch.setattr(memory, "read", lambda: new)
+    monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError))
+    known._read = Replaced()
+
+    first, second = (decode_meta(known.look(HEADERS, 1000.0)).visitor for _ in range(2))
+
+    assert first == 0
+    assert second != 0
+
+
+def test_what_is_made_of_a_salt_that_is_replaced_meanwhile_is_not_remembered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    known = Memory()
+    reads = [Read((Salted(0.0, 2000.0, bytes([n]) * 32),)) for n in range(2)]
+    monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError))
+    known._read = reads[0]
+    known.look(HEADERS, 1000.0)  # tells the agent, for some seconds
+    make = known._make
+
+    def make_slowly(headers: tuple[str | None, ...], now: float) -> tuple[bytes, bool]:
+        made = make(headers, now)
+        if known._read is reads[0]:
+            known._read, known.wakes = reads[1], 0.0
+            known._wake(now)  # as another thread does
+        return made
+
+    monkeypatch.setattr(known, "_make", make_slowly)
+
+    first, second = (decode_meta(known.look(HEADERS, 1100.0)).visitor for _ in range(2))
+
+    assert first != second
+
+
+def test_each_view_of_the_first_second_waits_for_the_salts(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = threading.Event()
+
+    def read() -> Read:
+        answers.wait(60)
+        return Read((Salted(0.0, 2000.0, bytes(32)),))
+
+    monkeypatch.setattr(memory, "read", read)
+    monkeypatch.setattr(memory, "FIRST_SECONDS", 60.0)
+    known = Memory()
+    with ThreadPoolExecutor(4) as views:
+        visitors = [views.submit(known.look, HEADERS, 1000.0) for _ in range(4)]
+        wait_until(lambda: all(one.running() or one.done() for one in visitors), 60)
+        answers.set()
+        assert all(decode_meta(one.result()).visitor for one in visitors)
 
 
 def test_a_database_that_does_not_answer_holds_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
