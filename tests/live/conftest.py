@@ -3,18 +3,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from functools import partial
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from loadtest.common.launcher import Copy
 from loadtest.common.ports import free_port
+from loadtest.common.stores import Postgres
 from loadtest.common.waiting import wait_until
 from standalone import addresses
 from tests.live.fixtures import ATTACK_SECONDS, Manage, Withstand
 from tests.live.readers import Readers
 from tests.support import processes
-from tests.support.stores import temporary_directory
+from tests.support.databases import restore_migrated
+from tests.support.stores import NOT_DURABLE, temporary_directory
 
 COUNTERS = """
     SELECT DISTINCT content.id, content.counter
@@ -48,6 +51,19 @@ SHORT = {"UPLOADS_SHORT_SECONDS": "1"}
 # Who does not read is cut off sooner than after the 20 s of the service.
 PATIENCE = {"SLOW_CLIENT_SECONDS": "5"}
 SETTINGS = {"DJANGO_SETTINGS_MODULE": "tests.live.settings"}
+
+
+@pytest.fixture
+def migrated(django_db_modify_db_settings: None) -> Iterator[Path]:
+    """The directory of a service whose database is migrated, if that of the tests is copied, too.
+
+    That of `service` starts with nothing at all.
+    """
+    with ExitStack() as stack:
+        directory = temporary_directory(stack)
+        (directory / "service").mkdir()
+        restore_migrated(Postgres(directory / "service" / "postgres", settings=NOT_DURABLE))
+        yield directory
 
 
 @pytest.fixture(scope="package")

@@ -14,6 +14,7 @@ import pytest
 from loadtest.common.launcher import Copy
 from loadtest.common.ports import free_port
 from loadtest.common.stores import Redis
+from tests.support.databases import restore_migrated
 from tests.support.postgres_pair import PostgresPair, Server
 from tests.support.stores import temporary_directory
 
@@ -34,6 +35,7 @@ class Backups:
     def run(self, *, log_first: bool) -> None:
         """Let it be read; back up database and log, one after the other; stop it."""
         server = self.pair.primary
+        restore_migrated(server)
         server.prepare()
         server.start()
         server.wait_ready()
@@ -98,7 +100,7 @@ class Backups:
 
 
 @pytest.fixture
-def backups() -> Iterator[Backups]:
+def backups(django_db_modify_db_settings: None) -> Iterator[Backups]:
     with ExitStack() as stack:
         found = Backups(temporary_directory(stack))
         stack.callback(found.close)

@@ -1,7 +1,7 @@
 """The whole service on a Redis Cluster, a broker and a cache: six, one and one processes."""
 
 import sys
-from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +9,6 @@ from footfall.eventlog.connections import call, connections
 from tests.faults.clustered import ClusterCampaign, ClusterService
 from tests.faults.fault_plan import Planned
 from tests.faults.report import figures, table
-from tests.support.stores import temporary_directory
 
 SEED, SECONDS = 5, 4.0
 PLANNED = [
@@ -20,9 +19,8 @@ PLANNED = [
 
 
 @pytest.mark.long
-def test_only_what_replication_lost_is_lost_and_nothing_doubled() -> None:
-    with ExitStack() as stack:
-        service = stack.enter_context(ClusterService(temporary_directory(stack)))
+def test_only_what_replication_lost_is_lost_and_nothing_doubled(migrated: Path) -> None:
+    with ClusterService(migrated) as service:
         outcome = ClusterCampaign(service, PLANNED, say).carry_out(
             SECONDS, clients=8, pause=0.02, seed=SEED
         )

@@ -2,20 +2,13 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
-import pytest
-
-from loadtest.common.stores import Postgres
 from tests.faults.campaign import Campaign
 from tests.faults.fault_plan import SHORT_KINDS, plan_faults
 from tests.faults.report import figures, table
 from tests.faults.service import Service
 from tests.support import processes
-from tests.support.databases import restore_migrated
-from tests.support.stores import NOT_DURABLE, temporary_directory
 
 SEED, SECONDS, GAP = 9, 12.0, 1.1
 
@@ -31,24 +24,11 @@ class Forking(Service):
         return subprocess.CompletedProcess(words, done.returncode, done.stdout, done.stderr)
 
 
-@pytest.fixture
-def directory(django_db_modify_db_settings: None) -> Iterator[Path]:
-    """That of a service whose database is migrated, if the database of the tests is copied, too.
-
-    `conftest.service` starts with nothing at all.
-    """
-    with ExitStack() as stack:
-        directory = temporary_directory(stack)
-        (directory / "service").mkdir()
-        restore_migrated(Postgres(directory / "service" / "postgres", settings=NOT_DURABLE))
-        yield directory
-
-
-def test_nothing_is_lost_and_nothing_doubled_whatever_dies(directory: Path) -> None:
+def test_nothing_is_lost_and_nothing_doubled_whatever_dies(migrated: Path) -> None:
     planned = plan_faults(SEED, SECONDS, GAP, SHORT_KINDS)
     assert len(planned) >= 8
 
-    with Forking(directory) as service:
+    with Forking(migrated) as service:
         outcome = Campaign(service, planned, say).carry_out(
             SECONDS, clients=8, pause=0.05, seed=SEED
         )

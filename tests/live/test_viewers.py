@@ -32,7 +32,6 @@ from tests.faults.service import ClockedCopy
 from tests.live.simulation import HOUR, Sent, Simulation, Truth, View, is_within_error
 from tests.support import crowd
 from tests.support.crowd import HIDDEN, ROBOT, SILENT
-from tests.support.stores import temporary_directory
 
 VIEWS = int(os.environ.get("FOOTFALL_VIEWS", "20000"))
 PER_SECOND = 1_200
@@ -66,10 +65,8 @@ DECIDED = {HIDDEN: ROBOT, SILENT: ROBOT}
 class World:
     """A service whose clock goes to midnight, and all that was sent to it."""
 
-    def __init__(self, stack: ExitStack) -> None:
-        directory = temporary_directory(stack)
+    def __init__(self, stack: ExitStack, directory: Path) -> None:
         self.clocks = _clocks(directory / "clocks")
-        (directory / "service").mkdir()
         self.copy = ClockedCopy(
             directory / "service", free_port(),
             COUNTERS_PROXIES="1", COUNTERS_VISITORS_INTERVAL_SECONDS="2",
@@ -199,9 +196,9 @@ def _clocks(directory: Path) -> Clocks:
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
+def world(migrated: Path) -> Iterator[World]:
     with ExitStack() as stack:
-        yield World(stack)
+        yield World(stack, migrated)
 
 
 @pytest.mark.long
