@@ -119,6 +119,8 @@ class Memory:
         self._agent = lru_cache(MAX_AGENTS)(Agent)
         self._is_failing = False
         self._thread: threading.Thread | None = None
+        self._has_tried = threading.Event()
+        """Set once the database was asked, whatever it said."""
 
     def look(self, headers: tuple[str | None, ...], now: float) -> bytes:
         """Return the metadata of a view with these headers, as `request.viewer_of` reads them."""
@@ -142,8 +144,8 @@ class Memory:
         """Do what is due. Two threads may: that changes nothing."""
         if now >= self._due:
             self._refresh(now)
-        if self._thread and now < self._waits_until:
-            self._thread.join(self._waits_until - now)
+        if now < self._waits_until:
+            self._has_tried.wait(self._waits_until - now)
         if now >= self._tells_again:
             self._agent.cache_clear()
             self._forget()
@@ -183,6 +185,7 @@ class Memory:
             thread.start()
         except RuntimeError as error:  # the process ends, or may have no more of them
             logger.warning("salts and addresses of monitors are not read: %s", error)
+            self._has_tried.set()
             return
         self._thread = thread
 
@@ -193,15 +196,16 @@ class Memory:
             if not self._is_failing:
                 logger.warning("salts and addresses of monitors cannot be read: %s", error)
             self._is_failing = True
-            return
+        else:
+            self._is_failing = False
+            before, self._read = self._read, known
+            self._due = monotonic() + REFRESH_SECONDS
+            if known.monitors != before.monitors:
+                self._forget()
+            self.wakes = 0.0
         finally:
+            self._has_tried.set()
             connection.close()  # this thread's own
-        self._is_failing = False
-        before, self._read = self._read, known
-        self._due = monotonic() + REFRESH_SECONDS
-        if known.monitors != before.monitors:
-            self._forget()
-        self.wakes = 0.0
 
     def _make(self, headers: tuple[str | None, ...], now: float) -> tuple[bytes, bool]:
         """Return metadata, and whether the string is told with it."""

@@ -33,7 +33,7 @@ from tests.live.simulation import HOUR, Sent, Simulation, Truth, View, is_within
 from tests.support import crowd
 from tests.support.crowd import HIDDEN, ROBOT, SILENT
 
-VIEWS = int(os.environ.get("FOOTFALL_VIEWS", "20000"))
+VIEWS = int(os.environ.get("FOOTFALL_VIEWS", "10000"))
 PER_SECOND = 1_200
 """Reads of a slow machine: for so long it is yet to midnight."""
 QUIET = 2.0
