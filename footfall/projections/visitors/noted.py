@@ -28,15 +28,13 @@ def recount_days(
 
 
 def recount_after(label: str, position: StorePosition) -> None:
-    """Note the days of the events that the projection `visitors` has applied after `position`.
+    """Note the days of the events after `position`.
 
-    For a reclassification: what it corrects ends there, and this projection may be ahead. Call it
-    while the projection is locked.
+    For a reclassification: what it corrects ends there. The projection `visitors` may be ahead; and
+    a day that was counted again has the events that it has not applied yet, too.
     """
-    row = Projection.objects.filter(name=name_of(VISITORS, label)).first()
-    if row and row.number > position.number:
-        after = Segment.objects.filter(number__gt=position.number, first__lte=row.number)
-        recount_days(label, _days_of_segments(after))
+    if Projection.objects.filter(name=name_of(VISITORS, label)).exists():
+        recount_days(label, _days_of_segments(Segment.objects.filter(number__gt=position.number)))
 
 
 def days_of(label: str, since: date | None = None) -> set[date]:
