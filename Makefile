@@ -69,8 +69,7 @@ PEERS = $(DATA_DIR)/bench/venv
 $(PEERS)/.installed: loadtest/peers/requirements.txt .ci/venv
 	@mkdir -p $(DATA_DIR)/bench
 	@.ci/venv $(PEERS)
-	@$(PEERS)/bin/python $(PIP_INSTALL) \
-		--requirement loadtest/peers/requirements.txt
+	@$(PEERS)/bin/python $(PIP_INSTALL) --requirement loadtest/peers/requirements.txt
 	@touch $@
 
 bench: $(INSTALLED) $(PEERS)/.installed ## Measure Footfall beside other ways to count views: 30 minutes (ARGS=--quick)
@@ -115,8 +114,7 @@ foreign: $(INSTALLED) ## Count in four projects of others, killed under load: 12
 
 # What builds the docs is not among what the service, its tests and its checks need.
 $(DOCS_INSTALLED): requirements/docs.txt $(INSTALLED)
-	@$(BIN)/python $(PIP_INSTALL) \
-		--requirement requirements/docs.txt
+	@$(BIN)/python $(PIP_INSTALL) --requirement requirements/docs.txt
 	@touch $@
 
 SITE = $(DATA_DIR)/docs
