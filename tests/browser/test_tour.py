@@ -23,6 +23,7 @@ def media(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     settings.MEDIA_ROOT = tmp_path / "media"
 
 
+@pytest.mark.long
 def test_a_visitor_becomes_an_editor(tab: Page, tmp_path: Path) -> None:
     remove_all_pages()
     make_page(make_video("Waves"), make_audio("Gulls"), title="Sea")

@@ -38,7 +38,14 @@ def download(service: Copy) -> str:
     return f"/files/{Files(service).upload('large.bin', bytes(SIZE))}/content/"
 
 
-@pytest.mark.parametrize("behave", [say_nothing, send_a_byte_every_5_seconds, ask_once])
+@pytest.mark.parametrize(
+    "behave",
+    [
+        say_nothing,
+        pytest.param(send_a_byte_every_5_seconds, marks=pytest.mark.long),
+        pytest.param(ask_once, marks=pytest.mark.long),
+    ],
+)
 def test_thousands_of_connections_keep_no_reader_waiting(
     service: Copy, withstand: Withstand, behave: Behaviour
 ) -> None:
@@ -59,6 +66,7 @@ def test_slow_downloads_keep_no_reader_waiting(
     wait_until(lambda: len(requests.get(address(service, download), timeout=30).content) == SIZE)
 
 
+@pytest.mark.long
 def test_slow_readers_of_anything_long_keep_no_reader_waiting(
     service: Copy, withstand: Withstand, download: str
 ) -> None:
@@ -69,7 +77,7 @@ def test_slow_readers_of_anything_long_keep_no_reader_waiting(
         withstand(Attackers(service.port, DOWNLOADS, ReadSlowly(STATIC)))
 
 
-@pytest.mark.parametrize("path", ["/api/v1/schema/", STATIC])
+@pytest.mark.parametrize("path", ["/api/v1/schema/", pytest.param(STATIC, marks=pytest.mark.long)])
 def test_who_stops_reading_is_cut_off(service: Copy, path: str) -> None:
     with closing(socket.socket()) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

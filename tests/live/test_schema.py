@@ -33,7 +33,7 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-EXAMPLES = [2, pytest.param(8, marks=pytest.mark.long)]
+EXAMPLES = 8
 """Requests to each operation: right ones, and as many wrong ones."""
 ENDING = ("sign_out", "set_password", "me_destroy", "me_update", "me_partial_update")
 """Operations after which the token of who sent them is of no use any more."""
@@ -101,9 +101,9 @@ def session() -> Iterator[requests.Session]:
         yield session
 
 
-@pytest.mark.parametrize("examples", EXAMPLES)
+@pytest.mark.long
 def test_answers_are_as_the_schema_says(
-    people: People, operations: list[Any], session: requests.Session, examples: int
+    people: People, operations: list[Any], session: requests.Session
 ) -> None:
     """Each request is sent by a user, then by staff: to make one takes longer than to answer it."""
     staff = people.staff
@@ -114,7 +114,7 @@ def test_answers_are_as_the_schema_says(
         for mode in GenerationMode:
             try:
                 cases = operation.as_strategy(generation_mode=mode)
-                attack(cases, examples, things, tokens, session)
+                attack(cases, things, tokens, session)
             except (FailureGroup, Failure) as failure:
                 wrong.append(f"{operation.label}: {failure}")
     assert not wrong, "\n\n".join(wrong)
@@ -128,7 +128,6 @@ def make_few(body: Any) -> None:
 
 def attack(
     cases: SearchStrategy[Case[Any]],
-    examples: int,
     things: Things,
     tokens: list[str],
     session: requests.Session,
@@ -138,7 +137,7 @@ def attack(
     @seed(0)  # else Hypothesis hashes the source of the test for each operation
     @given(case=cases)
     @settings(
-        max_examples=examples,
+        max_examples=EXAMPLES,
         deadline=None,
         database=None,
         phases=[Phase.generate],

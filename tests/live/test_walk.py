@@ -98,7 +98,9 @@ def test_walk_from_registration_to_five_hundred_films(people: People, ask: Ask) 
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="There is no curl.")
-@pytest.mark.parametrize("page", ["README.md", "docs/quickstart.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", pytest.param("docs/quickstart.md", marks=pytest.mark.long)]
+)
 def test_a_page_shows_what_is_answered(service: Copy, people: People, page: str) -> None:
     """Whatever ids, names and times are: the same fields with the same status, the same lines."""
     here, there = f"127.0.0.1:{service.port}", "localhost:8000"

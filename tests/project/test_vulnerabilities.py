@@ -86,6 +86,7 @@ def look(port: int, root: Path = ROOT) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_everything_that_is_pinned_is_asked_about(service: Service) -> None:
     done = look(service.server_port)
 
@@ -109,6 +110,7 @@ def test_a_known_vulnerability_is_listed_with_its_remedy(service: Service, small
     ]
 
 
+@pytest.mark.long
 def test_what_could_not_be_looked_at_is_not_called_safe(service: Service, small: Path) -> None:
     service.status = 503
     for port in (service.server_port, ports.free_port()):

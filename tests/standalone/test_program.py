@@ -18,7 +18,8 @@ import pathlib, signal, sys, time
 def stop(*_): pathlib.Path({said!r}).write_text("stopped"); sys.exit()
 signal.signal(signal.SIGTERM, stop)
 print("up", flush=True)
-time.sleep(60)
+while True:
+    time.sleep(0.1)  # one that begins right after the signal is not woken by it
 """
 
 

@@ -17,12 +17,14 @@ from standalone.runner import Runner
 from standalone.stale_processes import PidRegistry
 from standalone.supervisor import StartError, Supervisor
 
-# os.write, since the signal may come while the program is in the middle of its print.
+# os.write, since the signal may come while the program is in the middle of its print. Short sleeps:
+# one that begins right after the signal is not woken by it.
 POLITE = """
 import os, signal, time
 signal.signal(signal.SIGTERM, lambda *_: os._exit(os.write(1, b"bye\\n") - 4))
 print("up", flush=True)
-time.sleep(60)
+while True:
+    time.sleep(0.1)
 """
 STUBBORN = """
 import os, signal, time

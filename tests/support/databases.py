@@ -95,18 +95,23 @@ def restore_migrated(store: Postgres) -> None:
 
 
 def end_sessions() -> list[str]:
-    """End the other sessions of the test's database; return what each of them did last.
+    """End all sessions of the test's database, and let none begin; return what each did last.
 
     It is dropped next, which one session prevents: that of a thread that waits for a client which
-    keeps its connection, for example.
+    keeps its connection, for example. Such a thread may connect again.
     """
     if connection.vendor != "postgresql":
         return []
-    with connection.cursor() as cursor:
+    connection.close()
+    name = str(connection.settings_dict["NAME"])
+    creation: Any = connection.creation
+    with creation._nodb_cursor() as cursor:
+        cursor.execute(f"ALTER DATABASE {connection.ops.quote_name(name)} ALLOW_CONNECTIONS false")
         cursor.execute(
             "SELECT concat_ws(' ', state, backend_start, left(query, 300)),"
-            " pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-            " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            " pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = %s AND backend_type = 'client backend'",
+            [name],
         )
         return [did for did, _ in cursor.fetchall()]
 

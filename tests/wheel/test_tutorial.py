@@ -81,6 +81,7 @@ def site(wheel: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_the_tutorial_shows_what_is_answered(site: Path, python: Python) -> None:
     redis = "redis://localhost:6379/0"
     named = site / "mysite" / "settings.py"

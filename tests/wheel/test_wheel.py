@@ -181,6 +181,7 @@ def test_the_wheel_counts_another_projects_model(run: Run, project: Path, python
     assert "clean" in run("manage.py", "counters", "audit")
 
 
+@pytest.mark.long
 def test_the_dashboard_needs_no_django_celery_beat(run: Run) -> None:
     text = shell(
         run,
@@ -309,6 +310,7 @@ class Committed(Cases, TransactionTestCase):
 """
 
 
+@pytest.mark.long
 def test_the_tests_of_a_project_need_no_redis(run: Run, project: Path) -> None:
     as_in_the_readme = "from django.test import TestCase\n" + said("python", "footfall.testing")
     (project / "news" / "tests.py").write_text(TESTS + as_in_the_readme)
