@@ -46,7 +46,8 @@ def main() -> int:
             outcome = campaign(service, planned, say).carry_out(
                 wanted.time, clients=wanted.clients, pause=wanted.pause, seed=wanted.seed
             )
-    return report(outcome, wanted.seed, directory)
+            output = service.copy.output
+    return report(outcome, wanted.seed, directory, output)
 
 
 def chosen(kinds: Mapping[str, Kind], only: str, *, has_clocks: bool) -> dict[str, Kind]:
@@ -88,10 +89,13 @@ def populate(service: Service) -> None:
             sys.exit(done.stdout + done.stderr)
 
 
-def report(outcome: Outcome, seed: int, directory: Path) -> int:
+def report(outcome: Outcome, seed: int, directory: Path, output: str) -> int:
+    """Print the figures, and keep them; with answers of 500 keep the service's output, too."""
     found = figures(outcome, seed)
-    name = f"seed-{seed}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    (directory / name).write_text(json.dumps(found, indent=1))
+    file = directory / f"seed-{seed}-{time.strftime('%Y%m%d-%H%M%S')}.json"
+    file.write_text(json.dumps(found, indent=1))
+    if "500" in found["reads"]["statuses"]:
+        file.with_suffix(".log").write_text(output)
     sys.stdout.write(f"\n{table(found)}\n")
     return 0 if outcome.is_exact and not outcome.failures else 1
 
