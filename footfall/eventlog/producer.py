@@ -4,6 +4,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 from weakref import WeakSet
 
@@ -177,8 +178,10 @@ class ProducerPool:
             producer.close()
 
     def close(self) -> None:
-        while self._idle:
-            self._idle.pop().close()
+        # Until there is none: another thread may take or close the last one meanwhile.
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().close()
 
 
 _pools: WeakSet[ProducerPool] = WeakSet()

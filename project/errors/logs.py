@@ -3,16 +3,12 @@
 import logging
 import unicodedata
 
-import django.db
 import kombu.exceptions
 from celery.beat import SchedulingError
 
-UNAVAILABLE = (
-    django.db.InterfaceError,
-    django.db.OperationalError,
-    kombu.exceptions.OperationalError,
-    SchedulingError,
-)
+from project.errors.unavailable import is_database_away
+
+BROKER_AWAY = (kombu.exceptions.OperationalError, SchedulingError)
 
 
 class UnavailableFilter(logging.Filter):
@@ -20,7 +16,7 @@ class UnavailableFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if isinstance(error, UNAVAILABLE):
+        if isinstance(error, BROKER_AWAY) or is_database_away(error):
             line = record.getMessage().partition("\n")[0]
             cause = str(error).strip().partition("\n")[0]
             record.msg = line if cause in line else f"{line}: {cause}"

@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
@@ -17,11 +17,11 @@ from api.encodings import UnsupportedEncoding
 from api.openapi_responses import TOO_LARGE
 from api.unavailable import TRY_AGAIN
 from footfall.record import Unacknowledged
+from project.errors.unavailable import is_database_away
 
 logger = logging.getLogger(__name__)
 
 RETRY_AFTER = "1"  # seconds
-UNAVAILABLE = (Unacknowledged, OperationalError, InterfaceError)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse | None:
@@ -34,10 +34,14 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
         return Response({"detail": text}, status=409)
     if isinstance(error, UnsupportedEncoding):
         return Response({"detail": str(error)}, status=415)
-    if not isinstance(error, UNAVAILABLE):
+    if not is_unavailable(error):
         return drf_exception_handler(error, context)
     logger.warning("answered 503: %s", line)
     return service_unavailable(str(TRY_AGAIN), RETRY_AFTER)
+
+
+def is_unavailable(error: BaseException | None) -> bool:
+    return isinstance(error, Unacknowledged) or is_database_away(error)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -64,7 +68,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 for an unexpected error, 503 for an unavailable database or log."""
     is_api = request.path.startswith("/api/")
-    if isinstance(sys.exc_info()[1], UNAVAILABLE):  # Django calls this while handling the error
+    if is_unavailable(sys.exc_info()[1]):  # Django calls this while handling the error
         if is_api:
             return service_unavailable(str(TRY_AGAIN), RETRY_AFTER)
         headers = {"Retry-After": RETRY_AFTER, "Content-Type": "text/plain; charset=utf-8"}

@@ -5,10 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import MiddlewareNotUsed
-from django.db import InterfaceError, OperationalError
+from django.db import Error
 from django.http import HttpRequest, HttpResponseBase
 
 from project.databases.replica import is_configured, reading, replica
+from project.errors.unavailable import is_database_away
 
 LISTS = frozenset(
     {
@@ -48,7 +49,9 @@ class ReadReplica:
                 return None
             try:
                 response = rendered(view(request, *args, **kwargs))
-            except (OperationalError, InterfaceError):
+            except Error as error:
+                if not is_database_away(error):
+                    raise
                 response = None
         if response is not None and response.status_code != 503:
             return response

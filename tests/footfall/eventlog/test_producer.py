@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +15,7 @@ import redis
 from footfall.common.breaker import CircuitBreaker
 from footfall.eventlog import Ambiguous, EventId, Full, RedisLog, Refused
 from footfall.eventlog.entries import UNKNOWN_DAY, day_of, new_producer_id
-from footfall.eventlog.producer import ProducerPool
+from footfall.eventlog.producer import Producer, ProducerPool
 from footfall.eventlog.server import Server
 from loadtest.common.waiting import wait_until
 from tests.footfall.eventlog.contract import AT, bodies, read
@@ -79,6 +80,23 @@ def test_an_ambiguous_append_ends_its_producer(proxied: RedisLog, proxy: Proxy) 
 
     assert caught.value.event_id == before._replace(sequence=before.sequence + 1)
     assert after.producer_id != before.producer_id
+
+
+def test_idle_producers_are_closed_by_two_threads_at_once(log: RedisLog) -> None:
+    class TakenMeanwhile(deque[Producer]):
+        """Whenever there seems to be one, another thread takes it."""
+
+        def __bool__(self) -> bool:
+            self.clear()
+            return True
+
+    log.append(0, b"a", AT)
+    pool = producers(log)
+    pool._idle = TakenMeanwhile(pool._idle)
+
+    pool.close()
+
+    assert not [*pool._idle]
 
 
 def test_a_producer_without_further_sequence_numbers_is_replaced(log: RedisLog) -> None:

@@ -5,7 +5,7 @@ import os
 
 import pytest
 from celery.beat import SchedulingError
-from django.db import connection
+from django.db import DatabaseError, ProgrammingError, connection
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
@@ -59,6 +59,22 @@ def test_an_unforeseen_error_is_json() -> None:
     assert answer.status_code == page.status_code == 500
     assert answer["Content-Type"] == "application/json"
     assert page["Content-Type"].startswith("text/html")
+
+
+def test_a_database_that_ends_in_mid_statement_is_503() -> None:
+    """For that psycopg2 has no class of its own."""
+    ended = DatabaseError("server closed the connection unexpectedly\n\tThis probably means")
+    request = RequestFactory().get("/api/v1/pages/")
+    answer = responses.exception_handler(ended, {})
+    try:
+        raise ended
+    except DatabaseError:
+        outside = responses.server_error(request)
+
+    assert answer
+    assert (answer.status_code, outside.status_code) == (503, 503)
+    assert answer["Retry-After"] == outside["Retry-After"] == "1"
+    assert responses.exception_handler(ProgrammingError("no such table"), {}) is None
 
 
 @pytest.mark.django_db
