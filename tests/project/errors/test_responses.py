@@ -3,6 +3,7 @@
 import logging
 import os
 
+import psycopg2
 import pytest
 from celery.beat import SchedulingError
 from django.db import DatabaseError, ProgrammingError, connection
@@ -64,6 +65,7 @@ def test_an_unforeseen_error_is_json() -> None:
 def test_a_database_that_ends_in_mid_statement_is_503() -> None:
     """For that psycopg2 has no class of its own."""
     ended = DatabaseError("server closed the connection unexpectedly\n\tThis probably means")
+    ended.__cause__ = psycopg2.DatabaseError()
     request = RequestFactory().get("/api/v1/pages/")
     answer = responses.exception_handler(ended, {})
     try:
@@ -75,6 +77,7 @@ def test_a_database_that_ends_in_mid_statement_is_503() -> None:
     assert (answer.status_code, outside.status_code) == (503, 503)
     assert answer["Retry-After"] == outside["Retry-After"] == "1"
     assert responses.exception_handler(ProgrammingError("no such table"), {}) is None
+    assert responses.exception_handler(DatabaseError("no row was updated"), {}) is None
 
 
 @pytest.mark.django_db
