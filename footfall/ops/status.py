@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, router
+from django.db import DEFAULT_DB_ALIAS, Error, router
 from django.db.models import Count, Min
 from django.db.models.functions import Now
 
+from footfall.common.unavailable import is_database_away
 from footfall.conf import conf
 from footfall.eventlog import Away, Condition, LogError
 from footfall.identity import database_now
@@ -160,8 +161,9 @@ def status() -> Status:
     """
     try:
         return _status(DEFAULT_DB_ALIAS)
-    except (OperationalError, InterfaceError):
-        if (replica := router.db_for_read(Projection)) == DEFAULT_DB_ALIAS:
+    except Error as error:
+        replica = router.db_for_read(Projection)
+        if replica == DEFAULT_DB_ALIAS or not is_database_away(error):
             raise
         return _status(replica)
 

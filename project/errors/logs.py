@@ -6,7 +6,7 @@ import unicodedata
 import kombu.exceptions
 from celery.beat import SchedulingError
 
-from project.errors.unavailable import is_database_away
+from footfall.common.unavailable import is_database_away
 
 BROKER_AWAY = (kombu.exceptions.OperationalError, SchedulingError)
 

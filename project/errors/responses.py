@@ -16,8 +16,8 @@ from rest_framework.views import exception_handler as drf_exception_handler
 from api.encodings import UnsupportedEncoding
 from api.openapi_responses import TOO_LARGE
 from api.unavailable import TRY_AGAIN
+from footfall.common.unavailable import is_database_away
 from footfall.record import Unacknowledged
-from project.errors.unavailable import is_database_away
 
 logger = logging.getLogger(__name__)
 

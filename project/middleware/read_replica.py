@@ -8,8 +8,8 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.db import Error
 from django.http import HttpRequest, HttpResponseBase
 
+from footfall.common.unavailable import is_database_away
 from project.databases.replica import is_configured, reading, replica
-from project.errors.unavailable import is_database_away
 
 LISTS = frozenset(
     {
